@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is remembered of a call: plain frozen data that core, delivery and http hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.core.moments import Moment, SignalState
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One admitted call, as it is stored.
+
+    Times are seconds since the epoch. ``state`` is the value of the call machine's state, ``end`` and
+    ``reason`` are values of `agent.core.reasons` and empty while the call is up.
+    """
+
+    call_id: str
+    node: str
+    carrier: str
+    account: str
+    project: str
+    number: str
+    contact_id: str
+    master_id: str
+    sip_call_id: str
+    state: str
+    began: float
+    answered: float | None = None
+    ended: float | None = None
+    end: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One signal of one call: what the project asked to send at a moment, and where it stands.
+
+    ``parameters`` has the keys p1..p9, gaps as empty strings up to the highest one set.
+    ``expires`` is the time (seconds since the epoch) after which the contact can't use it any more.
+    """
+
+    signal_id: str
+    call_id: str
+    account: str
+    project: str
+    contact_id: str
+    moment: Moment
+    parameters: Mapping[str, str]
+    recorded: float
+    expires: float
+    state: SignalState = SignalState.RECORDED
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to send a signal. ``outcome`` is a value of `agent.cxone.answers.Outcome`."""
+
+    began: float
+    ended: float
+    outcome: str
+    status: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """What the voice agent said when it handed the caller back; readable before the signal leaves.
+
+    ``data`` is a free JSON object for the desktop, ``parameters`` override p1..p9 of the project's template.
+    """
+
+    handoff_id: str
+    call_id: str
+    account: str
+    project: str
+    contact_id: str
+    asked: float
+    destination: str = ""
+    skill: str = ""
+    reason: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
+    shared_id: str = ""
