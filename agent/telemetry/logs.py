@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Structured logs: one line per fact on standard error, phone numbers masked, secrets never.
+
+Standard error and nothing else: systemd and containers keep it, and a file that fills up can't stop a call.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any, Final, Literal, TypeAlias, cast
+
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+Logger: TypeAlias = FilteringBoundLogger
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+_Event: TypeAlias = MutableMapping[str, Any]
+
+MASKED: Final = "***"
+_NUMBER_KEYS: Final = frozenset(
+    {"number", "caller", "called", "from_number", "to_number", "from_uri", "to_uri"}
+)
+_SECRET_KEYS: Final = frozenset(
+    {
+        "access_key_secret",
+        "access_token",
+        "api_key",
+        "authorization",
+        "client_secret",
+        "id_token",
+        "parameters",
+        "password",
+        "refresh_token",
+        "secret",
+        "token",
+        "x-api-key",
+    }
+)
+# All digits of a number but its last two; in a SIP URI only those before the host.
+_HIDDEN_DIGIT: Final = re.compile(r"\d(?=(?:\D*\d){2})")
+
+
+def configure(
+    level: Level = "info",
+    form: Literal["json", "console"] = "json",
+    numbers: Literal["masked", "shown"] = "masked",
+) -> None:
+    """Set the process' logging up, its own and that of libraries; may be called again after a reload.
+
+    Args:
+        level: the least that is written.
+        form: ``json`` for machines, ``console`` for a person at a terminal.
+        numbers: whether phone numbers stand with all but their last two digits masked.
+    """
+    before: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _hide_secrets,
+    ]
+    if numbers == "masked":
+        before.append(_mask_numbers)
+    after = _renderers(form)
+    structlog.configure(
+        processors=[*before, *after],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _STANDARD_ERROR,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(cast("Any", _STANDARD_ERROR))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(logging.getLevelName(level.upper()), logging.INFO))
+
+
+def logger(part: str) -> Logger:
+    """The logger of one part of the agent, such as ``courier``; its lines carry ``part``."""
+    return cast("Logger", structlog.get_logger(part=part))
+
+
+def of_call(log: Logger, call_id: str, **facts: object) -> Logger:
+    """The same logger, bound to one call: every line of it carries ``call_id`` and these facts."""
+    return log.bind(call_id=call_id, **facts)
+
+
+def masked(number: str) -> str:
+    """A phone number or SIP URI of which only the last two digits of the user part can be read."""
+    user, at, host = number.partition("@")
+    return _HIDDEN_DIGIT.sub("*", user) + at + host
+
+
+def _renderers(form: str) -> list[Processor]:
+    # Plain tracebacks only: those with local variables would carry tokens and parameter values.
+    if form == "json":
+        return [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            timestamp_key="time",
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    ]
+
+
+def _hide_secrets(_logger: object, _method: str, event: _Event) -> _Event:
+    for key in event:
+        if key.lower() in _SECRET_KEYS:
+            event[key] = MASKED
+    return event
+
+
+def _mask_numbers(_logger: object, _method: str, event: _Event) -> _Event:
+    for key in _NUMBER_KEYS & event.keys():
+        event[key] = masked(str(event[key]))
+    return event
+
+
+class _StandardError:
+    """Writes whole lines to whatever standard error is now; a reader that went away must not end a call."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def msg(self, message: str) -> None:
+        self.write(message + "\n")
+
+    debug = info = warning = warn = error = critical = exception = fatal = msg
+
+
+_STANDARD_ERROR: Final = _StandardError()

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every metric of the agent, offered as verbs: callers say what happened and never touch a name or a label.
+
+One `Metrics` is made per process and passed around; it owns its registry, so nothing is global and tests do
+not see each other's counts. All verbs cost about a microsecond and are called on the loop thread.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Generic, Protocol, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+# Each row of buckets reaches past the promise it is held against on both sides, so that a quantile near the
+# promise is not just the edge of the last bucket.
+_SETUP: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)  # ring: 30 s
+_SIGNAL: Final = (
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    1,
+    2,
+    3,
+    4,
+    5,
+    10,
+    30,
+    60,
+    120,
+    300,
+)  # 3 s; TTL 2 min
+_START: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 3, 10, 30, 120)
+_RETURN: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 15, 30)  # 3 s + 5 s for a BYE
+_JITTER: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
+_LAG: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+# `_created` series double what is stored for a fact that a restart shows anyway. The switch is the library's.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_Child_co = TypeVar("_Child_co", covariant=True)
+_Kept = TypeVar("_Kept")
+
+
+class _Labelled(Protocol[_Child_co]):
+    def labels(self, *labelvalues: str) -> _Child_co: ...
+
+
+class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
+    """The children of one metric by their label values, without the lock and the copies of ``labels()``."""
+
+    def __init__(self, parent: _Labelled[_Kept]) -> None:
+        super().__init__()
+        self._parent = parent
+
+    def __missing__(self, values: tuple[str, ...]) -> _Kept:
+        child = self[values] = self._parent.labels(*values)
+        return child
+
+
+class _Readings(Collector):
+    """What is read where it lives, at each scrape: it can't drift from the truth, nor disagree with it.
+
+    INVITEs are counted in two places, by Python and by the guard in C; one family shows both, so that nothing
+    is copied over and counted twice.
+    """
+
+    def __init__(self) -> None:
+        self.invites: Tally[tuple[str, str]] = Tally()
+        self.guard: Callable[[], Mapping[str, int]] = dict
+        self.node_state: Callable[[], str] = str
+        self.node_states: tuple[str, ...] = ()
+        self.pending: Callable[[], int] = int
+        self.storage_fault: Callable[[], str | None] = str
+
+    def collect(self) -> Iterable[Metric]:
+        states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
+        current = self.node_state()
+        for state in dict.fromkeys((*self.node_states, *filter(None, (current,)))):
+            states.add_metric([state], float(state == current))
+        yield states
+        invites = CounterMetricFamily(
+            "handoff_invites", "INVITEs by what became of them", labels=["project", "result"]
+        )
+        tally = Tally(self.invites)
+        for result, count in self.guard().items():
+            tally["", result] += count
+        for labels, count in sorted(tally.items()):
+            invites.add_metric(labels, count)
+        yield invites
+        yield GaugeMetricFamily(
+            "handoff_signals_pending",
+            "Signals recorded or on the wire, not settled yet",
+            value=self.pending(),
+        )
+        yield GaugeMetricFamily(
+            "handoff_storage_fault",
+            "1 while records can't be made durable",
+            value=float(bool(self.storage_fault())),
+        )
+
+
+class Metrics:
+    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry(auto_describe=False)
+        self._readings = _Readings()
+        registry.register(self._readings)
+        ProcessCollector(registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"handoff_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"handoff_{name}", text, labels, registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(f"handoff_{name}", text, labels, buckets=buckets, registry=registry)
+
+        self._calls_active = _Children(gauge("calls_active", "Calls that are up", "project"))
+        self._legs_active = gauge("legs_active", "SIP legs that are up")
+        self._calls = _Children(counter("calls", "Calls that ended, by how", "project", "end"))
+        self._setup = _Children(histogram("setup_seconds", "INVITE to our 200", _SETUP, "project"))
+        self._signals = _Children(
+            counter("signals", "Signals settled, by outcome", "project", "moment", "outcome")
+        )
+        self._signal = _Children(histogram("signal_seconds", "Moment to accepted", _SIGNAL, "moment"))
+        self._signal_start = _Children(
+            histogram("signal_start_seconds", "Moment to its first request going out", _START, "moment")
+        )
+        self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
+        self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
+        self._media_return = _Children(
+            histogram("media_return_seconds", "Handoff asked to media given back", _RETURN, "method")
+        )
+        self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
+        self._packets_lost = counter("rtp_packets_lost", "RTP packets that never arrived")
+        self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", _JITTER)
+        self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
+        self._config_loaded = gauge("config_loaded_timestamp_seconds", "When the one in force was loaded")
+        self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+
+    # where readings come from
+
+    def set_guard_reader(self, read: Callable[[], Mapping[str, int]]) -> None:
+        """Let the guard's own counters (``result`` → INVITEs so far) stand in ``handoff_invites_total``."""
+        self._readings.guard = read
+
+    def set_node_state_reader(self, read: Callable[[], str], states: Iterable[str] = ()) -> None:
+        """Take ``handoff_node_state`` from the one place that holds it; ``states`` are all it may be in."""
+        self._readings.node_state, self._readings.node_states = read, tuple(states)
+
+    def set_pending_reader(self, read: Callable[[], int]) -> None:
+        """Take ``handoff_signals_pending`` from the courier."""
+        self._readings.pending = read
+
+    def set_storage_fault_reader(self, read: Callable[[], str | None]) -> None:
+        """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
+        self._readings.storage_fault = read
+
+    # INVITEs and calls
+
+    def invite_answered(self, project: str, result: str) -> None:
+        """An INVITE got its final answer; ``result`` is a label of `agent.core.reasons.Reason`."""
+        self._readings.invites[project, result] += 1
+
+    def call_started(self, project: str) -> None:
+        """A call was admitted and recorded."""
+        self._calls_active[project,].inc()
+
+    def call_answered(self, project: str, seconds: float) -> None:
+        """Our 200 left, so long after the INVITE arrived."""
+        self._setup[project,].observe(seconds)
+
+    def call_ended(self, project: str, end: str) -> None:
+        """A call that had started is over; ``end`` is a value of `agent.core.reasons.End`."""
+        self._calls_active[project,].dec()
+        self._calls[project, end].inc()
+
+    def leg_opened(self) -> None:
+        """A SIP leg came up."""
+        self._legs_active.inc()
+
+    def leg_closed(self) -> None:
+        """A SIP leg is gone."""
+        self._legs_active.dec()
+
+    def media_returned(self, method: str, seconds: float) -> None:
+        """The caller's media went back to CXone, so long after the handoff was asked for."""
+        self._media_return[method,].observe(seconds)
+
+    def rtp_measured(self, packets_lost: int, jitter: float) -> None:
+        """A leg's audio was measured: packets lost since the last time, mean jitter in seconds."""
+        self._packets_lost.inc(packets_lost)
+        self._jitter.observe(jitter)
+
+    # signals
+
+    def signal_started(self, moment: str, seconds: float) -> None:
+        """The first request of a signal goes out, so long after its moment."""
+        self._signal_start[moment,].observe(seconds)
+
+    def signal_settled(self, project: str, moment: str, outcome: str, seconds: float) -> None:
+        """A signal reached a final state, so long after its moment; ``outcome`` tells 404 from 400."""
+        self._signals[project, moment, outcome].inc()
+        if outcome == "accepted":
+            self._signal[moment,].observe(seconds)
+
+    def parameters_cut(self, project: str, count: int) -> None:
+        """So many parameters of a signal were longer than their limit and were cut."""
+        self._cut[project,].inc(count)
+
+    def token_requested(self, outcome: str) -> None:
+        """A log-in at the issuer ended."""
+        self._tokens[outcome,].inc()
+
+    # targets, configuration, loop
+
+    def target_probed(self, project: str, target: str, *, up: bool) -> None:
+        """A voice agent's target is known to be up or down."""
+        self._target_up.labels(project, target).set(up)
+
+    def target_removed(self, project: str, target: str) -> None:
+        """A reload took a target away: its last state must not stand for ever."""
+        self._target_up.remove(project, target)
+
+    def config_reloaded(self, result: str) -> None:
+        """A reload ended as ``loaded``, ``unchanged`` or ``refused``."""
+        self._reloads[result,].inc()
+
+    def config_loaded(self, at: float) -> None:
+        """A configuration came into force at this time (seconds since the epoch)."""
+        self._config_loaded.set(at)
+
+    def loop_lagged(self, seconds: float) -> None:
+        """A timer of the event loop ran so late."""
+        self._loop_lag.observe(seconds)
+
+    def render(self) -> tuple[bytes, str]:
+        """All of it in Prometheus' text format, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Logs: one JSON line per fact, numbers masked, secrets never."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.telemetry import logs
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_line_is_json_with_time_level_part_and_call(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    logs.of_call(logs.logger("courier"), "call-1", project="acme-care").info("signal sent", status=202)
+    (line,) = lines(capsys)
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "event": "signal sent",
+        "level": "info",
+        "part": "courier",
+        "call_id": "call-1",
+        "project": "acme-care",
+        "status": 202,
+    }
+
+
+def test_numbers_are_masked_but_for_two_digits_unless_asked_otherwise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure()
+    logs.logger("sip").info("invite", number="+19995550100", caller="sip:15551234567@10.0.0.1:5060")
+    logs.configure(numbers="shown")
+    logs.logger("sip").info("invite", number="+19995550100")
+    hidden, shown = lines(capsys)
+    assert hidden["number"] == "+*********00"
+    assert hidden["caller"] == "sip:*********67@10.0.0.1:5060"
+    assert shown["number"] == "+19995550100"
+
+
+@given(st.from_regex(r"\+?[0-9]{3,20}", fullmatch=True))
+def test_a_masked_number_shows_its_last_two_digits_and_no_other(number: str) -> None:
+    hidden = logs.masked(number)
+    assert len(hidden) == len(number)
+    assert hidden[-2:] == number[-2:]
+    assert not any(character.isdigit() for character in hidden[:-2])
+
+
+@pytest.mark.parametrize("numbers", ["masked", "shown"])
+def test_secrets_and_parameter_values_are_never_written(
+    numbers: Literal["masked", "shown"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(numbers=numbers)
+    logs.logger("cxone").warning("odd", token="hush", Authorization="hush", parameters={"p1": "hush"})
+    logging.getLogger("library").warning("odd", extra={"password": "hush"})
+    assert "hush" not in capsys.readouterr().err
+
+
+def test_below_the_level_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(level="warning")
+    logs.logger("sip").info("quiet")
+    logging.getLogger("library").info("quiet")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_library_s_log_takes_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    logging.getLogger("aiohttp.server").error("broken %s", "pipe")
+    (line,) = lines(capsys)
+    assert (line["event"], line["level"]) == ("broken pipe", "error")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_has_no_local_variables(
+    form: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+
+    def break_with(secret: str) -> None:
+        raise RuntimeError("odd", len(secret))
+
+    logs.configure(form=form)
+    try:
+        break_with("hush" * 2)
+    except RuntimeError:
+        logs.logger("sip").exception("unexpected")
+    written = capsys.readouterr().err
+    assert "RuntimeError" in written
+    assert "hushhush" not in written
+
+
+def test_a_console_line_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(form="console")
+    logs.logger("sip").info("listening", port=5060)
+    written = capsys.readouterr().err
+    assert "listening" in written
+    assert "port=5060" in written
+
+
+def test_a_reader_that_went_away_does_not_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    logs.configure()
+    monkeypatch.setattr(sys, "stderr", Gone())
+    logs.logger("sip").info("listening")

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each metric of the contract exists, and moves when its verb is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from agent.telemetry.metrics import CONTENT_TYPE, Metrics
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples(metrics: Metrics) -> Samples:
+    text, content_type = metrics.render()
+    assert content_type == CONTENT_TYPE
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return samples(metrics).get((name, frozenset(labels.items())))
+
+
+DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]] = [
+    ("node_state", {"state": "ready"}, lambda m: m.set_node_state_reader(lambda: "ready"), 1),
+    (
+        "invites_total",
+        {"project": "acme-care", "result": "answered"},
+        lambda m: m.invite_answered("acme-care", "answered"),
+        1,
+    ),
+    ("calls_active", {"project": "acme-care"}, lambda m: m.call_started("acme-care"), 1),
+    ("legs_active", {}, lambda m: m.leg_opened(), 1),
+    (
+        "calls_total",
+        {"project": "acme-care", "end": "handoff"},
+        lambda m: m.call_ended("acme-care", "handoff"),
+        1,
+    ),
+    ("setup_seconds_count", {"project": "acme-care"}, lambda m: m.call_answered("acme-care", 0.2), 1),
+    (
+        "signals_total",
+        {"project": "acme-care", "moment": "handoff", "outcome": "unknown_contact"},
+        lambda m: m.signal_settled("acme-care", "handoff", "unknown_contact", 0.2),
+        1,
+    ),
+    (
+        "signal_seconds_sum",
+        {"moment": "handoff"},
+        lambda m: m.signal_settled("acme-care", "handoff", "accepted", 0.25),
+        0.25,
+    ),
+    ("signal_start_seconds_sum", {"moment": "arrival"}, lambda m: m.signal_started("arrival", 0.5), 0.5),
+    ("signals_pending", {}, lambda m: m.set_pending_reader(lambda: 7), 7),
+    ("token_requests_total", {"outcome": "issued"}, lambda m: m.token_requested("issued"), 1),
+    ("media_return_seconds_count", {"method": "release"}, lambda m: m.media_returned("release", 0.2), 1),
+    (
+        "target_up",
+        {"project": "acme-care", "target": "sip:bot@10.0.0.5"},
+        lambda m: m.target_probed("acme-care", "sip:bot@10.0.0.5", up=True),
+        1,
+    ),
+    ("rtp_packets_lost_total", {}, lambda m: m.rtp_measured(3, 0.01), 3),
+    ("rtp_jitter_seconds_count", {}, lambda m: m.rtp_measured(0, 0.01), 1),
+    ("config_reloads_total", {"result": "loaded"}, lambda m: m.config_reloaded("loaded"), 1),
+    ("config_loaded_timestamp_seconds", {}, lambda m: m.config_loaded(1_800_000_000), 1_800_000_000),
+    ("loop_lag_seconds_count", {}, lambda m: m.loop_lagged(0.001), 1),
+    ("parameters_cut_total", {"project": "acme-care"}, lambda m: m.parameters_cut("acme-care", 2), 2),
+    ("storage_fault", {}, lambda m: m.set_storage_fault_reader(lambda: "disk full"), 1),
+]
+
+
+@pytest.mark.parametrize(("name", "labels", "verb", "after"), DOCUMENTED, ids=[row[0] for row in DOCUMENTED])
+def test_each_documented_metric_exists_and_moves(
+    name: str, labels: dict[str, str], verb: Callable[[Metrics], object], after: float
+) -> None:
+    metrics = Metrics()
+    assert not value(metrics, f"handoff_{name}", **labels)
+    verb(metrics)
+    assert value(metrics, f"handoff_{name}", **labels) == after
+
+
+def test_a_metric_is_described_before_anything_happened() -> None:
+    text = Metrics().render()[0].decode()
+    for name, *_ in DOCUMENTED:
+        family = name.removesuffix("_count").removesuffix("_sum")
+        assert f"# TYPE handoff_{family} " in text
+
+
+def test_invites_refused_by_the_guard_stand_beside_those_python_saw_and_are_counted_once() -> None:
+    metrics = Metrics()
+    metrics.set_guard_reader(lambda: {"unknown_source": 5, "over_limit": 2})
+    metrics.invite_answered("", "over_limit")
+    for _ in range(2):  # a second scrape finds the same
+        assert value(metrics, "handoff_invites_total", project="", result="unknown_source") == 5
+        assert value(metrics, "handoff_invites_total", project="", result="over_limit") == 3
+
+
+def test_the_node_is_in_one_state_of_all_it_may_be_in() -> None:
+    metrics = Metrics()
+    metrics.set_node_state_reader(lambda: "draining", ("ready", "draining"))
+    assert value(metrics, "handoff_node_state", state="draining") == 1
+    assert value(metrics, "handoff_node_state", state="ready") == 0
+
+
+def test_a_call_that_ended_is_not_active() -> None:
+    metrics = Metrics()
+    metrics.call_started("acme-care")
+    metrics.call_ended("acme-care", "completed")
+    metrics.leg_opened()
+    metrics.leg_closed()
+    assert value(metrics, "handoff_calls_active", project="acme-care") == 0
+    assert value(metrics, "handoff_legs_active") == 0
+
+
+def test_a_target_that_a_reload_removed_is_shown_no_more() -> None:
+    metrics = Metrics()
+    metrics.target_probed("acme-care", "sip:bot@10.0.0.5", up=False)
+    metrics.target_removed("acme-care", "sip:bot@10.0.0.5")
+    assert value(metrics, "handoff_target_up", project="acme-care", target="sip:bot@10.0.0.5") is None
+
+
+def test_two_instances_do_not_share_counts() -> None:
+    one, two = Metrics(), Metrics()
+    one.leg_opened()
+    assert value(two, "handoff_legs_active") == 0
