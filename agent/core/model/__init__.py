@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration as frozen models: at once the schema of the YAML files and what the agent runs on.
+
+Attribute names are the keys of the files. Durations are seconds, secrets are ``SecretStr``, mappings and
+lists can't be changed.
+"""
+
+from __future__ import annotations
+
+from agent.core.model.base import REFERENCES_ONLY, Resolved
+from agent.core.model.carriers import Carrier, Carriers, Digest, NumberForm
+from agent.core.model.cxone import CxoneTenant
+from agent.core.model.hosts import NICE_HOSTS, check_nice_url, is_allowed_host, is_loopback
+from agent.core.model.node import CODECS, PORTS_PER_CALL, Agent, Http, Limits, Log, Media, Sip, Tls
+from agent.core.model.project import (
+    PARAMETERS,
+    HandoffSettings,
+    Probe,
+    Project,
+    ProjectLimits,
+    Target,
+    VoiceAgent,
+)
+from agent.core.model.snapshot import Snapshot
+from agent.core.model.templates import LABEL_PREFIX, PLACEHOLDERS, is_label_name, parse_template
+
+__all__ = [
+    "CODECS",
+    "LABEL_PREFIX",
+    "NICE_HOSTS",
+    "PARAMETERS",
+    "PLACEHOLDERS",
+    "PORTS_PER_CALL",
+    "REFERENCES_ONLY",
+    "Agent",
+    "Carrier",
+    "Carriers",
+    "CxoneTenant",
+    "Digest",
+    "HandoffSettings",
+    "Http",
+    "Limits",
+    "Log",
+    "Media",
+    "NumberForm",
+    "Probe",
+    "Project",
+    "ProjectLimits",
+    "Resolved",
+    "Sip",
+    "Snapshot",
+    "Target",
+    "Tls",
+    "VoiceAgent",
+    "check_nice_url",
+    "is_allowed_host",
+    "is_label_name",
+    "is_loopback",
+    "parse_template",
+]

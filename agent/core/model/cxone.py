@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""projects/*.yaml, cxone: the NICE CXone tenant of a project and how it is asked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from agent.core.model.base import Count, Duration, Listed, Model, Secret, Text
+from agent.core.model.hosts import check_nice_url
+from agent.core.units import is_host_name, is_ip
+
+
+def _allowed(value: str) -> str:
+    if not is_host_name(value) and not is_ip(value):
+        raise ValueError(f"{value!r} is not a host: write a name such as api.example.org")
+    return value.rstrip(".").lower()
+
+
+class CxoneTenant(Model):
+    """One business unit of NICE CXone and the access key for it."""
+
+    allow_hosts: Annotated[tuple[Annotated[str, AfterValidator(_allowed)], ...], Listed] = Field(
+        default=(),
+        description="Hosts besides NICE's own that the issuer and the API may live on, with their "
+        "sub-domains.",
+    )
+    issuer: Text = Field(
+        default="https://cxone.niceincontact.com",
+        description="Log-in service: https on one of NICE's hosts or of allow_hosts; plain http for "
+        "loopback only.",
+    )
+    business_unit: Text = Field(description="Business unit (tenant) number, in quotes.")
+    client_id: Text = Field(description="OAuth client id.")
+    client_secret: Secret = Field(description="Its secret.")
+    access_key_id: Text = Field(description="Access key id of the CXone user that signals.")
+    access_key_secret: Secret = Field(description="Its secret.")
+    api_version: str = Field(
+        default="v30.0", pattern=r"^v[0-9]+\.[0-9]+$", description="Version of the Signal API."
+    )
+    parameters: Literal["body", "query", "mixed"] = Field(
+        default="body",
+        description="Where p1..p9 go: JSON body, query, or mixed (what is empty or short in the query, "
+        "the rest in the body).",
+    )
+    token_endpoint_auth: Literal["basic", "post"] = Field(
+        default="basic",
+        description="How client id and secret go to the token endpoint: Basic header, or in the form.",
+    )
+    percent_encode_credentials: bool = Field(
+        default=False,
+        description="Percent-encode client id and secret in the Basic header (RFC 6749 section 2.3.1).",
+    )
+    timeout: Duration = Field(default=10.0, description="Time for one request.")
+    parameter_limit: Count = Field(
+        default=2000, description="Longest value of p1..p9 in bytes; longer ones are cut."
+    )
+
+    @model_validator(mode="after")
+    def _issuer_is_allowed(self) -> Self:
+        object.__setattr__(self, "issuer", check_nice_url(self.issuer, self.allow_hosts))
+        return self

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""agent.yaml: what this node is, where it listens, and its limits."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+
+from agent.core.model.base import (
+    REFERENCES_ONLY,
+    Count,
+    Duration,
+    HttpAddress,
+    Listed,
+    Model,
+    Name,
+    Ports,
+    Resolved,
+    SipListen,
+    Span,
+    Text,
+)
+from agent.core.units import Address, Listen, PortRange
+
+Codec = Literal["PCMU", "PCMA", "G722", "opus"]
+CODECS: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "opus")
+"""The codecs that the SIP stack is built with, as SDP writes them (RFC 3551, RFC 7587)."""
+PORTS_PER_CALL = 4
+"""Two legs, each with a port for RTP and one for RTCP (RFC 3550 section 11)."""
+
+
+def _codec(value: object) -> object:
+    for codec in CODECS:
+        if isinstance(value, str) and value.lower() == codec.lower():
+            return codec
+    raise ValueError(f"{value} is not a codec of this agent: choose from {', '.join(CODECS)}")
+
+
+def _distinct(values: tuple[object, ...]) -> tuple[object, ...]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{value} is listed twice: leave one out")
+    return values
+
+
+def _public_address(value: str) -> str:
+    try:
+        parsed = ip_address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address: write the address that carriers reach") from None
+    if parsed.is_unspecified or parsed.is_multicast:
+        raise ValueError(f"{value} can't be reached by anyone: write the address that carriers reach")
+    return str(parsed)
+
+
+def _storage(value: str, info: ValidationInfo) -> str:
+    scheme, separator, rest = value.partition("://")
+    if not separator or not rest or scheme not in ("sqlite", "postgresql"):
+        raise ValueError(f"{scheme!r} is not a storage: write sqlite:///var/lib/handoff-agent/agent.db")
+    if scheme == "sqlite" and rest.endswith("/"):
+        raise ValueError("sqlite:// needs a file name: write sqlite:///var/lib/handoff-agent/agent.db")
+    in_files = (info.context or {}).get(REFERENCES_ONLY) and not isinstance(value, Resolved)
+    if in_files and scheme == "postgresql" and ":" in rest.rpartition("@")[0]:
+        raise ValueError(
+            "a password is never written in: put the whole value in ${env:NAME} or ${file:/path}"
+        )
+    return value
+
+
+def _path(value: object) -> object:
+    return Path(value) if isinstance(value, str) and value else value
+
+
+FilePath = Annotated[Path, BeforeValidator(_path)]
+
+
+class Tls(Model):
+    """Certificates of the TLS listener and how peers are checked."""
+
+    certificate: FilePath = Field(description="PEM file with our certificate and its chain.")
+    private_key: FilePath = Field(description="PEM file with its private key.")
+    ca: FilePath | None = Field(
+        default=None, description="PEM file of the authorities that peers are checked against."
+    )
+    verify_peer: bool = Field(default=False, description="Refuse peers whose certificate does not check.")
+
+    @model_validator(mode="after")
+    def _peer_check_needs_authorities(self) -> Self:
+        if self.verify_peer and self.ca is None:
+            raise ValueError("verify_peer needs ca: name the PEM file of the authorities")
+        return self
+
+
+class Sip(Model):
+    """Where SIP is spoken."""
+
+    listen: Annotated[tuple[SipListen, ...], Listed, AfterValidator(_distinct)] = Field(
+        default=(Listen("udp", "0.0.0.0", 5060), Listen("tcp", "0.0.0.0", 5060)),
+        min_length=1,
+        description="Listeners: udp://, tcp:// or tls:// with an IP address and a port; IPv6 in brackets.",
+    )
+    public_address: Annotated[str, AfterValidator(_public_address)] | None = Field(
+        default=None,
+        description="The IP address in Contact, Via and SDP, when it differs from the one listened on.",
+    )
+    tls: Tls | None = Field(default=None, description="Needed when there is a tls:// listener.")
+
+    @model_validator(mode="after")
+    def _tls_listener_needs_certificate(self) -> Self:
+        if self.tls is None and any(listener.transport == "tls" for listener in self.listen):
+            raise ValueError("a tls:// listener needs tls: {certificate: …, private_key: …}")
+        return self
+
+
+class Media(Model):
+    """Audio."""
+
+    rtp_ports: Ports = Field(
+        default=PortRange(20000, 27999),
+        description="UDP ports for RTP and RTCP; a call takes four (two legs, each RTP and RTCP).",
+    )
+    codecs: Annotated[
+        tuple[Annotated[Codec, BeforeValidator(_codec)], ...],
+        Listed,
+        AfterValidator(_distinct),
+    ] = Field(
+        default=CODECS, min_length=1, description="Codecs offered and accepted, the preferred one first."
+    )
+    srtp: Literal["none", "optional", "required"] = Field(
+        default="none", description="Encryption of audio (SDES, RFC 4568)."
+    )
+    silence_timeout: Span = Field(
+        default=60.0,
+        description="A leg without any RTP for so long has lost its media and the call ends; 0 switches "
+        "this off.",
+    )
+
+
+class Limits(Model):
+    """What this node takes on; more is refused with 503 and Retry-After."""
+
+    calls: Count = Field(default=1000, description="Calls up at the same time.")
+    calls_per_second: Count = Field(default=150, description="New calls in a second.")
+    ring: Duration = Field(
+        default=30.0, description="How long a voice agent may ring before the next one is tried."
+    )
+    duration: Duration = Field(default=14400.0, description="The longest call.")
+
+
+class Http(Model):
+    """HTTP listeners."""
+
+    api: HttpAddress = Field(default=Address("0.0.0.0", 8080), description="Handoff API for voice agents.")
+    operations: HttpAddress = Field(
+        default=Address("127.0.0.1", 8081),
+        description="Health, metrics, reload, drain and console; has no log-in, so keep it inside.",
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.api == self.operations:
+            raise ValueError(f"api and operations both listen on {self.api}: give each its own port")
+        return self
+
+
+class Log(Model):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least level written."
+    )
+    format: Literal["json", "text"] = Field(
+        default="json", description="One JSON object a line, or text for people."
+    )
+    numbers: Literal["masked", "shown"] = Field(
+        default="masked", description="Whether phone numbers in logs keep only their last digits."
+    )
+
+
+class Agent(Model):
+    """agent.yaml."""
+
+    node: Name = Field(
+        description="Name of this node, unique among its neighbours; in records, logs and metrics."
+    )
+    sip: Sip = Field(default=Sip(), description="SIP listeners.")
+    media: Media = Field(default=Media(), description="Audio.")
+    limits: Limits = Field(default=Limits(), description="What this node takes on.")
+    http: Http = Field(default=Http(), description="HTTP listeners.")
+    storage: Annotated[Text, AfterValidator(_storage)] = Field(
+        default="sqlite:///var/lib/handoff-agent/agent.db",
+        description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "
+        "one starts at "
+        "the configuration folder), or postgresql://….",
+    )
+    log: Log = Field(default=Log(), description="Logging.")
+
+    @model_validator(mode="after")
+    def _ports_for_all_calls(self) -> Self:
+        needed = self.limits.calls * PORTS_PER_CALL
+        if self.media.rtp_ports.count < needed:
+            room = self.media.rtp_ports.count // PORTS_PER_CALL
+            raise ValueError(
+                f"limits.calls {self.limits.calls} needs {needed} RTP ports, four a call, but "
+                f"media.rtp_ports "
+                f"{self.media.rtp_ports} has {self.media.rtp_ports.count}: widen it, or set "
+                f"limits.calls to {room}"
+            )
+        return self
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file, None when records are kept elsewhere."""
+        scheme, _, rest = self.storage.partition("://")
+        return Path(rest) if scheme == "sqlite" else None

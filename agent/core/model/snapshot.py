@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole configuration at one instant; running calls keep the one they began with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.core.model.carriers import Carrier
+from agent.core.model.node import Agent
+from agent.core.model.project import Project
+from agent.core.numbers import NumberMap
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Validated and resolved configuration.
+
+    Attributes:
+        agent: agent.yaml.
+        carriers: carriers.yaml, by name.
+        unknown_source: what becomes of a packet from no carrier's source.
+        projects: projects/*.yaml, by project name.
+        numbers: numbers/*.yaml.
+        fingerprint: SHA-256 (hex) over all of it; equal means nothing changed.
+    """
+
+    agent: Agent
+    carriers: Mapping[str, Carrier]
+    unknown_source: Literal["drop", "reject"]
+    projects: Mapping[str, Project]
+    numbers: NumberMap
+    fingerprint: str
