@@ -10,7 +10,7 @@ from __future__ import annotations
 from agent.core.model.base import REFERENCES_ONLY, Resolved
 from agent.core.model.carriers import Carrier, Carriers, Digest, NumberForm
 from agent.core.model.cxone import CxoneTenant
-from agent.core.model.hosts import NICE_HOSTS, check_nice_url, is_allowed_host, is_loopback
+from agent.core.model.map import NumbersFile, NumberTarget
 from agent.core.model.node import CODECS, PORTS_PER_CALL, Agent, Http, Limits, Log, Media, Sip, Tls
 from agent.core.model.project import (
     PARAMETERS,
@@ -27,7 +27,6 @@ from agent.core.model.templates import LABEL_PREFIX, PLACEHOLDERS, is_label_name
 __all__ = [
     "CODECS",
     "LABEL_PREFIX",
-    "NICE_HOSTS",
     "PARAMETERS",
     "PLACEHOLDERS",
     "PORTS_PER_CALL",
@@ -43,6 +42,8 @@ __all__ = [
     "Log",
     "Media",
     "NumberForm",
+    "NumberTarget",
+    "NumbersFile",
     "Probe",
     "Project",
     "ProjectLimits",
@@ -52,9 +53,6 @@ __all__ = [
     "Target",
     "Tls",
     "VoiceAgent",
-    "check_nice_url",
-    "is_allowed_host",
     "is_label_name",
-    "is_loopback",
     "parse_template",
 ]

@@ -7,24 +7,24 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from agent.core.hosts import allowed
 from agent.core.model.base import Count, Duration, Listed, Model, Secret, Text
-from agent.core.model.hosts import check_nice_url
 from agent.core.units import is_host_name, is_ip
 
 
-def _allowed(value: str) -> str:
-    if not is_host_name(value) and not is_ip(value):
-        raise ValueError(f"{value!r} is not a host: write a name such as api.example.org")
+def _host(value: str) -> str:
+    name = value.removeprefix("*.")
+    if not is_host_name(name) and not is_ip(value):
+        raise ValueError(f"{value!r} is not a host: write api.example.org, or *.example.org for all below it")
     return value.rstrip(".").lower()
 
 
 class CxoneTenant(Model):
     """One business unit of NICE CXone and the access key for it."""
 
-    allow_hosts: Annotated[tuple[Annotated[str, AfterValidator(_allowed)], ...], Listed] = Field(
+    allow_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Listed] = Field(
         default=(),
-        description="Hosts besides NICE's own that the issuer and the API may live on, with their "
-        "sub-domains.",
+        description="Hosts besides NICE's own that the issuer and the API may live on; *.example.org for all below it.",
     )
     issuer: Text = Field(
         default="https://cxone.niceincontact.com",
@@ -59,5 +59,8 @@ class CxoneTenant(Model):
 
     @model_validator(mode="after")
     def _issuer_is_allowed(self) -> Self:
-        object.__setattr__(self, "issuer", check_nice_url(self.issuer, self.allow_hosts))
+        objection = allowed(self.issuer, self.allow_hosts)
+        if objection is not None:
+            raise ValueError(f"issuer: {objection}")
+        object.__setattr__(self, "issuer", self.issuer.rstrip("/"))
         return self
