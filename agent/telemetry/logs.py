@@ -46,14 +46,14 @@ _HIDDEN_DIGIT: Final = re.compile(r"\d(?=(?:\D*\d){2})")
 
 def configure(
     level: Level = "info",
-    form: Literal["json", "console"] = "json",
+    form: Literal["json", "text"] = "json",
     numbers: Literal["masked", "shown"] = "masked",
 ) -> None:
     """Set the process' logging up, its own and that of libraries; may be called again after a reload.
 
     Args:
         level: the least that is written.
-        form: ``json`` for machines, ``console`` for a person at a terminal.
+        form: ``json`` for machines, ``text`` for a person at a terminal.
         numbers: whether phone numbers stand with all but their last two digits masked.
     """
     before: list[Processor] = [

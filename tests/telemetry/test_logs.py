@@ -92,9 +92,9 @@ def test_a_library_s_log_takes_the_same_form(capsys: pytest.CaptureFixture[str])
     assert (line["event"], line["level"]) == ("broken pipe", "error")
 
 
-@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("form", ["json", "text"])
 def test_a_traceback_has_no_local_variables(
-    form: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+    form: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
 ) -> None:
 
     def break_with(secret: str) -> None:
@@ -110,8 +110,8 @@ def test_a_traceback_has_no_local_variables(
     assert "hushhush" not in written
 
 
-def test_a_console_line_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(form="console")
+def test_a_text_line_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(form="text")
     logs.logger("sip").info("listening", port=5060)
     written = capsys.readouterr().err
     assert "listening" in written
