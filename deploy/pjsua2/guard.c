@@ -1,0 +1,489 @@
+/* Guard: a pjsip module between the transport layer (8) and the transaction layer (16).
+ *
+ * It sees every request before a transaction, a dialog or Python does, and refuses what the edge
+ * does not serve: strangers, calls the node can't take now, methods it does not have, broken or cut
+ * messages. All answers are stateless, so a flood leaves nothing behind. Responses are not looked at.
+ *
+ * No locks: install, the setters and on_rx_request all run on the one thread that polls pjsip
+ * (threadCnt 0, mainThreadOnly). The bare ints are safe for no other arrangement.
+ */
+#include <pjsua-lib/pjsua.h>
+#include <pjsua-lib/pjsua_internal.h>
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include "guard.h"
+
+#define ALLOWED "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REFER, NOTIFY"
+
+/* Refused INVITEs that are remembered, so a retransmission is neither counted nor decided anew. */
+#define MEMORY 8192
+
+/* Room that a response needs beyond what it copies from the request. */
+#define RESPONSE_HEADROOM 1500
+
+/* patches/0006: lets requests with a bad header come through to us (they get 400). */
+extern pj_bool_t handoff_accept_bad_requests;
+
+struct source {
+    int family;                 /* AF_INET or AF_INET6 */
+    int bits;
+    unsigned char address[16];
+};
+
+static pjsip_endpoint *endpoint;
+static struct source *sources;
+static int source_count;
+static int reject_strangers;
+static int admitting = 1;
+static int retry_after = 5;
+static int refusal_cause = HANDOFF_GUARD_DRAINING;
+static struct { double rate, burst, tokens; pj_timestamp filled; } bucket;
+static pj_uint64_t refused[MEMORY];
+static unsigned long long counters[HANDOFF_GUARD_COUNTERS];
+
+static const char *const counter_names[HANDOFF_GUARD_COUNTERS] = {
+    "unknown_source", "draining", "over_limit", "not_ready", "method_not_allowed", "not_implemented",
+    "too_many_hops", "too_large", "options_answered", "malformed", "stray", "invites_admitted",
+    "invites_repeated", "no_transaction",
+};
+
+/* ---- Sources -------------------------------------------------------------------------------- */
+
+/* "192.0.2.0/24", "2001:db8::1" -> entry. 0, or -1 if it is neither. */
+static int parse_source(const char *text, struct source *entry)
+{
+    char address[64];
+    const char *slash = strchr(text, '/');
+    size_t len = slash ? (size_t)(slash - text) : strlen(text);
+    int max;
+
+    if (len == 0 || len >= sizeof(address))
+        return -1;
+    memcpy(address, text, len);
+    address[len] = '\0';
+
+    entry->family = strchr(address, ':') ? AF_INET6 : AF_INET;
+    max = entry->family == AF_INET ? 32 : 128;
+    if (inet_pton(entry->family, address, entry->address) != 1)
+        return -1;
+
+    entry->bits = max;
+    if (slash) {
+        size_t digits = strspn(slash + 1, "0123456789");
+        if (digits == 0 || digits > 3 || slash[1 + digits])
+            return -1;
+        entry->bits = atoi(slash + 1);
+    }
+    return entry->bits <= max ? 0 : -1;
+}
+
+static pj_bool_t same_network(const unsigned char *a, const unsigned char *b, int bits)
+{
+    int bytes = bits / 8, rest = bits % 8;
+
+    return memcmp(a, b, bytes) == 0 &&
+           (rest == 0 || ((a[bytes] ^ b[bytes]) >> (8 - rest)) == 0);
+}
+
+static pj_bool_t is_known(const pj_sockaddr *from)
+{
+    static const unsigned char mapped[12] = { 0,0,0,0, 0,0,0,0, 0,0,0xff,0xff };
+    const unsigned char *address = (const unsigned char*)pj_sockaddr_get_addr(from);
+    int family = from->addr.sa_family == pj_AF_INET() ? AF_INET : AF_INET6;
+    int i;
+
+    /* An IPv4 peer of a dual-stack socket */
+    if (family == AF_INET6 && memcmp(address, mapped, sizeof(mapped)) == 0) {
+        family = AF_INET;
+        address += sizeof(mapped);
+    }
+    for (i = 0; i < source_count; ++i) {
+        if (sources[i].family == family &&
+            same_network(sources[i].address, address, sources[i].bits))
+        {
+            return PJ_TRUE;
+        }
+    }
+    return PJ_FALSE;
+}
+
+int handoff_guard_set_sources(const char *cidrs)
+{
+    char *copy = cidrs ? strdup(cidrs) : NULL;
+    /* An entry and its blank take two characters at least */
+    struct source *table = copy ? calloc(strlen(copy) / 2 + 1, sizeof(*table)) : NULL;
+    char *rest = NULL, *word;
+    int count = 0;
+
+    if (table) {
+        for (word = strtok_r(copy, " \t\r\n\f\v", &rest); word && count >= 0;
+             word = strtok_r(NULL, " \t\r\n\f\v", &rest))
+        {
+            count = parse_source(word, &table[count]) == 0 ? count + 1 : -1;
+        }
+    }
+    free(copy);
+    if (!table || count < 0) {
+        free(table);
+        return -1;
+    }
+    free(sources);
+    sources = table;
+    source_count = count;
+    return count;
+}
+
+/* ---- Answers -------------------------------------------------------------------------------- */
+
+static void add_text_header(pj_pool_t *pool, pjsip_hdr *list, const char *name, const char *value)
+{
+    pj_str_t n = pj_str((char*)name), v = pj_str((char*)value);
+    pj_list_push_back(list, pjsip_generic_string_hdr_create(pool, &n, &v));
+}
+
+/* Counts, and answers unless it is an ACK. A failure to send is the peer's loss: it asks again. */
+static pj_bool_t answer(pjsip_rx_data *rdata, int code, int counter)
+{
+    pj_pool_t *pool = rdata->tp_info.pool;
+    pjsip_hdr headers;
+
+    if (counter >= 0)
+        ++counters[counter];
+    if (rdata->msg_info.msg->line.req.method.id == PJSIP_ACK_METHOD)
+        return PJ_TRUE;
+
+    pj_list_init(&headers);
+    if (code == 200 || code == 405 || code == 501)
+        add_text_header(pool, &headers, "Allow", ALLOWED);
+    if (code == 503 && retry_after > 0)
+        pj_list_push_back(&headers, pjsip_retry_after_hdr_create(pool, retry_after));
+    if (code == 200) {
+        const pjsip_hdr *supported = pjsip_endpt_get_capability(endpoint, PJSIP_H_SUPPORTED, NULL);
+        add_text_header(pool, &headers, "Accept", "application/sdp");
+        if (supported)
+            pj_list_push_back(&headers, pjsip_hdr_clone(pool, supported));
+    }
+    pjsip_endpt_respond_stateless(endpoint, rdata, code, NULL, &headers, NULL);
+    return PJ_TRUE;
+}
+
+/* ---- What belongs to something that exists -------------------------------------------------- */
+
+static pj_bool_t has_transaction(pjsip_rx_data *rdata, const pjsip_method *method)
+{
+    pj_str_t key;
+
+    return pjsip_tsx_create_key(rdata->tp_info.pool, &key, PJSIP_ROLE_UAS, method,
+                                rdata) == PJ_SUCCESS &&
+           pjsip_tsx_layer_find_tsx(&key, PJ_FALSE) != NULL;
+}
+
+static pj_bool_t has_dialog(const pjsip_rx_data *rdata)
+{
+    return rdata->msg_info.to->tag.slen && rdata->msg_info.from->tag.slen &&
+           pjsip_ua_find_dialog(&rdata->msg_info.cid->id, &rdata->msg_info.to->tag,
+                                &rdata->msg_info.from->tag, PJ_FALSE) != NULL;
+}
+
+static pj_bool_t belongs_to_us(pjsip_rx_data *rdata)
+{
+    const pjsip_method *method = &rdata->msg_info.msg->line.req.method;
+
+    if (has_dialog(rdata) || has_transaction(rdata, method))
+        return PJ_TRUE;
+    return (method->id == PJSIP_CANCEL_METHOD || method->id == PJSIP_ACK_METHOD) &&
+           has_transaction(rdata, pjsip_get_invite_method());
+}
+
+/* Remembers a refused INVITE. True if it was there already, i.e. this is a retransmission: a caller
+ * who tries again takes a new branch. 64-bit hash, so a false hit does not happen in practice. */
+static pj_uint64_t fingerprint(const pjsip_rx_data *rdata)
+{
+    const pj_str_t *parts[3] = { &rdata->msg_info.via->branch_param, &rdata->msg_info.cid->id,
+                                 &rdata->msg_info.from->tag };
+    pj_uint64_t hash = 14695981039346656037ULL ^ (pj_uint64_t)rdata->msg_info.cseq->cseq;
+    int i;
+    pj_ssize_t j;
+
+    for (i = 0; i < 3; ++i) {
+        for (j = 0; j < parts[i]->slen; ++j)
+            hash = (hash ^ (unsigned char)parts[i]->ptr[j]) * 1099511628211ULL;
+        hash = (hash ^ 0xff) * 1099511628211ULL;
+    }
+    return hash ? hash : 1;
+}
+
+static pj_bool_t was_refused(const pjsip_rx_data *rdata)
+{
+    pj_uint64_t hash = fingerprint(rdata);
+    return refused[hash % MEMORY] == hash;
+}
+
+static void remember_refusal(const pjsip_rx_data *rdata)
+{
+    pj_uint64_t hash = fingerprint(rdata);
+    refused[hash % MEMORY] = hash;
+}
+
+/* ---- Rules ---------------------------------------------------------------------------------- */
+
+static pj_bool_t refuse_stranger(pjsip_rx_data *rdata)
+{
+    pjsip_transport *tp = rdata->tp_info.transport;
+    int counter = rdata->msg_info.to->tag.slen ? HANDOFF_GUARD_STRAY : HANDOFF_GUARD_UNKNOWN_SOURCE;
+
+    if (rdata->msg_info.msg->line.req.method.id == PJSIP_INVITE_METHOD) {
+        /* Strangers share the memory; their marks are told apart by a flipped bit. */
+        pj_uint64_t hash = ~fingerprint(rdata);
+        if (refused[hash % MEMORY] == hash)
+            counter = -1;
+        refused[hash % MEMORY] = hash;
+    }
+    if (reject_strangers)
+        return answer(rdata, PJSIP_SC_FORBIDDEN, counter);
+    if (counter >= 0)
+        ++counters[counter];
+    /* No descriptor for those we don't talk to; closed once this packet is done with. */
+    if (!(tp->flag & PJSIP_TRANSPORT_DATAGRAM) && tp->dir == PJSIP_TP_DIR_INCOMING)
+        pjsip_transport_shutdown(tp);
+    return PJ_TRUE;
+}
+
+/* Bytes after the empty line that ends the headers; -1 without such a line. */
+static int body_arrived(const pjsip_rx_data *rdata)
+{
+    const char *text = rdata->msg_info.msg_buf;
+    int len = rdata->msg_info.len, i;
+
+    for (i = 0; i < len; ++i) {
+        if (text[i] != '\n')
+            continue;
+        if (i + 1 < len && text[i + 1] == '\n')
+            return len - i - 2;
+        if (i + 2 < len && text[i + 1] == '\r' && text[i + 2] == '\n')
+            return len - i - 3;
+    }
+    return -1;
+}
+
+/* UDP cuts what is too long without a word; TCP framing has seen to it already. */
+static pj_bool_t is_cut(const pjsip_rx_data *rdata, int arrived)
+{
+    const pjsip_clen_hdr *clen = rdata->msg_info.clen;
+
+    if (!(rdata->tp_info.transport->flag & PJSIP_TRANSPORT_DATAGRAM))
+        return PJ_FALSE;
+    return rdata->pkt_info.len >= PJSIP_MAX_PKT_LEN - 1 || arrived < 0 ||
+           (clen && clen->len > arrived);
+}
+
+/* A response repeats Via, Record-Route, From, To, Call-ID: never more than the request's headers. */
+static pj_bool_t is_answerable(const pjsip_rx_data *rdata, int arrived)
+{
+    int headers = rdata->msg_info.len - (arrived > 0 ? arrived : 0);
+    return headers < PJSIP_MAX_PKT_LEN - RESPONSE_HEADROOM;
+}
+
+/* The request must name one method (RFC 3261 8.1.1.5). A CSeq of another method on the branch of an
+ * INVITE ends in an assertion of the transaction layer. */
+static pj_bool_t is_malformed(const pjsip_rx_data *rdata)
+{
+    const pjsip_msg *msg = rdata->msg_info.msg;
+
+    return !pj_list_empty(&rdata->msg_info.parse_err) ||
+           pjsip_method_cmp(&msg->line.req.method, &rdata->msg_info.cseq->method) != 0;
+}
+
+static pj_bool_t has_known_scheme(const pjsip_uri *uri)
+{
+    const pj_str_t *scheme = pjsip_uri_get_scheme(uri);
+
+    return pj_stricmp2(scheme, "sip") == 0 || pj_stricmp2(scheme, "sips") == 0 ||
+           pj_stricmp2(scheme, "tel") == 0;
+}
+
+enum service { SERVED_ANYWHERE, SERVED_IN_DIALOG, NOT_SERVED, NOT_KNOWN };
+
+static enum service service_of(const pj_str_t *method)
+{
+    static const struct { const char *name; enum service service; } methods[] = {
+        { "INVITE", SERVED_ANYWHERE }, { "ACK", SERVED_ANYWHERE }, { "OPTIONS", SERVED_ANYWHERE },
+        { "BYE", SERVED_ANYWHERE }, { "CANCEL", SERVED_ANYWHERE },      /* 481 if of nothing */
+        { "UPDATE", SERVED_IN_DIALOG }, { "INFO", SERVED_IN_DIALOG }, { "REFER", SERVED_IN_DIALOG },
+        { "NOTIFY", SERVED_IN_DIALOG }, { "PRACK", SERVED_IN_DIALOG },
+        { "REGISTER", NOT_SERVED }, { "PUBLISH", NOT_SERVED }, { "SUBSCRIBE", NOT_SERVED },
+        { "MESSAGE", NOT_SERVED },
+    };
+    unsigned i;
+
+    for (i = 0; i < PJ_ARRAY_SIZE(methods); ++i) {
+        if (pj_strcmp2(method, methods[i].name) == 0)   /* methods are case-sensitive */
+            return methods[i].service;
+    }
+    return NOT_KNOWN;
+}
+
+static pj_bool_t take_token(void)
+{
+    pj_timestamp now;
+
+    if (bucket.rate <= 0)
+        return PJ_TRUE;
+    pj_get_timestamp(&now);
+    bucket.tokens += bucket.rate * pj_elapsed_usec(&bucket.filled, &now) / 1e6;
+    if (bucket.tokens > bucket.burst)
+        bucket.tokens = bucket.burst;
+    bucket.filled = now;
+    if (bucket.tokens < 1)
+        return PJ_FALSE;
+    bucket.tokens -= 1;
+    return PJ_TRUE;
+}
+
+/* INVITE without a To tag. A retransmission of one that was let in goes on to its transaction,
+ * one of a refused INVITE gets the same answer, whatever the state is by now. */
+static pj_bool_t admit_invite(pjsip_rx_data *rdata)
+{
+    if (has_transaction(rdata, pjsip_get_invite_method())) {
+        ++counters[HANDOFF_GUARD_INVITES_REPEATED];
+        return PJ_FALSE;
+    }
+    if (was_refused(rdata))
+        return answer(rdata, PJSIP_SC_SERVICE_UNAVAILABLE, HANDOFF_GUARD_INVITES_REPEATED);
+    if (!admitting || !take_token()) {
+        remember_refusal(rdata);
+        return answer(rdata, PJSIP_SC_SERVICE_UNAVAILABLE,
+                      admitting ? HANDOFF_GUARD_OVER_LIMIT : refusal_cause);
+    }
+    ++counters[HANDOFF_GUARD_INVITES_ADMITTED];
+    return PJ_FALSE;
+}
+
+static pj_bool_t serve_out_of_dialog(pjsip_rx_data *rdata)
+{
+    const pjsip_method *method = &rdata->msg_info.msg->line.req.method;
+    const pjsip_max_fwd_hdr *hops = rdata->msg_info.max_fwd;
+
+    switch (method->id) {
+    case PJSIP_ACK_METHOD:
+        return PJ_FALSE;
+    case PJSIP_CANCEL_METHOD:
+    case PJSIP_BYE_METHOD:
+        return belongs_to_us(rdata) || has_transaction(rdata, pjsip_get_invite_method()) ? PJ_FALSE :
+               answer(rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST, HANDOFF_GUARD_NO_TRANSACTION);
+    default:
+        break;
+    }
+    if (hops && hops->ivalue == 0)
+        return answer(rdata, PJSIP_SC_TOO_MANY_HOPS, HANDOFF_GUARD_TOO_MANY_HOPS);
+    if (!has_known_scheme(rdata->msg_info.msg->line.req.uri))
+        return answer(rdata, PJSIP_SC_UNSUPPORTED_URI_SCHEME, HANDOFF_GUARD_MALFORMED);
+    if (method->id == PJSIP_OPTIONS_METHOD)
+        return answer(rdata, admitting ? PJSIP_SC_OK : PJSIP_SC_SERVICE_UNAVAILABLE,
+                      HANDOFF_GUARD_OPTIONS_ANSWERED);
+    return admit_invite(rdata);
+}
+
+/* pjsip's hook. PJ_TRUE: dealt with, no other module sees the request. */
+static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
+{
+    int arrived = body_arrived(rdata);
+    pj_bool_t in_dialog = rdata->msg_info.to->tag.slen != 0;
+    enum service service = service_of(&rdata->msg_info.msg->line.req.method.name);
+
+    if (!is_answerable(rdata, arrived)) {
+        ++counters[HANDOFF_GUARD_TOO_LARGE];
+        return PJ_TRUE;
+    }
+    if (!is_known(&rdata->pkt_info.src_addr) && !belongs_to_us(rdata))
+        return refuse_stranger(rdata);
+    if (is_malformed(rdata))
+        return answer(rdata, PJSIP_SC_BAD_REQUEST, HANDOFF_GUARD_MALFORMED);
+    if (is_cut(rdata, arrived))
+        return answer(rdata, PJSIP_SC_MESSAGE_TOO_LARGE, HANDOFF_GUARD_TOO_LARGE);
+    if (service == NOT_KNOWN)
+        return answer(rdata, PJSIP_SC_NOT_IMPLEMENTED, HANDOFF_GUARD_NOT_IMPLEMENTED);
+    if (service == NOT_SERVED || (service == SERVED_IN_DIALOG && !in_dialog))
+        return answer(rdata, PJSIP_SC_METHOD_NOT_ALLOWED, HANDOFF_GUARD_METHOD_NOT_ALLOWED);
+    return in_dialog ? PJ_FALSE : serve_out_of_dialog(rdata);
+}
+
+/* What the transport layer could not even parse never becomes a request. */
+static void on_dropped(pjsip_tp_dropped_data *dropped)
+{
+    if (dropped->status == PJSIP_ERXOVERFLOW)
+        ++counters[HANDOFF_GUARD_TOO_LARGE];
+    else if (dropped->status != PJ_EIGNORED && dropped->status != PJ_ESOCKETSTOP)
+        ++counters[HANDOFF_GUARD_MALFORMED];
+}
+
+static pjsip_module module = {
+    .name = { "mod-handoff-guard", 17 },
+    .id = -1,
+    .priority = 12,
+    .on_rx_request = &on_rx_request,
+};
+
+/* ---- The functions that Python calls -------------------------------------------------------- */
+
+int handoff_guard_install(void)
+{
+    if (module.id >= 0)
+        return 0;
+    endpoint = pjsua_get_pjsip_endpt();
+    if (!endpoint || pjsip_endpt_register_module(endpoint, &module) != PJ_SUCCESS)
+        return -1;
+    handoff_accept_bad_requests = PJ_TRUE;
+    pjsip_tpmgr_set_drop_data_cb(pjsip_endpt_get_tpmgr(endpoint), &on_dropped);
+    return 0;
+}
+
+void handoff_guard_set_unknown_source(int reject)
+{
+    reject_strangers = reject;
+}
+
+void handoff_guard_set_state(int admit, int retry_after_seconds)
+{
+    admitting = admit;
+    retry_after = retry_after_seconds;
+}
+
+void handoff_guard_set_cause(int cause)
+{
+    refusal_cause = cause == 1 ? HANDOFF_GUARD_OVER_LIMIT
+                  : cause == 2 ? HANDOFF_GUARD_NOT_READY : HANDOFF_GUARD_DRAINING;
+}
+
+void handoff_guard_set_rate(int calls_per_second, int burst)
+{
+    bucket.rate = calls_per_second > 0 ? calls_per_second : 0;
+    bucket.burst = burst > 0 ? burst : 1;
+    bucket.tokens = bucket.burst;
+    pj_get_timestamp(&bucket.filled);
+}
+
+unsigned long long handoff_guard_counter(int which)
+{
+    return which >= 0 && which < HANDOFF_GUARD_COUNTERS ? counters[which] : 0;
+}
+
+const char *handoff_guard_counter_name(int which)
+{
+    return which >= 0 && which < HANDOFF_GUARD_COUNTERS ? counter_names[which] : NULL;
+}
+
+int handoff_guard_capacity(int what)
+{
+    static const int values[] = {
+        PJSUA_MAX_CALLS, PJSUA_MAX_CONF_PORTS, PJ_IOQUEUE_MAX_HANDLES, PJSIP_MAX_PKT_LEN,
+#ifdef NDEBUG
+        1,
+#else
+        0,
+#endif
+    };
+    return what >= 0 && what < (int)PJ_ARRAY_SIZE(values) ? values[what] : -1;
+}
