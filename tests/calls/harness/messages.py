@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SIP messages as SIPp logged them (``-trace_msg``), so that tests can assert on the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+_RULE = re.compile(
+    rb"^-{20,} (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)\n"
+    rb"(?:UDP|TCP|TLS) message (?P<way>sent|received) [\[(](?P<size>\d+)[^\n]*\n\n",
+    re.MULTILINE,
+)
+_COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessage:
+    """One message, as the SIPp that logged it saw it. ``at`` is local time in seconds since the epoch."""
+
+    sent: bool
+    at: float
+    start_line: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+
+    @property
+    def status(self) -> int | None:
+        """The status code, or None for a request."""
+        return int(self.start_line.split()[1]) if self.start_line.startswith("SIP/2.0 ") else None
+
+    @property
+    def method(self) -> str:
+        """The method of the request, for a response the method it answers (from CSeq)."""
+        return self.header("CSeq").split()[-1] if self.status is not None else self.start_line.split()[0]
+
+    @property
+    def label(self) -> str:
+        """``INVITE`` for a request, ``200 INVITE`` for a response: short enough for lists in assertions."""
+        return self.method if self.status is None else f"{self.status} {self.method}"
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header, in order, without regard to case and compact forms."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+    def header(self, name: str) -> str:
+        """The first value of a header, empty if there is none."""
+        return next(iter(self.all(name)), "")
+
+    @property
+    def audio_port(self) -> int:
+        """The port of the first audio stream in the body, 0 if there is none."""
+        found = re.search(r"^m=audio (\d+) ", self.body, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    @property
+    def direction(self) -> str:
+        """The SDP direction of the audio (RFC 8866 section 6.7), ``sendrecv`` unless another is written."""
+        found = re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", self.body, re.MULTILINE)
+        return found[1] if found else "sendrecv"
+
+
+def read_messages(path: Path) -> list[SipMessage]:
+    """Every message of a SIPp message log, in order; an absent file has none."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    found = (_message(data, match) for match in _RULE.finditer(data))
+    return [message for message in found if message is not None]
+
+
+def labels(messages: Iterable[SipMessage]) -> list[str]:
+    """The labels of messages: what a ladder diagram would show."""
+    return [message.label for message in messages]
+
+
+def _message(data: bytes, match: re.Match[bytes]) -> SipMessage | None:
+    raw = data[match.end() : match.end() + int(match["size"])].decode(errors="replace")
+    head, _, body = raw.partition("\r\n\r\n")
+    start_line, *lines = head.lstrip("\r\n").split("\r\n")
+    if not start_line:
+        return None  # a keep-alive
+    headers = tuple(_header(line) for line in lines if ":" in line)
+    at = datetime.strptime(match["at"].decode(), "%Y-%m-%d %H:%M:%S.%f").astimezone().timestamp()
+    return SipMessage(match["way"] == b"sent", at, start_line, headers, body.replace("\r\n", "\n"))
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    name = name.strip().lower()
+    return _COMPACT.get(name, name), value.strip()

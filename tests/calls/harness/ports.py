@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Free ports on 127.0.0.1, chosen below the kernel's ephemeral range so that no outgoing socket takes them first."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+
+_LOW, _HIGH = 12000, 31000
+_RTP_LOW, _RTP_HIGH = 33000, 60000
+_given: set[int] = set()
+_random = random.Random(os.getpid())  # noqa: S311 - spreads parallel runs apart, guards nothing
+
+
+def free_port() -> int:
+    """A port that nobody holds for UDP or TCP now and that this process has not given out before."""
+    while True:
+        port = _random.randrange(_LOW, _HIGH)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def free_rtp_port() -> int:
+    """An even free port whose odd neighbour (RTCP) is free too."""
+    while True:
+        port = _random.randrange(_LOW, _HIGH, 2)
+        if not {port, port + 1} & _given and _is_free(port) and _is_free(port + 1):
+            _given.update((port, port + 1))
+            return port
+
+
+def free_range(size: int) -> tuple[int, int]:
+    """First and last of ``size`` neighbouring ports (first even), none of them bound at this moment."""
+    while True:
+        low = _random.randrange(_RTP_LOW, _RTP_HIGH - size, 2)
+        ports = range(low, low + size)
+        if not _given.intersection(ports) and all(_is_free(port) for port in ports):
+            _given.update(ports)
+            return low, low + size - 1
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True

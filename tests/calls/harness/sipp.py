@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SIPp as one end of a call: started, cued, waited for, and its message log read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.calls.harness.messages import SipMessage, read_messages
+from tests.calls.harness.ports import free_port, free_rtp_port
+from tests.calls.harness.waiting import eventually
+
+SCENARIOS = Path(__file__).parents[3] / "sip_scenarios"
+
+
+@dataclass
+class Sipp:
+    """One SIPp process that plays one scenario, usually once.
+
+    Attributes:
+        scenario: path of the XML file below sip_scenarios/.
+        remote: port of the agent on 127.0.0.1; None makes a server (a voice agent).
+        keys: values of the scenario's ``[keywords]``; a value may hold several header lines, joined by CR LF.
+        talk: length of pauses that the scenario leaves open (``-d``), milliseconds.
+        calls: calls to make or take before SIPp ends by itself; 0 goes on until stopped.
+        transport: SIPp's ``-t``: u1 UDP, t1 TCP.
+    """
+
+    scenario: str
+    remote: int | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    talk: int = 0
+    calls: int = 1
+    transport: str = "u1"
+    port: int = field(default_factory=free_port)
+    rtp_port: int = field(default_factory=free_rtp_port)
+    address: str = "127.0.0.1"
+    options: tuple[str, ...] = ()
+    limit: float = 40.0
+    _process: asyncio.subprocess.Process | None = None
+
+    def __post_init__(self) -> None:
+        """Choose names that no other run has."""
+        self.unique = uuid.uuid4().hex[:12]
+        self.folder = Path(tempfile.mkdtemp(prefix=f"sipp-{Path(self.scenario).stem}-"))
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID of the first call that this SIPp makes (not of one that it takes)."""
+        return f"1-{self.unique}@{self.address}"
+
+    async def __aenter__(self) -> Self:
+        """Start SIPp; a server is returned when its socket is bound."""
+        with (self.folder / "screen.log").open("wb") as screen:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command(), cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=screen, stderr=screen
+            )
+        if self.remote is None:
+            await eventually(self._bound, what=f"{self.scenario} listens on {self.port}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End SIPp if it runs still."""
+        await self.stop()
+
+    async def finished(self) -> int:
+        """Wait until SIPp ended by itself and return its exit code: 0 when each call went by the scenario."""
+        assert self._process is not None
+        try:
+            return await asyncio.wait_for(self._process.wait(), self.limit)
+        except TimeoutError:
+            raise AssertionError(f"{self.scenario} did not end\n{self.report()}") from None
+
+    async def succeeds(self) -> None:
+        """Wait for the end and fail with the whole story unless all went by the scenario."""
+        code = await self.finished()
+        assert code == 0, f"{self.scenario} ended with {code}\n{self.report()}"
+
+    async def stop(self) -> None:
+        """End the process: first as SIPp likes it, then surely."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), 3)
+                return
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._process is not None and self._process.returncode is None
+
+    def messages(self) -> list[SipMessage]:
+        """All messages so far; the log is read anew each time."""
+        return read_messages(self.folder / "messages.log")
+
+    def sent(self, label: str) -> list[SipMessage]:
+        """Messages that left this SIPp, by label (``INVITE``, ``200 INVITE``)."""
+        return [message for message in self.messages() if message.sent and message.label == label]
+
+    def received(self, label: str) -> list[SipMessage]:
+        """Messages that reached this SIPp, by label."""
+        return [message for message in self.messages() if not message.sent and message.label == label]
+
+    async def saw(self, label: str, count: int = 1, within: float = 10.0) -> SipMessage:
+        """Wait until ``count`` messages of that label arrived; return the last of them."""
+        what = f"{self.scenario} got {label}"
+        try:
+            await eventually(lambda: len(self.received(label)) >= count, within, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.report()}") from None
+        return self.received(label)[count - 1]
+
+    def cue(self, call_id: str | None = None) -> None:
+        """Tell a scenario that waits for MESSAGE to go on: a datagram with its Call-ID, which SIPp goes by."""
+        call_id = call_id or (self.call_id if self.remote else self.received("INVITE")[0].header("Call-ID"))
+        text = (
+            f"MESSAGE sip:cue@{self.address}:{self.port} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{uuid.uuid4().hex}\r\n"
+            f"From: <sip:test@127.0.0.1>\r\nTo: <sip:cue@127.0.0.1>\r\nCall-ID: {call_id}\r\n"
+            "CSeq: 1 MESSAGE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.sendto(text.encode(), (self.address, self.port))
+
+    def report(self) -> str:
+        """Ladder, errors and last screen, for the text of a failed assertion."""
+        arrows = [f"  {'-->' if message.sent else '<--'} {message.start_line}" for message in self.messages()]
+        errors = self.folder / "errors.log"
+        return "\n".join(
+            (*arrows, errors.read_text(errors="replace")[-3000:] if errors.exists() else "", f"logs: {self.folder}")
+        )
+
+    def _bound(self) -> bool:
+        assert self._process is not None
+        if self._process.returncode is not None:
+            raise AssertionError((self.folder / "screen.log").read_text(errors="replace")[-2000:])
+        table = "tcp" if self.transport.startswith("t") else "udp"
+        lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        return any(int(line.split()[1].split(":")[1], 16) == self.port for line in lines)
+
+    def _command(self) -> list[str]:
+        keys = {"rtp_port": str(self.rtp_port), **self.keys}
+        pairs = [part for key, value in keys.items() for part in ("-key", key, value)]
+        ends = ["-m", str(self.calls)] if self.calls else []
+        return [
+            "sipp",
+            *([f"127.0.0.1:{self.remote}"] if self.remote else []),
+            *("-sf", str(SCENARIOS / self.scenario), "-i", self.address, "-bind_local", "-p", str(self.port)),
+            *("-t", self.transport, "-cid_str", f"%u-{self.unique}@{self.address}", *ends, "-d", str(self.talk)),
+            *("-cp", str(free_port()), "-nostdin", "-mi", self.address, "-timeout", f"{int(self.limit)}s"),
+            *("-timeout_error", "-trace_msg", "-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"),
+            *("-trace_stat", "-stf", "statistics.csv", "-fd", "1", "-deadcall_wait", "0"),
+            *pairs,
+            *self.options,
+        ]
+
+
+def environment() -> dict[str, str]:
+    """The environment for processes that a test starts."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bounded waiting on what can be observed: never a fixed sleep in the hope that something has happened."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+async def eventually(condition: Callable[[], T | Awaitable[T]], within: float = 10.0, what: str = "") -> T:
+    """Ask ``condition`` until it gives something true, and return that.
+
+    Args:
+        condition: called again and again, on the loop; may be a coroutine function.
+        within: seconds until this fails.
+        what: what was waited for, for the failure's text.
+
+    Raises:
+        AssertionError: the condition was not true in time; the text holds its last value.
+    """
+    deadline = time.monotonic() + within
+    pause = 0.005
+    while True:
+        answer = condition()
+        value = cast("T", await answer if inspect.isawaitable(answer) else answer)
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s: {what or condition}; last seen: {value!r}")
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def eventually_now(condition: Callable[[], T], within: float = 10.0, what: str = "") -> T:
+    """The same for fixtures, which have no loop."""
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s: {what or condition}; last seen: {value!r}")
+        time.sleep(0.05)
+    return value
