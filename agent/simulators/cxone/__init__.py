@@ -19,8 +19,8 @@ Control API (JSON; what can't be used is answered 400 ``{"error_message"}``)
     ``GET /simulator/signals``
         list of signal requests, oldest first: number, contact_id, received (epoch s), api_version,
         parameters, sources (body, query, mixed, none), conflicts, ignored, status (null: no answer),
-        accepted, effect (none, pending, onsignal, interrupted, double, dropped), description, fault, correlation_id,
-        token (number). ``?contact_id=``, ``?after=NUMBER``, ``?limit=N``
+        accepted, effect (none, pending, onsignal, interrupted, double, dropped), description, fault,
+        correlation_id, token (number). ``?contact_id=``, ``?after=NUMBER``, ``?limit=N``
     ``GET /simulator/counts``
         signals, kept, by_status, accepted, contacts, contacts_signalled_more_than_once, effects
     ``GET|DELETE /simulator/tokens``
