@@ -31,7 +31,7 @@ class Reason(Enum):
     UNKNOWN_SOURCE = "unknown_source", 403, "Source not allowed"
     UNAUTHORIZED = "unauthorized", 401, "Unauthorized"
     UNKNOWN_NUMBER = "unknown_number", 404, "Number not in the map"
-    BAD_TOKEN = "bad_token", 403, "Connector token not accepted"  # noqa: S105 - a label, no secret
+    BAD_TOKEN = "bad_token", 403, "Connector token not accepted"
     MISSING_CONTACT_ID = "missing_contact_id", 400, "Contact id missing"
     BAD_CONTACT_ID = "bad_contact_id", 400, "Contact id not usable"
     DUPLICATE_CONTACT = "duplicate_contact", 486, "A call of this contact is up"

@@ -18,6 +18,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 from agent.core import units, uris
 from agent.core.frozen import FrozenDict
@@ -39,6 +40,11 @@ OWN_HEADERS = frozenset(
     """.split()  # noqa: SIM905 - a list of fifty is harder to read
 )
 """Headers that the SIP stack writes itself, in lower case, with their compact forms (RFC 3261 section 20)."""
+
+
+def misplaced(text: str, *path: str | int) -> PydanticCustomError:
+    """An error that a validator of a whole model raises, with the path below that model where it belongs."""
+    return PydanticCustomError("misplaced", "{text}", {"text": text, "path": path})
 
 
 class Resolved(str):

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from agent.core.hosts import allowed
-from agent.core.model.base import Count, Duration, Listed, Model, Secret, Text
+from agent.core.model.base import Count, Duration, Listed, Model, Secret, Text, misplaced
 from agent.core.units import is_host_name, is_ip
+
+_VERSION = re.compile(r"v[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 
 
 def _host(value: str) -> str:
@@ -19,12 +22,19 @@ def _host(value: str) -> str:
     return value.rstrip(".").lower()
 
 
+def _version(value: str) -> str:
+    if not _VERSION.fullmatch(value):
+        raise ValueError(f"{value!r} is not a version: write one such as v30.0")
+    return value
+
+
 class CxoneTenant(Model):
     """One business unit of NICE CXone and the access key for it."""
 
     allow_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Listed] = Field(
         default=(),
-        description="Hosts besides NICE's own that the issuer and the API may live on; *.example.org for all below it.",
+        description="Hosts besides NICE's own that the issuer and the API may live on; *.example.org for all "
+        "below it.",
     )
     issuer: Text = Field(
         default="https://cxone.niceincontact.com",
@@ -36,8 +46,8 @@ class CxoneTenant(Model):
     client_secret: Secret = Field(description="Its secret.")
     access_key_id: Text = Field(description="Access key id of the CXone user that signals.")
     access_key_secret: Secret = Field(description="Its secret.")
-    api_version: str = Field(
-        default="v30.0", pattern=r"^v[0-9]+\.[0-9]+$", description="Version of the Signal API."
+    api_version: Annotated[str, AfterValidator(_version)] = Field(
+        default="v30.0", description="Version of the Signal API."
     )
     parameters: Literal["body", "query", "mixed"] = Field(
         default="body",
@@ -61,6 +71,6 @@ class CxoneTenant(Model):
     def _issuer_is_allowed(self) -> Self:
         objection = allowed(self.issuer, self.allow_hosts)
         if objection is not None:
-            raise ValueError(f"issuer: {objection}")
+            raise misplaced(objection, "issuer")
         object.__setattr__(self, "issuer", self.issuer.rstrip("/"))
         return self

@@ -38,5 +38,6 @@ class NumbersFile(Model):
     numbers: Annotated[
         Mapping[Annotated[str, WithJsonSchema(NUMBER_SCHEMA)], Name | tuple[Name, ...] | NumberTarget], Frozen
     ] = Field(
-        description="A number, a range or a prefix (in quotes) and its project, its projects, or {project, labels}."
+        description="A number, a range or a prefix (in quotes), and its project, its projects, or "
+        "{project, labels}."
     )

@@ -22,6 +22,7 @@ from agent.core.model.base import (
     SipListen,
     Span,
     Text,
+    misplaced,
 )
 from agent.core.units import Address, Listen, PortRange
 
@@ -90,7 +91,7 @@ class Tls(Model):
     @model_validator(mode="after")
     def _peer_check_needs_authorities(self) -> Self:
         if self.verify_peer and self.ca is None:
-            raise ValueError("verify_peer needs ca: name the PEM file of the authorities")
+            raise misplaced("verify_peer needs ca: name the PEM file of the authorities", "verify_peer")
         return self
 
 
@@ -110,8 +111,9 @@ class Sip(Model):
 
     @model_validator(mode="after")
     def _tls_listener_needs_certificate(self) -> Self:
-        if self.tls is None and any(listener.transport == "tls" for listener in self.listen):
-            raise ValueError("a tls:// listener needs tls: {certificate: …, private_key: …}")
+        for index, listener in enumerate(self.listen):
+            if listener.transport == "tls" and self.tls is None:
+                raise misplaced(f"{listener} needs tls: {{certificate: …, private_key: …}}", "listen", index)
         return self
 
 
@@ -145,7 +147,7 @@ class Limits(Model):
     calls: Count = Field(default=1000, description="Calls up at the same time.")
     calls_per_second: Count = Field(default=150, description="New calls in a second.")
     ring: Duration = Field(
-        default=30.0, description="How long a voice agent may ring before the next one is tried."
+        default=30.0, description="How long voice agents may ring, all targets of a call together."
     )
     duration: Duration = Field(default=14400.0, description="The longest call.")
 
@@ -162,7 +164,7 @@ class Http(Model):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.api == self.operations:
-            raise ValueError(f"api and operations both listen on {self.api}: give each its own port")
+            raise misplaced(f"api and operations both listen on {self.api}: give each its own", "operations")
         return self
 
 
@@ -200,15 +202,21 @@ class Agent(Model):
 
     @model_validator(mode="after")
     def _ports_for_all_calls(self) -> Self:
-        needed = self.limits.calls * PORTS_PER_CALL
-        if self.media.rtp_ports.count < needed:
-            room = self.media.rtp_ports.count // PORTS_PER_CALL
-            raise ValueError(
-                f"limits.calls {self.limits.calls} needs {needed} RTP ports, four a call, but "
-                f"media.rtp_ports "
-                f"{self.media.rtp_ports} has {self.media.rtp_ports.count}: widen it, or set "
-                f"limits.calls to {room}"
+        ports, calls = self.media.rtp_ports, self.limits.calls
+        if ports.count < calls * PORTS_PER_CALL:
+            raise misplaced(
+                f"{calls} calls need {calls * PORTS_PER_CALL} RTP ports, four a call, but media.rtp_ports {ports} has "
+                f"{ports.count}: widen it, or set limits.calls to {ports.count // PORTS_PER_CALL}",
+                *(("limits", "calls") if "calls" in self.limits.model_fields_set else ("media", "rtp_ports")),
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sip_outside_of_rtp(self) -> Self:
+        ports = self.media.rtp_ports
+        for index, listener in enumerate(self.sip.listen):
+            if listener.transport == "udp" and ports.low <= listener.port <= ports.high:
+                raise misplaced(f"{listener} lies in media.rtp_ports {ports}: move one of them", "sip", "listen", index)
         return self
 
     @property

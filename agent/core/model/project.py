@@ -22,6 +22,7 @@ from agent.core.model.base import (
     Span,
     Template,
     Text,
+    misplaced,
 )
 from agent.core.model.cxone import CxoneTenant
 from agent.core.moments import Moment
@@ -82,6 +83,10 @@ class VoiceAgent(Model):
     pass_headers: Annotated[tuple[FreeHeader, ...], Listed] = Field(
         default=(), description="Headers of the caller's INVITE that are passed on as they are."
     )
+    response_timeout: Duration = Field(
+        default=4.0,
+        description="A target without any response for so long is given up, and the next one is tried.",
+    )
     probe: Probe | None = Field(default=None, description="OPTIONS to the targets; none when absent.")
 
 
@@ -113,9 +118,9 @@ class HandoffSettings(Model):
     @model_validator(mode="after")
     def _target_where_needed(self) -> Self:
         if self.target is None and self.method != "release":
-            raise ValueError(f"method {self.method} needs a target: add target: sip:…")
+            raise misplaced(f"method {self.method} needs a target: add target: sip:…", "method")
         if self.target is None and self.on_signal_failure == "refer":
-            raise ValueError("on_signal_failure refer needs a target: add target: sip:…")
+            raise misplaced("refer needs a target: add target: sip:…", "on_signal_failure")
         return self
 
 
@@ -170,5 +175,5 @@ class Project(Model):
     @model_validator(mode="after")
     def _signals_have_a_tenant(self) -> Self:
         if self.signals and self.cxone is None:
-            raise ValueError("signals need cxone: add the tenant, or leave signals out")
+            raise misplaced("signals need cxone: add the tenant, or leave signals out", "signals")
         return self

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether an INVITE is taken, and for which project: each check in the contract's order, each with its reason.
+
+Order: node state and limits, source, digest, number, token, contact id, codecs.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from agent.core import digest
+from agent.core.headers import Message, user_part
+from agent.core.model import Carrier, Project, Snapshot
+from agent.core.node import NodeStatus
+from agent.core.numbers import NumberRule, normalise
+from agent.core.offer import has_common_codec
+from agent.core.reasons import Reason
+
+_CONTACT_ID_DIGITS_AT_MOST = 19
+_CONTACT_ID_AT_MOST = 2**63 - 1
+_LONGEST_CONTACT_ID_SHOWN = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """An INVITE that asks for a new call. `source` is the address it came from, without the port."""
+
+    source: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The INVITE is taken. `contact_id` is empty when the carrier may bridge calls without one."""
+
+    carrier: Carrier
+    project: Project
+    rule: NumberRule
+    number: str
+    contact_id: str
+    master_id: str
+    caller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The INVITE is refused.
+
+    Attributes:
+        reason: why, and with it the SIP code.
+        detail: what an operator reads; holds no secret.
+        project: the project it would have gone to, where that is known.
+        headers: what the answer carries besides.
+    """
+
+    reason: Reason
+    detail: str
+    project: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the node carries now: calls by project, and whether a call of a contact is up."""
+
+    node: NodeStatus
+    project_calls: Callable[[str], int]
+    contact_is_up: Callable[[Project, str], bool]
+    now: float
+
+
+def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
+    """Judge one INVITE."""
+    if load.node.refusal is not None:
+        return _over(load.node.refusal, load.node.reason, load.node.retry_after)
+    carrier = _carrier(invite.source, snapshot)
+    if carrier is None:
+        return Refused(Reason.UNKNOWN_SOURCE, f"{invite.source} is in no carrier's sources")
+    if carrier.digest is not None and (refusal := _authenticate(invite.message, carrier, load.now)):
+        return refusal
+    number = _dialled(invite.message, carrier)
+    rule = snapshot.numbers.match(number)
+    if rule is None:
+        return Refused(Reason.UNKNOWN_NUMBER, f"no rule takes the number; carrier {carrier.name}")
+    project = _by_token(invite.message, carrier, [snapshot.projects[name] for name in rule.projects])
+    if isinstance(project, Refused):
+        return project
+    contact = _contact_id(invite.message, carrier, project)
+    if isinstance(contact, Refused):
+        return contact
+    refusal = _project_limits(carrier, project, contact, load)
+    if refusal is not None:
+        return refusal
+    if not has_common_codec(invite.message.body, snapshot.agent.media.codecs):
+        return Refused(Reason.NO_CODEC, "the offer names none of our codecs", project.project)
+    return Admitted(
+        carrier,
+        project,
+        rule,
+        number,
+        contact,
+        _first_id(invite.message, carrier.master_id_headers),
+        user_part(invite.message.first("from")),
+    )
+
+
+def _over(reason: Reason, detail: str, retry_after: int, project: str = "") -> Refused:
+    return Refused(reason, detail, project, (("Retry-After", str(retry_after)),))
+
+
+def _carrier(source: str, snapshot: Snapshot) -> Carrier | None:
+    """The carrier whose narrowest network holds the source."""
+    address: IPv4Address | IPv6Address = ip_address(source)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    found = [
+        (network.prefixlen, carrier)
+        for carrier in snapshot.carriers.values()
+        for network in carrier.sources
+        if network.version == address.version and address in network
+    ]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _authenticate(message: Message, carrier: Carrier, now: float) -> Refused | None:
+    rules = carrier.digest
+    if rules is None:
+        return None
+    secret = rules.password.get_secret_value()
+    verdict = digest.verify(message, rules.realm, rules.username, secret, now)
+    if verdict is digest.Verdict.GOOD:
+        return None
+    challenge = digest.challenge(rules.realm, secret, now, stale=verdict is digest.Verdict.STALE)
+    return Refused(Reason.UNAUTHORIZED, f"digest {verdict.value}", headers=(("WWW-Authenticate", challenge),))
+
+
+def _dialled(message: Message, carrier: Carrier) -> str:
+    """The dialled number in our form, from where this carrier puts it."""
+    if carrier.number_from == "request-uri":
+        raw = user_part(message.request_uri)
+    elif carrier.number_from == "to":
+        raw = user_part(message.first("to"))
+    else:
+        value = message.first(carrier.number_from)
+        raw = user_part(value) or value
+    return normalise(raw, carrier.numbers.strip)
+
+
+def _by_token(message: Message, carrier: Carrier, projects: list[Project]) -> Project | Refused:
+    """The one project of this number whose token the INVITE carries.
+
+    Every candidate is compared, in constant time, so that the time taken tells nothing.
+    """
+    if len(projects) == 1 and (projects[0].token is None or not carrier.token_header):
+        return projects[0]  # nothing to compare: the source and the number decide
+    given = message.first(carrier.token_header) if carrier.token_header else ""
+    matching = [project for project in projects if _token_fits(project, given)]
+    if matching:
+        return matching[0]
+    what = "is of no project of this number" if given else "is absent"
+    where = carrier.token_header or "no header"
+    return Refused(Reason.BAD_TOKEN, f"the token in {where} {what}", projects[0].project)
+
+
+def _token_fits(project: Project, given: str) -> bool:
+    if project.token is None:
+        return not given
+    return hmac.compare_digest(project.token.get_secret_value().encode(), given.encode())
+
+
+def _contact_id(message: Message, carrier: Carrier, project: Project) -> str | Refused:
+    """The contact to signal, from the first header of the carrier's list that is there (nice-cxone 3.2).
+
+    All values of that header must agree: with two different ones nobody knows whom to signal.
+    """
+    for name in carrier.contact_id_headers:
+        values = {value.strip() for value in message.all(name)} - {""}
+        if not values:
+            continue
+        if len(values) > 1:
+            return _bad_contact(project, name, f"{name} holds two different contact ids")
+        value = values.pop()
+        if not is_contact_id(value):
+            shown = value[:_LONGEST_CONTACT_ID_SHOWN].encode("ascii", "replace").decode().replace('"', "'")
+            return _bad_contact(project, name, f"{name} is not 1 to 19 digits: '{shown}'")
+        return value
+    if carrier.missing_contact_id == "bridge":
+        return ""
+    names = ", ".join(carrier.contact_id_headers)
+    text = f"contact id missing, looked for in {names}"
+    return Refused(
+        Reason.MISSING_CONTACT_ID,
+        f"{text}; Sipputheader must stand before Placecall in the script",
+        project.project,
+        (("Warning", f'399 handoff-agent "{text}"'),),
+    )
+
+
+def _bad_contact(project: Project, name: str, text: str) -> Refused:
+    warning = f'399 handoff-agent "{text}"'
+    return Refused(Reason.BAD_CONTACT_ID, f"{text} ({name})", project.project, (("Warning", warning),))
+
+
+def is_contact_id(value: str) -> bool:
+    """Whether a text is a contact id: 1 to 19 ASCII digits within a signed 64-bit integer."""
+    return (
+        value.isascii()
+        and value.isdigit()
+        and len(value) <= _CONTACT_ID_DIGITS_AT_MOST
+        and int(value) <= _CONTACT_ID_AT_MOST
+    )
+
+
+def _first_id(message: Message, names: Sequence[str]) -> str:
+    values = (value.strip() for name in names for value in message.all(name))
+    return next((value for value in values if is_contact_id(value)), "")
+
+
+def _project_limits(carrier: Carrier, project: Project, contact_id: str, load: Load) -> Refused | None:
+    limit = project.limits.calls
+    if limit is not None and load.project_calls(project.project) >= limit:
+        return _over(Reason.OVER_LIMIT, f"the project's {limit} calls are up", 2, project.project)
+    if carrier.duplicate_contact == "refuse" and contact_id and load.contact_is_up(project, contact_id):
+        return Refused(Reason.DUPLICATE_CONTACT, "a call of this contact is up", project.project)
+    return None

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All that one call knows from its INVITE and its project: what to record, to dial with and to signal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from agent.core.admission import Admitted
+from agent.core.headers import Message
+from agent.core.moments import Moment
+from agent.core.parameters import render, render_headers
+from agent.core.reasons import Reason
+from agent.core.records import CallRecord, Handoff, Signal
+
+_MAX_FORWARDS = 70  # RFC 3261 section 8.1.1.6
+_MAX_FORWARDS_DIGITS = 3
+_SAFE_USER = re.compile(r"[+A-Za-z0-9_.!~*'()&=$,-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One call's facts. `node` is the node's name."""
+
+    call_id: str
+    node: str
+    admitted: Admitted
+    message: Message
+
+    def record(self, sip_call_id: str, state: str, now: float) -> CallRecord:
+        """The call as it is first stored; `now` is in seconds since the epoch."""
+        project = self.admitted.project
+        return CallRecord(
+            call_id=self.call_id,
+            node=self.node,
+            carrier=self.admitted.carrier.name,
+            account=project.account,
+            project=project.project,
+            number=self.admitted.number,
+            contact_id=self.admitted.contact_id,
+            master_id=self.admitted.master_id,
+            sip_call_id=sip_call_id,
+            state=state,
+            began=now,
+        )
+
+    def signal(
+        self,
+        moment: Moment,
+        signal_id: str,
+        now: float,
+        *,
+        reason: Reason | None = None,
+        handoff: Handoff | None = None,
+    ) -> tuple[Signal, tuple[str, ...]] | None:
+        """The signal of a moment and the names of the parameters that had to be cut.
+
+        None where the project wants no signal then, or there is no contact to signal.
+        """
+        project = self.admitted.project
+        templates = project.signals.get(moment)
+        if templates is None or project.cxone is None or not self.admitted.contact_id:
+            return None
+        values = {**self.values, "reason": reason.value if reason else ""}
+        if handoff is not None:
+            values |= {
+                "destination": handoff.destination,
+                "handoff_id": handoff.handoff_id,
+                "reason": handoff.reason,
+                "shared_id": handoff.shared_id,
+                "skill": handoff.skill,
+            }
+        overrides = handoff.parameters if handoff else {}
+        rendered = render(templates, values, overrides, project.cxone.parameter_limit)
+        signal = Signal(
+            signal_id=signal_id,
+            call_id=self.call_id,
+            account=project.account,
+            project=project.project,
+            contact_id=self.admitted.contact_id,
+            moment=moment,
+            parameters=rendered.parameters,
+            recorded=now,
+            expires=now + project.signal_ttl,
+        )
+        return signal, rendered.cut
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What placeholders stand for, from the first INVITE on."""
+        project = self.admitted.project
+        return {
+            "account": project.account,
+            "call_id": self.call_id,
+            "caller": self.admitted.caller,
+            "contact_id": self.admitted.contact_id,
+            "environment": project.environment,
+            "master_id": self.admitted.master_id,
+            "node": self.node,
+            "number": self.admitted.number,
+            "project": project.project,
+            **{f"label.{name}": value for name, value in self.admitted.rule.labels.items()},
+        }
+
+    def invite_headers(self) -> list[tuple[str, str]]:
+        """What the voice agent's INVITE carries: headers passed on as they came, then the project's own."""
+        agent = self.admitted.project.voice_agent
+        passed = [(name, value) for name in agent.pass_headers for value in self.message.all(name)]
+        return [*passed, *render_headers(agent.headers, self.values).items()]
+
+    @property
+    def caller_user(self) -> str:
+        """The caller as the user part of our From header; anonymous where it could break the header."""
+        caller = self.admitted.caller
+        return caller if _SAFE_USER.fullmatch(caller) else "anonymous"
+
+    @property
+    def hops_left(self) -> int:
+        """Max-Forwards of the voice agent's INVITE: one less than the caller's (RFC 3261 section 16.6)."""
+        given = self.message.first("max-forwards")
+        known = given.isascii() and given.isdigit() and len(given) <= _MAX_FORWARDS_DIGITS
+        return max(0, (int(given) if known else _MAX_FORWARDS) - 1)

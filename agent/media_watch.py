@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Notices when a leg that should bring audio brings none: pjsua has no such clock (RFC 3550 leaves it open)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from agent.core.events import Side
+from agent.sip.leg import Leg
+
+_LOOKS = 4
+
+
+class MediaWatch:
+    """Looks at the packet counts of a call's legs a few times in each `timeout` seconds; 0 switches it off.
+
+    Args:
+        timeout: how long a leg may bring nothing, unless its far end has put the call on hold.
+        legs: the call's legs, as they are at each look.
+        lost: called once, with the side that fell silent.
+    """
+
+    def __init__(self, timeout: float, legs: Mapping[Side, Leg], lost: Callable[[Side], None]) -> None:
+        self._timeout = timeout
+        self._legs = legs
+        self._lost = lost
+        self._seen: dict[int, tuple[int, int]] = {}  # leg key → packets, looks without a new one
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Start to look."""
+        if self._timeout:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._timeout / _LOOKS, self._look)
+
+    def end(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        for side, leg in self._legs.items():
+            received = leg.measure().received
+            before, silent = self._seen.get(leg.key, (-1, 0))
+            silent = 0 if leg.held or received != before else silent + 1
+            self._seen[leg.key] = (received, silent)
+            if silent >= _LOOKS:
+                self._lost(side)
+                return
+        self.begin()

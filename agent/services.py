@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a live call may ask of the rest of the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agent.core.model import Target
+from agent.core.records import CallRecord
+from agent.delivery.courier import Courier
+from agent.delivery.store import Store
+from agent.sip.leg import Leg
+from agent.sip.resolver import Resolver
+from agent.sip.stack import Stack
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.stories import Stories
+
+if TYPE_CHECKING:
+    from agent.live_call import LiveCall
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the agent that calls share.
+
+    Attributes:
+        run: start a coroutine and keep it until it is done.
+        adopt: from now on a leg's events go to this call.
+        save: store a call's new state, without waiting for it.
+        targets_down: URIs of the voice agents that do not answer their probes.
+    """
+
+    stack: Stack
+    store: Store
+    courier: Courier
+    metrics: Metrics
+    stories: Stories
+    resolver: Resolver
+    run: Callable[[Coroutine[Any, Any, None]], None]
+    adopt: Callable[[Leg, LiveCall], None]
+    save: Callable[[CallRecord], None]
+    targets_down: Callable[[], frozenset[str]]
+
+    async def resolve(self, target: Target) -> str:
+        """The target's URI with an IP address as host. Raises `SipError` when its name has none."""
+        return await self.resolver.resolve(target.address)

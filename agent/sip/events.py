@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the SIP side reports: plain data, copied out of the native callbacks before they return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.core.headers import Message
+
+if TYPE_CHECKING:
+    from agent.sip.leg import Leg
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """A new INVITE; 100 is on its way. `source` is the peer's address without the port."""
+
+    leg: Leg
+    source: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional:
+    """A leg that we dialled answered 180 to 189; `media` when audio can flow already."""
+
+    leg: Leg
+    status: int
+    media: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The dialog of a leg is up: ACK received, or sent."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A leg is over; `status` is the SIP status that ended it. Nothing more is ever reported of it."""
+
+    leg: Leg
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO)."""
+
+    leg: Leg
+    digit: str
+
+
+LegEvent = IncomingCall | Provisional | Confirmed | Ended | Digit

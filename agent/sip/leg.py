@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One leg: a SIP dialog with its audio stream, and what plays towards it.
+
+The native object under a leg is owned here alone. Its callbacks only copy plain data and queue it; nothing
+acts on the call from inside one. The stack drops the native object as soon as the leg's end was reported
+and the native code has returned: its destructor acts on a call id that pjsua gives to another call later.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pjsua2
+
+from agent.core.errors import SipError
+from agent.core.headers import parse, writable
+from agent.sip import events as on
+
+if TYPE_CHECKING:
+    from agent.sip.stack import Stack
+
+_keys = itertools.count(1)
+_OK = 200
+_RINGING = 180
+_SESSION_PROGRESS = 183
+_DECLINE = 603
+_BUSY_HERE = 486
+_SERVICE_UNAVAILABLE = 503
+_DTMF_MILLISECONDS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """RTP of one leg from its start: packets, losses as pjmedia counts them, jitter in seconds (mean)."""
+
+    received: int = 0
+    sent: int = 0
+    lost: int = 0
+    lost_by_peer: int = 0
+    jitter: float = 0.0
+
+    def plus(self, other: Traffic) -> Traffic:
+        """Both together; the jitter is the worse one."""
+        return Traffic(
+            self.received + other.received,
+            self.sent + other.sent,
+            self.lost + other.lost,
+            self.lost_by_peer + other.lost_by_peer,
+            max(self.jitter, other.jitter),
+        )
+
+
+class Source(Protocol):
+    """Something that can be heard: a leg or a player."""
+
+    def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
+        """The native audio port as it is now, or None while there is none."""
+
+
+class Leg:
+    """A SIP leg. Made by the stack, for an incoming INVITE or to dial.
+
+    Attributes:
+        key: this leg's own number, never used again in this process.
+        sip_call_id: the Call-ID of its dialog.
+        alive: whether its end has not been reported yet.
+        traffic: RTP counted until now; complete once the leg has ended.
+        early: whether the far end has answered with a provisional response.
+        confirmed: whether its dialog is up.
+        held: whether the far end has put it on hold.
+    """
+
+    def __init__(self, stack: Stack, native_id: int | None = None) -> None:
+        self.key = next(_keys)
+        self.sip_call_id = ""
+        self.alive = True
+        self.traffic = Traffic()
+        self.stack = stack
+        self.audio_index: int | None = None
+        self.confirmed = False
+        self.early = False
+        self.held = False
+        self._heard: Source | None = None
+        self._listeners: set[Leg] = set()
+        self._native: _NativeCall | None = _NativeCall(self, stack, native_id)
+
+    def __repr__(self) -> str:
+        """Short, for logs."""
+        return f"<Leg {self.key}>"
+
+    # -- signalling ----------------------------------------------------------------------------------------
+
+    def dial(
+        self, uri: str, headers: Iterable[tuple[str, str]], *, local_uri: str = "", max_forwards: int = 70
+    ) -> None:
+        """Send an INVITE.
+
+        Args:
+            uri: the Request-URI; its host is an IP address, so that nothing waits for DNS.
+            headers: added to the INVITE; one that can't be written is left out.
+            local_uri: the From header's URI, or "" for the node's own.
+            max_forwards: hops left (RFC 3261 section 20.22).
+
+        Raises:
+            SipError: the stack would not send it; the leg has ended and reports nothing.
+        """
+        parameters = _parameters()
+        _add_headers(parameters, headers)
+        _add(parameters, "Max-Forwards", str(max_forwards))
+        parameters.txOption.localUri = local_uri
+        try:
+            self._call.makeCall(uri, parameters)
+            self.sip_call_id = self._call.getInfo().callIdString
+        except pjsua2.Error as error:
+            self.bury()
+            raise SipError(f"can't dial: {error.reason}") from None
+
+    def ring(self, status: int, *, media: bool) -> None:
+        """Give the caller a provisional response; with `media` it carries our SDP and audio may flow.
+
+        pjsua answers SDP with a 183 only, so early media is always announced by one.
+        """
+        if media:
+            status = _SESSION_PROGRESS
+        elif status == _SESSION_PROGRESS:
+            status = _RINGING
+        self._answer(status, ())
+
+    def answer(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Send our 200 with SDP and these headers."""
+        self._answer(_OK, headers)
+
+    def refuse(self, status: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Answer the INVITE with a final error response."""
+        self._end(status, text, headers)
+
+    def hang_up(self) -> None:
+        """End the leg: CANCEL, BYE or a final response, whichever its dialog needs. Idempotent."""
+        self._end(0, "", ())
+
+    def send_dtmf(self, digit: str) -> None:
+        """Send a digit as RFC 4733 event where the peer offered it, else as SIP INFO."""
+        if not self.alive or not self.confirmed:
+            return
+        for method in (pjsua2.PJSUA_DTMF_METHOD_RFC2833, pjsua2.PJSUA_DTMF_METHOD_SIP_INFO):
+            parameters = pjsua2.CallSendDtmfParam()
+            parameters.method = method
+            parameters.duration = _DTMF_MILLISECONDS
+            parameters.digits = digit
+            try:
+                self._call.sendDtmf(parameters)
+            except pjsua2.Error:
+                continue
+            return
+
+    # -- audio ---------------------------------------------------------------------------------------------
+
+    def hear(self, source: Source | None) -> None:
+        """Play `source` towards this leg from now on, through every change of its media."""
+        previous, self._heard = self._heard, source
+        if previous is not None and previous is not source:
+            _connect(previous, self, join=False)
+            if isinstance(previous, Leg):
+                previous._listeners.discard(self)
+        if isinstance(source, Leg):
+            source._listeners.add(self)
+        if source is not None:
+            _connect(source, self, join=True)
+
+    def reconnect(self) -> None:
+        """Join the audio anew: each offer/answer gives the stream a new port in the conference bridge."""
+        if self._heard is not None:
+            _connect(self._heard, self, join=True)
+        for listener in self._listeners:
+            _connect(self, listener, join=True)
+
+    def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
+        """The native audio port as it is now; fetched each time since media updates replace it."""
+        if not self.alive or self.audio_index is None:
+            return None
+        try:
+            return self._call.getAudioMedia(self.audio_index)
+        except pjsua2.Error:
+            return None
+
+    @property
+    def has_media(self) -> bool:
+        """Whether an offer and answer gave this leg an audio stream."""
+        return self.audio_index is not None
+
+    def measure(self) -> Traffic:
+        """RTP counted until now, the running stream included."""
+        if not self.alive or self.audio_index is None:
+            return self.traffic
+        try:
+            return self.traffic.plus(_traffic(self._call.getStreamStat(self.audio_index)))
+        except pjsua2.Error:
+            return self.traffic
+
+    # -- for the stack and the native call -----------------------------------------------------------------
+
+    def bury(self) -> None:
+        """Let go of the native object. Only ever called with no native code of it on the stack."""
+        self.alive = False
+        self.hear(None)
+        for listener in tuple(self._listeners):
+            listener.hear(None)
+        self._native = None
+        self.stack.forget(self)
+
+    @property
+    def _call(self) -> _NativeCall:
+        if self._native is None:
+            raise SipError("the leg has ended")
+        return self._native
+
+    def _answer(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        if not self.alive:
+            return
+        parameters = _parameters()
+        parameters.statusCode = status
+        _add_headers(parameters, headers)
+        try:
+            self._call.answer(parameters)
+        except pjsua2.Error as error:
+            raise SipError(f"can't answer {status}: {error.reason}") from None
+
+    def _end(self, status: int, text: str, headers: Iterable[tuple[str, str]]) -> None:
+        if not self.alive or self._native is None:
+            return
+        parameters = pjsua2.CallOpParam()
+        parameters.statusCode = status
+        parameters.reason = text
+        _add_headers(parameters, headers)
+        try:
+            self._native.hangup(parameters)
+        except pjsua2.Error as error:
+            self.stack.emit(on.Ended(self, _SERVICE_UNAVAILABLE, error.reason))
+
+
+class _NativeCall(pjsua2.Call):
+    """The native call. Callbacks must not raise, not block, and not act: they queue."""
+
+    def __init__(self, leg: Leg, stack: Stack, native_id: int | None) -> None:
+        if native_id is None:
+            super().__init__(stack.account)
+        else:
+            super().__init__(stack.account, native_id)
+        self._leg = leg  # the cycle is cut by Leg.bury
+        self._emit = stack.emit
+
+    def onCallState(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        info = self.getInfo()
+        state = info.state
+        if state == pjsua2.PJSIP_INV_STATE_EARLY and info.role == pjsua2.PJSIP_ROLE_UAC:
+            self._emit(on.Provisional(self._leg, info.lastStatusCode, media=False))
+        elif state == pjsua2.PJSIP_INV_STATE_CONFIRMED:
+            self._emit(on.Confirmed(self._leg))
+        elif state == pjsua2.PJSIP_INV_STATE_DISCONNECTED:
+            self._emit(on.Ended(self._leg, info.lastStatusCode, info.lastReason))
+
+    def onCallMediaState(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        flowing = (pjsua2.PJSUA_CALL_MEDIA_ACTIVE, pjsua2.PJSUA_CALL_MEDIA_REMOTE_HOLD)
+        audio = next(
+            (
+                media
+                for media in self.getInfo().media
+                if media.type == pjsua2.PJMEDIA_TYPE_AUDIO and media.status in flowing
+            ),
+            None,
+        )
+        self._leg.audio_index = audio.index if audio else None
+        self._leg.held = audio is not None and audio.status == pjsua2.PJSUA_CALL_MEDIA_REMOTE_HOLD
+        self._leg.stack.media_changed(self._leg)
+
+    def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        # The last moment at which the counts can be read: they are gone at DISCONNECTED.
+        try:
+            counted = _traffic(self.getStreamStat(prm.streamIdx))
+        except pjsua2.Error:
+            return
+        self._leg.traffic = self._leg.traffic.plus(counted)
+        self._leg.audio_index = None
+
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        self._emit(on.Digit(self._leg, prm.digit))
+
+    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        prm.statusCode = _DECLINE  # by default pjsua would dial whatever the REFER names
+
+    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        prm.statusCode = _BUSY_HERE  # by default pjsua would let a stranger take the dialog over
+
+    def onCallRedirected(self, _: Any) -> int:  # noqa: N802, ANN401 - pjsua2's name, no types
+        return int(pjsua2.PJSIP_REDIRECT_STOP)
+
+
+def _parameters() -> Any:  # noqa: ANN401 - pjsua2 carries no types
+    """Call parameters for one audio stream and nothing else; by default pjsua offers real-time text too."""
+    parameters = pjsua2.CallOpParam(True)  # noqa: FBT003 - pjsua2's signature
+    parameters.opt.audioCount = 1
+    parameters.opt.videoCount = 0
+    parameters.opt.textCount = 0
+    return parameters
+
+
+def _add_headers(parameters: Any, headers: Iterable[tuple[str, str]]) -> None:  # noqa: ANN401 - as above
+    for name, value in headers:
+        if writable(name, value):
+            _add(parameters, name, value)
+
+
+def _add(parameters: Any, name: str, value: str) -> None:  # noqa: ANN401 - as above
+    header = pjsua2.SipHeader()
+    header.hName = name
+    header.hValue = value
+    parameters.txOption.headers.push_back(header)
+
+
+def _connect(source: Source, sink: Leg, *, join: bool) -> None:
+    speaking, hearing = source.native_audio(), sink.native_audio()
+    if speaking is None or hearing is None:
+        return
+    try:
+        if join:
+            speaking.startTransmit(hearing)
+        else:
+            speaking.stopTransmit(hearing)
+    except pjsua2.Error as error:
+        sink.stack.media_faults.append(f"{sink!r}: {error.reason}")
+
+
+def _traffic(stat: Any) -> Traffic:  # noqa: ANN401 - as above
+    received, sent = stat.rtcp.rxStat, stat.rtcp.txStat
+    return Traffic(
+        received=received.pkt,
+        sent=sent.pkt,
+        lost=received.loss,
+        lost_by_peer=sent.loss,
+        jitter=received.jitterUsec.mean / 1_000_000,
+    )
+
+
+def incoming(stack: Stack, prm: Any) -> None:  # noqa: ANN401 - as above
+    """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
+    leg = Leg(stack, prm.callId)
+    stack.keep(leg)
+    message = parse(prm.rdata.wholeMsg)
+    leg.sip_call_id = message.first("call-id")
+    source = prm.rdata.srcAddress.rpartition(":")[0].strip("[]")
+    stack.emit(on.IncomingCall(leg, source, message))
+
+
+def with_media(event: on.Provisional) -> on.Provisional:
+    """The same response, told whether audio can flow: known only when the stack has read its SDP."""
+    return replace(event, media=event.leg.has_media)

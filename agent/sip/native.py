@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of pjsua2, every default set on purpose, and the few C functions beside its API."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import _pjsua2
+import pjsua2
+
+from agent import __version__
+from agent.core.errors import SipError
+from agent.core.model import Agent
+from agent.core.units import Listen, bracketed
+
+_SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
+_CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
+_NARROW = ("PCMU", "PCMA")
+_SRTP = {
+    "none": pjsua2.PJMEDIA_SRTP_DISABLED,
+    "optional": pjsua2.PJMEDIA_SRTP_OPTIONAL,
+    "required": pjsua2.PJMEDIA_SRTP_MANDATORY,
+}
+_TRANSPORTS = {
+    ("udp", 4): pjsua2.PJSIP_TRANSPORT_UDP,
+    ("tcp", 4): pjsua2.PJSIP_TRANSPORT_TCP,
+    ("tls", 4): pjsua2.PJSIP_TRANSPORT_TLS,
+    ("udp", 6): pjsua2.PJSIP_TRANSPORT_UDP6,
+    ("tcp", 6): pjsua2.PJSIP_TRANSPORT_TCP6,
+    ("tls", 6): pjsua2.PJSIP_TRANSPORT_TLS6,
+}
+_library = ctypes.CDLL(_pjsua2.__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRecord:
+    """One SIP message that passed the node. `when` is in seconds since the epoch."""
+
+    when: float
+    received: bool
+    transport: str
+    peer: str
+    sip_call_id: str
+    sequence: str
+    start_line: str
+    repeated: bool
+
+
+def require_capacity(calls: int) -> None:
+    """Refuse a limit beyond what this pjsua2 was built for.
+
+    Raises:
+        SipError: it carries fewer calls, or it is a build without our guard.
+    """
+    if not hasattr(pjsua2, "handoff_guard_capacity"):
+        raise SipError("this pjsua2 has no guard: use the wheel that deploy/pjsua2/build makes")
+    slots = pjsua2.handoff_guard_capacity(0)
+    if calls * 2 > slots:
+        raise SipError(
+            f"limits.calls is {calls}, but this pjsua2 was built for {slots} legs: at most {slots // 2}"
+        )
+
+
+def endpoint_config(settings: Agent) -> Any:  # noqa: ANN401 - pjsua2 carries no types
+    """Everything that the library lets us choose, chosen: its defaults are those of a softphone."""
+    config = pjsua2.EpConfig()
+    agent = config.uaConfig
+    agent.threadCnt = 0
+    agent.mainThreadOnly = True
+    agent.maxCalls = min(settings.limits.calls * _SLOTS_PER_CALL, pjsua2.handoff_guard_capacity(0))
+    agent.userAgent = f"handoff-agent/{__version__}"
+    agent.mwiUnsolicitedEnabled = False
+    agent.natTypeInSdp = 0
+    config.logConfig.level = 2
+    config.logConfig.consoleLevel = 1
+    config.logConfig.msgLogging = 0
+    media = config.medConfig
+    media.clockRate = media.sndClockRate = clock_rate(settings.media.codecs)
+    media.channelCount = 1
+    media.audioFramePtime = media.ptime = 20
+    media.hasIoqueue = True
+    media.threadCnt = 1
+    media.noVad = True
+    media.ecTailLen = 0
+    media.quality = 3
+    media.jbInit = media.jbMinPre = media.jbMaxPre = -1
+    media.jbMax = 300
+    media.sndAutoCloseTime = -1
+    media.confThreads = 1
+    media.maxMediaPorts = min(settings.limits.calls * 2 + 16, pjsua2.handoff_guard_capacity(1))
+    return config
+
+
+def clock_rate(codecs: tuple[str, ...]) -> int:
+    """The bridge runs at the rate of the codec wanted most: G.711 needs no resampling then."""
+    return 8000 if codecs[0].upper() in _NARROW else 16000
+
+
+def transport(settings: Agent, listen: Listen) -> tuple[int, Any]:
+    """The kind and the configuration of one listener."""
+    config = pjsua2.TransportConfig()
+    config.port = listen.port
+    config.boundAddress = listen.host
+    if settings.sip.public_address:
+        config.publicAddress = str(settings.sip.public_address)
+    if listen.transport == "tls" and settings.sip.tls is not None:
+        tls = config.tlsConfig
+        tls.certFile = str(settings.sip.tls.certificate)
+        tls.privKeyFile = str(settings.sip.tls.private_key)
+        tls.CaListFile = str(settings.sip.tls.ca or "")
+        tls.verifyServer = tls.verifyClient = tls.requireClientCert = settings.sip.tls.verify_peer
+        tls.method = pjsua2.PJSIP_TLSV1_2_METHOD
+    return _TRANSPORTS[listen.transport, 6 if ":" in listen.host else 4], config
+
+
+def choose_codecs(endpoint: Any, codecs: tuple[str, ...]) -> None:  # noqa: ANN401 - as above
+    """Offer these codecs in this order, and no other."""
+    wanted = [_CODECS[name.upper()] for name in codecs]
+    for codec in endpoint.codecEnum2():
+        name = codec.codecId
+        endpoint.codecSetPriority(name, 255 - wanted.index(name) if name in wanted else 0)
+
+
+def host(settings: Agent) -> str:
+    """Our host as it stands in URIs."""
+    return bracketed(settings.sip.public_address or settings.sip.listen[0].host)
+
+
+def account(settings: Agent, native: Any) -> Any:  # noqa: ANN401 - as above
+    """Make the local account. It registers nowhere."""
+    # Must come after libInit: before it the session timers' defaults are 0 and every call fails.
+    config = pjsua2.AccountConfig()
+    config.idUri = f"sip:handoff-agent@{host(settings)}"
+    config.regConfig.registerOnAdd = False
+    config.mediaConfig.lockCodecEnabled = False
+    config.mediaConfig.srtpUse = _SRTP[settings.media.srtp]
+    config.mediaConfig.srtpSecureSignaling = 0
+    ports = config.mediaConfig.transportConfig
+    ports.port = settings.media.rtp_ports.low
+    ports.portRange = settings.media.rtp_ports.high - settings.media.rtp_ports.low
+    ports.boundAddress = settings.sip.listen[0].host
+    if settings.sip.public_address:
+        ports.publicAddress = str(settings.sip.public_address)
+    nat = config.natConfig
+    nat.iceEnabled = False
+    nat.sdpNatRewriteUse = nat.contactRewriteUse = nat.viaRewriteUse = 0
+    config.videoConfig.autoTransmitOutgoing = config.videoConfig.autoShowIncoming = False
+    config.callConfig.timerUse = pjsua2.PJSUA_SIP_TIMER_OPTIONAL
+    native.create(config, True)  # noqa: FBT003 - pjsua2's signature
+    return native
+
+
+# -- the guard and the trace, in C --------------------------------------------------------------------------
+
+
+def install_guard(sources: str, *, reject_strangers: bool) -> None:
+    """Put the guard and the trace in front of the transaction layer; no call is admitted yet."""
+    if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
+        raise SipError("the guard can't be installed in this pjsua2")
+    pjsua2.handoff_guard_set_cause(2)
+    pjsua2.handoff_guard_set_state(0, 5)
+    set_sources(sources, reject_strangers=reject_strangers)
+
+
+def set_sources(sources: str, *, reject_strangers: bool) -> None:
+    """Replace the table of known sources as a whole."""
+    if pjsua2.handoff_guard_set_sources(sources) < 0:
+        raise SipError("the guard does not take the carriers' sources; the old ones stay in force")
+    pjsua2.handoff_guard_set_unknown_source(int(reject_strangers))
+
+
+def set_rate(calls_per_second: int) -> None:
+    """Admit so many new INVITEs a second, with a burst of as many."""
+    pjsua2.handoff_guard_set_rate(calls_per_second, calls_per_second)
+
+
+def guard_counters() -> dict[str, int]:
+    """What the guard has refused since the start, by its own names."""
+    counters = {}
+    which = 0
+    while name := pjsua2.handoff_guard_counter_name(which):
+        counters[name] = int(pjsua2.handoff_guard_counter(which))
+        which += 1
+    return counters
+
+
+def call_count() -> int:
+    """Call slots in use in pjsua."""
+    return int(_library.pjsua_call_get_count())
+
+
+def trace(most: int) -> list[TraceRecord]:
+    """The SIP messages seen since the last time, oldest first."""
+    text = pjsua2.handoff_trace_drain(most)
+    return [_record(line) for line in text.split("\n") if line] if text else []
+
+
+def _record(line: str) -> TraceRecord:
+    when, direction, kind, peer, call_id, sequence, start_line, repeated, *_ = line.split("\t")
+    return TraceRecord(
+        int(when) / 1_000_000, direction == "<", kind, peer, call_id, sequence, start_line, repeated == "1"
+    )

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pjsua2 on the asyncio loop: one thread, no queue of commands, no locks.
+
+pjsip's epoll descriptor is watched by the loop, and a 10 ms tick drives pjsip's own timers. Native callbacks
+queue plain events; they are handed on once the native code has returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import _pjsua2
+import pjsua2
+
+from agent.core.errors import SipError
+from agent.core.model import Agent
+from agent.core.node import NodeStatus
+from agent.core.reasons import Reason
+from agent.sip import events as on
+from agent.sip import leg as legs
+from agent.sip import native
+from agent.sip.comfort import Comfort
+
+_TICK_SECONDS = 0.01
+_TRACE_RECORDS = 512
+_CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
+
+
+class Stack:
+    """The SIP stack. There can be one per process, ever: pjsip is a library with global state.
+
+    Args:
+        settings: the node's settings.
+        report: called with each `LegEvent`, on the loop, never inside native code.
+        trace: called with a batch of SIP message records (see `native.TraceRecord`).
+        lag: called each tick with how late the loop was, in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Agent,
+        report: Callable[[on.LegEvent], None],
+        trace: Callable[[list[native.TraceRecord]], None],
+        lag: Callable[[float], None],
+    ) -> None:
+        self.account: Any = None
+        self.media_faults: deque[str] = deque(maxlen=100)
+        self._settings = settings
+        self._report = report
+        self._trace = trace
+        self._lag = lag
+        self._loop = asyncio.get_running_loop()
+        self._endpoint = pjsua2.Endpoint()
+        self._events: deque[on.LegEvent | legs.Leg] = deque()
+        self._legs: set[legs.Leg] = set()
+        self._descriptor = -1
+        self._timer: asyncio.TimerHandle | None = None
+        self._scheduled = False
+        self._polling = False
+        self._host = native.host(settings)
+        self.comfort = Comfort()
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    def start(self, sources: str, *, reject_strangers: bool) -> None:
+        """Open the listeners and take calls from `sources` (CIDRs, white space between them).
+
+        Raises:
+            SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
+        """
+        native.require_capacity(self._settings.limits.calls)
+        try:
+            self._endpoint.libCreate()
+            self._endpoint.libInit(native.endpoint_config(self._settings))
+            self._endpoint.audDevManager().setNullDev()
+            native.install_guard(sources, reject_strangers=reject_strangers)
+            for listen in self._settings.sip.listen:
+                self._open(listen)
+            self._endpoint.libStart()
+            native.choose_codecs(self._endpoint, self._settings.media.codecs)
+            self.account = native.account(self._settings, IncomingAccount(self))
+        except pjsua2.Error as error:
+            raise SipError(f"the SIP stack does not start: {error.reason} ({error.title})") from None
+        handle = int(self._endpoint.libGetSipIoqueueHandle())
+        self._descriptor = ctypes.cast(handle, ctypes.POINTER(ctypes.c_int))[0]
+        self._loop.add_reader(self._descriptor, self._poll)
+        self._tick(self._loop.time())
+
+    def _open(self, listen: Any) -> None:  # noqa: ANN401 - a Listen of the model
+        kind, config = native.transport(self._settings, listen)
+        try:
+            self._endpoint.transportCreate(kind, config)
+        except pjsua2.Error as error:
+            where = f"{listen.transport}://{listen.host}:{listen.port}"
+            raise SipError(f"can't listen on {where}: {error.reason}") from None
+
+    def apply(self, status: NodeStatus) -> None:
+        """Let the guard answer OPTIONS and new INVITEs by this state."""
+        cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
+        pjsua2.handoff_guard_set_cause(cause)
+        pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after)
+
+    def set_sources(self, sources: str, *, reject_strangers: bool) -> None:
+        """Replace the guard's table of who may send requests."""
+        native.set_sources(sources, reject_strangers=reject_strangers)
+
+    def close(self) -> None:
+        """End everything. Calls should be over; what is left is hung up without waiting."""
+        self._loop.remove_reader(self._descriptor)
+        if self._timer is not None:
+            self._timer.cancel()
+        for leg in tuple(self._legs):
+            leg.hang_up()
+            leg.bury()
+        self._events.clear()
+        self.comfort.close()
+        self.account.shutdown()
+        self.account = None
+        self._endpoint.libDestroy()
+
+    # -- legs ----------------------------------------------------------------------------------------------
+
+    def dial(
+        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+    ) -> legs.Leg:
+        """A new leg towards `uri` from `local_user`, its INVITE sent.
+
+        Raises:
+            SipError: the stack would not send it.
+        """
+        leg = legs.Leg(self)
+        self.keep(leg)
+        local_uri = f"<sip:{local_user}@{self._host}>"
+        leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
+        return leg
+
+    def keep(self, leg: legs.Leg) -> None:
+        """Hold a leg until its end is confirmed."""
+        self._legs.add(leg)
+
+    def forget(self, leg: legs.Leg) -> None:
+        """Called by a leg that has let its native object go."""
+        self._legs.discard(leg)
+
+    @property
+    def legs_alive(self) -> int:
+        """Legs whose end has not been reported."""
+        return len(self._legs)
+
+    def native_calls(self) -> int:
+        """Call slots that pjsua holds; those of ended calls linger until their last transaction is over."""
+        return native.call_count()
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def emit(self, event: on.LegEvent) -> None:
+        """Queue an event of a native callback."""
+        self._events.append(event)
+        self._schedule()
+
+    def media_changed(self, leg: legs.Leg) -> None:
+        """Queue that a leg's audio stream is a new one, or gone."""
+        self._events.append(leg)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        # A native call made by our own code may call back at once, outside the poll.
+        if not self._polling and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._drain)
+
+    def _poll(self) -> None:
+        self._polling = True
+        try:
+            self._endpoint.libHandleEvents(0)
+        finally:
+            self._polling = False
+        if self._events:
+            self._drain()
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        while self._events:
+            event = self._events.popleft()
+            if isinstance(event, legs.Leg):
+                self._media(event)
+            else:
+                self._hand_on(event)
+
+    def _media(self, leg: legs.Leg) -> None:
+        leg.reconnect()
+        if leg.alive and leg.early and leg.has_media:
+            self._report(on.Provisional(leg, 183, media=True))
+
+    def _hand_on(self, event: on.LegEvent) -> None:
+        leg = event.leg
+        if not leg.alive:
+            return
+        if isinstance(event, on.Ended):
+            leg.bury()
+        elif isinstance(event, on.Confirmed):
+            leg.confirmed = True
+        elif isinstance(event, on.Provisional):
+            leg.early = True
+            event = legs.with_media(event)
+        self._report(event)
+
+    def _tick(self, due: float) -> None:
+        now = self._loop.time()
+        self._lag(max(0.0, now - due))
+        self._poll()
+        records = native.trace(_TRACE_RECORDS)
+        if records:
+            self._trace(records)
+        due = max(now, due) + _TICK_SECONDS
+        self._timer = self._loop.call_at(due, self._tick, due)
+
+
+class IncomingAccount(pjsua2.Account):
+    """The local account that all calls belong to."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self._stack = stack
+
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        legs.incoming(self._stack, prm)
+
+
+def module_file() -> str:
+    """The path of the native module, for those who tell which build is in use."""
+    return str(_pjsua2.__file__)

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shell that turns SIP, HTTP and timer events into core events and carries out what comes back.
+
+Here: which call an event belongs to, what is admitted, and the one state of the node. A single call's
+actions are carried out in `agent.live_call`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from agent.core import events as on
+from agent.core.admission import Admitted, Invite, Load, Refused, admit
+from agent.core.brief import Brief
+from agent.core.call import State
+from agent.core.errors import SipError, StorageError
+from agent.core.model import Project, Snapshot
+from agent.core.node import NodeFacts, NodeStatus, status
+from agent.core.reasons import Reason
+from agent.core.records import CallRecord, Handoff
+from agent.delivery.courier import SignalEvent
+from agent.live_call import LiveCall
+from agent.services import Services
+from agent.sip import events as sip
+from agent.sip.leg import Leg
+from agent.telemetry.logs import logger
+
+_log = logger("switchboard")
+
+
+class Switchboard:
+    """All calls of this node.
+
+    Args:
+        snapshot: gives the configuration in force.
+        loop: the loop that everything runs on.
+    """
+
+    def __init__(self, snapshot: Callable[[], Snapshot], loop: asyncio.AbstractEventLoop) -> None:
+        self._snapshot = snapshot
+        self._loop = loop
+        self._services: Services | None = None
+        self._calls: dict[str, LiveCall] = {}
+        self._by_leg: dict[int, LiveCall] = {}
+        self._project_calls: Counter[str] = Counter()
+        self._contacts: Counter[tuple[str, str, str]] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._facts = NodeFacts()
+        self._told_guard: NodeStatus | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def connect(self, services: Services) -> None:
+        """Give the switchboard the parts that in turn report to it."""
+        self._services = services
+
+    # -- the node --------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> NodeStatus:
+        """The node's one state, as it is now."""
+        facts = replace(
+            self._facts,
+            storage_fault=self._parts.store.fault,
+            calls=len(self._calls),
+            limit=self._snapshot().agent.limits.calls,
+        )
+        return status(facts)
+
+    def refresh(self) -> NodeStatus:
+        """Judge the node's state anew and let the guard in C follow it."""
+        now = self.status
+        if self._told_guard is None or now.state is not self._told_guard.state:
+            _log.info("node state", state=now.state.value, reason=now.reason)
+            self._parts.stack.apply(now)
+            self._told_guard = now
+        return now
+
+    def open(self) -> None:
+        """Take calls from now on."""
+        self._facts = replace(self._facts, started=True)
+        self.refresh()
+
+    def drain(self) -> None:
+        """Take no new calls; those that are up go on."""
+        self._facts = replace(self._facts, draining=True)
+        self.refresh()
+
+    async def idle(self) -> None:
+        """Wait until no call is up."""
+        await self._idle.wait()
+
+    def end_all(self, reason: Reason) -> None:
+        """End every call, each with its `failed` moment."""
+        for call in tuple(self._calls.values()):
+            call.handle(on.EndAsked(reason))
+
+    async def settle(self) -> None:
+        """Wait for what was begun: records under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # -- SIP -------------------------------------------------------------------------------------------------
+
+    def on_leg_event(self, event: sip.LegEvent) -> None:
+        """Take what the SIP side reports."""
+        if isinstance(event, sip.IncomingCall):
+            self._intake(event)
+            return
+        call = self._by_leg.get(event.leg.key)
+        if isinstance(event, sip.Ended):
+            self._by_leg.pop(event.leg.key, None)
+            self._measure(event.leg, call)
+        if call is None:
+            return
+        if isinstance(event, sip.Ended):
+            call.leg_ended(event.leg, event.status)
+        elif side := call.side_of(event.leg):
+            self._pass_on(call, side, event)
+
+    def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
+        if isinstance(event, sip.Digit):
+            call.handle(on.DtmfReceived(side, event.digit))
+        elif side is on.Side.AGENT and isinstance(event, sip.Provisional):
+            call.handle(on.AgentProgress(event.status, event.media))
+        elif side is on.Side.AGENT and isinstance(event, sip.Confirmed):
+            call.handle(on.AgentAnswered())
+
+    def _intake(self, event: sip.IncomingCall) -> None:
+        snapshot = self._snapshot()
+        call_id = f"c-{secrets.token_hex(8)}"
+        arrived = self._loop.time()
+        self._parts.stories.bind(call_id, event.leg.sip_call_id, on.Side.CALLER)
+        verdict = admit(Invite(event.source, event.message), snapshot, self._load())
+        if isinstance(verdict, Refused):
+            self._refuse(call_id, event, verdict)
+            return
+        brief = Brief(call_id, snapshot.agent.node, verdict, event.message)
+        call = LiveCall(brief, snapshot, event.leg, arrived, self._parts, self._closed)
+        self._calls[call_id] = call
+        self._idle.clear()
+        self._by_leg[event.leg.key] = call
+        self._count(call.record, 1)
+        self._admitted(call, verdict, event)
+        self.refresh()
+        call.begin()
+
+    def _admitted(self, call: LiveCall, verdict: Admitted, event: sip.IncomingCall) -> None:
+        rule = verdict.rule
+        call.note(
+            "decision",
+            f"admitted: carrier {verdict.carrier.name}, rule {rule.pattern} ({rule.file}:{rule.line}), "
+            f"project {verdict.project.project}, contact {verdict.contact_id or 'unknown'}",
+        )
+        _log.info(
+            "call admitted",
+            call_id=call.record.call_id,
+            sip_call_id=event.leg.sip_call_id,
+            contact_id=verdict.contact_id,
+            carrier=verdict.carrier.name,
+            project=verdict.project.project,
+            number=verdict.number,
+            rule=f"{rule.file}:{rule.line}",
+        )
+
+    def _refuse(self, call_id: str, event: sip.IncomingCall, refused: Refused) -> None:
+        reason = refused.reason
+        self._parts.stories.note(call_id, time.time(), "decision", f"refused: {refused.detail}")
+        self._parts.metrics.invite_answered(refused.project, reason.value)
+        _log.warning(
+            "call refused",
+            call_id=call_id,
+            sip_call_id=event.leg.sip_call_id,
+            source=event.source,
+            code=reason.code,
+            reason=reason.value,
+            detail=refused.detail,
+        )
+        event.leg.refuse(reason.code, reason.text, refused.headers)
+
+    def _load(self) -> Load:
+        return Load(
+            node=self.status,
+            project_calls=self._project_calls.__getitem__,
+            contact_is_up=lambda project, contact: (
+                self._contacts[project.account, project.project, contact] > 0
+            ),
+            now=time.time(),
+        )
+
+    def _measure(self, leg: Leg, call: LiveCall | None) -> None:
+        traffic = leg.traffic
+        self._parts.metrics.rtp_measured(traffic.lost, traffic.jitter)
+        if call is not None:
+            side = call.side_of(leg)
+            call.note(
+                "audio",
+                f"{side.value if side else 'earlier voice agent'}: {traffic.received} RTP packets in, "
+                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms",
+            )
+
+    def adopt(self, leg: Leg, call: LiveCall) -> None:
+        """A call dialled a leg: its events go there."""
+        self._by_leg[leg.key] = call
+        self._parts.stories.bind(call.record.call_id, leg.sip_call_id, on.Side.AGENT)
+
+    def _closed(self, call: LiveCall) -> None:
+        record = call.record
+        self._calls.pop(record.call_id, None)
+        self._count(record, -1)
+        if not self._calls:
+            self._idle.set()
+        self.refresh()
+        _log.info(
+            "call over",
+            call_id=record.call_id,
+            contact_id=record.contact_id,
+            project=record.project,
+            end=record.end,
+            reason=record.reason,
+            seconds=round((record.ended or 0) - record.began, 3),
+        )
+
+    def _count(self, record: CallRecord, step: int) -> None:
+        contact = (record.account, record.project, record.contact_id)
+        self._project_calls[record.project] += step
+        self._contacts[contact] += step
+        if not self._contacts[contact]:
+            del self._contacts[contact]
+
+    # -- signals -----------------------------------------------------------------------------------------------
+
+    def on_signal_event(self, event: SignalEvent) -> None:
+        """Take what the courier reports of a signal."""
+        signal = event.signal
+        attempt = event.attempt
+        text = f"{signal.moment.value} {signal.state.value}"
+        if attempt is not None:
+            answered = f" {attempt.status}" if attempt.status else ""
+            text += f": {attempt.outcome}{answered} {attempt.detail}".rstrip()
+        self._parts.stories.note(signal.call_id, time.time(), "signal", text)
+        call = self._calls.get(signal.call_id)
+        if call is not None and signal.state.final:
+            call.handle(on.SignalSettled(signal.moment))
+
+    # -- what HTTP may ask -------------------------------------------------------------------------------------
+
+    def find(self, project: Project, call_id: str, contact_id: str) -> LiveCall | None:
+        """The live call of a project by call id, or the newest one by contact id."""
+        for call in reversed(self._calls.values()):
+            record = call.record
+            if (record.account, record.project) != (project.account, project.project):
+                continue
+            if record.call_id == call_id or (not call_id and record.contact_id == contact_id):
+                return call
+        return None
+
+    def live_calls(self) -> list[LiveCall]:
+        """The calls that are up, oldest first."""
+        return list(self._calls.values())
+
+    async def hand_off(self, call: LiveCall, handoff: Handoff) -> bool:
+        """Hand a live call back; False when a terminal moment came before. Raises `StorageError`."""
+        return await call.hand_off(handoff)
+
+    def hang_up(self, call_id: str) -> bool:
+        """Let an operator end a call; False when no such call is up."""
+        call = self._calls.get(call_id)
+        if call is None:
+            return False
+        if call.state in (State.TELLING, State.RETURNING):
+            call.legs[on.Side.CALLER].hang_up()
+        call.handle(on.EndAsked(Reason.OPERATOR))
+        return True
+
+    # -- shared by calls ---------------------------------------------------------------------------------------
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start a coroutine and keep it until it is done."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a call's work failed", error=repr(error), exc_info=error)
+
+    def save(self, record: CallRecord) -> None:
+        """Store a call's new state; a fault is logged, the call goes on."""
+        self.run(self._save(record))
+
+    async def _save(self, record: CallRecord) -> None:
+        try:
+            await self._parts.store.update_call(record)
+        except StorageError as error:
+            _log.error("call not updated", call_id=record.call_id, state=record.state, error=str(error))
+
+    @property
+    def _parts(self) -> Services:
+        if self._services is None:
+            raise SipError("the switchboard is not connected yet")
+        return self._services
