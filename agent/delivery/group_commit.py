@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One thread that writes to SQLite for the event loop: what waits is committed together, with one fsync.
+
+The loop builds statements and values and hands over all that came together; the thread runs them in one
+transaction and answers with one `call_soon_threadsafe`. It does next to no work in Python, since every
+microsecond it holds the interpreter is one that SIP waits for. One operation that breaks a constraint is
+undone alone; a disk that is full or gone fails the whole transaction, and none of it stands.
+
+A commit costs some ten times what a row does, even on a fast disk. So a transaction begins at once while
+there are few; beyond `COMMITS_PER_SECOND` it waits for company: a lone call loses nothing, many share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+from agent.core.errors import StorageError
+from agent.delivery.opening import connected, one_line
+from agent.delivery.rows import Row, Value
+
+_Result: TypeAlias = bool | list[Row] | str  # a text says what went wrong
+
+COMMITS_PER_SECOND: Final = 200
+"""Transactions a second under load; a write then waits for up to this share of a second."""
+_BURST_SECONDS: Final = 0.2  # of transactions that were not used up, and may begin without waiting
+MOST_AT_ONCE: Final = 256
+"""Operations in one transaction: enough to share the fsync, few enough to keep its answer near."""
+CAPACITY: Final = 10_000
+"""Operations that may wait; beyond that the storage is taken for stuck."""
+PROBE_SECONDS: Final = 1.0
+
+# What is wrong with one operation, not with the storage.
+_OWN_FAULTS: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.DataError,
+    OverflowError,
+    UnicodeError,
+)
+_PROBE: Final = "INSERT INTO probe VALUES (1, unixepoch()) ON CONFLICT DO UPDATE SET at = excluded.at"
+
+
+class Step(NamedTuple):
+    """One statement; if it ``decides`` and changes no row, its operation is undone and answers False."""
+
+    sql: str
+    values: Sequence[Value]
+    decides: bool = False
+
+
+class _Operation:
+    """Steps that stand or fall together, or one query, and whom to tell."""
+
+    __slots__ = ("done", "query", "steps")
+
+    def __init__(
+        self, steps: tuple[Step, ...], *, query: bool, done: asyncio.Future[bool | list[Row]]
+    ) -> None:
+        self.steps = steps
+        self.query = query
+        self.done = done
+
+
+class GroupCommit:
+    """The writer of one SQLite file. Made and used on the loop thread; `open` before all else.
+
+    Args:
+        path: the database file; its folder must exist.
+        on_fault: told on the loop when `fault` changes.
+        owner: whether this is the agent that delivers from here; there can be only one at a time.
+    """
+
+    def __init__(
+        self, path: Path, on_fault: Callable[[str | None], None] | None = None, *, owner: bool = True
+    ) -> None:
+        self._path = path
+        self._on_fault = on_fault
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._batches: queue.SimpleQueue[list[_Operation] | None] = queue.SimpleQueue()
+        self._waiting: list[_Operation] = []
+        self._committing = False
+        self._next: asyncio.Handle | None = None
+        self._due = 0.0  # when the next transaction may begin, were there no burst
+        self._fault: str | None = None
+        self._probing: asyncio.TimerHandle | None = None
+        self._opened: asyncio.Future[StorageError | None] = self._loop.create_future()
+        self._ended = self._loop.create_future()
+        self._closing = False
+        self._rested = asyncio.Event()
+        # A daemon, so that a loop that died without closing does not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
+
+    @property
+    def fault(self) -> str | None:
+        """Why the last transaction failed, None if it did not."""
+        return self._fault
+
+    async def open(self) -> None:
+        """Start the thread and open the file.
+
+        Raises:
+            StorageError: it can't be used; one line says why and what would be right.
+        """
+        self._thread.start()
+        if (error := await self._opened) is not None:
+            self._closing = True
+            await self._ended
+            raise error
+
+    async def write(self, *steps: Step) -> bool:
+        """Run the steps as one unit; returns once they are on disk.
+
+        Returns:
+            False if a deciding step changed nothing; then none of them stands.
+
+        Raises:
+            StorageError: nothing of it stands.
+        """
+        return await self._submit(steps, query=False) is True
+
+    async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """The rows of one query; it sees all that was durable when it was asked.
+
+        Raises:
+            StorageError: the storage can't be read.
+        """
+        rows = await self._submit((Step(sql, values),), query=True)
+        return rows if isinstance(rows, list) else []
+
+    async def aclose(self) -> None:
+        """Commit what waits, then end the thread."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._probing is not None:
+            self._probing.cancel()
+        while self._waiting or self._committing:
+            self._hand_over()
+            await self._rested.wait()
+        self._batches.put(None)
+        await self._ended
+        self._thread.join()  # its last act was to say that it ended
+
+    def _submit(self, steps: tuple[Step, ...], *, query: bool) -> asyncio.Future[bool | list[Row]]:
+        if self._closing:
+            raise StorageError("the storage is closed")
+        if len(self._waiting) >= CAPACITY:
+            raise StorageError(f"the storage is stuck: {CAPACITY} operations wait")
+        done: asyncio.Future[bool | list[Row]] = self._loop.create_future()
+        self._waiting.append(_Operation(steps, query=query, done=done))
+        self._schedule()
+        return done
+
+    def _schedule(self) -> None:
+        if self._committing or self._next is not None:
+            return
+        at = self._due - _BURST_SECONDS
+        if at <= self._loop.time():
+            self._next = self._loop.call_soon(self._hand_over)  # with what else this turn of the loop brings
+        else:
+            self._next = self._loop.call_at(at, self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._committing or not self._waiting:
+            return
+        self._committing = True
+        self._rested.clear()
+        self._due = max(self._due, self._loop.time()) + 1 / COMMITS_PER_SECOND
+        self._batches.put(self._waiting[:MOST_AT_ONCE])
+        del self._waiting[:MOST_AT_ONCE]
+
+    def _resolve(self, batch: list[_Operation], results: list[_Result], fault: str | None) -> None:
+        self._committing = False
+        self._rested.set()
+        if self._waiting:
+            self._schedule()
+        if not all(operation.query for operation in batch):
+            self._note(fault)
+        for operation, result in zip(batch, results, strict=True):
+            if operation.done.done():  # its caller was cancelled
+                continue
+            if isinstance(result, str):
+                operation.done.set_exception(StorageError(f"the storage refused: {result}"))
+            else:
+                operation.done.set_result(result)
+
+    def _note(self, fault: str | None) -> None:
+        if fault is not None and not self._closing and self._probing is None:
+            self._probing = self._loop.call_later(PROBE_SECONDS, self._probe)
+        if fault != self._fault:
+            self._fault = fault
+            if self._on_fault is not None:
+                self._on_fault(fault)
+
+    def _probe(self) -> None:
+        self._probing = None
+        with suppress(StorageError):
+            # The answer goes to `_note`; the exception is taken so that nobody misses it.
+            self._submit((Step(_PROBE, ()),), query=False).add_done_callback(
+                lambda done: done.cancelled() or done.exception()
+            )
+
+    # From here on: the storage thread.
+
+    def _run(self) -> None:
+        try:
+            with connected(self._path, owner=self._owner) as connection:
+                self._tell(self._opened.set_result, None)
+                self._serve(connection)
+        except StorageError as error:
+            self._tell(self._opened.set_result, error)
+        self._tell(self._ended.set_result, None)
+
+    def _serve(self, connection: sqlite3.Connection) -> None:
+        while (batch := self._batches.get()) is not None:
+            self._tell(self._resolve, batch, *_committed(connection, batch))
+
+    def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _committed(connection: sqlite3.Connection, batch: list[_Operation]) -> tuple[list[_Result], str | None]:
+    try:
+        return _commit(connection, batch)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave callers waiting for ever
+        with suppress(sqlite3.Error):
+            connection.rollback()
+        return [one_line(error)] * len(batch), one_line(error)
+
+
+def _commit(connection: sqlite3.Connection, batch: list[_Operation]) -> tuple[list[_Result], str | None]:
+    """Run a batch: the writes in one transaction, then the queries, which see them."""
+    fault: str | None = None
+    results: list[_Result] = [True] * len(batch)
+    writes = [index for index, operation in enumerate(batch) if not operation.query]
+    try:
+        if writes:
+            connection.execute("BEGIN IMMEDIATE")
+            for index in writes:
+                results[index] = _apply(connection, batch[index].steps)
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        fault = one_line(error)
+        for index in writes:
+            results[index] = fault
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    for index, operation in enumerate(batch):
+        if operation.query:
+            (step,) = operation.steps
+            try:
+                results[index] = connection.execute(step.sql, step.values).fetchall()
+            except (sqlite3.Error, OverflowError, UnicodeError) as error:
+                results[index] = one_line(error)
+    return results, fault
+
+
+def _apply(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> bool | str:
+    """Run one operation in the open transaction; a failed statement undoes itself, a savepoint the rest."""
+    together = len(steps) > 1
+    if together:
+        connection.execute("SAVEPOINT operation")
+    result: bool | str = True
+    try:
+        for sql, values, decides in steps:
+            if connection.execute(sql, values).rowcount == 0 and decides:
+                result = False
+                break
+    except _OWN_FAULTS as error:
+        result = one_line(error)
+    if together:
+        if result is not True:
+            connection.execute("ROLLBACK TO operation")
+        connection.execute("RELEASE operation")
+    return result

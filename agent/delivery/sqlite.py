@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store in one SQLite file (WAL, ``synchronous=FULL``), for a node that keeps its records itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from agent.core.errors import StorageError
+from agent.core.moments import SignalState
+from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery.group_commit import GroupCommit, Step
+from agent.delivery.rows import (
+    CALL_COLUMNS,
+    HANDOFF_COLUMNS,
+    SIGNAL_COLUMNS,
+    Value,
+    call_of,
+    call_values,
+    handoff_of,
+    handoff_values,
+    signal_of,
+    signal_values,
+)
+
+_INSERT_CALL: Final = (
+    f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join('?' * len(CALL_COLUMNS))})"  # noqa: S608
+)
+# A call whose beginning could not be recorded, because the disk was full, is recorded with what follows.
+_UPSERT_CALL: Final = (
+    _INSERT_CALL
+    + " ON CONFLICT (call_id) DO UPDATE SET state = excluded.state, answered = excluded.answered,"
+    ' ended = excluded.ended, "end" = excluded."end", reason = excluded.reason'
+)
+_INSERT_SIGNAL: Final = (
+    f"INSERT INTO signals ({', '.join(SIGNAL_COLUMNS)}) VALUES ({', '.join('?' * len(SIGNAL_COLUMNS))})"  # noqa: S608
+    " ON CONFLICT DO NOTHING"
+)
+_INSERT_HANDOFF: Final = (
+    f"INSERT INTO handoffs ({', '.join(HANDOFF_COLUMNS)}) SELECT {', '.join('?' * len(HANDOFF_COLUMNS))}"  # noqa: S608
+    " WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = ? AND moment <> 'arrival' AND signal_id <> ?)"
+    " ON CONFLICT DO NOTHING"
+)
+_NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
+_UPDATE_SIGNAL: Final = f"UPDATE signals SET state = ? WHERE signal_id = ? AND {_NOT_SETTLED}"  # noqa: S608
+_INSERT_ATTEMPT: Final = (
+    "INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail)"
+    " SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM attempts WHERE signal_id = ?1"
+)
+_CANCEL: Final = "UPDATE signals SET state = 'cancelled' WHERE signal_id = ? AND state = 'recorded'"
+# Spelled so that the two partial indices serve; a third index would cost every write.
+_OF_CALL: Final = "((call_id = ?1 AND moment = 'arrival') OR (call_id = ?1 AND moment <> 'arrival'))"
+
+_SELECT_CALLS: Final = f"SELECT {', '.join(CALL_COLUMNS)} FROM calls"  # noqa: S608
+_SELECT_HANDOFFS: Final = f"SELECT {', '.join(HANDOFF_COLUMNS)} FROM handoffs"  # noqa: S608
+_SELECT_SIGNALS: Final = (
+    f"SELECT {', '.join(SIGNAL_COLUMNS)}, (SELECT json_group_array(json_array(began, ended, outcome, status,"  # noqa: S608
+    " detail)) FROM (SELECT * FROM attempts WHERE attempts.signal_id = signals.signal_id ORDER BY number))"
+    " FROM signals"
+)
+_BY_SHARED_ID: Final = (
+    f"{_SELECT_HANDOFFS} WHERE account = ?1 AND project = ?2 AND"
+    " ((shared_id = ?3 AND shared_id <> '') OR contact_id = ?3)"
+    " ORDER BY shared_id = ?3 DESC, asked DESC LIMIT 1"
+)
+_BY_ID: Final = (
+    f"{_SELECT_HANDOFFS} WHERE account = ?1 AND project = ?2 AND"
+    " (handoff_id = ?3 OR call_id = ?3 OR contact_id = ?3)"
+    " ORDER BY handoff_id = ?3 DESC, call_id = ?3 DESC, asked DESC LIMIT 1"
+)
+
+
+class SqliteStore:
+    """A `Store` in one SQLite file. Make one with `open`; used on the loop thread."""
+
+    def __init__(self, commits: GroupCommit) -> None:
+        self._commits = commits
+
+    @classmethod
+    async def open(
+        cls, path: Path, on_fault: Callable[[str | None], None] | None = None, *, owner: bool = True
+    ) -> Self:
+        """Open the file, make it if need be, and bring its tables up to date.
+
+        Args:
+            path: the file; its folder must exist.
+            on_fault: told on the loop when writing begins to fail (why) and when it heals (None).
+            owner: whether signals are delivered from here; False for a command that looks or helps.
+
+        Raises:
+            StorageError: the file can't be used; one line says why.
+        """
+        commits = GroupCommit(path, on_fault, owner=owner)
+        await commits.open()
+        return cls(commits)
+
+    @property
+    def fault(self) -> str | None:
+        """Why records can't be made durable now; a small write each second finds out when they can."""
+        return self._commits.fault
+
+    async def aclose(self) -> None:
+        """Commit what waits and close the file."""
+        await self._commits.aclose()
+
+    async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
+        """See `Store`."""
+        steps = [Step(_INSERT_CALL, call_values(call))]
+        if signal is not None:
+            steps.append(Step(_INSERT_SIGNAL, signal_values(signal)))
+        await self._commits.write(*steps)
+
+    async def update_call(self, call: CallRecord) -> None:
+        """See `Store`."""
+        await self._commits.write(Step(_UPSERT_CALL, call_values(call)))
+
+    async def record_signal(self, signal: Signal) -> Signal | None:
+        """See `Store`."""
+        new = await self._commits.write(Step(_INSERT_SIGNAL, signal_values(signal), decides=True))
+        return signal if new else None
+
+    async def record_handoff(self, handoff: Handoff, signal: Signal | None) -> bool:
+        """See `Store`."""
+        steps = []
+        if signal is not None:
+            steps.append(Step(_INSERT_SIGNAL, signal_values(signal), decides=True))
+        own = "" if signal is None else signal.signal_id
+        steps.append(Step(_INSERT_HANDOFF, (*handoff_values(handoff), handoff.call_id, own), decides=True))
+        return await self._commits.write(*steps)
+
+    async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
+        """See `Outbox`."""
+        steps = [Step(_UPDATE_SIGNAL, (state.value, signal_id), decides=True)]
+        if attempt is not None:
+            tried = attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail
+            steps.append(Step(_INSERT_ATTEMPT, (signal_id, *tried)))
+        return await self._commits.write(*steps)
+
+    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
+        """See `Store`."""
+        waiting = [
+            signal.signal_id
+            for signal in await self.signals(call_id=call_id)
+            if signal.state is SignalState.RECORDED
+        ]
+        # One that went on the wire since it was read is left alone by the statement itself.
+        return tuple(
+            [each for each in waiting if await self._commits.write(Step(_CANCEL, (each,), decides=True))]
+        )
+
+    async def call(self, call_id: str) -> CallRecord | None:
+        """See `Store`."""
+        rows = await self._commits.read(f"{_SELECT_CALLS} WHERE call_id = ?", (call_id,))
+        return call_of(rows[0]) if rows else None
+
+    async def calls(
+        self, *, live: bool | None = None, node: str = "", contact_id: str = "", limit: int = 100
+    ) -> tuple[CallRecord, ...]:
+        """See `Store`."""
+        where: dict[str, tuple[Value, ...]] = {}
+        if live is not None:
+            where["ended IS NULL" if live else "ended IS NOT NULL"] = ()
+        if node:
+            where["node = ?"] = (node,)
+        if contact_id:
+            where["contact_id = ?"] = (contact_id,)
+        values = [value for values in where.values() for value in values]
+        condition = " AND ".join(where) or "1"
+        rows = await self._commits.read(
+            f"{_SELECT_CALLS} WHERE {condition} ORDER BY rowid DESC LIMIT ?", (*values, limit)
+        )
+        return tuple(map(call_of, rows))
+
+    async def signals(
+        self, *, call_id: str = "", state: SignalState | None = None, limit: int = 100
+    ) -> tuple[Signal, ...]:
+        """See `HandoffStates`."""
+        condition = _OF_CALL if call_id else "?1 = ''"
+        if state is not None:
+            condition += " AND state = ?3"
+            if not state.final:
+                condition += f" AND {_NOT_SETTLED}"  # lets the index of the few that wait serve
+        rows = await self._commits.read(
+            f"{_SELECT_SIGNALS} WHERE {condition} ORDER BY recorded DESC, rowid DESC LIMIT ?2",
+            (call_id, limit) if state is None else (call_id, limit, state.value),
+        )
+        return tuple(map(signal_of, rows))
+
+    async def signal(self, signal_id: str) -> Signal | None:
+        """See `Store`."""
+        rows = await self._commits.read(f"{_SELECT_SIGNALS} WHERE signal_id = ?", (signal_id,))
+        return signal_of(rows[0]) if rows else None
+
+    async def pending(self) -> tuple[Signal, ...]:
+        """See `Outbox`."""
+        rows = await self._commits.read(f"{_SELECT_SIGNALS} WHERE {_NOT_SETTLED} ORDER BY recorded, rowid")
+        return tuple(map(signal_of, rows))
+
+    async def handoff(self, handoff_id: str) -> Handoff | None:
+        """See `HandoffStates`."""
+        rows = await self._commits.read(f"{_SELECT_HANDOFFS} WHERE handoff_id = ?", (handoff_id,))
+        return handoff_of(rows[0]) if rows else None
+
+    async def handoff_by_key(
+        self, account: str, project: str, *, handoff_id: str = "", shared_id: str = ""
+    ) -> Handoff | None:
+        """See `HandoffStates`."""
+        sql, key = (_BY_SHARED_ID, shared_id) if shared_id else (_BY_ID, handoff_id)
+        rows = await self._commits.read(sql, (account, project, key))
+        return handoff_of(rows[0]) if rows else None
+
+
+async def open_store(storage: str, on_fault: Callable[[str | None], None] | None = None) -> SqliteStore:
+    """Open what ``storage`` in agent.yaml names; ``sqlite://`` and a path.
+
+    Raises:
+        StorageError: it can't be used, or is of a kind that this agent does not have.
+    """
+    scheme, _, path = storage.partition("://")
+    if scheme != "sqlite":
+        raise StorageError(f"storage {scheme}:// is not built in: write sqlite:///path/agent.db")
+    return await SqliteStore.open(Path(path), on_fault)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What delivery asks of a store: calls, handoffs and signals, durable when a coroutine returns.
+
+Nothing reaches NICE that is not on disk first, and no promise is made to a voice agent that a power cut could
+take back. So every write returns only once it would survive kill -9 and loss of power, or raises
+`StorageError`; then nothing of it stands. One write is one transaction.
+
+A call has one terminal signal for ever. The database itself sees to that, whoever asks and from wherever.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.core.errors import StorageError
+from agent.core.moments import SignalState
+from agent.core.records import Attempt, CallRecord, Handoff, Signal
+
+__all__ = ["HandoffStates", "Outbox", "StorageError", "Store"]
+
+
+class Outbox(Protocol):
+    """The part of a store that delivers signals."""
+
+    async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
+        """Move a signal that is not settled yet to ``state`` and append ``attempt`` to its attempts.
+
+        Returns:
+            False if the signal is settled already (or unknown); then nothing was changed.
+        """
+
+    async def pending(self) -> tuple[Signal, ...]:
+        """All signals that are ``recorded`` or ``sending``, in the order in which they were recorded."""
+
+
+class HandoffStates(Protocol):
+    """The part of a store that the HTTP API reads."""
+
+    async def handoff(self, handoff_id: str) -> Handoff | None:
+        """One handoff."""
+
+    async def handoff_by_key(
+        self, account: str, project: str, *, handoff_id: str = "", shared_id: str = ""
+    ) -> Handoff | None:
+        """The newest handoff of a project under a key; ``shared_id`` wins when both are given.
+
+        ``handoff_id`` may also be a call id; either may be a contact id (what a Studio script has at hand).
+        """
+
+    async def signals(
+        self, *, call_id: str = "", state: SignalState | None = None, limit: int = 100
+    ) -> tuple[Signal, ...]:
+        """Signals, newest first, of one call or in one state, with their attempts."""
+
+
+class Store(Outbox, HandoffStates, Protocol):
+    """All of it."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why records can't be made durable at the moment, in one line; None while all is well."""
+
+    async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
+        """Record a call and, in the same transaction, the signal of its arrival."""
+
+    async def update_call(self, call: CallRecord) -> None:
+        """Record where a call stands now: state, answered, ended, end, reason."""
+
+    async def record_signal(self, signal: Signal) -> Signal | None:
+        """Record a signal; None if it is terminal and the call has a terminal signal already."""
+
+    async def record_handoff(self, handoff: Handoff, signal: Signal | None) -> bool:
+        """Record what the voice agent said and its signal, if the project wants one, in one transaction.
+
+        Returns:
+            False if the call has a terminal signal or a handoff already; then nothing was recorded.
+        """
+
+    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
+        """Cancel the signals of a call that are still ``recorded``; gives their ids."""
+
+    async def call(self, call_id: str) -> CallRecord | None:
+        """One call."""
+
+    async def calls(
+        self, *, live: bool | None = None, node: str = "", contact_id: str = "", limit: int = 100
+    ) -> tuple[CallRecord, ...]:
+        """Calls, newest first: those up (``live``) or over, of one node, of one contact."""
+
+    async def signal(self, signal_id: str) -> Signal | None:
+        """One signal with its attempts."""
+
+    async def aclose(self) -> None:
+        """Finish what was begun, then let go of the storage."""
