@@ -205,8 +205,9 @@ class Agent(Model):
         ports, calls = self.media.rtp_ports, self.limits.calls
         if ports.count < calls * PORTS_PER_CALL:
             raise misplaced(
-                f"{calls} calls need {calls * PORTS_PER_CALL} RTP ports, four a call, but media.rtp_ports {ports} has "
-                f"{ports.count}: widen it, or set limits.calls to {ports.count // PORTS_PER_CALL}",
+                f"{calls} calls need {calls * PORTS_PER_CALL} RTP ports, four a call, but media.rtp_ports "
+                f"{ports} has {ports.count}: widen it, or set limits.calls to "
+                f"{ports.count // PORTS_PER_CALL}",
                 *(("limits", "calls") if "calls" in self.limits.model_fields_set else ("media", "rtp_ports")),
             )
         return self
@@ -216,7 +217,9 @@ class Agent(Model):
         ports = self.media.rtp_ports
         for index, listener in enumerate(self.sip.listen):
             if listener.transport == "udp" and ports.low <= listener.port <= ports.high:
-                raise misplaced(f"{listener} lies in media.rtp_ports {ports}: move one of them", "sip", "listen", index)
+                raise misplaced(
+                    f"{listener} lies in media.rtp_ports {ports}: move one of them", "sip", "listen", index
+                )
         return self
 
     @property

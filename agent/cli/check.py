@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent check``: all mistakes of the configuration, each with its place."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from agent.cli.configuration import DONE, EXIT_CODES, FOUND_WRONG, add_config
+from agent.core.model import Snapshot
+from agent.core.units import PortRange
+from agent.settings import Mistake, Mistakes, load
+
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``handoff-agent``."""
+    parser = subparsers.add_parser(
+        "check",
+        help="all mistakes of the configuration, as file:line:column",
+        description="Read the whole configuration as the agent would, and print every mistake in it.",
+        epilog=f"example: handoff-agent check --config /etc/handoff-agent\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check ``options.config`` and print what is found."""
+    folder: Path = options.config
+    try:
+        snapshot = load(folder)
+    except Mistakes as found:
+        _print_mistakes(found.mistakes, folder, as_json=options.json)
+        return FOUND_WRONG
+    notes = _notes(snapshot)
+    counts = {
+        "carriers": len(snapshot.carriers),
+        "projects": len(snapshot.projects),
+        "numbers": len(snapshot.numbers),
+    }
+    if options.json:
+        result = {"ok": True, **counts, "fingerprint": snapshot.fingerprint, "mistakes": [], "notes": notes}
+        print(json.dumps(result))
+        return DONE
+    for note in notes:
+        print(f"note: {note}")
+    print(f"{folder} is good: " + ", ".join(_counted(count, name) for name, count in counts.items()))
+    return DONE
+
+
+def _print_mistakes(mistakes: tuple[Mistake, ...], folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"ok": False, "mistakes": [asdict(mistake) for mistake in mistakes]}))
+        return
+    for mistake in mistakes:
+        print(mistake)
+    files = len({mistake.file for mistake in mistakes})
+    print(f"{folder} has {_counted(len(mistakes), 'mistakes')} in {_counted(files, 'files')}")
+
+
+def _counted(count: int, plural: str) -> str:
+    return f"{count} {plural[:-1] if count == 1 else plural}"
+
+
+def _notes(snapshot: Snapshot) -> list[str]:
+    """What is no mistake and still worth knowing on this machine."""
+    try:
+        low, high = map(int, _EPHEMERAL.read_text(encoding="ascii").split())
+    except (OSError, ValueError):
+        return []
+    ports = snapshot.agent.media.rtp_ports
+    shared = PortRange(max(ports.low, low), min(ports.high, high))
+    if shared.count <= 0:
+        return []
+    text = (
+        f"media.rtp_ports {ports} shares {shared} with the kernel's own ports (net.ipv4.ip_local_port_range "
+        f"{low}-{high}): a port may be taken now and then; move one, or set net.ipv4.ip_local_reserved_ports"
+    )
+    return [text]

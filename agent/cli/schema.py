@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent schema``: the configuration as JSON Schema for editors, or as its documentation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from pydantic import BaseModel
+
+from agent.cli.configuration import DONE, EXIT_CODES
+from agent.core.model import Agent, Carriers, NumbersFile, Project
+from agent.settings.documentation import Schema, markdown
+
+FILES: dict[str, tuple[str, type[BaseModel]]] = {
+    "agent": ("agent.yaml", Agent),
+    "carriers": ("carriers.yaml", Carriers),
+    "project": ("projects/*.yaml", Project),
+    "numbers": ("numbers/*.yaml", NumbersFile),
+}
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``handoff-agent``."""
+    parser = subparsers.add_parser(
+        "schema",
+        help="JSON Schema of the configuration, for editors",
+        description="Print the JSON Schema of one file, or of all four in one object.",
+        epilog=f"example: handoff-agent schema project > project.schema.json\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", nargs="?", choices=tuple(FILES), help="which file (default: all)")
+    parser.add_argument("--markdown", action="store_true", help="print docs/configuration.md instead")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the schema of ``options.file``, or of all."""
+    if options.markdown:
+        print(markdown(FILES.values()), end="")
+        return DONE
+    chosen = [options.file] if options.file else list(FILES)
+    schemas = {name: schema(name) for name in chosen}
+    print(json.dumps(schemas[options.file] if options.file else schemas, indent=2, ensure_ascii=False))
+    return DONE
+
+
+def schema(name: str) -> dict[str, object]:
+    """The JSON Schema (draft 2020-12) of one kind of file."""
+    file, model = FILES[name]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **model.model_json_schema(schema_generator=Schema),
+        "title": f"handoff-agent {file}",
+    }

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What only shows when the files are seen together, and the files that they name."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from agent.core.model import Agent, Carriers, Project
+from agent.settings.document import Document, PathOf
+from agent.settings.maps import Entry
+from agent.settings.mistakes import Mistake
+
+ModelOf = TypeVar("ModelOf", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Generic[ModelOf]):
+    """A file, the model made of it (None if it has mistakes), and the project's name if it is one."""
+
+    document: Document
+    model: ModelOf | None
+    name: str
+
+    def mistake(self, text: str, *path: str | int) -> Mistake:
+        """A mistake at ``path`` in the file."""
+        return self.document.mistake(self.document.at(path), text)
+
+    def place(self, *path: str | int) -> str:
+        """``file:line`` of ``path``."""
+        found = self.mistake("", *path)
+        return f"{found.file}:{found.line}"
+
+
+def across(
+    agent: Checked[Agent] | None, carriers: Checked[Carriers] | None, projects: Iterable[Checked[Project]]
+) -> Iterator[Mistake]:
+    """All mistakes that lie between files, besides those of number maps."""
+    found = tuple(projects)
+    yield from _same_names(found)
+    if carriers is not None and carriers.model is not None:
+        yield from _same_sources(carriers, carriers.model)
+        yield from _unheard_tokens(carriers.model, found)
+    if agent is not None and agent.model is not None and agent.model.sip.tls is not None:
+        tls = agent.model.sip.tls
+        for key, path in (("certificate", tls.certificate), ("private_key", tls.private_key), ("ca", tls.ca)):
+            if path is not None:
+                yield from _readable(agent, path, ("sip", "tls", key))
+    for project in found:
+        if project.model is not None:
+            yield from _playable(project, project.model.handoff.comfort_audio)
+
+
+def same_tokens(entries: Iterable[Entry], projects: Mapping[str, Project]) -> Iterator[Mistake]:
+    """A mistake for each set of projects that share a number and can't be told apart by their tokens."""
+    seen: set[tuple[str, ...]] = set()
+    for entry in entries:
+        names = entry.rule.projects
+        if len(names) == 1 or names in seen:
+            continue
+        seen.add(names)
+        holders: dict[str | None, str] = {}
+        for name in names:
+            project = projects.get(name)
+            if project is None:
+                continue
+            token = project.token.get_secret_value() if project.token else None
+            other = holders.setdefault(token, name)
+            if other != name:
+                what = "have no token" if token is None else "have the same token"
+                yield entry.mistake(
+                    f"{other} and {name} both {what}, so a call can't tell them apart: give each its own"
+                )
+
+
+def _same_names(projects: tuple[Checked[Project], ...]) -> Iterator[Mistake]:
+    first: dict[str, Checked[Project]] = {}
+    for project in projects:
+        earlier = first.setdefault(project.name, project) if project.name else project
+        if earlier is not project:
+            place = earlier.place("project")
+            text = f"project {project.name} is there already, at {place}: give it another name"
+            yield project.mistake(text, "project")
+
+
+def _same_sources(checked: Checked[Carriers], carriers: Carriers) -> Iterator[Mistake]:
+    first: dict[str, tuple[str, PathOf]] = {}
+    for name, carrier in carriers.carriers.items():
+        for index, source in enumerate(carrier.sources):
+            path: PathOf = ("carriers", name, "sources", index)
+            other, where = first.setdefault(str(source), (name, path))
+            if where != path:
+                text = f"{source} is a source of {other} already, at {checked.place(*where)}: leave one out"
+                yield checked.mistake(text, *path)
+
+
+def _unheard_tokens(carriers: Carriers, projects: tuple[Checked[Project], ...]) -> Iterator[Mistake]:
+    if any(carrier.token_header for carrier in carriers.carriers.values()):
+        return
+    for project in projects:
+        if project.model is not None and project.model.token is not None:
+            text = "no carrier has a token_header, so the token is never looked at: add it in carriers.yaml"
+            yield project.mistake(text, "token")
+
+
+def _readable(checked: Checked[Agent], path: Path, where: PathOf) -> Iterator[Mistake]:
+    found = Path(checked.document.file).parent / path
+    try:
+        with found.open("rb"):
+            return
+    except OSError as error:
+        yield checked.mistake(f"{found} can't be read: {error.strerror}", *where)
+
+
+def _playable(project: Checked[Project], audio: str) -> Iterator[Mistake]:
+    if audio in ("tone", "silence"):
+        return
+    found = Path(project.document.file).parent.parent / audio
+    text = None
+    try:
+        with wave.open(str(found), "rb") as sound:
+            if sound.getsampwidth() != 2 or sound.getnchannels() != 1:  # noqa: PLR2004 - bytes of a 16-bit sample
+                text = f"{found} is not 16-bit mono: convert it"
+    except OSError as error:
+        text = f"{found} can't be read: {error.strerror}; write tone, silence, or the path of a WAV file"
+    except (wave.Error, EOFError):
+        text = f"{found} is not a WAV file with PCM audio: convert it"
+    if text is not None:
+        yield project.mistake(text, "handoff", "comfort_audio")

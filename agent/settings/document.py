@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One YAML file as nodes that know their line and column, and the plain values in it.
+
+Only PyYAML's composer is used: it gives positions and runs nothing that a file asks for. Values are made
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from agent.settings.mistakes import Mistake
+from agent.settings.references import References
+
+LARGEST_FILE = 64 * 1024 * 1024
+MOST_VALUES = 50_000
+"""Values in one file that is not a number map; aliases can multiply a few lines into more (an alias bomb)."""
+DEEPEST = 24
+_SURELY_SHALLOW = 500
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = SafeConstructor()
+
+PathOf = tuple[str | int, ...]
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, node: Node, text: str) -> None:
+        self.node, self.text = node, text
+
+
+@dataclass(slots=True)
+class Document:
+    """A file that could be read as YAML."""
+
+    file: str
+    root: MappingNode
+
+    def mistake(self, node: Node, text: str) -> Mistake:
+        """A mistake at the place of ``node``."""
+        return Mistake(self.file, node.start_mark.line + 1, node.start_mark.column + 1, text)
+
+    def at(self, path: Sequence[str | int], *, key: bool = False) -> Node:
+        """The node to blame for what is wrong at ``path``; the nearest one above where there is none.
+
+        For a mapping, and with ``key``, that is its key, since the key is where an operator looks.
+        """
+        node: Node = self.root
+        blamed: Node = self.root
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                break
+            key_node, node = found
+            blamed = key_node if key_node is not None and (key or not isinstance(node, ScalarNode)) else node
+        return blamed
+
+    def scalar(self, path: Sequence[str | int]) -> str | None:
+        """The text of the scalar at ``path`` as it is written, None if there is none."""
+        node: Node = self.root
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                return None
+            node = found[1]
+        return str(node.value) if isinstance(node, ScalarNode) else None
+
+
+def read(path: Path, name: str) -> Document | Mistake:
+    """Read a YAML file whose top is a mapping.
+
+    Args:
+        path: where it is.
+        name: how mistakes call it.
+
+    Returns:
+        The document, or the mistake for which it can't be read at all.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return Mistake(name, 1, 1, f"the file is larger than {LARGEST_FILE >> 20} MiB: split it")
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return Mistake(name, 1, 1, "the file is missing")
+    except UnicodeDecodeError:
+        return Mistake(name, 1, 1, "the file is not UTF-8: save it as UTF-8")
+    except OSError as error:
+        return Mistake(name, 1, 1, f"the file can't be read: {error.strerror}")
+    try:
+        root = _compose(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Mistake(
+            name, line, column, f"not YAML: {_one_line(error.problem or error.context or 'unreadable')}"
+        )
+    except yaml.reader.ReaderError as error:
+        return Mistake(name, *_place(text, error.position), f"not YAML: {_one_line(error.reason)}")
+    except (yaml.YAMLError, RecursionError):
+        return Mistake(name, 1, 1, "not YAML: unreadable, or nested too deeply")
+    if root is None or (isinstance(root, ScalarNode) and root.tag == _TAG + "null"):
+        return Mistake(name, 1, 1, "the file is empty")
+    if not isinstance(root, MappingNode):
+        mark = root.start_mark
+        return Mistake(
+            name, mark.line + 1, mark.column + 1, "must be keys with values, one `key: value` a line"
+        )
+    return Document(name, root)
+
+
+def values(document: Document, references: References) -> tuple[dict[str, Any], list[Mistake], set[PathOf]]:
+    """The plain values of a document with its references to secrets resolved.
+
+    Returns:
+        The values, the mistakes found on the way (keys twice, references that lead nowhere, …), and the paths
+        of values that could not be made and so must not be judged further.
+    """
+    builder = _Builder(document, references)
+    try:
+        result = builder.mapping(document.root, ())
+    except _Refused as refused:
+        builder.mistakes.append(document.mistake(refused.node, refused.text))
+        builder.spoiled.add(())
+        result = {}
+    return result, builder.mistakes, builder.spoiled
+
+
+def entries(document: Document, node: MappingNode) -> Iterator[tuple[ScalarNode, Node] | Mistake]:
+    """The pairs of a mapping; a mistake for each key that is no single value."""
+    for key, value in node.value:
+        if not isinstance(key, ScalarNode):
+            yield document.mistake(key, "a key must be a single value")
+        elif key.tag == _TAG + "merge":
+            yield document.mistake(key, "merging with << is not supported: write the keys out")
+        else:
+            yield key, value
+
+
+def kind(node: Node) -> str:
+    """What YAML takes a node for, such as ``str``, ``int``, ``float``, ``bool``, ``null``, ``timestamp``."""
+    return str(node.tag).removeprefix(_TAG)
+
+
+class _Builder:
+    """Turns nodes into values, within bounds, and notes what is wrong."""
+
+    def __init__(self, document: Document, references: References) -> None:
+        self.document = document
+        self.references = references
+        self.mistakes: list[Mistake] = []
+        self.spoiled: set[PathOf] = set()
+        self.count = 0
+
+    def mapping(self, node: MappingNode, path: PathOf) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for entry in entries(self.document, node):
+            if isinstance(entry, Mistake):
+                self.mistakes.append(entry)
+                continue
+            key, value = entry
+            name = str(key.value)
+            if name in result:
+                text = f"{name!r} is there twice, first in line {lines[name]}: leave one out"
+                self.mistakes.append(self.document.mistake(key, text))
+                continue
+            lines[name] = key.start_mark.line + 1
+            result[name] = self.value(value, (*path, name))
+        return result
+
+    def value(self, node: Node, path: PathOf) -> Any:  # noqa: ANN401 - YAML holds anything
+        self.count += 1
+        if self.count > MOST_VALUES or len(path) > DEEPEST:
+            raise _Refused(node, "too much is nested or repeated by aliases here: write it out")
+        if isinstance(node, MappingNode):
+            return self.mapping(node, path)
+        if isinstance(node, SequenceNode):
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self.scalar(cast("ScalarNode", node), path)
+
+    def scalar(self, node: ScalarNode, path: PathOf) -> Any:  # noqa: ANN401 - the same
+        text = str(node.value)
+        match kind(node):
+            case "null":
+                return None
+            case "bool":
+                return _SCALARS.construct_yaml_bool(node)
+            case "int" if ":" not in text:
+                return _SCALARS.construct_yaml_int(node)
+            case "float" if ":" not in text:
+                return _SCALARS.construct_yaml_float(node)
+            case "str":
+                return self.text(node, text, path)
+        self.spoil(node, path, f"YAML reads {text} as something else than text: put it in quotes")
+        return text
+
+    def text(self, node: Node, text: str, path: PathOf) -> str:
+        try:
+            return self.references.resolve(text)
+        except ValueError as error:
+            self.spoil(node, path, str(error))
+            return text
+
+    def spoil(self, node: Node, path: PathOf, text: str) -> None:
+        self.mistakes.append(self.document.mistake(node, text))
+        self.spoiled.add(path)
+
+
+def _compose(text: str) -> Node | None:
+    _refuse_depth(text)
+    loader = _LOADER(text)
+    try:
+        return loader.get_single_node()  # type: ignore[no-any-return]  # the stubs know only the Python loader
+    finally:
+        loader.dispose()
+
+
+def _refuse_depth(text: str) -> None:
+    """Raise RecursionError for nesting that would overflow the C stack of libyaml's recursive composer.
+
+    Depth needs brackets, or indentation within a line; only a text with enough of either is counted out, by
+    the parser, which does not recurse.
+    """
+    longest_line = max(map(len, text.splitlines()), default=0)
+    if text.count("[") + text.count("{") + longest_line < _SURELY_SHALLOW:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                raise RecursionError
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _child(node: Node, step: str | int) -> tuple[Node | None, Node] | None:
+    if isinstance(node, MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == step), None)
+    if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return None, node.value[step]
+    return None
+
+
+def _place(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/configuration.md, a row for each field, made from the models so that it can't lag behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from agent.core.units import Address, Listen, PortRange
+
+_INTRODUCTION = """\
+# Configuration
+
+<!-- Made by `handoff-agent schema --markdown > docs/configuration.md`; a test keeps it current. -->
+
+A folder with `agent.yaml`, `carriers.yaml`, `projects/*.yaml` and `numbers/*.yaml`; `config/` is a complete
+example. `handoff-agent check` prints every mistake as `file:line:column: what is wrong, what would be
+right`.
+
+- **Unknown keys** are mistakes. A field without default must be written.
+- **Durations**: `30s`, `500ms`, `2m`, `1h30m`, `4h`, or a number of seconds.
+- **Secrets** are never written in, only referred to: `${env:NAME}`, or `${file:/path}` (its text without
+  white space
+  at either end). Any other text may be a reference too. A reference is the whole value.
+- **Relative paths** start at the configuration folder, in references, `storage`, `sip.tls` and
+  `comfort_audio`.
+- **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,
+  `{project}`,
+  `{account}`, `{environment}`, `{number}`, `{caller}`, `{destination}`, `{skill}`, `{reason}`,
+  `{shared_id}`,
+  `{handoff_id}`, `{node}`, and `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
+  brace.
+- **Numbers** are digits. A `+` is dropped, as are separators, and the carrier's `numbers.strip` prefixes.
+  The most
+  specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
+  Keys are best quoted; a leading zero or plus, or an underscore, must be.
+- **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`, `media`, `http` and
+  `storage`
+  wait for the next start.
+"""
+_PATTERNS = {
+    "udp|tcp|tls": "listener",
+    "[sS][iI][pP]": "SIP URI",
+    "env|file": "secret",
+    "ms|s|m|h|d": "duration",
+}
+
+
+class Schema(GenerateJsonSchema):
+    """Writes defaults as an operator would: ``0.0.0.0:8080``, not the fields of an object."""
+
+    def encode_default(self, dft: Any) -> Any:  # noqa: ANN401 - defaults are anything
+        """A default as it stands in YAML."""
+        if isinstance(dft, Address | Listen | PortRange):
+            return str(dft)
+        if isinstance(dft, tuple):
+            return [self.encode_default(item) for item in dft]
+        return super().encode_default(dft)
+
+
+def markdown(files: Iterable[tuple[str, type[BaseModel]]]) -> str:
+    """The page for these files: (name, model) each."""
+    parts = [_INTRODUCTION]
+    for name, model in files:
+        schema = model.model_json_schema(schema_generator=Schema)
+        rows = "\n".join(_rows(schema, schema.get("$defs", {}), ""))
+        parts.append(
+            f"\n## {name}\n\n| field | type | default | meaning |\n| --- | --- | --- | --- |\n{rows}\n"
+        )
+    return "".join(parts)
+
+
+def _rows(schema: Mapping[str, Any], definitions: Mapping[str, Any], stem: str) -> Iterator[str]:
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        default = "required" if name in required else _default(field)
+        meaning = str(field.get("description", "")).replace("|", "\\|")
+        yield f"| `{stem}{name}` | {_type(field, definitions)} | {default} | {meaning} |"
+        inner, step = _inside(field, definitions)
+        if inner is not None:
+            yield from _rows(inner, definitions, f"{stem}{name}{step}.")
+
+
+def _inside(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+    """The object that a field holds, and the step to it: none, ``[]`` in a list, ``.NAME`` in a mapping."""
+    for option in field.get("anyOf", [field]):
+        if "$ref" in option:
+            return definitions[option["$ref"].rpartition("/")[2]], ""
+        if "$ref" in option.get("items", {}):
+            return definitions[option["items"]["$ref"].rpartition("/")[2]], "[]"
+        values = option.get("additionalProperties")
+        for value in values.get("anyOf", [values]) if isinstance(values, Mapping) else ():
+            if "$ref" in value:
+                return definitions[value["$ref"].rpartition("/")[2]], ".NAME"
+    return None, ""
+
+
+def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    options = [option for option in field.get("anyOf", [field]) if option.get("type") != "null"]
+    return " or ".join(dict.fromkeys(_single_type(option, definitions) for option in options))
+
+
+def _single_type(option: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    if "$ref" in option:
+        target = definitions[option["$ref"].rpartition("/")[2]]
+        return _single_type(target, definitions)
+    if "enum" in option:
+        return ", ".join(f"`{value}`" for value in option["enum"])
+    for part, name in _PATTERNS.items():
+        if part in option.get("pattern", ""):
+            return name
+    match option.get("type"):
+        case "array":
+            items = option.get("items") or (option.get("prefixItems") or [{}])[0]
+            return f"list of {_type(items, definitions)}"
+        case "object":
+            return "keys"
+        case "integer":
+            return "whole number"
+        case "boolean":
+            return "`true`, `false`"
+    return "text"
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    default = field.get("default")
+    if default is None or default in ({}, []) or isinstance(default, Mapping):
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, list):
+        return f"`[{', '.join(map(str, default))}]`"
+    if isinstance(default, int | float) and "ms|s|m|h|d" in field.get("pattern", ""):
+        return f"`{_duration(default)}`"
+    return f"`{default}`"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((3600, "h"), (60, "m")):
+        if seconds >= size and seconds % size == 0 and (unit == "h" or seconds > size):
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

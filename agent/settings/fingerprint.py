@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One number for a whole configuration: equal when nothing of it changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, SecretStr
+
+from agent.core.model import Agent, Carriers, Project
+from agent.core.numbers import NumberRule
+
+
+def fingerprint(
+    agent: Agent, carriers: Carriers, projects: Mapping[str, Project], rules: Iterable[NumberRule]
+) -> str:
+    """SHA-256 (hex) over all values, secrets too; not over comments, file names or the order of keys."""
+    digest = hashlib.sha256()
+    for part in (agent, carriers, dict(projects)):
+        digest.update(json.dumps(_plain(part), sort_keys=True).encode())
+        digest.update(b"\n")
+    for rule in sorted(rules, key=lambda rule: rule.pattern):
+        digest.update(json.dumps([rule.pattern, rule.projects, rule.labels], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, SecretStr):
+        return hashlib.sha256(value.get_secret_value().encode()).hexdigest()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, int | float | str | None) else str(value)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A folder of YAML files into one validated snapshot, or all the mistakes in it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from agent.core.conflicts import find_conflicts
+from agent.core.frozen import FrozenDict
+from agent.core.model import Agent, Carriers, Project, Snapshot
+from agent.core.numbers import NumberMap, NumberRule
+from agent.settings import checks
+from agent.settings.document import Document, PathOf, read, values
+from agent.settings.fingerprint import fingerprint
+from agent.settings.maps import MapReader, unknown_projects
+from agent.settings.mistakes import Mistake, Mistakes
+from agent.settings.paths import with_absolute_paths
+from agent.settings.references import References
+from agent.settings.validation import validate
+
+ModelOf = TypeVar("ModelOf", bound=BaseModel)
+
+
+def load(folder: Path, environment: Mapping[str, str] | None = None) -> Snapshot:
+    """Read the configuration in ``folder``. Blocks: not for the loop of a running agent.
+
+    Args:
+        folder: holds agent.yaml, carriers.yaml, projects/*.yaml and numbers/*.yaml. Relative paths in these
+            files start here.
+        environment: what ``${env:…}`` is looked up in; the process's own when None.
+
+    Raises:
+        Mistakes: something is wrong; all that is known to be wrong is in it.
+    """
+    reading = _Reading(
+        folder, References(folder.absolute(), os.environ if environment is None else environment)
+    )
+    return reading.snapshot()
+
+
+@dataclass(slots=True)
+class _Reading:
+    folder: Path
+    references: References
+    mistakes: list[Mistake] = field(default_factory=list)
+    names_known: bool = True
+
+    def snapshot(self) -> Snapshot:
+        if not self.folder.is_dir():
+            raise Mistakes(
+                [Mistake(str(self.folder), 1, 1, "there is no such folder: name one with --config")]
+            )
+        agent = self._one("agent.yaml", Agent)
+        carriers = self._one("carriers.yaml", Carriers)
+        projects = self._projects()
+        rules = self._numbers(
+            [project.model for project in projects if project.model], {p.name for p in projects}
+        )
+        self.mistakes += checks.across(agent, carriers, projects)
+        if (
+            self.mistakes
+            or agent is None
+            or carriers is None
+            or agent.model is None
+            or carriers.model is None
+        ):
+            raise Mistakes(self.mistakes)
+        node = with_absolute_paths(agent.model, self.references.folder)
+        by_name = FrozenDict(
+            {
+                p.name: with_absolute_paths(p.model, self.references.folder)
+                for p in projects
+                if p.model is not None
+            }
+        )
+        return Snapshot(
+            agent=node,
+            carriers=carriers.model.carriers,
+            unknown_source=carriers.model.unknown_source,
+            projects=by_name,
+            numbers=NumberMap(rules),
+            fingerprint=fingerprint(node, carriers.model, by_name, rules),
+        )
+
+    def _one(self, name: str, model: type[ModelOf]) -> checks.Checked[ModelOf] | None:
+        document = read(self.folder / name, str(self.folder / name))
+        if isinstance(document, Mistake):
+            self.mistakes.append(document)
+            return None
+        return self._checked(document, model)
+
+    def _checked(self, document: Document, model: type[ModelOf]) -> checks.Checked[ModelOf]:
+        plain, mistakes, spoiled = values(document, self.references)
+        self.mistakes += mistakes
+        hidden: list[PathOf] = []
+        if model is Carriers:
+            hidden = self._written_names(document, plain)
+        made, mistakes = validate(model, document, plain, [*spoiled, *hidden])
+        self.mistakes += mistakes
+        return checks.Checked(document, made, str(plain.get("project", "")))
+
+    def _written_names(self, document: Document, plain: Mapping[str, object]) -> list[PathOf]:
+        """A carrier's name is its key; one written a second time could only contradict it."""
+        carriers = plain.get("carriers")
+        found: list[PathOf] = []
+        for key, carrier in carriers.items() if isinstance(carriers, dict) else ():
+            if isinstance(carrier, dict) and "name" in carrier:
+                path: PathOf = ("carriers", key, "name")
+                text = "unknown key 'name': the carrier's name is the key above"
+                self.mistakes.append(document.mistake(document.at(path, key=True), text))
+                found.append(path)
+        return found
+
+    def _projects(self) -> list[checks.Checked[Project]]:
+        found = []
+        for document in self._folder("projects", "project"):
+            found.append(self._checked(document, Project))
+            self.names_known = self.names_known and bool(found[-1].name)
+        return found
+
+    def _numbers(self, projects: list[Project], names: set[str]) -> list[NumberRule]:
+        reader = MapReader()
+        for document in self._folder("numbers", "number map"):
+            reader.read(document)
+        self.mistakes += reader.mistakes
+        report = find_conflicts([(entry.rule, entry.pattern) for entry in reader.entries])
+        self.mistakes += [
+            reader.entries[conflict.index].mistake(conflict.text) for conflict in report.conflicts
+        ]
+        if self.names_known:
+            self.mistakes += unknown_projects(reader.entries, names)
+        self.mistakes += checks.same_tokens(
+            reader.entries, {project.project: project for project in projects}
+        )
+        return list(report.sound)
+
+    def _folder(self, name: str, what: str) -> Iterator[Document]:
+        folder = self.folder / name
+        try:
+            paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        except OSError:
+            self._absent(name, f"the folder is missing: create {folder} with a file for each {what}")
+            return
+        if not any(path.suffix == ".yaml" for path in paths):
+            self._absent(name, f"there is no {what}: create {folder / 'NAME.yaml'}")
+        for path in paths:
+            if path.suffix == ".yml":
+                self.mistakes.append(Mistake(str(path), 1, 1, "only *.yaml is read: rename it to .yaml"))
+            if path.suffix != ".yaml":
+                continue
+            document = read(path, str(path))
+            if isinstance(document, Mistake):
+                self._unreadable(name, document)
+            else:
+                yield document
+
+    def _absent(self, name: str, text: str) -> None:
+        self._unreadable(name, Mistake(str(self.folder / name), 1, 1, text))
+
+    def _unreadable(self, name: str, mistake: Mistake) -> None:
+        self.mistakes.append(mistake)
+        self.names_known = self.names_known and name != "projects"
