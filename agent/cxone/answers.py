@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an answer of the Signal API, or the lack of one, means. Pure: no socket, no clock of its own."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Final
+
+import aiohttp
+
+_DETAIL_LENGTH: Final = 200
+_WORTH_HIDING: Final = 3
+_LONGEST_WAIT: Final = 86_400.0
+_ABOUT_TOKEN: Final = re.compile(
+    r"token\W.{0,40}(expired|invalid)|(expired|invalid)\W+token|invalid_token", re.IGNORECASE
+)
+
+
+class Outcome(StrEnum):
+    """What became of one try to signal."""
+
+    ACCEPTED = "accepted"
+    """Any 2xx, normally 202: NICE took it in. Not a proof that the script's Onsignal ran."""
+    UNKNOWN_CONTACT = "unknown_contact"
+    """404: no such contact, or it has ended. Final, and no fault of the service."""
+    BAD_REQUEST = "bad_request"
+    """400, 405, 414 and other 4xx: this request will never be taken."""
+    UNAUTHORIZED = "unauthorized"
+    """401, with a fresh token too."""
+    FORBIDDEN = "forbidden"
+    """403: the application or the access key's employee lacks the permission."""
+    THROTTLED = "throttled"
+    """429."""
+    UNAVAILABLE = "unavailable"
+    """503."""
+    SERVER_FAULT = "server_fault"
+    """500, 502, 504, a redirect, or a web page instead of an answer; it may have taken effect."""
+    NOT_SENT = "not_sent"
+    """Surely no byte of the request left: no connection, no log-in, no discovery."""
+    UNCERTAIN = "uncertain"
+    """Time-out or reset after bytes may have left: it may have taken effect."""
+    BREAKER_OPEN = "breaker_open"
+    """Not tried: the tenant's circuit breaker is open."""
+
+
+_SURELY_WITHOUT_EFFECT: Final = frozenset(
+    {
+        Outcome.NOT_SENT,
+        Outcome.BREAKER_OPEN,
+        Outcome.UNAUTHORIZED,
+        Outcome.THROTTLED,
+        Outcome.UNAVAILABLE,
+    }
+)
+_BY_STATUS: Final = {
+    401: Outcome.UNAUTHORIZED,
+    403: Outcome.FORBIDDEN,
+    404: Outcome.UNKNOWN_CONTACT,
+    421: Outcome.SERVER_FAULT,
+    429: Outcome.THROTTLED,
+    503: Outcome.UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One try's outcome.
+
+    ``status`` is the HTTP status when there was one, ``detail`` NICE's ``icStatusDescription`` or a line of
+    ours (never a secret, a token or a parameter's value), ``retry_after`` seconds from now when the other
+    side, or our own back-off, asked for a pause.
+    """
+
+    outcome: Outcome
+    status: int | None
+    detail: str
+    retry_after: float | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether NICE took the signal in."""
+        return self.outcome is Outcome.ACCEPTED
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether the signal surely took no effect and a later try may go well.
+
+        Server faults (500, 502, 504) are not among them; repeating those is a matter of policy.
+        """
+        return self.outcome in _SURELY_WITHOUT_EFFECT
+
+
+def of_response(
+    status: int, headers: Mapping[str, str], body: str, now: float, secrets: Collection[str] = ()
+) -> Answer:
+    """Classify an HTTP answer of the Signal API.
+
+    Args:
+        status: the HTTP status.
+        headers: its headers; names in any case when the mapping is case-insensitive, as aiohttp's is.
+        body: the text of the body, or its beginning.
+        now: seconds since the epoch, to turn a Retry-After date into seconds.
+        secrets: texts that must not show up in the answer's detail (token, parameter values).
+    """
+    outcome = _outcome(status, headers, body)
+    described = headers.get("icStatusDescription", "")
+    if not described:
+        described = _own_words(outcome, status, page=_is_page(headers, body))
+    return Answer(outcome, status, redacted(described, secrets), retry_after(headers, now))
+
+
+def of_failure(error: BaseException, *, may_have_left: bool) -> Answer:
+    """Classify an exception that came instead of an answer.
+
+    Args:
+        error: what aiohttp or the event loop raised.
+        may_have_left: whether bytes of the request may have left this machine.
+    """
+    outcome = Outcome.UNCERTAIN if may_have_left else Outcome.NOT_SENT
+    return Answer(outcome, None, _failure_in_words(error, may_have_left=may_have_left))
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), if it does."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    if seconds != seconds:  # noqa: PLR0124 - NaN
+        return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+def redacted(text: str, secrets: Collection[str] = ()) -> str:
+    """One printable line of at most 200 characters in which none of the secrets stands."""
+    for secret in sorted((s for s in secrets if len(s) >= _WORTH_HIDING), key=len, reverse=True):
+        text = text.replace(secret, "…")
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(line.split())[:_DETAIL_LENGTH]
+
+
+def _outcome(status: int, headers: Mapping[str, str], body: str) -> Outcome:
+    if 200 <= status < 300:  # noqa: PLR2004
+        return Outcome.SERVER_FAULT if _is_page(headers, body) else Outcome.ACCEPTED
+    if status == 400 and _ABOUT_TOKEN.search(body[:2000]):  # noqa: PLR2004
+        # a sibling service is known to report a rejected token under 400 (Cognigy's TMS client)
+        return Outcome.UNAUTHORIZED
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return Outcome.BAD_REQUEST if 400 <= status < 500 else Outcome.SERVER_FAULT  # noqa: PLR2004
+
+
+def _is_page(headers: Mapping[str, str], body: str) -> bool:
+    """Whether a gateway's web page came; an empty body of type HTML is no page but a server's default."""
+    body = body.strip()
+    return bool(body) and (body.startswith("<") or "html" in headers.get("Content-Type", "").lower())
+
+
+def _own_words(outcome: Outcome, status: int, *, page: bool) -> str:
+    if page:
+        return f"a web page came instead of an answer (HTTP {status})"
+    if 300 <= status < 400:  # noqa: PLR2004
+        return f"a redirect came instead of an answer (HTTP {status}); it is not followed"
+    return "" if outcome is Outcome.ACCEPTED else f"HTTP {status}"
+
+
+def _failure_in_words(error: BaseException, *, may_have_left: bool) -> str:
+    """Words by the kind of error: the error's own text may hold the URL, and with it parameter values."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "the host name could not be resolved"
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+            return "the server's certificate was not accepted"
+        case aiohttp.ClientSSLError():
+            return "no TLS connection could be made"
+        case aiohttp.ClientConnectorError():
+            return redacted(f"could not connect: {error.os_error.strerror or 'no reason given'}")
+        case TimeoutError():
+            return "no answer in time" if may_have_left else "no connection in time"
+        case aiohttp.ServerDisconnectedError() | ConnectionError() | aiohttp.ClientOSError():
+            return "the connection was lost before an answer came"
+        case _:
+            return f"the exchange failed ({type(error).__name__})"

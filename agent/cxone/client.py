@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The NICE CXone side: log-in, discovery, and one signal after another.
+
+The way of a signal: a token (shared), the tenant's api_endpoint (cached), the circuit breaker, then exactly
+one POST; a second one only after a 401 or 403, which surely had no effect, with a token fetched anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from agent.core.errors import CxoneError
+from agent.core.model.cxone import CxoneTenant
+from agent.core.model.project import Project
+from agent.cxone import claims
+from agent.cxone.answers import Answer, Outcome, of_failure, of_response
+from agent.cxone.breaker import Breaker
+from agent.cxone.discovery import Discovery
+from agent.cxone.exchange import ExchangeError, read_text
+from agent.cxone.login import Token
+from agent.cxone.signal import Request, build, without_gaps
+from agent.cxone.token import Alarm, BackedOffError, Tokens
+from agent.cxone.wire import Wire, watch
+
+_log: Final = structlog.get_logger(__name__)
+
+_BODY_READ: Final = 65_536
+_NOT_FOUND_IN_A_ROW: Final = 5
+_OLD_ENOUGH_TO_RENEW: Final = 300.0
+_MISDIRECTED: Final = 421
+_FAULTS: Final = frozenset(
+    {Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.SERVER_FAULT, Outcome.UNCERTAIN, Outcome.NOT_SENT}
+)
+
+
+_TOKEN_TAKEN: Final = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN_CONTACT})
+
+
+@dataclass(slots=True)
+class _Tenant:
+    """What is known of the health of one tenant's API."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    not_found: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """All that a request to a tenant needs."""
+
+    cxone: CxoneTenant
+    token: Token
+    api_endpoint: str
+
+    @property
+    def tenant(self) -> tuple[str, str]:
+        return self.token.claims.issuer, self.token.claims.tenant_id
+
+
+class Cxone:
+    """Signals contacts; lives on the event loop. The session (`exchange.new_session`) stays the caller's."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        clock: Callable[[], float] = time.time,
+        on_token: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._session, self._clock = session, clock
+        self._discovery = Discovery(session, clock)
+        self._tokens = Tokens(session, self._discovery, clock, on_token)
+        self._tenants: dict[tuple[str, str], _Tenant] = {}
+        self._warming: set[asyncio.Task[None]] = set()
+        watch(session)
+
+    async def ready(self, project: Project) -> None:
+        """Log in and find the tenant's endpoint, unless that is done already.
+
+        Raises:
+            CxoneError: it can't be done; ``retryable`` tells whether it may go well later, unchanged.
+        """
+        await self._way(_settings(project))
+
+    def warm(self, project: Project) -> None:
+        """Begin `ready` in the background; what goes wrong is logged, and met again by the next signal."""
+        if project.cxone is None:
+            return
+        self._tokens.warm(project.cxone)
+        task = asyncio.get_running_loop().create_task(self._warm(project.cxone))
+        self._warming.add(task)
+        task.add_done_callback(self._warming.discard)
+
+    def keep_only(self, projects: Iterable[Project]) -> None:
+        """Forget the credentials that none of these projects uses (after a reload)."""
+        self._tokens.keep_only(project.cxone for project in projects if project.cxone is not None)
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """The credentials that can't log in until somebody changes something."""
+        return self._tokens.alarms()
+
+    async def signal(
+        self,
+        project: Project,
+        contact_id: str,
+        parameters: Mapping[str, str],
+        *,
+        before_send: Callable[[], Awaitable[None]] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - part of the seam
+    ) -> Answer:
+        """Signal a contact once.
+
+        Args:
+            project: whose CXone tenant is asked.
+            contact_id: the spawned contact's id.
+            parameters: values by name p1..p9.
+            before_send: awaited once, when all is at hand and before any byte of the request may leave. What
+                it raises passes, and nothing was sent.
+            timeout: seconds for getting log-in and endpoint, and again for the request; the project's
+                ``cxone.timeout`` when None.
+
+        Returns:
+            What became of it. Nothing that NICE or the network does is raised.
+
+        Raises:
+            ValueError: a parameter's name is not one of p1..p9.
+        """
+        cxone = _settings(project)
+        limit = cxone.timeout if timeout is None else timeout
+        without_gaps(parameters)
+        try:
+            way = await self._way(cxone, limit)
+            at, version = way.api_endpoint, cxone.api_version
+            request = build(at, version, contact_id, parameters, cxone.parameters)
+        except CxoneError as error:
+            return _no_way(error)
+        except ValueError as error:
+            return Answer(Outcome.BAD_REQUEST, None, f"not sent: {error}")
+        wait = self._tenant(way).breaker.admit(self._clock())
+        if wait is not None:
+            return Answer(
+                Outcome.BREAKER_OPEN, None, "the tenant's API fails too often; it gets a pause", wait
+            )
+        if before_send is not None:
+            await before_send()
+        answer = await self._send(way, request, limit, parameters.values())
+        if answer.outcome is Outcome.UNAUTHORIZED or self._is_old_and_forbidden(way, answer):
+            return await self._send_again(way, request, limit, parameters.values())
+        return answer
+
+    async def aclose(self) -> None:
+        """End what runs in the background; the session is left open."""
+        for task in self._warming:
+            task.cancel()
+        await asyncio.gather(*self._warming, return_exceptions=True)
+        await self._tokens.aclose()
+        await self._discovery.aclose()
+
+    async def _way(self, cxone: CxoneTenant, limit: float | None = None) -> _Way:
+        try:
+            async with asyncio.timeout(limit):
+                token = await self._tokens.get(cxone)
+                claims.check_business_unit(token.claims, cxone.business_unit)
+                at = token.claims
+                return _Way(cxone, token, await self._discovery.api_endpoint(cxone, at.issuer, at.tenant_id))
+        except TimeoutError:
+            raise BackedOffError("log-in and discovery took too long", 1.0) from None
+
+    async def _send_again(
+        self, refused: _Way, request: Request, limit: float, values: Collection[str]
+    ) -> Answer:
+        """The one repetition: after a 401 (or a 403 with an old token), with a token fetched anew."""
+        self._tokens.invalidate(refused.cxone, refused.token)
+        try:
+            way = await self._way(refused.cxone, limit)
+        except CxoneError as error:
+            return _no_way(error)
+        if way.api_endpoint != refused.api_endpoint:
+            return Answer(Outcome.NOT_SENT, None, "the tenant's endpoint moved meanwhile", 0.0)
+        answer = await self._send(way, request, limit, values)
+        if answer.outcome is Outcome.UNAUTHORIZED:
+            pause = self._tokens.refused_twice(way.cxone, way.token)
+            return Answer(Outcome.UNAUTHORIZED, answer.status, answer.detail, pause)
+        return answer
+
+    async def _send(self, way: _Way, request: Request, limit: float, values: Collection[str]) -> Answer:
+        correlation_id = uuid.uuid4().hex
+        headers = {
+            **request.headers,
+            "Authorization": f"Bearer {way.token.access}",
+            "CorrelationId": correlation_id,
+        }
+        answer = await self._post(request, headers, limit, (*values, way.token.access))
+        self._learn(way, answer)
+        log = _log.debug if answer.accepted else _log.warning
+        log(
+            "cxone signal answered",
+            outcome=answer.outcome.value,
+            status=answer.status,
+            detail=answer.detail,
+            correlation_id=correlation_id,
+        )
+        return answer
+
+    async def _post(
+        self, request: Request, headers: Mapping[str, str], limit: float, secrets: Collection[str]
+    ) -> Answer:
+        wire = Wire()
+        try:
+            async with self._session.post(
+                URL(request.url, encoded=True),
+                data=request.body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=limit),
+                allow_redirects=False,
+                trace_request_ctx=wire,
+            ) as response:
+                body = await _beginning(response)
+                return of_response(response.status, response.headers, body, self._clock(), secrets)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return of_failure(error, may_have_left=wire.may_have_left)
+
+    def _learn(self, way: _Way, answer: Answer) -> None:
+        """Tell breaker, discovery and tokens what an answer says of the tenant's API."""
+        tenant = self._tenant(way)
+        failed = True if answer.outcome in _FAULTS else (False if answer.accepted else None)
+        tenant.breaker.record(self._clock(), failed=failed)
+        tenant.not_found = tenant.not_found + 1 if answer.outcome is Outcome.UNKNOWN_CONTACT else 0
+        lost = answer.outcome is Outcome.NOT_SENT or answer.status == _MISDIRECTED
+        if lost or tenant.not_found >= _NOT_FOUND_IN_A_ROW:
+            tenant.not_found = 0
+            self._discovery.doubt(*way.tenant)
+        if answer.outcome in _TOKEN_TAKEN:
+            self._tokens.proved(way.cxone, way.token)
+
+    def _is_old_and_forbidden(self, way: _Way, answer: Answer) -> bool:
+        """A 403 may mean a token from before a permission was given; but one anew each time would storm."""
+        old = self._clock() - way.token.born > _OLD_ENOUGH_TO_RENEW
+        return answer.outcome is Outcome.FORBIDDEN and old
+
+    def _tenant(self, way: _Way) -> _Tenant:
+        return self._tenants.setdefault(way.tenant, _Tenant())
+
+    async def _warm(self, cxone: CxoneTenant) -> None:
+        try:
+            await self._way(cxone)
+        except CxoneError as error:
+            _log.warning("cxone is not ready", issuer=cxone.issuer, why=str(error))
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> str:
+    """The body, as far as it is worth reading; a status that came counts even when the body breaks off."""
+    try:
+        return await read_text(response, _BODY_READ)
+    except (aiohttp.ClientError, OSError):
+        return ""
+
+
+def _no_way(error: CxoneError) -> Answer:
+    pause = error.pause if isinstance(error, ExchangeError | BackedOffError) else None
+    return Answer(Outcome.NOT_SENT, None, f"not sent: {error}", pause)
+
+
+def _settings(project: Project) -> CxoneTenant:
+    if project.cxone is None:
+        raise CxoneError(f"project {project.project} has no cxone section; nothing can be signalled")
+    return project.cxone

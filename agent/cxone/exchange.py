@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One HTTP exchange with NICE: what session to use, and JSON in or a clear error out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from agent.core.errors import CxoneError
+from agent.core.hosts import allowed
+from agent.cxone.answers import of_failure, redacted, retry_after
+
+_LONGEST_BODY: Final = 1_048_576
+_CONNECTIONS: Final = 256
+_OK: Final = 200
+
+
+class ExchangeError(CxoneError):
+    """An exchange that brought no usable document.
+
+    ``status`` is the HTTP status if there was one, ``error`` the OAuth error code if it named one,
+    ``pause`` the seconds that Retry-After asked for.
+    """
+
+    def __init__(
+        self, text: str, status: int | None = None, error: str = "", pause: float | None = None
+    ) -> None:
+        super().__init__(text)
+        self.status, self.error, self.pause = status, error, pause
+        self.retryable = True
+
+
+def new_session() -> aiohttp.ClientSession:
+    """A session as the agent wants it for NICE: no cookies shared between tenants, no proxies by surprise."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ttl_dns_cache=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+
+
+def check_host(what: str, url: str, allow_hosts: Collection[str]) -> None:
+    """Make sure that bytes may be sent to a URL.
+
+    Raises:
+        CxoneError: its host is not to be trusted.
+    """
+    objection = allowed(url, allow_hosts)
+    if objection is not None:
+        raise CxoneError(f"{what}: {objection}")
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    what: str,
+    url: str,
+    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
+    *,
+    now: float,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    secrets: Collection[str] = (),
+) -> dict[str, object]:
+    """GET a JSON object, or POST a form for one. Redirects are not followed.
+
+    Args:
+        session: to send with.
+        what: the document's name, for errors.
+        url: where; checked before by `check_host`.
+        timeout: seconds for all of it.
+        now: seconds since the epoch.
+        form: what to POST.
+        headers: more headers.
+        secrets: texts that must not show up in an error.
+
+    Raises:
+        ExchangeError: no connection, another status than 200, or no JSON object.
+    """
+    try:
+        async with session.request(
+            "GET" if form is None else "POST",
+            URL(url, encoded=True),
+            data=form,
+            headers={"Accept": "application/json"} | dict(headers or {}),
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            allow_redirects=False,
+        ) as response:
+            body = await read_text(response, _LONGEST_BODY)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise ExchangeError(f"{what}: {of_failure(error, may_have_left=False).detail}") from None
+    document = _document(body)
+    if response.status != _OK:
+        raise _refusal(what, response, document, now, secrets)
+    if document is None:
+        page = " but a web page" if body.lstrip().startswith("<") else ""
+        raise ExchangeError(f"{what}: the answer is no JSON document{page}", response.status)
+    return document
+
+
+async def read_text(response: aiohttp.ClientResponse, limit: int) -> str:
+    """The body of an answer as text, or its first ``limit`` bytes."""
+    parts, length = [], 0
+    while length < limit and (part := await response.content.read(limit - length)):
+        parts.append(part)
+        length += len(part)
+    return b"".join(parts).decode(errors="replace")
+
+
+def _document(body: str) -> dict[str, object] | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _refusal(
+    what: str,
+    response: aiohttp.ClientResponse,
+    document: Mapping[str, object] | None,
+    now: float,
+    secrets: Collection[str],
+) -> ExchangeError:
+    document = document or {}
+    error = str(document.get("error", ""))
+    # NICE's specification spells the description in camel case, RFC 6749 section 5.2 with an underscore
+    said = document.get("errorDescription") or document.get("error_description") or ""
+    words = " ".join(part for part in (f"HTTP {response.status}", error, f"({said})" if said else "") if part)
+    pause = retry_after(response.headers, now)
+    return ExchangeError(redacted(f"{what}: {words}", secrets), response.status, error, pause)

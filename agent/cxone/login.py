@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One log-in: the password grant at the issuer's token endpoint, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from urllib.parse import quote
+
+import aiohttp
+
+from agent.core.errors import CxoneError
+from agent.core.model.cxone import CxoneTenant
+from agent.cxone import claims
+from agent.cxone.exchange import ExchangeError, fetch
+
+_PERMANENT_ERRORS: Final = frozenset(
+    {
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
+_PERMANENT_STATUSES: Final = frozenset({400, 401, 403})
+_WHAT: Final = "log-in at the issuer"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Who logs in where. Everything that changes what the issuer would answer is part of its identity."""
+
+    issuer: str
+    client_id: str
+    access_key_id: str
+    client_secret: str = field(repr=False)
+    access_key_secret: str = field(repr=False)
+    auth: Literal["basic", "post"]
+    percent_encode: bool
+
+    @classmethod
+    def of(cls, cxone: CxoneTenant) -> Credential:
+        """The credential that a project's settings name."""
+        return cls(
+            cxone.issuer,
+            cxone.client_id,
+            cxone.access_key_id,
+            cxone.client_secret.get_secret_value(),
+            cxone.access_key_secret.get_secret_value(),
+            cxone.token_endpoint_auth,
+            cxone.percent_encode_credentials,
+        )
+
+    @property
+    def secrets(self) -> tuple[str, str]:
+        """What must never show up in a text."""
+        return self.client_secret, self.access_key_secret
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token. Times are seconds since the epoch."""
+
+    access: str = field(repr=False)
+    claims: claims.Claims
+    born: float
+    renew_at: float
+    expires: float
+
+
+class LoginRefusedError(CxoneError):
+    """The issuer won't log this credential in until somebody changes something (client, key or employee)."""
+
+    def __init__(self, text: str, error: str) -> None:
+        super().__init__(text)
+        self.error = error
+
+
+async def log_in(
+    session: aiohttp.ClientSession,
+    endpoint: str,
+    who: Credential,
+    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
+    now: float,
+) -> Token:
+    """Ask for a token.
+
+    Args:
+        session: to ask with.
+        endpoint: the token endpoint, on a host that may be trusted.
+        who: the credential.
+        timeout: seconds for the exchange.
+        now: seconds since the epoch.
+
+    Raises:
+        LoginRefusedError: the credential is not accepted (invalid_client, invalid_grant and the like, with
+            status 400 or 401 alike).
+        CxoneError: the issuer could not be asked, or its answer makes no sense.
+    """
+    form = {"grant_type": "password", "username": who.access_key_id, "password": who.access_key_secret}
+    headers = {}
+    if who.auth == "basic":
+        headers["Authorization"] = _basic(who)
+    else:
+        form |= {"client_id": who.client_id, "client_secret": who.client_secret}
+    try:
+        document = await fetch(
+            session, _WHAT, endpoint, timeout, now=now, form=form, headers=headers, secrets=who.secrets
+        )
+    except ExchangeError as refused:
+        if refused.error in _PERMANENT_ERRORS or refused.status in _PERMANENT_STATUSES:
+            raise LoginRefusedError(str(refused) + _cause(refused.error), refused.error) from None
+        raise
+    return _token(document, now)
+
+
+def _basic(who: Credential) -> str:
+    name, secret = who.client_id, who.client_secret
+    if who.percent_encode:
+        name, secret = quote(name, safe=""), quote(secret, safe="")
+    return aiohttp.encode_basic_auth(name, secret, "utf-8")
+
+
+def _cause(error: str) -> str:
+    if error == "invalid_client":
+        return "; check client_id and client_secret, and that NICE has approved the application"
+    if error == "invalid_grant":
+        return "; check the access key, that it is active, and that its employee is"
+    return ""
+
+
+def _token(document: dict[str, object], now: float) -> Token:
+    access = document.get("access_token")
+    if not isinstance(access, str) or not access or not access.isascii() or not access.isprintable():
+        raise _nonsense("has no usable access_token")
+    lifetime = _seconds(document.get("expires_in"))
+    margin = min(max(lifetime * 0.1, 60.0), lifetime * 0.25)
+    return Token(access, claims.read(document.get("id_token")), now, now + lifetime - margin, now + lifetime)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if math.isfinite(seconds) and seconds > 0:
+            return seconds
+    raise _nonsense("has no usable expires_in")
+
+
+def _nonsense(text: str) -> CxoneError:
+    error = CxoneError(f"{_WHAT}: the answer {text}")
+    error.retryable = True
+    return error
