@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What follows from an answer of the Signal API: the signal is settled, or tried again at a time. Pure.
+
+A second signal restarts the Studio script, so one is repeated only when the one before surely had no effect.
+NICE documents no idempotency key and no list of statuses for this call; the rules are therefore cautious.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from agent.core.moments import SignalState
+from agent.core.records import Signal
+from agent.cxone.answers import Answer, Outcome
+
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 10.0
+_LEAST_PAUSE: Final = 0.05
+_LEAST_PAUSE_UNAUTHORIZED: Final = 2.0  # a log-in that was refused twice: no storm of log-ins
+_SPREAD: Final = 0.1  # of Retry-After, so that a tenant's signals do not all come back in one instant
+
+# The request may have taken effect though the answer says otherwise, or none came.
+_IN_DOUBT: Final = frozenset({Outcome.UNCERTAIN, Outcome.SERVER_FAULT})
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The signal is settled in this final state."""
+
+    state: SignalState
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """The signal stands as ``recorded`` again and is tried at this time (seconds since the epoch)."""
+
+    at: float
+
+
+Next: TypeAlias = Settle | RetryAt
+
+
+def next_step(
+    signal: Signal,
+    answer: Answer,
+    now: float,
+    *,
+    repeat_unknown: bool,
+    stop: SignalState | None,
+    chance: float,
+) -> Next:
+    """Decide what becomes of a signal after a try.
+
+    Args:
+        signal: with all its attempts, the one just made included.
+        answer: what that one brought.
+        now: seconds since the epoch.
+        repeat_unknown: the project's leave to repeat what may have taken effect.
+        stop: the state to give up in when no further try is wanted (the caller hung up, say), else None.
+        chance: a random number, 0 <= chance < 1.
+    """
+    if answer.accepted:
+        return Settle(SignalState.ACCEPTED)
+    repeatable = answer.may_retry or (repeat_unknown and answer.outcome in _IN_DOUBT)
+    if not repeatable:
+        return given_up(signal, SignalState.REFUSED)
+    if stop is not None:
+        return given_up(signal, stop)
+    at = now + pause(answer, len(signal.attempts), chance)
+    if at >= signal.expires:
+        return given_up(signal, SignalState.EXPIRED)
+    return RetryAt(at)
+
+
+def given_up(signal: Signal, state: SignalState) -> Settle:
+    """Settle a signal that will not be tried again; one that may have taken effect is ``unknown``."""
+    if state is SignalState.ACCEPTED:
+        return Settle(state)
+    in_doubt = any(attempt.outcome in _IN_DOUBT for attempt in signal.attempts)
+    return Settle(SignalState.UNKNOWN if in_doubt else state)
+
+
+def pause(answer: Answer, tries: int, chance: float) -> float:
+    """Seconds until the next try: exponential with full jitter, and never less than Retry-After asks for."""
+    least = _LEAST_PAUSE_UNAUTHORIZED if answer.outcome is Outcome.UNAUTHORIZED else _LEAST_PAUSE
+    drawn = max(chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries, 30)), least)
+    if answer.retry_after is None:
+        return drawn
+    return max(answer.retry_after * (1 + _SPREAD * chance), drawn)
