@@ -17,8 +17,10 @@
 
 #define ALLOWED "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REFER, NOTIFY"
 
-/* Refused INVITEs that are remembered, so a retransmission is neither counted nor decided anew. */
-#define MEMORY 8192
+/* INVITEs that are remembered, and for how many seconds (64 * T1, the life of a transaction): 32,768 cover
+ * 1,000 a second. */
+#define MARKS 32768
+#define MARK_LIFE 32
 
 /* Room that a response needs beyond what it copies from the request. */
 #define RESPONSE_HEADROOM 1500
@@ -40,7 +42,7 @@ static int admitting = 1;
 static int retry_after = 5;
 static int refusal_cause = HANDOFF_GUARD_DRAINING;
 static struct { double rate, burst, tokens; pj_timestamp filled; } bucket;
-static pj_uint64_t refused[MEMORY];
+static struct { pj_uint64_t hash; long second; } marks[MARKS];
 static unsigned long long counters[HANDOFF_GUARD_COUNTERS];
 
 static const char *const counter_names[HANDOFF_GUARD_COUNTERS] = {
@@ -197,34 +199,45 @@ static pj_bool_t belongs_to_us(pjsip_rx_data *rdata)
            has_transaction(rdata, pjsip_get_invite_method());
 }
 
-/* Remembers a refused INVITE. True if it was there already, i.e. this is a retransmission: a caller
- * who tries again takes a new branch. 64-bit hash, so a false hit does not happen in practice. */
-static pj_uint64_t fingerprint(const pjsip_rx_data *rdata)
+/* ---- Memory of INVITEs: a retransmission is not counted, and not decided anew ---------------- */
+
+enum mark { ADMITTED = 1, REFUSED, FROM_STRANGER };
+
+/* Branch, Call-ID, From tag and CSeq: equal in retransmissions, new when the caller tries again. */
+static pj_uint64_t fingerprint(const pjsip_rx_data *rdata, enum mark kind)
 {
     const pj_str_t *parts[3] = { &rdata->msg_info.via->branch_param, &rdata->msg_info.cid->id,
                                  &rdata->msg_info.from->tag };
     pj_uint64_t hash = 14695981039346656037ULL ^ (pj_uint64_t)rdata->msg_info.cseq->cseq;
-    int i;
     pj_ssize_t j;
+    int i;
 
     for (i = 0; i < 3; ++i) {
         for (j = 0; j < parts[i]->slen; ++j)
             hash = (hash ^ (unsigned char)parts[i]->ptr[j]) * 1099511628211ULL;
         hash = (hash ^ 0xff) * 1099511628211ULL;
     }
-    return hash ? hash : 1;
+    return hash ^ ((pj_uint64_t)kind << 60);
 }
 
-static pj_bool_t was_refused(const pjsip_rx_data *rdata)
+/* True if it has the mark already. 64 bits of hash: a false hit does not happen in practice. */
+static pj_bool_t is_marked(const pjsip_rx_data *rdata, enum mark kind)
 {
-    pj_uint64_t hash = fingerprint(rdata);
-    return refused[hash % MEMORY] == hash;
+    pj_uint64_t hash = fingerprint(rdata, kind);
+    pj_time_val now;
+
+    pj_gettickcount(&now);
+    return marks[hash % MARKS].hash == hash && now.sec - marks[hash % MARKS].second < MARK_LIFE;
 }
 
-static void remember_refusal(const pjsip_rx_data *rdata)
+static void set_mark(const pjsip_rx_data *rdata, enum mark kind)
 {
-    pj_uint64_t hash = fingerprint(rdata);
-    refused[hash % MEMORY] = hash;
+    pj_uint64_t hash = fingerprint(rdata, kind);
+    pj_time_val now;
+
+    pj_gettickcount(&now);
+    marks[hash % MARKS].hash = hash;
+    marks[hash % MARKS].second = now.sec;
 }
 
 /* ---- Rules ---------------------------------------------------------------------------------- */
@@ -235,11 +248,9 @@ static pj_bool_t refuse_stranger(pjsip_rx_data *rdata)
     int counter = rdata->msg_info.to->tag.slen ? HANDOFF_GUARD_STRAY : HANDOFF_GUARD_UNKNOWN_SOURCE;
 
     if (rdata->msg_info.msg->line.req.method.id == PJSIP_INVITE_METHOD) {
-        /* Strangers share the memory; their marks are told apart by a flipped bit. */
-        pj_uint64_t hash = ~fingerprint(rdata);
-        if (refused[hash % MEMORY] == hash)
+        if (is_marked(rdata, FROM_STRANGER))
             counter = -1;
-        refused[hash % MEMORY] = hash;
+        set_mark(rdata, FROM_STRANGER);
     }
     if (reject_strangers)
         return answer(rdata, PJSIP_SC_FORBIDDEN, counter);
@@ -342,21 +353,27 @@ static pj_bool_t take_token(void)
     return PJ_TRUE;
 }
 
-/* INVITE without a To tag. A retransmission of one that was let in goes on to its transaction,
- * one of a refused INVITE gets the same answer, whatever the state is by now. */
+/* INVITE without a To tag. A retransmission of one that was let in goes on to its transaction, or
+ * nowhere when that is over: a second call would come of it. One of a refused INVITE gets the same
+ * answer, whatever the state is by now. */
 static pj_bool_t admit_invite(pjsip_rx_data *rdata)
 {
     if (has_transaction(rdata, pjsip_get_invite_method())) {
         ++counters[HANDOFF_GUARD_INVITES_REPEATED];
         return PJ_FALSE;
     }
-    if (was_refused(rdata))
+    if (is_marked(rdata, ADMITTED)) {
+        ++counters[HANDOFF_GUARD_INVITES_REPEATED];
+        return PJ_TRUE;
+    }
+    if (is_marked(rdata, REFUSED))
         return answer(rdata, PJSIP_SC_SERVICE_UNAVAILABLE, HANDOFF_GUARD_INVITES_REPEATED);
     if (!admitting || !take_token()) {
-        remember_refusal(rdata);
+        set_mark(rdata, REFUSED);
         return answer(rdata, PJSIP_SC_SERVICE_UNAVAILABLE,
                       admitting ? HANDOFF_GUARD_OVER_LIMIT : refusal_cause);
     }
+    set_mark(rdata, ADMITTED);
     ++counters[HANDOFF_GUARD_INVITES_ADMITTED];
     return PJ_FALSE;
 }
@@ -371,15 +388,13 @@ static pj_bool_t serve_out_of_dialog(pjsip_rx_data *rdata)
         return PJ_FALSE;
     case PJSIP_CANCEL_METHOD:
     case PJSIP_BYE_METHOD:
-        return belongs_to_us(rdata) || has_transaction(rdata, pjsip_get_invite_method()) ? PJ_FALSE :
+        return belongs_to_us(rdata) ? PJ_FALSE :
                answer(rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST, HANDOFF_GUARD_NO_TRANSACTION);
     default:
         break;
     }
     if (hops && hops->ivalue == 0)
         return answer(rdata, PJSIP_SC_TOO_MANY_HOPS, HANDOFF_GUARD_TOO_MANY_HOPS);
-    if (!has_known_scheme(rdata->msg_info.msg->line.req.uri))
-        return answer(rdata, PJSIP_SC_UNSUPPORTED_URI_SCHEME, HANDOFF_GUARD_MALFORMED);
     if (method->id == PJSIP_OPTIONS_METHOD)
         return answer(rdata, admitting ? PJSIP_SC_OK : PJSIP_SC_SERVICE_UNAVAILABLE,
                       HANDOFF_GUARD_OPTIONS_ANSWERED);
@@ -403,6 +418,8 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
         return answer(rdata, PJSIP_SC_BAD_REQUEST, HANDOFF_GUARD_MALFORMED);
     if (is_cut(rdata, arrived))
         return answer(rdata, PJSIP_SC_MESSAGE_TOO_LARGE, HANDOFF_GUARD_TOO_LARGE);
+    if (!has_known_scheme(rdata->msg_info.msg->line.req.uri))
+        return answer(rdata, PJSIP_SC_UNSUPPORTED_URI_SCHEME, HANDOFF_GUARD_MALFORMED);
     if (service == NOT_KNOWN)
         return answer(rdata, PJSIP_SC_NOT_IMPLEMENTED, HANDOFF_GUARD_NOT_IMPLEMENTED);
     if (service == NOT_SERVED || (service == SERVED_IN_DIALOG && !in_dialog))

@@ -1,2 +1,531 @@
-import pjsua2
-assert pjsua2.handoff_guard_capacity(0) >= 2000
+#!/usr/bin/env python3
+"""Proves a pjsua2 wheel of ours: capacity, codecs, every rule of the guard, the trace.
+
+    python selftest.py          with the wheel importable; exit code 0 and one line when all is well
+
+Starts one endpoint on loopback addresses and free ports, as the agent does (no worker threads, epoll),
+and talks to it with plain sockets. Runs on both flavours; with asserts on, a packet that trips one ends
+the process, which is the point.
+"""
+
+import base64
+import ctypes
+import faulthandler
+import ipaddress
+import itertools
+import os
+import re
+import select
+import socket
+import sys
+import threading
+import time
+
+import pjsua2 as pj
+
+KNOWN, STRANGER = "127.0.0.1", "127.0.0.2"
+numbers = itertools.count(1)
+failures = []
+callback_threads = set()
+
+
+def check(what, got, wanted=True):
+    if got != wanted:
+        failures.append(f"{what}: got {got!r:.300}, wanted {wanted!r:.300}")
+        print(f"FAIL {failures[-1]}", file=sys.stderr)
+
+
+# ---- The endpoint --------------------------------------------------------------------------------
+
+
+class Call(pj.Call):
+    def onCallState(self, prm):
+        callback_threads.add(threading.get_native_id())
+
+    def onCallMediaState(self, prm):
+        callback_threads.add(threading.get_native_id())
+        for index, media in enumerate(self.getInfo().media):
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
+                audio = self.getAudioMedia(index)
+                audio.startTransmit(audio)
+
+    def onStreamDestroyed(self, prm):
+        callback_threads.add(threading.get_native_id())
+
+    def onDtmfDigit(self, prm):
+        callback_threads.add(threading.get_native_id())
+        stack.digits.append(prm.digit)
+
+
+class Account(pj.Account):
+    def onIncomingCall(self, prm):
+        callback_threads.add(threading.get_native_id())
+        call = Call(self, prm.callId)
+        stack.calls.append(call)
+        answer = pj.CallOpParam(True)
+        answer.opt.audioCount, answer.opt.videoCount, answer.opt.textCount = 1, 0, 0
+        answer.statusCode = stack.answer_code
+        call.answer(answer)
+
+
+class Stack:
+    """The endpoint, its ports, and the calls that came in."""
+
+    def __init__(self):
+        self.calls, self.digits, self.answer_code = [], [], 486
+        self.endpoint = pj.Endpoint()
+        self.endpoint.libCreate()
+        config = pj.EpConfig()
+        config.uaConfig.threadCnt, config.uaConfig.mainThreadOnly = 0, True
+        config.uaConfig.maxCalls, config.uaConfig.userAgent = 16, "selftest"
+        config.uaConfig.mwiUnsolicitedEnabled = False
+        config.medConfig.maxMediaPorts, config.medConfig.clockRate = 32, 8000
+        config.medConfig.sndClockRate, config.medConfig.threadCnt = 8000, 1
+        config.medConfig.noVad, config.medConfig.ecTailLen = True, 0
+        config.logConfig.level = config.logConfig.consoleLevel = int(os.environ.get("SELFTEST_LOG", "0"))
+        self.endpoint.libInit(config)
+        check("guard install", pj.handoff_guard_install(), 0)
+        check("guard install again", pj.handoff_guard_install(), 0)
+        check("trace install", pj.handoff_trace_install(), 0)
+        self.endpoint.audDevManager().setNullDev()
+        self.udp_port = self.listen(pj.PJSIP_TRANSPORT_UDP)
+        self.tcp_port = self.listen(pj.PJSIP_TRANSPORT_TCP)
+        self.endpoint.libStart()
+        pointer = ctypes.cast(int(self.endpoint.libGetSipIoqueueHandle()), ctypes.POINTER(ctypes.c_int))
+        self.epoll = pointer[0]
+        account = pj.AccountConfig()
+        account.idUri = "sip:selftest@127.0.0.1"
+        account.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED
+        account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+        self.account = Account()
+        self.account.create(account)
+
+    def listen(self, kind):
+        config = pj.TransportConfig()
+        config.port, config.boundAddress = 0, ("127.0.0.1" if kind != pj.PJSIP_TRANSPORT_UDP else "0.0.0.0")
+        transport = self.endpoint.transportCreate(kind, config)
+        return int(self.endpoint.transportGetInfo(transport).localName.rsplit(":", 1)[1])
+
+    def turn(self, seconds):
+        """Poll as the agent's loop does: when the descriptor is readable, and for timers."""
+        until = time.monotonic() + seconds
+        while True:
+            select.select([self.epoll], [], [], 0.005)
+            self.endpoint.libHandleEvents(0)
+            if time.monotonic() >= until:
+                return
+
+    def close(self):
+        self.endpoint.hangupAllCalls()
+        self.turn(0.2)
+        self.calls.clear()
+        self.account.shutdown()
+        self.endpoint.libDestroy()
+
+
+# ---- A peer of plain sockets ---------------------------------------------------------------------
+
+
+def message(method, *, to_tag="", headers=(), body="", length=None, branch=None, call_id=None, cseq="1", cseq_method=None,
+            hops="70", uri="sip:9995550100@127.0.0.1", vias=(), source=KNOWN, port=5060, from_tag="a1"):
+    n = next(numbers)
+    tag = f";tag={to_tag}" if to_tag else ""
+    lines = [
+        f"{method} {uri} SIP/2.0",
+        f"Via: SIP/2.0/UDP {source}:{port};rport;branch={branch or f'z9hG4bK-selftest-{n}'}",
+        *vias,
+        f"From: <sip:caller@{source}>;tag={from_tag}",
+        f"To: <sip:9995550100@127.0.0.1>{tag}",
+        f"Call-ID: {call_id or f'call-{n}@selftest'}",
+        f"CSeq: {cseq} {cseq_method or method}",
+        f"Contact: <sip:caller@{source}:{port}>",
+        *([f"Max-Forwards: {hops}"] if hops else []),
+        *headers,
+        f"Content-Length: {len(body) if length is None else length}",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
+
+
+SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n{more}"
+SDP_TYPE = ["Content-Type: application/sdp"]
+
+
+def offer(port=40000, formats="0 101", more="a=rtpmap:101 telephone-event/8000\r\n"):
+    return SDP.format(port=port, formats=formats, more=more)
+
+
+class Peer:
+    def __init__(self, source):
+        self.source = source
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((source, 0))
+        self.socket.setblocking(False)
+        self.port = self.socket.getsockname()[1]
+
+    def send(self, data, seconds=0.05):
+        """Send and return every answer that comes within the time."""
+        self.socket.sendto(data, ("127.0.0.1", stack.udp_port))
+        return self.receive(seconds)
+
+    def receive(self, seconds=0.05):
+        stack.turn(seconds)
+        answers = []
+        while True:
+            try:
+                answers.append(self.socket.recv(65536).decode("latin-1"))
+            except BlockingIOError:
+                return answers
+
+    def ask(self, method, **options):
+        return self.send(message(method, source=self.source, port=self.port, **options))
+
+
+def codes(answers):
+    return [int(answer.split()[1]) for answer in answers if answer.startswith("SIP/2.0 ")]
+
+
+def header(answer, name):
+    found = re.search(rf"^{name}:[ \t]*(.*?)\r$", answer, re.M | re.I)
+    return found[1] if found else None
+
+
+def counters():
+    names = itertools.takewhile(bool, map(pj.handoff_guard_counter_name, itertools.count()))
+    return {name: pj.handoff_guard_counter(index) for index, name in enumerate(names)}
+
+
+class Counts:
+    """Checks by how much counters rise inside the block; those that are not named must not move."""
+
+    def __init__(self, what, **wanted):
+        self.what, self.wanted = what, wanted
+
+    def __enter__(self):
+        self.before = counters()
+
+    def __exit__(self, *error):
+        moved = {name: value - self.before[name] for name, value in counters().items() if value != self.before[name]}
+        if error[0] is None:
+            check(f"counters of {self.what}", moved, self.wanted)
+
+
+# ---- What is proved ------------------------------------------------------------------------------
+
+
+def prove_build():
+    check("calls", pj.handoff_guard_capacity(0) >= 4000)
+    check("conference ports", pj.handoff_guard_capacity(1) >= pj.handoff_guard_capacity(0))
+    check("descriptors", pj.handoff_guard_capacity(2) >= 2 * pj.handoff_guard_capacity(0))
+    check("packet", pj.handoff_guard_capacity(3), 16000)
+    check("no such capacity", pj.handoff_guard_capacity(99), -1)
+    check("no such counter", (pj.handoff_guard_counter(-1), pj.handoff_guard_counter_name(999)), (0, None))
+    codecs = {codec.codecId for codec in stack.endpoint.codecEnum2()}
+    for codec in ("PCMU/8000/1", "PCMA/8000/1", "G722/16000/1", "opus/48000/2"):
+        check(f"codec {codec}", codec in codecs)
+    check("codecs that should be out", [codec for codec in codecs if re.match("L16|iLBC|G7221", codec)], [])
+    check("SRTP", len(stack.endpoint.srtpCryptoEnum()) > 0)
+    check("TLS", stack.listen(pj.PJSIP_TRANSPORT_TLS) > 0)
+
+
+def prove_sources():
+    table = pj.handoff_guard_set_sources
+    for wrong in ("10.0.0.0/33", "10.0.0", "::1/129", "host", "10.0.0.1/", "10.0.0.1/x", "10.0.0.1/-1", "1.2.3.4/24/8",
+                  "127.0.0.1 nonsense", "/8", "10.0.0.1,10.0.0.2"):
+        check(f"sources {wrong!r}", table(wrong), -1)
+    check("empty table", table(" \n "), 0)
+    check("table", table("10.0.0.0/8\t2001:db8::/32\n192.0.2.1  ::1"), 4)
+    peer = Peer(KNOWN)
+    with Counts("unknown", unknown_source=1):
+        check("unknown", peer.ask("OPTIONS"), [])
+    for cidr in ("127.0.0.0/8", "127.0.0.1/32", "0.0.0.0/0", "127.0.0.0/31", "126.0.0.0/7"):
+        table(cidr)
+        check(f"in {cidr}", codes(peer.ask("OPTIONS")), [200])
+    for cidr in ("127.0.0.0/32", "128.0.0.0/1", "::/0", "127.0.0.2/31"):
+        table(cidr)
+        check(f"not in {cidr}", codes(peer.ask("OPTIONS")), [])
+    check("bad entry leaves the table", (table("127.0.0.1"), table("127.0.0.1 bad")), (1, -1))
+    check("still in", codes(peer.ask("OPTIONS")), [200])
+    check("many", table(" ".join(str(ipaddress.ip_address(i)) for i in range(2**24, 2**24 + 5000))), 5000)
+    table(KNOWN)
+
+
+def prove_strangers():
+    stranger = Peer(STRANGER)
+    invite = message("INVITE", source=STRANGER, port=stranger.port, headers=SDP_TYPE, body=offer())
+    with Counts("stranger", unknown_source=1):
+        check("stranger's INVITE", stranger.send(invite) + stranger.send(invite), [])
+    with Counts("stray", stray=1):
+        check("stranger's BYE", stranger.ask("BYE", to_tag="x"), [])
+    pj.handoff_guard_set_unknown_source(1)
+    check("stranger's INVITE, 403", codes(stranger.ask("INVITE")), [403])
+    check("stranger's OPTIONS, 403", codes(stranger.ask("OPTIONS")), [403])
+    check("stranger's ACK", stranger.ask("ACK"), [])
+    pj.handoff_guard_set_unknown_source(0)
+    check("stranger's response", stranger.send(b"SIP/2.0 200 OK\r\n" + message("INVITE", source=STRANGER).split(b"\r\n", 1)[1]), [])
+
+
+def prove_options():
+    peer = Peer(KNOWN)
+    with Counts("OPTIONS", options_answered=1):
+        (answer,) = peer.ask("OPTIONS")
+    check("OPTIONS", codes([answer]), [200])
+    check("Accept", header(answer, "Accept"), "application/sdp")
+    check("Allow", "INVITE" in (header(answer, "Allow") or "") and "REGISTER" not in header(answer, "Allow"))
+    check("Supported", bool(header(answer, "Supported")))
+    pj.handoff_guard_set_state(0, 7)
+    (answer,) = peer.ask("OPTIONS")
+    check("OPTIONS when closed", (codes([answer]), header(answer, "Retry-After")), ([503], "7"))
+    pj.handoff_guard_set_state(1, 7)
+
+
+def prove_admission():
+    peer = Peer(KNOWN)
+    for cause, name in enumerate(("draining", "over_limit", "not_ready")):
+        pj.handoff_guard_set_cause(cause)
+        pj.handoff_guard_set_state(0, 3)
+        invite = message("INVITE", source=KNOWN, port=peer.port, headers=SDP_TYPE, body=offer())
+        with Counts(name, **{name: 1, "invites_repeated": 2}):
+            answers = peer.send(invite) + peer.send(invite)
+            pj.handoff_guard_set_state(1, 3)
+            answers += peer.send(invite)  # the same request never gets another answer
+        check(name, codes(answers), [503] * 3)
+        check(f"{name}, Retry-After", header(answers[0], "Retry-After"), "3")
+    with Counts("calls that are let in", invites_admitted=1, invites_repeated=1):
+        invite = message("INVITE", source=KNOWN, port=peer.port, headers=SDP_TYPE, body=offer())
+        check("call", codes(peer.send(invite, 0.2)), [100, 486])
+        pj.handoff_guard_set_state(0, 3)
+        check("retransmission while closed", codes(peer.send(invite)), [486])
+    pj.handoff_guard_set_state(1, 3)
+    peer.send(message("ACK", branch=re.search(rb"branch=([^\r;]+)", invite)[1].decode(), call_id=header(invite.decode(), "Call-ID")))
+
+
+def prove_rate():
+    peer = Peer(KNOWN)
+    pj.handoff_guard_set_rate(1, 2)
+    invites = [message("INVITE", source=KNOWN, port=peer.port, headers=SDP_TYPE, body=offer()) for _ in range(3)]
+    with Counts("rate", invites_admitted=2, over_limit=1, invites_repeated=3):
+        finals = [codes(peer.send(invite))[-1] for invite in invites]
+        repeats = [codes(peer.send(invite))[-1] for invite in invites]
+    check("rate", finals, [486, 486, 503])
+    check("retransmissions take no token", repeats, finals)
+    stack.turn(1.1)
+    check("a token came back", codes(peer.ask("INVITE", headers=SDP_TYPE, body=offer()))[-1], 486)
+    pj.handoff_guard_set_rate(0, 0)
+
+
+def prove_methods():
+    peer = Peer(KNOWN)
+    for method in ("REGISTER", "PUBLISH", "SUBSCRIBE", "MESSAGE", "REFER", "INFO", "NOTIFY", "UPDATE", "PRACK"):
+        with Counts(method, method_not_allowed=1):
+            answers = peer.ask(method)
+        check(method, (codes(answers), bool(answers and header(answers[0], "Allow"))), ([405], True))
+    for method in ("FOO", "X-TEST"):
+        with Counts(method, not_implemented=1):
+            check(method, codes(peer.ask(method)), [501])
+    for method in ("MESSAGE", "SUBSCRIBE", "REGISTER", "PUBLISH"):
+        check(f"{method} in a dialog", codes(peer.ask(method, to_tag="t")), [405])
+    check("unknown in a dialog", codes(peer.ask("BAR", to_tag="t")), [501])
+    for method in ("BYE", "INFO", "UPDATE", "REFER", "NOTIFY", "PRACK", "OPTIONS", "INVITE"):
+        check(f"{method} of no dialog", codes(peer.ask(method, to_tag="t")), [481])
+    with Counts("BYE, CANCEL of nothing", no_transaction=2):
+        check("BYE of nothing", codes(peer.ask("BYE")), [481])
+        check("CANCEL of nothing", codes(peer.ask("CANCEL")), [481])
+    with Counts("hops", too_many_hops=1):
+        check("Max-Forwards 0", codes(peer.ask("INVITE", hops="0", headers=SDP_TYPE, body=offer())), [483])
+    check("ACK, Max-Forwards 0", peer.ask("ACK", hops="0"), [])
+    check("no Max-Forwards", codes(peer.ask("OPTIONS", hops=None)), [200])
+
+
+def prove_sizes():
+    peer = Peer(KNOWN)
+    with Counts("Content-Length", too_large=1):
+        check("less than Content-Length", codes(peer.ask("INVITE", headers=SDP_TYPE, body=offer(), length=4000)), [513])
+    big = [f"X-Big-{i}: {'x' * 1000}" for i in range(13)]
+    check("13 kB", codes(peer.ask("INVITE", headers=[*big[:12], *SDP_TYPE], body=offer()))[-1], 486)
+    with Counts("cut", too_large=1):
+        check("cut", codes(peer.ask("INVITE", headers=[*SDP_TYPE, *big[:10]], body=offer(more="a=x:" + "y" * 8000 + "\r\n"))), [513])
+    with Counts("no room for an answer", too_large=1):
+        check("headers at the limit", peer.ask("INVITE", headers=[*big, *big, *SDP_TYPE], body=offer()), [])
+    vias = [f"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-{i:03d}{'v' * 180}" for i in range(64)]
+    with Counts("64 Vias", too_large=1):
+        check("64 long Vias", peer.ask("INVITE", vias=vias, headers=SDP_TYPE, body=offer()), [])
+    check("40 Vias", codes(peer.ask("OPTIONS", vias=vias[:40])), [200])
+
+
+def prove_malformed():
+    peer = Peer(KNOWN)
+    with Counts("malformed", malformed=4):
+        check("CSeq of another method", codes(peer.ask("OPTIONS", cseq_method="INVITE")), [400])
+        check("bad Contact", codes(peer.ask("INVITE", headers=["Contact: <sip:"])), [400])
+        check("bad Max-Forwards", codes(peer.ask("OPTIONS", hops="seventy")), [400])
+        check("foreign scheme", codes(peer.ask("INVITE", uri="service:sos")), [416])
+    for what, packet in (
+        ("not SIP", b"GET /index.html HTTP/1.1\r\nHost: example.com\r\n\r\n"),
+        ("no Via", message("OPTIONS").replace(b"Via:", b"X-Via:")),
+        ("no Call-ID", message("OPTIONS").replace(b"Call-ID:", b"X-Call-ID:")),
+        ("bad CSeq", message("OPTIONS", cseq="-5")),
+    ):
+        with Counts(what, malformed=1):
+            check(what, peer.send(packet), [])
+    check("keep-alive", peer.send(b"\r\n\r\n") + peer.send(b"\0") + peer.send(b"\r\n"), [])
+    noise = os.urandom(1200)
+    peer.send(noise)
+    invite = message("INVITE", source=KNOWN, port=peer.port, headers=SDP_TYPE, body=offer())
+    for at in range(0, len(invite), 7):
+        stack.endpoint.libHandleEvents(0)
+        peer.socket.sendto(invite[:at] + b"\xff\x00" + invite[at + 2:], ("127.0.0.1", stack.udp_port))
+    for at in range(0, len(invite), 11):
+        peer.send(invite[:at], 0)
+    peer.receive(0.2)
+    for sdp in ("v=0\r\n", "\0" * 40, offer(formats="0 " * 300), offer(more="a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n" * 70),
+                offer(more="a=rtpmap:\r\na=fmtp:\r\na=ptime:99999999999\r\n"), offer().replace("IP4 127.0.0.1", "IP4 " + "h" * 300)):
+        check(f"SDP {sdp[-30:]!r}", all(code < 700 for code in codes(peer.ask("INVITE", headers=SDP_TYPE, body=sdp))))
+    check("alive", codes(peer.ask("OPTIONS")), [200])
+
+
+def prove_tcp():
+    def connect(source):
+        peer = socket.create_connection(("127.0.0.1", stack.tcp_port), source_address=(source, 0))
+        peer.settimeout(0.01)
+        return peer
+
+    def read(peer):
+        stack.turn(0.1)
+        try:
+            return peer.recv(65536).decode("latin-1")
+        except TimeoutError:
+            return "nothing"
+
+    peer = connect(KNOWN)
+    data = message("OPTIONS").replace(b"/UDP", b"/TCP")
+    peer.send(data[:100])
+    stack.turn(0.05)
+    peer.send(data[100:] + data)
+    check("two OPTIONS in pieces over TCP", codes(re.split(r"(?=^SIP/2\.0 )", read(peer), flags=re.M)), [200, 200])
+    stranger = connect(STRANGER)
+    stranger.send(data)
+    check("stranger's TCP connection is closed", read(stranger), "")
+    peer.close()
+    stranger.close()
+
+
+def prove_call():
+    """A whole call: only the polling thread runs Python, and a stranger may speak inside it."""
+    peer, elsewhere = Peer(KNOWN), Peer(STRANGER)
+    stack.answer_code = 200
+    call_id = "whole-call@selftest"
+    rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    rtp.bind(("127.0.0.1", 0))
+    invite = message("INVITE", port=peer.port, call_id=call_id, headers=SDP_TYPE, body=offer(rtp.getsockname()[1]))
+    answers = peer.send(invite) + peer.receive(0.2)
+    check("call is up", codes(answers), [100, 200])
+    tag = re.search(r"^To:.*;tag=([^\r;]+)", answers[-1], re.M)[1]
+    ours = int(re.search(r"^m=audio (\d+)", answers[-1], re.M)[1])
+    peer.ask("ACK", call_id=call_id, to_tag=tag)
+    with Counts("late INVITE", invites_repeated=1):
+        calls = len(stack.calls)
+        check("a late retransmission", set(codes(peer.send(invite))) <= {200})
+        check("makes no second call", len(stack.calls), calls)
+    for sequence in range(12):
+        event = bytes([5, 0x80 if sequence > 8 else 0, 0, 20 * sequence])
+        head = bytes([0x80, 101 | (0x80 if sequence == 0 else 0)]) + sequence.to_bytes(2, "big") + bytes(7) + b"\1"
+        rtp.sendto(head + event, ("127.0.0.1", ours))
+        stack.turn(0.02)
+    check("DTMF", stack.digits[:1], ["5"])
+    check("INFO by another socket", codes(elsewhere.ask("INFO", call_id=call_id, to_tag=tag, cseq="2")), [200])
+    check("OPTIONS in the dialog", codes(peer.ask("OPTIONS", call_id=call_id, to_tag=tag, cseq="3")), [200])
+    check("wrong tag", elsewhere.ask("BYE", call_id=call_id, to_tag="guess", cseq="4"), [])
+    pj.handoff_guard_set_state(0, 1)
+    bye = message("BYE", source=STRANGER, port=elsewhere.port, call_id=call_id, to_tag=tag, cseq="5", headers=["X-Handoff: yes"])
+    check("BYE while draining", codes(elsewhere.send(bye)), [200])
+    check("BYE again", codes(elsewhere.send(bye)), [200])
+    pj.handoff_guard_set_state(1, 1)
+    stack.answer_code = 486
+    check("Python ran on the polling thread only", callback_threads, {threading.get_native_id()})
+
+
+def prove_trace():
+    drain = pj.handoff_trace_drain
+
+    def records(call_id):
+        """Of one call: other proofs' calls still repeat their final responses."""
+        return [fields for line in drain(0).split("\n") if (fields := line.split("\t"))[4:5] == [call_id]]
+
+    drain(0)
+    check("drained", drain(0), "")
+    peer = Peer(KNOWN)
+    where = f"{KNOWN}:{peer.port}"
+    peer.send(message("OPTIONS", call_id="trace##", source=KNOWN, port=peer.port).replace(b"trace##", b"trace\xc3\xa9"))
+    got = records("trace??")
+    check("time", [abs(time.time() - int(fields[0]) / 1e6) < 5 for fields in got], [True, True])
+    received = ["<", "udp", where, "trace??", "1 OPTIONS", "OPTIONS sip:9995550100@127.0.0.1 SIP/2.0", ""]
+    sent = [">", "udp", where, "trace??", "1 OPTIONS", "SIP/2.0 200 OK", ""]
+    check("records", [fields[1:] for fields in got], [received, sent])
+    invite = message("INVITE", source=KNOWN, port=peer.port, call_id="again", headers=SDP_TYPE, body=offer())
+    peer.send(invite)
+    peer.send(invite)
+    flags = [fields[1] + fields[7] for fields in records("again")]
+    check("retransmissions", flags, ["<", ">", ">", "<R", ">R"])
+    pj.handoff_trace_set_bodies(1)
+    info = message("INFO", to_tag="x", call_id="info", body="a=1\r\n", headers=["Content-Type: text/plain"])
+    peer.send(info)
+    check("whole message", [base64.b64decode(fields[8]) for fields in records("info") if fields[1] == "<"], [info])
+    pj.handoff_trace_set_bodies(0)
+    drain(0)
+    lost = pj.handoff_trace_lost()
+    options = message("OPTIONS", source=STRANGER)
+    for _ in range(9000):
+        peer.socket.sendto(options, ("127.0.0.1", stack.udp_port))
+        stack.endpoint.libHandleEvents(0)
+    stack.turn(0.05)
+    check("overwritten records are counted", pj.handoff_trace_lost() - lost > 5000)
+    left = 0
+    while text := drain(1000):
+        left += len(text.split("\n"))
+    check("the ring's size", left, 8192)
+
+
+def prove_callbacks():
+    """What a header or a callback can no longer do: end the process."""
+    option = pj.CallOpParam(True)
+    for value in ("many", "99999999999999999999", ""):
+        hops = pj.SipHeader()
+        hops.hName, hops.hValue = "Max-Forwards", value
+        option.txOption.headers.push_back(hops)
+    call = Call(stack.account)
+    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
+    peer = Peer(KNOWN)
+    call.makeCall(f"sip:agent@127.0.0.1:{peer.port}", option)
+    (invite, *_) = peer.receive(0.1)
+    check("Max-Forwards of nonsense", header(invite, "Max-Forwards"), "0")
+
+    def wrong(prm):
+        raise SystemExit("from onCallRedirected")
+
+    reported = []
+    sys.unraisablehook = lambda what: reported.append(what.exc_type)
+    call.onCallRedirected = wrong
+    lines = [line for line in invite.split("\r\n") if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+    peer.send(("\r\n".join(["SIP/2.0 302 Moved", *lines, "Contact: <sip:other@127.0.0.1:9>", "Content-Length: 0"]) + "\r\n\r\n")
+              .replace("To: <sip:agent@127.0.0.1", "To: <sip:agent@127.0.0.1").encode())
+    sys.unraisablehook = sys.__unraisablehook__
+    check("SystemExit in onCallRedirected", reported, [SystemExit])
+    stack.calls.append(call)
+
+
+faulthandler.enable()
+faulthandler.dump_traceback_later(120, exit=True)
+stack = Stack()
+prove_build()
+prove_sources()
+for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_tcp,
+              prove_call, prove_callbacks, prove_trace):
+    try:
+        proof()
+    except Exception as error:  # noqa: BLE001 - go on: one report names every rule that is broken
+        check(f"{proof.__name__} at line {error.__traceback__.tb_next.tb_lineno}", repr(error), "no exception")
+stack.close()
+if failures:
+    sys.exit(f"selftest: {len(failures)} failed")
+flavour = "release" if pj.handoff_guard_capacity(4) else "asserts"
+print(f"selftest: all well ({flavour}, {pj.handoff_guard_capacity(0)} calls)")
