@@ -49,14 +49,19 @@ async def test_caller_and_voice_agent_play_to_the_end(caller: str, voice_agent: 
 
 async def test_cues_end_a_call_from_either_end() -> None:
     for cue_caller in (True, False):
-        async with Sipp(f"{AGENT}on_cue.xml", keys=KEYS) as bot, Sipp(f"{CALLER}on_cue.xml", bot.port, keys=KEYS) as phone:
+        async with (
+            Sipp(f"{AGENT}on_cue.xml", keys=KEYS) as bot,
+            Sipp(f"{CALLER}on_cue.xml", bot.port, keys=KEYS) as phone,
+        ):
             await bot.saw("ACK")
             (phone if cue_caller else bot).cue()
             await phone.succeeds()
             await bot.succeeds()
 
 
-@pytest.mark.parametrize("path", sorted(SCENARIOS.rglob("*.xml")), ids=lambda path: str(path.relative_to(SCENARIOS)))
+@pytest.mark.parametrize(
+    "path", sorted(SCENARIOS.rglob("*.xml")), ids=lambda path: str(path.relative_to(SCENARIOS))
+)
 def test_every_scenario_says_what_it_proves(path: object) -> None:
     text = (SCENARIOS / str(path)).read_text()
     assert "Proves: " in text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Free ports on 127.0.0.1, chosen below the kernel's ephemeral range so that no outgoing socket takes them first."""
+"""Free ports on 127.0.0.1, below the kernel's ephemeral range, where no outgoing socket takes one."""
 
 from __future__ import annotations
 

@@ -63,7 +63,11 @@ class Sipp:
         """Start SIPp; a server is returned when its socket is bound."""
         with (self.folder / "screen.log").open("wb") as screen:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command(), cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=screen, stderr=screen
+                *self._command(),
+                cwd=self.folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=screen,
+                stderr=screen,
             )
         if self.remote is None:
             await eventually(self._bound, what=f"{self.scenario} listens on {self.port}")
@@ -126,7 +130,7 @@ class Sipp:
         return self.received(label)[count - 1]
 
     def cue(self, call_id: str | None = None) -> None:
-        """Tell a scenario that waits for MESSAGE to go on: a datagram with its Call-ID, which SIPp goes by."""
+        """Let a scenario that waits for MESSAGE go on: a datagram with the Call-ID that SIPp goes by."""
         call_id = call_id or (self.call_id if self.remote else self.received("INVITE")[0].header("Call-ID"))
         text = (
             f"MESSAGE sip:cue@{self.address}:{self.port} SIP/2.0\r\n"
@@ -142,7 +146,11 @@ class Sipp:
         arrows = [f"  {'-->' if message.sent else '<--'} {message.start_line}" for message in self.messages()]
         errors = self.folder / "errors.log"
         return "\n".join(
-            (*arrows, errors.read_text(errors="replace")[-3000:] if errors.exists() else "", f"logs: {self.folder}")
+            (
+                *arrows,
+                errors.read_text(errors="replace")[-3000:] if errors.exists() else "",
+                f"logs: {self.folder}",
+            )
         )
 
     def _bound(self) -> bool:
@@ -161,9 +169,25 @@ class Sipp:
             "sipp",
             *([f"127.0.0.1:{self.remote}"] if self.remote else []),
             *("-sf", str(SCENARIOS / self.scenario), "-i", self.address, "-bind_local", "-p", str(self.port)),
-            *("-t", self.transport, "-cid_str", f"%u-{self.unique}@{self.address}", *ends, "-d", str(self.talk)),
+            *(
+                "-t",
+                self.transport,
+                "-cid_str",
+                f"%u-{self.unique}@{self.address}",
+                *ends,
+                "-d",
+                str(self.talk),
+            ),
             *("-cp", str(free_port()), "-nostdin", "-mi", self.address, "-timeout", f"{int(self.limit)}s"),
-            *("-timeout_error", "-trace_msg", "-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"),
+            *(
+                "-timeout_error",
+                "-trace_msg",
+                "-message_file",
+                "messages.log",
+                "-trace_err",
+                "-error_file",
+                "errors.log",
+            ),
             *("-trace_stat", "-stf", "statistics.csv", "-fd", "1", "-deadcall_wait", "0"),
             *pairs,
             *self.options,

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One simulated CXone for the whole run; one agent per module, with what the module changes of its plan."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.house import House
+from tests.calls.harness.plan import Change, Plan
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tools() -> None:
+    """A missing tool is a failure of the set-up, not a reason to pass these tests over."""
+    assert shutil.which("sipp"), "sipp is not installed: Debian's package is sip-tester"
+
+
+@pytest.fixture(scope="session")
+def cxone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cxone]:
+    """The simulated CXone."""
+    simulator = Cxone(tmp_path_factory.mktemp("cxone"))
+    simulator.start()
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture(scope="module")
+def change() -> Change | None:
+    """What a module changes of the plan; override it there."""
+    return None
+
+
+@pytest.fixture(scope="module")
+def module_house(
+    cxone: Cxone, change: Change | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """The module's agent, ready, and held to a clean end."""
+    plan = Plan(cxone.port)
+    if change is not None:
+        change(plan)
+    house = House(plan, cxone, tmp_path_factory.mktemp("house"))
+    house.start()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def house(module_house: House) -> Iterator[House]:
+    """The module's agent for one test, with CXone healthy before and after."""
+    module_house.cxone.heal()
+    yield module_house
+    module_house.cxone.heal()
+    assert module_house.agent.running, f"the agent died:\n{module_house.agent.tail()}"

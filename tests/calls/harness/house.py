@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent with all its neighbours: what a test of a call talks to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.metrics import Samples, Since, parse, total
+from tests.calls.harness.plan import API_KEY, CARE, SECRETS, TOKEN, VOICE_AGENT, Plan
+from tests.calls.harness.processes import Process
+from tests.calls.harness.records import Records, Row
+from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.waiting import eventually, eventually_now
+from tests.calls.harness.web import Reply, answers, ask
+
+_contacts = itertools.count(int(time.time()) * 1000 + os.getpid() % 1000)
+CONTACT_HEADER = "X-InContact-ContactId"
+
+
+def new_contact() -> str:
+    """A contact id that no other call has."""
+    return str(next(_contacts))
+
+
+def identity(contact_id: str | None, token: str | None = TOKEN, *more: str) -> str:
+    """Header lines that CXone's script would put on the INVITE."""
+    lines = [
+        "X-OrigDnis: 8005550100",
+        *([f"{CONTACT_HEADER}: {contact_id}"] if contact_id is not None else []),
+        *([f"X-PolyAi-Auth-Token: {token}"] if token is not None else []),
+        *more,
+    ]
+    return "\r\n".join(lines)
+
+
+@dataclass
+class House:
+    """A running agent, its plan, its CXone and its records."""
+
+    plan: Plan
+    cxone: Cxone
+    folder: Path
+
+    def __post_init__(self) -> None:
+        """Write the configuration and prepare the agent's process."""
+        self.config = self.folder / "config"
+        database = self.folder / "agent.db"
+        self.plan.agent.setdefault("storage", f"sqlite://{database}")
+        self.plan.write(self.config)
+        self.records = Records(database)
+        self.agent = Process(["run", "--config", str(self.config)], self.folder / "agent.log", _environment())
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the agent and wait until it is ready."""
+        self.agent.start(lambda: answers(self.plan.operations, "/readyz"))
+
+    def close(self) -> None:
+        """Hold the agent to having left nothing behind, and end it."""
+        try:
+            if self.agent.running:
+                eventually_now(lambda: not self.leftovers(), 15, "nothing left behind (see leftovers)")
+                self.agent.stop()
+            else:
+                self.agent.said_nothing_bad()
+        except AssertionError as error:
+            left = self.leftovers() if self.agent.running else {}
+            raise AssertionError(f"{error}\nleft behind: {left}\nlog: {self.agent.log}") from None
+        finally:
+            self.agent.kill()
+
+    def leftovers(self) -> dict[str, float]:
+        """What is not at rest: calls, legs and signals that should be gone when no call is up."""
+        names = ("handoff_calls_active", "handoff_legs_active", "handoff_signals_pending")
+        samples = self.metrics()
+        return {name: value for name in names if (value := total(samples, name))}
+
+    # -- ends of a call ---------------------------------------------------------------------------------
+
+    def caller(
+        self,
+        scenario: str,
+        contact_id: str = "",
+        *,
+        number: str = CARE,
+        headers: str | None = None,
+        folder: str = "functional/callers",
+        **options: Any,  # noqa: ANN401 - fields of Sipp
+    ) -> Sipp:
+        """A caller that plays a scenario against this agent."""
+        keys = {
+            "number": number,
+            "identity": identity(contact_id or new_contact()) if headers is None else headers,
+            "auth_user": "carrier",
+            "auth_password": SECRETS["DIGEST_PASSWORD"],
+        }
+        return Sipp(f"{folder}/{scenario}.xml", self.plan.sip, keys=keys, **options)
+
+    def voice_agent(
+        self,
+        scenario: str = "answers",
+        *,
+        port: int = 0,
+        bye_headers: str = "X-Reason: done",
+        refer_to: str = "sip:queue@127.0.0.1",
+        folder: str = "functional/voice_agents",
+        **options: Any,  # noqa: ANN401 - fields of Sipp
+    ) -> Sipp:
+        """A voice agent on the first target's port, or on another."""
+        keys = {"bye_headers": bye_headers, "refer_to": refer_to}
+        place = {"address": VOICE_AGENT, "port": port or self.plan.first}
+        return Sipp(f"{folder}/{scenario}.xml", keys=keys, **{**place, **options})
+
+    # -- what can be seen -------------------------------------------------------------------------------
+
+    def metrics(self) -> Samples:
+        """All samples now."""
+        return parse(ask(self.plan.operations, "GET", "/metrics").text)
+
+    def watch(self) -> Since:
+        """The metrics now, to tell later what moved."""
+        return Since(self.metrics, self.metrics())
+
+    async def ended(self, caller: Sipp, end: str, reason: str) -> Row:
+        """Wait until the record of a caller's call is closed; hold it to ``end`` and ``reason``."""
+
+        def closed() -> Row | None:
+            row = self.records.call(caller.call_id)
+            return row if row and row["ended"] else None
+
+        row = await eventually(closed, what=f"record of {caller.call_id} is closed")
+        assert row is not None
+        assert (row["end"], row["reason"]) == (end, reason), row
+        return row
+
+    async def signalled(self, contact_id: str, *parameters: dict[str, str]) -> None:
+        """Wait until CXone accepted just these signals for a contact, in this order; extra ones fail."""
+        wanted = list(parameters)
+        await eventually(
+            lambda: len(self.cxone.accepted(contact_id)) >= len(wanted),
+            what=f"{len(wanted)} signals of {contact_id}",
+        )
+        assert self.cxone.accepted(contact_id) == wanted
+
+    async def at_rest(self, within: float = 10.0) -> None:
+        """Wait until no call, leg or signal is left."""
+        await eventually(lambda: not self.leftovers(), within, "no call, leg or signal left")
+
+    def operations(self, method: str, path: str, body: object = None) -> Reply:
+        """Ask the operations listener."""
+        return ask(self.plan.operations, method, path, body)
+
+    def api(self, method: str, path: str, body: object = None, key: str = API_KEY) -> Reply:
+        """Ask the handoff API."""
+        return ask(self.plan.api, method, path, body, {"x-api-key": key})
+
+
+def _environment() -> dict[str, str]:
+    """Secrets of the plan; and another build of pjsua2 when HANDOFF_PJSUA2 names its folder."""
+    build = os.environ.get("HANDOFF_PJSUA2")
+    path = os.pathsep.join(filter(None, (build, os.environ.get("PYTHONPATH"))))
+    return {**SECRETS, **({"PYTHONPATH": path} if path else {})}

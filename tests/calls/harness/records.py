@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent made durable, read from its SQLite file beside it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+
+class Records:
+    """A reader of the agent's database; opens it anew for each question, so it never holds a lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def call(self, sip_call_id: str) -> Row | None:
+        """The record of the call with that Call-ID on the caller's leg."""
+        return next(iter(self._rows("SELECT * FROM calls WHERE sip_call_id = ?", sip_call_id)), None)
+
+    def calls(self) -> list[Row]:
+        """Every call."""
+        return self._rows("SELECT * FROM calls ORDER BY began")
+
+    def signals(self, call_id: str) -> list[Row]:
+        """The signals of a call in the order in which they were recorded; ``parameters`` parsed."""
+        rows = self._rows("SELECT * FROM signals WHERE call_id = ? ORDER BY recorded", call_id)
+        return [{**row, "parameters": json.loads(row["parameters"])} for row in rows]
+
+    def attempts(self, signal_id: str) -> list[Row]:
+        """The attempts at one signal, first to last."""
+        return self._rows("SELECT * FROM attempts WHERE signal_id = ? ORDER BY number", signal_id)
+
+    def _rows(self, query: str, *values: str) -> list[Row]:
+        if not self._path.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(query, values)]

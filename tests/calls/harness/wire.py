@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SIP by hand over one UDP socket: for packets that no well-behaved tool would send."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from types import TracebackType
+from typing import Self
+
+
+class Wire(asyncio.DatagramProtocol):
+    """A bound UDP socket on ``address`` that sends bytes to the agent and keeps what comes back.
+
+    Attributes:
+        got: every datagram that came, in order.
+        acknowledges: whether refusals of INVITEs are acknowledged, as they must be.
+    """
+
+    def __init__(self, agent: int, address: str = "127.0.0.1") -> None:
+        self._agent = ("127.0.0.1", agent)
+        self._address = address
+        self._transport: asyncio.DatagramTransport | None = None
+        self.got: list[bytes] = []
+        self.acknowledges = False
+
+    async def __aenter__(self) -> Self:
+        """Bind the socket."""
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self._address, 0))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the socket."""
+        assert self._transport is not None
+        self._transport.close()
+
+    @property
+    def port(self) -> int:
+        """The port it is bound to."""
+        assert self._transport is not None
+        port: int = self._transport.get_extra_info("sockname")[1]
+        return port
+
+    def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
+        """Keep a datagram."""
+        _ = addr
+        self.got.append(data)
+        if self.acknowledges and (acknowledgement := _acknowledgement(data)):
+            self.send(acknowledgement)
+
+    def send(self, data: bytes) -> None:
+        """Send a datagram to the agent."""
+        assert self._transport is not None
+        self._transport.sendto(data, self._agent)
+
+    def statuses(self, call_id: str = "") -> list[int]:
+        """Status codes of the responses that came, of one Call-ID if given, in order."""
+        found = [data for data in self.got if data.startswith(b"SIP/2.0 ") and call_id.encode() in data]
+        return [int(data.split(b" ", 2)[1]) for data in found]
+
+
+def request(
+    method: str,
+    uri: str,
+    wire: Wire,
+    *,
+    call_id: str = "",
+    branch: str = "",
+    to_tag: str = "",
+    headers: tuple[str, ...] = (),
+    body: str = "",
+    cseq: int = 1,
+) -> bytes:
+    """A request that is right unless the arguments make it wrong."""
+    call_id = call_id or uuid.uuid4().hex
+    branch = branch or f"z9hG4bK{uuid.uuid4().hex}"
+    lines = (
+        f"{method} {uri} SIP/2.0",
+        f"Via: SIP/2.0/UDP 127.0.0.1:{wire.port};branch={branch};rport",
+        f"From: <sip:wire@127.0.0.1:{wire.port}>;tag=w{call_id[:8]}",
+        f"To: <{uri}>" + (f";tag={to_tag}" if to_tag else ""),
+        f"Call-ID: {call_id}",
+        f"CSeq: {cseq} {method}",
+        f"Contact: <sip:wire@127.0.0.1:{wire.port}>",
+        "Max-Forwards: 70",
+        *headers,
+        *(("Content-Type: application/sdp",) if body else ()),
+        f"Content-Length: {len(body.encode())}",
+        "",
+        body,
+    )
+    return "\r\n".join(lines).encode()
+
+
+def _acknowledgement(answer: bytes) -> bytes:
+    """The ACK for a final refusal of an INVITE (RFC 3261 section 17.1.1.3); nothing for any other message."""
+    lines = answer.decode(errors="surrogateescape").split("\r\n")
+    found = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (line.partition(":") for line in reversed(lines))
+    }
+    if (
+        not lines[0].startswith("SIP/2.0 ")
+        or lines[0][8] not in "3456"
+        or " INVITE" not in found.get("cseq", "")
+    ):
+        return b""
+    text = (
+        "ACK sip:127.0.0.1 SIP/2.0\r\n"
+        f"Via: {found['via']}\r\nFrom: {found['from']}\r\nTo: {found['to']}\r\n"
+        f"Call-ID: {found['call-id']}\r\n"
+        f"CSeq: {found['cseq'].replace('INVITE', 'ACK')}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+    )
+    return text.encode(errors="surrogateescape")
+
+
+def offer(port: int) -> str:
+    """A plain G.711 offer."""
+    return (
+        "v=0\r\no=wire 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+    )

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is heard: tones from either end, measured where they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
+from tests.calls.harness.rtp import EVENT, RtpPeer
+from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.waiting import eventually
+
+pytestmark = pytest.mark.calls
+
+CALLER_TONE, BOT_TONE = 1000.0, 440.0
+QUICKLY = 3.0
+
+
+@pytest.fixture(scope="module")
+def change() -> Change:
+    """A short silence timeout."""
+
+    def shorten(plan: Plan) -> None:
+        plan.agent["media"]["silence_timeout"] = "3s"
+
+    return shorten
+
+
+@dataclass
+class Talk:
+    """Two ends that talk to each other through the agent."""
+
+    caller: Sipp
+    bot: Sipp
+    phone: RtpPeer
+    mouth: RtpPeer
+
+
+@asynccontextmanager
+async def talking(
+    house: House, contact: str = "", scenario: str = "on_cue", bot: str = "on_cue"
+) -> AsyncIterator[Talk]:
+    """A call with a tone from each end, up when this is entered."""
+    async with (
+        house.voice_agent(bot) as agent,
+        house.caller(scenario, contact) as caller,
+        RtpPeer(caller.rtp_port, CALLER_TONE) as phone,
+        RtpPeer(agent.rtp_port, BOT_TONE, VOICE_AGENT) as mouth,
+    ):
+        phone.speak_to((await caller.saw("200 INVITE")).audio_port)
+        mouth.speak_to((await agent.saw("INVITE")).audio_port)
+        yield Talk(caller, agent, phone, mouth)
+
+
+async def test_each_end_hears_the_other(house: House) -> None:
+    async with talking(house) as talk:
+        await eventually(lambda: talk.phone.hears(BOT_TONE), QUICKLY, "the caller hears the voice agent")
+        await eventually(lambda: talk.mouth.hears(CALLER_TONE), QUICKLY, "the voice agent hears the caller")
+        assert len({packet.source for packet in talk.phone.packets}) == 1, "one stream, one SSRC"
+        talk.caller.cue()
+        await talk.caller.succeeds()
+    await house.at_rest()
+
+
+@pytest.mark.parametrize("digit", [5, 11])
+async def test_dtmf_crosses_the_bridge(house: House, digit: int) -> None:
+    async with talking(house) as talk:
+        await eventually(lambda: talk.mouth.hears(CALLER_TONE), QUICKLY, "the voice agent hears the caller")
+        await talk.phone.press(digit)
+        await eventually(
+            lambda: [packet for packet in talk.mouth.packets if packet.payload_type == EVENT],
+            QUICKLY,
+            "RFC 4733 events at the voice agent",
+        )
+        events = [packet.payload for packet in talk.mouth.packets if packet.payload_type == EVENT]
+        assert {event[0] for event in events} == {digit}
+        await eventually(
+            lambda: any(p.payload[1] & 0x80 for p in talk.mouth.packets if p.payload_type == EVENT),
+            QUICKLY,
+            "the event's end",
+        )
+        talk.caller.cue()
+        await talk.caller.succeeds()
+
+
+async def test_early_media_is_heard_before_the_answer(house: House) -> None:
+    async with (
+        house.voice_agent("early_media", talk=1500) as agent,
+        house.caller("early_media") as caller,
+        RtpPeer(caller.rtp_port, CALLER_TONE) as phone,
+        RtpPeer(agent.rtp_port, BOT_TONE, VOICE_AGENT) as mouth,
+    ):
+        phone.speak_to((await caller.saw("183 INVITE")).audio_port)
+        mouth.speak_to((await agent.saw("INVITE")).audio_port)
+        await eventually(lambda: phone.hears(BOT_TONE), QUICKLY, "the caller hears the greeting")
+        assert not caller.received("200 INVITE")
+        await caller.succeeds()
+
+
+async def test_media_that_is_lost_is_told_to_the_script_and_ends_the_call(house: House) -> None:
+    contact = new_contact()
+    since = house.watch()
+    async with talking(house, contact) as talk:
+        await eventually(lambda: talk.mouth.hears(CALLER_TONE), QUICKLY, "the voice agent hears the caller")
+        await talk.mouth.hush()
+        await talk.bot.saw("BYE", within=15)
+        await talk.caller.succeeds()
+        await talk.bot.succeeds()
+    await house.signalled(contact, {"p1": "Connected"}, {"p1": "Escalate", "p3": "media_lost"})
+    await house.ended(talk.caller, "failed", "media_lost")
+    assert since.moved("handoff_calls_total", end="failed") == 1
+
+
+async def test_a_call_with_audio_outlives_the_silence_timeout(house: House) -> None:
+    async with talking(house) as talk:
+        await eventually(lambda: len(talk.phone.packets) > 4.5 * 50, 8, "4.5 seconds of audio")
+        assert talk.phone.hears(BOT_TONE)
+        talk.caller.cue()
+        await talk.caller.succeeds()
