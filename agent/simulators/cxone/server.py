@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 
 from agent.simulators.cxone.control import Control
 from agent.simulators.cxone.discovery import Discovery
+from agent.simulators.cxone.faults import Fault
 from agent.simulators.cxone.identity import Identity
 from agent.simulators.cxone.knobs import Knobs, Tenant
 from agent.simulators.cxone.signal import SignalApi
@@ -61,6 +62,22 @@ class CxoneSimulator:
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._runner.addresses[0][1]}"
         return self.url
+
+    def fails(self, target: str, **fault: object) -> None:
+        """Set the one fault of a target: the same as ``PUT /simulator/faults``, for tests in this process.
+
+        Raises:
+            ValueError: there is no such target or no such fault.
+        """
+        self.world.faults.put(target, [Fault.model_validate(fault)])
+
+    def heals(self) -> None:
+        """Take all faults away."""
+        self.world.faults.clear()
+
+    def signals(self, contact_id: str | None = None) -> list[dict[str, Any]]:
+        """The signal requests so far, of one contact or of all, as ``GET /simulator/signals`` tells them."""
+        return self.world.ledger.entries(contact_id)
 
     async def aclose(self) -> None:
         """Stop listening and end all connections."""

@@ -50,7 +50,7 @@ class Mint:
     def __init__(self) -> None:
         self._issued: dict[str, Issued] = {}
         self._refreshable: dict[str, Tenant] = {}
-        self._issued_total = 0
+        self.issued_total = 0
         self.requests = 0
         self.refusals: Counter[str] = Counter()
 
@@ -58,11 +58,11 @@ class Mint:
         """A token answer (RFC 6749 section 5.1) with access, refresh and id token for a tenant's employee."""
         now = time.time()
         self._prune(now)
-        self._issued_total += 1
+        self.issued_total += 1
         claims = _claims(tenant, issuer, now, knobs.expires_in)
         access = _sign(claims | {"jti": uuid.uuid4().hex, "scope": "AdminAPI"})
         refresh = secrets.token_urlsafe(32)
-        self._issued[access] = Issued(self._issued_total, tenant, now, now + knobs.expires_in)
+        self._issued[access] = Issued(self.issued_total, tenant, now, now + knobs.expires_in)
         self._refreshable[refresh] = tenant
         expires_in = int(knobs.expires_in) if knobs.expires_in == int(knobs.expires_in) else knobs.expires_in
         return {
@@ -95,14 +95,14 @@ class Mint:
 
     def clear_counts(self) -> None:
         """Begin to count anew; tokens stay good."""
-        self._issued_total = self.requests = 0
+        self.issued_total = self.requests = 0
         self.refusals.clear()
 
     def counts(self) -> dict[str, object]:
         """How many tokens were asked for, issued and refused (by error) since the last reset."""
         return {
             "requests": self.requests,
-            "issued": self._issued_total,
+            "issued": self.issued_total,
             "refused": sum(self.refusals.values()),
             "refusals": dict(self.refusals),
         }
