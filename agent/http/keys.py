@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which project an ``x-api-key`` belongs to, told in constant time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from enum import Enum
+
+from agent.core.model.project import Project
+
+
+class Access(Enum):
+    """What a key opens."""
+
+    GRANTED = "granted"
+    UNKNOWN = "unknown"
+    OTHER_PROJECT = "other project"
+
+
+class ApiKeys:
+    """Judges keys against the projects in force.
+
+    Only keyed digests are compared and looked up: how long that takes tells nothing of any key.
+    """
+
+    def __init__(self) -> None:
+        self._salt = secrets.token_bytes(32)
+        self._projects: Mapping[str, Project] | None = None
+        self._owners: dict[bytes, set[tuple[str, str]]] = {}
+
+    def judge(self, key: str | None, account: str, name: str, projects: Mapping[str, Project]) -> Access:
+        """Say what ``key`` opens for a project. Whether a project exists is told to nobody without a key."""
+        if projects is not self._projects:
+            self._learn(projects)
+        if not key:
+            return Access.UNKNOWN
+        owners = self._owners.get(self._digest(key))
+        if owners is None:
+            return Access.UNKNOWN
+        return Access.GRANTED if (account, name) in owners else Access.OTHER_PROJECT
+
+    def _learn(self, projects: Mapping[str, Project]) -> None:
+        owners: dict[bytes, set[tuple[str, str]]] = {}
+        for project in projects.values():
+            if project.api_key is not None:
+                digest = self._digest(project.api_key.get_secret_value())
+                owners.setdefault(digest, set()).add((project.account, project.project))
+        self._owners, self._projects = owners, projects
+
+    def _digest(self, key: str) -> bytes:
+        return hmac.digest(self._salt, key.encode(errors="surrogateescape"), hashlib.sha256)

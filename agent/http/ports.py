@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What HTTP asks of the agent: small protocols, so that nothing here touches SIP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from agent.core.model.project import Project
+from agent.delivery.store import HandoffStates
+from agent.http.models import HandoffRequest
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffAccepted:
+    """The handoff and its signal are durable. ``state`` is where the signal stands."""
+
+    handoff_id: str
+    state: str = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchCall:
+    """No live call of the project has this call id or contact id."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyEnded:
+    """A terminal moment of the call came before. ``moment`` says which, if known."""
+
+    moment: str = ""
+
+
+HandoffOutcome: TypeAlias = HandoffAccepted | NoSuchCall | AlreadyEnded
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadAnswer:
+    """What became of a reload.
+
+    Attributes:
+        result: ``loaded``, ``unchanged`` or ``refused``.
+        mistakes: one line each; the old configuration stays in force.
+        changes: one line each.
+        restart: keys that changed and take effect only at the next start.
+    """
+
+    result: str
+    mistakes: Sequence[str] = ()
+    changes: Sequence[str] = ()
+    restart: Sequence[str] = ()
+
+
+class ApiDesk(Protocol):
+    """What the handoff API needs."""
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        """The projects in force now; another object after a reload."""
+
+    @property
+    def states(self) -> HandoffStates:
+        """Where handoffs are read."""
+
+    async def hand_off(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
+        """Hand a live call back. Returns when handoff and signal are durable; raises `StorageError`."""
+
+
+class CallDesk(Protocol):
+    """The calls of this node."""
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls that are up, as JSON objects."""
+
+    async def hang_up(self, call_id: str) -> bool:
+        """End a call; False when no such call is up."""
+
+    def story(self, call_id: str) -> list[dict[str, Any]] | None:
+        """What happened in a call, in the order of time; None when it is not known (any more)."""
+
+
+class NodeDesk(Protocol):
+    """The node itself."""
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether new calls are taken, and why."""
+
+    async def reload(self) -> ReloadAnswer:
+        """Load the configuration again, all or nothing."""
+
+    def drain(self) -> None:
+        """Take no new calls from now on."""
+
+    def metrics(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+
+
+class OperationsDesk(CallDesk, NodeDesk, Protocol):
+    """What the operations listener needs."""
