@@ -131,7 +131,8 @@ def _fits(project: Project, given: str) -> bool:
 
 
 def _nearest_miss(snapshot: Snapshot, text: str, number: str) -> Iterator[str]:
-    yield f"no rule takes {number or text}: refused, {Reason.UNKNOWN_NUMBER.code} {Reason.UNKNOWN_NUMBER.value}"
+    refusal = Reason.UNKNOWN_NUMBER
+    yield f"no rule takes {number or text}: refused, {refusal.code} {refusal.value}"
     if not (number.isascii() and number.isdigit()):
         yield f"{number or text} is not a number: write digits"
         return
@@ -139,7 +140,8 @@ def _nearest_miss(snapshot: Snapshot, text: str, number: str) -> Iterator[str]:
         other = normalise(text, carrier.numbers.strip)
         rule = snapshot.numbers.match(other) if other != number else None
         if rule is not None:
-            yield f"from carrier {carrier.name} it is {other}, which {rule.place} takes (try --carrier {carrier.name})"
+            name = carrier.name
+            yield f"from carrier {name} it is {other}, which {rule.place} takes (try --carrier {name})"
             return
     nearest = snapshot.numbers.nearest(number)
     if nearest is not None:

@@ -233,9 +233,8 @@ def _one_edit_away(number: str) -> Iterator[str]:
         head, digit, tail = number[:at], number[at], number[at + 1 :]
         if tail:
             yield head + tail[0] + digit + tail[1:]
-        for other in "0123456789":
-            if other != digit:
-                yield head + other + tail
+        for other in sorted("0123456789".replace(digit, ""), key=lambda other: abs(int(other) - int(digit))):
+            yield head + other + tail
         yield head + tail
     for at in reversed(range(len(number) + 1)):
         for other in "0123456789":

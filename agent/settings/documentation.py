@@ -77,11 +77,17 @@ def _rows(schema: Mapping[str, Any], definitions: Mapping[str, Any], stem: str) 
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         default = "required" if name in required else _default(field)
-        meaning = str(field.get("description", "")).replace("|", "\\|")
+        meaning = _meaning(field, definitions).replace("|", "\\|")
         yield f"| `{stem}{name}` | {_type(field, definitions)} | {default} | {meaning} |"
         inner, step = _inside(field, definitions)
         if inner is not None:
             yield from _rows(inner, definitions, f"{stem}{name}{step}.")
+
+
+def _meaning(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """The field's description, which pydantic leaves out where the model that it holds has the same."""
+    found = field.get("description") or definitions.get(str(field.get("$ref", "")).rpartition("/")[2], field)
+    return found if isinstance(found, str) else str(found.get("description", ""))
 
 
 def _inside(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:

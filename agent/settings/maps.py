@@ -184,7 +184,7 @@ def _objection(key: ScalarNode) -> str | None:
     """
     text = key.value
     if kind(key) == "str":
-        if key.style is None and text.isdigit() and text[0] == "0" and len(text) > 1:
+        if not key.style and text.isdigit() and text[0] == "0" and len(text) > 1:
             return f'{text} begins with a zero that YAML may drop: put it in quotes, "{text}"'
         return None
     if kind(key) == "int" and text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):

@@ -53,12 +53,18 @@ def validate(
     known = tuple(spoiled)
     mistakes = []
     for detail in details:
+        if detail["type"] == "too_short" and any(_below(other["loc"], detail["loc"]) for other in details):
+            continue  # pydantic counts only the good items, and the others are told of anyway
         path = detail["loc"]
         if detail["type"] == "misplaced":
             path = (*path, *detail["ctx"]["path"])
-        if not any(path[: len(stem)] == stem for stem in known):
+        if not any(path == stem or _below(path, stem) for stem in known):
             mistakes.append(_mistake(model, document, path, detail))
     return None, mistakes
+
+
+def _below(path: PathOf, stem: PathOf) -> bool:
+    return len(path) > len(stem) and path[: len(stem)] == stem
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

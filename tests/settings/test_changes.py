@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an edit changes, in numbers, names and keys."""
+
+from __future__ import annotations
+
+from agent.core.frozen import FrozenDict
+from agent.core.model import Agent, Carrier, Project, Snapshot
+from agent.core.numbers import NumberMap, NumberRule
+from agent.settings import NumberMove, changes
+
+
+def snapshot(
+    rules: dict[str, str], agent: dict[str, object] | None = None, projects: dict[str, int] | None = None
+) -> Snapshot:
+    """A snapshot with these rules (pattern: project), agent.yaml and projects (name: limit)."""
+    made = {
+        name: Project.model_validate(
+            {
+                "project": name,
+                "account": "acme",
+                "voice_agent": {"targets": [{"uri": "sip:bot@10.0.0.5"}]},
+                "limits": {"calls": limit},
+            }
+        )
+        for name, limit in (projects or {"care": 1, "sales": 1}).items()
+    }
+    return Snapshot(
+        agent=Agent.model_validate({"node": "edge-1"} | (agent or {})),
+        carriers=FrozenDict({"one": Carrier.model_validate({"sources": ["192.0.2.0/24"]})}),
+        unknown_source="drop",
+        projects=FrozenDict(made),
+        numbers=NumberMap(
+            NumberRule(pattern, (project.rstrip("+"),), FrozenDict({"brand": "x"} if "+" in project else {}))
+            for pattern, project in rules.items()
+        ),
+        fingerprint="",
+    )
+
+
+def test_the_same_configuration_changes_nothing() -> None:
+    assert list(changes(snapshot({"1": "care"}), snapshot({"1": "care"})).lines()) == []
+
+
+def test_numbers_that_move_appear_and_go_are_told_apart() -> None:
+    old = snapshot({"100": "care", "101": "care", "2*": "care"})
+    new = snapshot({"100": "sales", "102": "care", "2*": "care"})
+    found = changes(old, new)
+    assert found.moved == (NumberMove("100", ("care",), ("sales",)),)
+    assert found.appeared == ("102",)
+    assert found.gone == ("101",)
+
+
+def test_a_new_rule_within_an_old_one_moves_its_numbers_and_shadows_it() -> None:
+    found = changes(snapshot({"100-199": "care"}), snapshot({"100-199": "care", "150": "sales"}))
+    assert found.moved == (NumberMove("150", ("care",), ("sales",)),)
+    assert found.shadowed == (("100-199", "150"),)
+    assert found.appeared == ()
+
+
+def test_a_rule_that_goes_leaves_its_numbers_to_the_wider_one() -> None:
+    found = changes(snapshot({"1*": "care", "12*": "sales"}), snapshot({"1*": "care"}))
+    assert found.moved == (NumberMove("12*", ("sales",), ("care",)),)
+    assert found.gone == ()
+
+
+def test_labels_and_projects_and_limits_are_named() -> None:
+    old = snapshot({"1": "care"}, {"limits": {"calls": 10}}, {"care": 1, "sales": 1})
+    new = snapshot({"1": "care+"}, {"limits": {"calls": 11}}, {"care": 2, "other": 1})
+    assert list(changes(old, new).lines()) == [
+        "number 1 has other labels",
+        "project other is new",
+        "project sales goes",
+        "project care changes",
+        "limits.calls changes",
+    ]
+
+
+def test_keys_that_wait_for_a_restart_are_named() -> None:
+    new = {
+        "node": "edge-2",
+        "sip": {"listen": ["udp://127.0.0.1:5060"], "public_address": "192.0.2.1"},
+        "media": {"srtp": "optional"},
+        "http": {"api": "127.0.0.1:8080"},
+        "storage": "sqlite:///tmp/x.db",
+        "log": {"level": "debug"},
+    }
+    found = changes(snapshot({}), snapshot({}, new))
+    assert found.restart == ("node", "sip.listen", "sip.public_address", "media.srtp", "http.api", "storage")
+    assert found.agent == ("log.level",)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading the configuration in a child process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.core.errors import SettingsError
+from agent.settings import Mistakes, load, load_in_child
+
+EXAMPLE = Path(__file__).parents[2] / "config"
+
+
+async def test_the_child_brings_the_same_snapshot() -> None:
+    there, here = await load_in_child(EXAMPLE), load(EXAMPLE)
+    assert there.fingerprint == here.fingerprint
+    assert there.projects == here.projects
+    assert list(there.numbers) == list(here.numbers)
+
+
+async def test_the_child_brings_the_same_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(Mistakes) as there:
+        await load_in_child(tmp_path)
+    with pytest.raises(Mistakes) as here:
+        load(tmp_path)
+    assert there.value.mistakes == here.value.mistakes
+
+
+async def test_a_child_that_takes_too_long_is_given_up_in_one_line() -> None:
+    with pytest.raises(SettingsError, match="took longer than 0 s and was given up"):
+        await load_in_child(EXAMPLE, timeout=0)
+
+
+async def test_a_child_that_dies_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(SettingsError, match=r"died \(1\)"):
+        await load_in_child(EXAMPLE)
+
+
+async def test_a_child_that_sends_rubbish_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/echo")
+    with pytest.raises(SettingsError, match="sent nothing usable"):
+        await load_in_child(EXAMPLE)
