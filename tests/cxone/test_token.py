@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One token per credential: single flight, renewal, back-off, alarms; against the simulated issuer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import pytest
+
+from agent.core.errors import CxoneError
+from agent.core.model.cxone import CxoneTenant
+from agent.core.model.project import Project
+from agent.cxone.discovery import Discovery
+from agent.cxone.login import LoginRefusedError
+from agent.cxone.token import BackedOffError, Tokens
+from agent.simulators.cxone import CxoneSimulator
+
+
+class Bench:
+    """Tokens with a clock that the test moves and the outcomes that were counted."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.now = time.time()
+        self.outcomes: list[str] = []
+        self.issued = asyncio.Event()
+        self.tokens = Tokens(session, Discovery(session, self.clock), self.clock, self._count)
+
+    def clock(self) -> float:
+        """Seconds since the epoch, as far as the code under test is concerned."""
+        return self.now
+
+    def _count(self, outcome: str) -> None:
+        self.outcomes.append(outcome)
+        self.issued.set()
+
+
+@pytest.fixture
+async def bench(session: aiohttp.ClientSession) -> AsyncIterator[Bench]:
+    made = Bench(session)
+    yield made
+    await made.tokens.aclose()
+
+
+@pytest.fixture
+def settings(project: Project) -> CxoneTenant:
+    assert project.cxone is not None
+    return project.cxone
+
+
+async def test_many_who_ask_at_once_share_one_log_in(bench: Bench, settings: CxoneTenant) -> None:
+    tokens = await asyncio.gather(*(bench.tokens.get(settings) for _ in range(50)))
+
+    assert len({token.access for token in tokens}) == 1
+    assert bench.outcomes == ["issued"]
+
+
+@pytest.mark.parametrize("auth", ["basic", "post"])
+@pytest.mark.parametrize("encode", [True, False])
+async def test_credentials_can_be_sent_in_each_of_the_ways_seen_in_the_field(
+    bench: Bench,
+    simulator: CxoneSimulator,
+    project_for: Callable[..., Project],
+    auth: str,
+    encode: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    simulator.world.knobs.basic_percent_decode = encode
+    wanted = project_for(simulator.url, token_endpoint_auth=auth, percent_encode_credentials=encode).cxone
+    assert wanted is not None
+
+    await bench.tokens.get(wanted)
+
+    assert bench.outcomes == ["issued"]
+
+
+@pytest.mark.parametrize(("lifetime", "margin"), [(3600, 360), (300, 60), (60, 15), (2, 0.5)])
+async def test_a_token_is_renewed_ahead_of_its_end_but_short_ones_are_used(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant, lifetime: float, margin: float
+) -> None:
+    simulator.world.knobs.expires_in = lifetime
+
+    token = await bench.tokens.get(settings)
+
+    assert token.expires - bench.now == pytest.approx(lifetime)
+    assert token.expires - token.renew_at == pytest.approx(margin)
+
+
+async def test_near_its_end_a_token_is_still_given_while_the_next_one_is_fetched(
+    bench: Bench, settings: CxoneTenant
+) -> None:
+    first = await bench.tokens.get(settings)
+    bench.now = first.renew_at
+    bench.issued.clear()
+
+    meanwhile = await bench.tokens.get(settings)
+    await bench.issued.wait()
+    after = await bench.tokens.get(settings)
+
+    assert meanwhile is first
+    assert after is not first
+    assert bench.outcomes == ["issued", "issued"]
+
+
+async def test_a_token_is_renewed_by_itself_before_any_call_needs_it(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant
+) -> None:
+    simulator.world.knobs.expires_in = 0.1
+    await bench.tokens.get(settings)
+    bench.issued.clear()
+
+    await bench.issued.wait()
+
+    assert bench.outcomes[:2] == ["issued", "issued"]
+
+
+async def test_only_the_token_that_is_still_in_use_is_dropped(bench: Bench, settings: CxoneTenant) -> None:
+    first = await bench.tokens.get(settings)
+    bench.tokens.invalidate(settings, first)
+    second = await bench.tokens.get(settings)
+
+    bench.tokens.invalidate(settings, first)
+
+    assert await bench.tokens.get(settings) is second
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, "invalid_grant"), (400, "invalid_grant")])
+async def test_a_revoked_access_key_raises_an_alarm_and_is_not_tried_for_a_while(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant, status: int, error: str
+) -> None:
+    simulator.world.turn({"access_key_active": False, "invalid_grant_status": status})
+
+    with pytest.raises(LoginRefusedError, match=r"invalid_grant .*check the access key") as caught:
+        await bench.tokens.get(settings)
+    with pytest.raises(BackedOffError) as second:
+        await bench.tokens.get(settings)
+
+    assert not caught.value.retryable
+    assert second.value.pause == pytest.approx(30)
+    [alarm] = bench.tokens.alarms()
+    assert (alarm.error, alarm.client_id) == (error, "handoff-agent")
+    assert simulator.world.mint.requests == 1
+    assert bench.outcomes == ["refused"]
+
+
+async def test_an_alarm_ends_when_the_issuer_accepts_again(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant
+) -> None:
+    simulator.world.knobs.app_enabled = False
+    with pytest.raises(LoginRefusedError, match=r"invalid_client .*approved"):
+        await bench.tokens.get(settings)
+    simulator.world.knobs.app_enabled = True
+    bench.now += 30
+
+    await bench.tokens.get(settings)
+
+    assert bench.tokens.alarms() == ()
+
+
+async def test_a_secret_that_was_put_right_is_tried_at_once(
+    bench: Bench, simulator: CxoneSimulator, project_for: Callable[..., Project], settings: CxoneTenant
+) -> None:
+    wrong = project_for(simulator.url, access_key_id="OTHER====").cxone
+    assert wrong is not None
+    with pytest.raises(LoginRefusedError):
+        await bench.tokens.get(wrong)
+
+    await bench.tokens.get(settings)
+    bench.tokens.keep_only([settings])
+
+    assert bench.tokens.alarms() == ()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 503},
+        {"status": 429},
+        {"mode": "html_200"},
+        {"mode": "reset_before"},
+        {"status": 200, "body": "{}"},
+        {"status": 200, "body": '{"access_token": "a", "expires_in": "soon"}'},
+        {"status": 200, "body": '{"access_token": "a\\r\\nb", "expires_in": 60}'},
+    ],
+)
+async def test_an_issuer_in_trouble_is_asked_again_after_a_pause(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant, fault: dict[str, object]
+) -> None:
+    simulator.fails("token", **fault)
+    with pytest.raises(CxoneError) as caught:
+        await bench.tokens.get(settings)
+    with pytest.raises(BackedOffError):
+        await bench.tokens.get(settings)
+    simulator.heals()
+    bench.now += 1
+
+    await bench.tokens.get(settings)
+
+    assert caught.value.retryable
+    assert bench.outcomes == ["failed", "issued"]
+    assert bench.tokens.alarms() == ()
+
+
+async def test_a_failed_renewal_leaves_the_old_token_in_use(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant
+) -> None:
+    first = await bench.tokens.get(settings)
+    simulator.fails("token", status=503)
+    bench.now = first.renew_at
+    bench.issued.clear()
+    await bench.tokens.get(settings)
+    await bench.issued.wait()
+
+    assert await bench.tokens.get(settings) is first
+    assert bench.outcomes == ["issued", "failed"]
+
+
+async def test_projects_with_different_credentials_never_share_a_token(
+    bench: Bench, simulator: CxoneSimulator, project_for: Callable[..., Project]
+) -> None:
+    first = project_for(simulator.url).cxone
+    second = project_for(simulator.url, token_endpoint_auth="post").cxone
+    assert first is not None
+    assert second is not None
+
+    tokens = [await bench.tokens.get(first), await bench.tokens.get(second)]
+
+    assert tokens[0].access != tokens[1].access
