@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The harness itself: an ear that hears nothing, or a log that is read wrong, would let every test pass."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.messages import labels, read_messages
+from tests.calls.harness.metrics import parse, total
+from tests.calls.harness.plan import SECRETS, Plan
+from tests.calls.harness.ports import free_rtp_port
+from tests.calls.harness.processes import COMMAND
+from tests.calls.harness.rtp import RtpPeer, linear, ulaw
+from tests.calls.harness.torture import MESSAGES, read
+from tests.calls.harness.waiting import eventually
+from tests.calls.harness.wire import Wire
+
+pytestmark = pytest.mark.calls
+
+
+async def test_an_rtp_peer_hears_the_tone_that_is_sent_and_no_other() -> None:
+    async with RtpPeer(free_rtp_port(), 440) as one, RtpPeer(free_rtp_port(), 1000) as other:
+        one.speak_to(other.port)
+        await eventually(lambda: other.hears(440, 10), 3, "440 Hz")
+        assert not other.hears(1000, 10)
+        assert not other.silent(10)
+        assert not one.packets
+
+
+def test_u_law_survives_the_way_there_and_back() -> None:
+    for sample in (-30000, -8000, -100, 0, 100, 8000, 30000):
+        assert abs(linear(ulaw(sample)) - sample) <= max(8, abs(sample) // 16)
+
+
+def test_a_message_log_is_read_as_it_is_written(tmp_path: Path) -> None:
+    log = tmp_path / "messages.log"
+    rule = b"----------------------------------------------- 2026-01-02 03:04:05.678901\n"
+    answer = b"SIP/2.0 486 Busy Here\r\nf: <sip:a@b>;tag=1\r\nCSeq: 2 INVITE\r\nX-A: 1\r\nx-a: 2\r\n\r\n"
+    log.write_bytes(rule + b"UDP message received [%d] bytes :\n\n" % len(answer) + answer + b"\n")
+    (message,) = read_messages(log)
+    assert labels([message]) == ["486 INVITE"]
+    assert not message.sent
+    assert message.header("From") == "<sip:a@b>;tag=1"
+    assert message.all("X-A") == ["1", "2"]
+
+
+def test_metrics_are_summed_over_labels_not_asked_for() -> None:
+    samples = parse(
+        '# TYPE a counter\na_total{x="1",y="1"} 2\na_total{x="1",y="2"} 3\na_total{x="2",y="1"} 4\n'
+    )
+    assert total(samples, "a_total", x="1") == 5
+    assert total(samples, "a_total", x="3") == 0
+
+
+def test_the_plan_is_a_configuration_without_mistakes(cxone: Cxone, tmp_path: Path) -> None:
+    house = House(Plan(cxone.port), cxone, tmp_path)
+    checked = subprocess.run(
+        [str(COMMAND), "check", "--config", str(house.config)],
+        env=SECRETS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_simulated_cxone_starts_without_signals(cxone: Cxone) -> None:
+    assert cxone.signals(new_contact()) == []
+
+
+async def test_each_torture_is_a_message_with_every_word_filled_in() -> None:
+    paths = sorted(MESSAGES.glob("*.sip"))
+    assert len(paths) > 40
+    async with Wire(5060) as wire:
+        for path in paths:
+            torture = read(path)
+            message = torture.message(wire, 5060, "a-call")
+            assert torture.codes or torture.silence
+            assert b"{" not in message.replace(b"*_+`.%", b""), path.stem
+            assert message.count(b"\n") == message.count(b"\r\n"), path.stem
