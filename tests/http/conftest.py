@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: D102 - the desk is a protocol of agent.http.ports, described there
+"""A real store, a desk that answers as it is told, and both listeners on real sockets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agent.core.frozen import FrozenDict
+from agent.core.model.project import Project
+from agent.core.moments import Moment
+from agent.core.records import Handoff, Signal
+from agent.delivery.sqlite import SqliteStore
+from agent.http.api import api_app
+from agent.http.models import HandoffRequest
+from agent.http.operations import operations_app
+from agent.http.ports import HandoffAccepted, HandoffOutcome, ReloadAnswer
+from agent.http.serving import serve
+from agent.telemetry.metrics import Metrics
+
+
+def project(name: str, api_key: str | None) -> Project:
+    return Project.model_validate(
+        {
+            "project": name,
+            "account": "acme",
+            "api_key": api_key,
+            "voice_agent": {"targets": [{"uri": "sip:bot@127.0.0.1:5070"}]},
+        }
+    )
+
+
+class Desk:
+    """Records handoffs as the switchboard would, unless a test says otherwise."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.states = store
+        self.projects: Mapping[str, Project] = FrozenDict(
+            {
+                each.project: each
+                for each in (project("acme-care", "care-key"), project("acme-sales", "sales-key"))
+            }
+        )
+        self.asked: list[HandoffRequest] = []
+        self.answer: Callable[[], HandoffOutcome] | None = None
+        self.ready = (True, "ready")
+        self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
+        self.drained = False
+        self.live = {"call-1": {"call_id": "call-1", "state": "bridged"}}
+        self.verbs = Metrics()
+
+    async def hand_off(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
+        self.asked.append(request)
+        if self.answer is not None:
+            return self.answer()
+        now = time.time()
+        call_id, contact_id = request.call_id or "call-1", request.contact_id or "4711"
+        ids = ("handoff-1", call_id, account, project, contact_id)
+        handoff = Handoff(*ids, asked=now, data=request.data, shared_id=request.shared_id)
+        ids = ("signal-1", call_id, account, project, contact_id)
+        signal = Signal(*ids, Moment.HANDOFF, {"p1": request.destination}, now, now + 120)
+        assert await self.states.record_handoff(handoff, signal)
+        return HandoffAccepted("handoff-1")
+
+    def calls(self) -> list[dict[str, Any]]:
+        return list(self.live.values())
+
+    async def hang_up(self, call_id: str) -> bool:
+        return self.live.pop(call_id, None) is not None
+
+    def story(self, call_id: str) -> list[dict[str, Any]] | None:
+        return [{"when": 1.0, "kind": "sip", "text": "INVITE"}] if call_id in self.live else None
+
+    def readiness(self) -> tuple[bool, str]:
+        return self.ready
+
+    async def reload(self) -> ReloadAnswer:
+        return self.reloaded
+
+    def drain(self) -> None:
+        self.drained = True
+
+    def metrics(self) -> bytes:
+        return self.verbs.render()[0]
+
+
+class Client:
+    """Asks one listener; answers with status, body and headers."""
+
+    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+        self._session = session
+        self._base = f"http://127.0.0.1:{port}"
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        **options: Any,  # noqa: ANN401 - aiohttp's own
+    ) -> tuple[int, Any, Mapping[str, str]]:
+        async with self._session.request(method, self._base + path, **options) as response:
+            json = response.content_type == "application/json"
+            body = await (response.json() if json else response.text())
+            return response.status, body, response.headers
+
+
+Ask = Callable[..., Awaitable[tuple[int, Any, Mapping[str, str]]]]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    store = await SqliteStore.open(tmp_path / "agent.db")
+    yield Desk(store)
+    await store.aclose()
+
+
+@pytest.fixture
+async def api(desk: Desk) -> AsyncIterator[Client]:
+    server = await serve(api_app(desk), "127.0.0.1", 0)
+    async with aiohttp.ClientSession() as session:
+        yield Client(session, server.port)
+    await server.aclose()
+
+
+@pytest.fixture
+async def operations(desk: Desk) -> AsyncIterator[Client]:
+    server = await serve(operations_app(desk), "127.0.0.1", 0)
+    async with aiohttp.ClientSession() as session:
+        yield Client(session, server.port)
+    await server.aclose()

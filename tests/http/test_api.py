@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: ANN401 - tests are no package: the types of fixtures in conftest.py can not be imported
+"""The handoff API over a real socket: keys, bodies, states, errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agent.core.errors import StorageError
+from agent.core.moments import SignalState
+from agent.core.records import Attempt
+from agent.http.ports import AlreadyEnded, HandoffOutcome, NoSuchCall
+
+HANDOFFS = "/v1/acme/acme-care/handoffs"
+STATE = "/v1/acme/acme-care/handoff_state"
+KEY = {"x-api-key": "care-key"}
+
+
+async def test_a_handoff_is_taken_and_its_state_can_be_read_at_once(api: Any, desk: Any) -> None:
+    body = {
+        "call_id": "call-1",
+        "destination": "CARE",
+        "skill": 4711,
+        "parameters": {"p4": "gold"},
+        "data": {"name": "Zoë", "visits": [1, None]},
+        "shared_id": "shared-1",
+    }
+    status, answer, _ = await api("POST", HANDOFFS, json=body, headers=KEY)
+    assert (status, answer) == (202, {"id": "handoff-1", "state": "recorded"})
+    assert desk.asked[0].skill == "4711"
+    assert desk.asked[0].parameters == {"p4": "gold"}
+    expected = {"id": "handoff-1", "data": body["data"], "shared_id": "shared-1"}
+    for query in ("id=handoff-1", "id=call-1", "id=4711", "shared_id=shared-1", "shared_id=shared-1&id=none"):
+        status, answer, _ = await api("GET", f"{STATE}?{query}", headers=KEY)
+        assert (status, answer) == (200, expected), query
+
+
+async def test_the_states_of_its_signal_can_be_followed(api: Any, desk: Any) -> None:
+    await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
+    path = f"{HANDOFFS}/handoff-1"
+    assert (await api("GET", path, headers=KEY))[1]["state"] == "recorded"
+    await desk.states.update_signal("signal-1", SignalState.SENDING, None)
+    assert (await api("GET", path, headers=KEY))[1]["state"] == "sending"
+    await desk.states.update_signal("signal-1", SignalState.ACCEPTED, Attempt(1.0, 2.0, "accepted", 202))
+    status, answer, _ = await api("GET", path, headers=KEY)
+    assert status == 200
+    assert answer == {
+        "id": "handoff-1",
+        "call_id": "call-1",
+        "contact_id": "4711",
+        "state": "accepted",
+        "attempts": [{"began": 1.0, "ended": 2.0, "outcome": "accepted", "status": 202, "detail": ""}],
+    }
+
+
+async def test_shared_id_is_left_out_when_there_is_none(api: Any) -> None:
+    await api("POST", HANDOFFS, json={"contact_id": " 4711 "}, headers=KEY)
+    assert (await api("GET", f"{STATE}?id=4711", headers=KEY))[1] == {"id": "handoff-1", "data": {}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", HANDOFFS), ("GET", f"{HANDOFFS}/handoff-1"), ("GET", f"{STATE}?id=handoff-1")],
+)
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [(None, 401), ("", 401), ("wrong", 401), ("care-key ", 404), ("sales-key", 403), ("\xfc", 401)],
+)
+async def test_each_route_wants_the_project_s_key(  # noqa: PLR0917 - pytest names them
+    api: Any, desk: Any, method: str, path: str, key: str | None, expected: int
+) -> None:
+    desk.answer = NoSuchCall
+    headers = {} if key is None else {"x-api-key": key}
+    status, answer, _ = await api(method, path, headers=headers, json={"call_id": "call-1"})
+    assert status == expected
+    assert answer["error_message"]
+
+
+async def test_a_project_that_does_not_exist_is_not_told_from_one_that_does(api: Any) -> None:
+    wrong = await api("GET", "/v1/acme/nothing/handoff_state?id=1", headers={"x-api-key": "wrong"})
+    other = await api("GET", "/v1/acme/nothing/handoff_state?id=1", headers=KEY)
+    account = await api("GET", "/v1/other/acme-care/handoff_state?id=1", headers=KEY)
+    assert (wrong[0], other[0], account[0]) == (401, 403, 403)
+
+
+async def test_another_project_s_handoff_is_not_found(api: Any) -> None:
+    await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
+    sales = {"x-api-key": "sales-key"}
+    for path in ("handoffs/handoff-1", "handoff_state?id=handoff-1", "handoff_state?shared_id=4711"):
+        assert (await api("GET", f"/v1/acme/acme-sales/{path}", headers=sales))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"", 400),
+        (b"\xff\xfe", 400),
+        (b'{"call_id": "c", "data": {"x": NaN}}', 400),
+        (b"[" * 40_000, 400),
+        (b'{"call_id": "c", "data": {"x": ' + b"1" * 5000 + b"}}", 400),
+        (b"x" * 70_000, 413),
+        (b"[]", 422),
+        (b'"text"', 422),
+    ],
+)
+async def test_a_body_that_is_no_json_object_is_refused_as_such(api: Any, body: bytes, status: int) -> None:
+    found, answer, _ = await api("POST", HANDOFFS, data=body, headers=KEY)
+    assert (found, set(answer) - {"fields"}) == (status, {"error_message"})
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "body"),
+        ({"call_id": "", "contact_id": " "}, "body"),
+        ({"call_id": ["c"]}, "call_id"),
+        ({"call_id": "c" * 257}, "call_id"),
+        ({"call_id": "c", "reason": "x" * 2001}, "reason"),
+        ({"call_id": "c", "parameters": {"p10": "x"}}, "parameters.p10"),
+        ({"call_id": "c", "parameters": {"p1": None}}, "parameters.p1"),
+        ({"call_id": "c", "data": [1]}, "data"),
+        ({"call_id": "c", "destination": "\ud800"}, "destination"),
+        ({"call_id": "c", "destiny": "x"}, "destiny"),
+    ],
+)
+async def test_each_field_that_can_t_be_used_is_named(api: Any, body: Any, field: str) -> None:
+    status, answer, _ = await api("POST", HANDOFFS, data=json.dumps(body), headers=KEY)
+    assert status == 422
+    assert [mistake["field"] for mistake in answer["fields"]] == [field]
+    assert all(mistake["error"] for mistake in answer["fields"])
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [(NoSuchCall(), 404), (AlreadyEnded("completed"), 409)])
+async def test_a_call_that_is_gone_or_has_ended_is_said(
+    api: Any, desk: Any, outcome: HandoffOutcome, expected: int
+) -> None:
+    desk.answer = lambda: outcome
+    status, answer, _ = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
+    assert (status, set(answer)) == (expected, {"error_message"})
+
+
+async def test_what_can_t_be_recorded_now_may_be_tried_again(api: Any, desk: Any) -> None:
+    def full() -> HandoffOutcome:
+        raise StorageError("disk full")
+
+    desk.answer = full
+    status, _, headers = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
+    assert (status, headers["Retry-After"]) == (503, "1")
+
+
+async def test_a_mistake_of_ours_shows_the_request_s_id_and_no_traceback(
+    api: Any, desk: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> HandoffOutcome:
+        raise RuntimeError("secret inside")
+
+    desk.answer = broken
+    headers = KEY | {"X-Request-Id": "request-1"}
+    status, answer, answered = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=headers)
+    assert status == 500
+    assert "request-1" in answer["error_message"]
+    assert "secret inside" not in answer["error_message"]
+    assert answered["X-Request-Id"] == "request-1"
+    assert "request-1" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("offered", [None, "a" * 129, "a b", "ü"])
+async def test_a_request_without_a_usable_id_gets_one(api: Any, offered: str | None) -> None:
+    headers = {} if offered is None else {"X-Request-Id": offered}
+    _, _, answered = await api("GET", "/openapi.json", headers=headers)
+    assert len(answered["X-Request-Id"]) == 16
+
+
+async def test_unknown_addresses_and_methods_have_the_same_form_of_error(api: Any) -> None:
+    status, answer, _ = await api("GET", "/v2/anything")
+    assert (status, set(answer)) == (404, {"error_message"})
+    status, answer, headers = await api("DELETE", HANDOFFS, headers=KEY)
+    assert (status, set(answer), headers["Allow"]) == (405, {"error_message"}, "POST")
+
+
+async def test_handoff_state_wants_a_key_to_look_under(api: Any) -> None:
+    assert (await api("GET", STATE, headers=KEY))[0] == 400
+    assert (await api("GET", f"{STATE}?id=%20", headers=KEY))[0] == 400
+    status, answer, _ = await api("GET", f"{STATE}?id=none", headers=KEY)
+    assert (status, set(answer)) == (404, {"error_message"})
+
+
+async def test_a_reload_s_new_keys_hold_from_the_next_request_on(api: Any, desk: Any) -> None:
+    desk.projects = {"acme-care": desk.projects["acme-sales"].model_copy(update={"project": "acme-care"})}
+    assert (await api("GET", f"{STATE}?id=none", headers=KEY))[0] == 401
+    assert (await api("GET", f"{STATE}?id=none", headers={"x-api-key": "sales-key"}))[0] == 404
+
+
+async def test_a_project_without_a_key_is_closed(api: Any, desk: Any) -> None:
+    closed = desk.projects["acme-care"].model_copy(update={"api_key": None})
+    desk.projects = {"acme-care": closed}
+    for headers in ({}, {"x-api-key": ""}, {"x-api-key": "None"}):
+        assert (await api("GET", f"{STATE}?id=none", headers=headers))[0] == 401
+
+
+async def test_the_openapi_document_describes_each_route(api: Any) -> None:
+    status, found, _ = await api("GET", "/openapi.json")
+    assert status == 200
+    assert found["openapi"] == "3.1.0"
+    paths = {(method, path) for path, methods in found["paths"].items() for method in methods}
+    assert paths == {
+        ("post", "/v1/{account}/{project}/handoffs"),
+        ("get", "/v1/{account}/{project}/handoffs/{id}"),
+        ("get", "/v1/{account}/{project}/handoff_state"),
+    }
+    text = json.dumps(found)
+    for name in ("HandoffRequest", "HandoffAnswer", "HandoffStatus", "HandoffState", "ErrorAnswer"):
+        assert f"#/components/schemas/{name}" in text
+        assert name in found["components"]["schemas"]
