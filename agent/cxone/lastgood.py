@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from agent.core.errors import CxoneError
+from agent.cxone.flight import begin, joined
 
 _PAUSE_AFTER_FAILURE: Final = 5.0
 _PAUSE_BETWEEN_DOUBTS: Final = 5.0
@@ -46,7 +47,7 @@ class LastGood(Generic[Value]):
         if self._task is None and now < self._next_try and self._value is None and self._failure is not None:
             raise self._failure.with_traceback(None)
         try:
-            return await asyncio.shield(self._renew())
+            return await joined(self._renew())
         except CxoneError:
             if self._value is None:
                 raise
@@ -66,8 +67,7 @@ class LastGood(Generic[Value]):
 
     def _renew(self) -> asyncio.Task[Value]:
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._fetched())
-            self._task.add_done_callback(_retrieved)
+            self._task = begin(self._fetched())
         return self._task
 
     async def _fetched(self) -> Value:
@@ -84,9 +84,3 @@ class LastGood(Generic[Value]):
         finally:
             self._doubted = False
             self._task = None
-
-
-def _retrieved(task: asyncio.Task[Value]) -> None:
-    """Look at the exception of a task that nobody may be waiting for, so that asyncio doesn't complain."""
-    if not task.cancelled():
-        task.exception()

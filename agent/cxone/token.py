@@ -15,6 +15,7 @@ from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError
+from agent.cxone.flight import begin, joined
 from agent.cxone.login import Credential, LoginRefusedError, Token, log_in
 
 _log: Final = structlog.get_logger(__name__)
@@ -93,7 +94,7 @@ class Tokens:
             return kept.token
         if kept.task is None and now < kept.not_before:
             raise BackedOffError(f"{kept.why}; not tried again for a while", kept.not_before - now)
-        return await asyncio.shield(self._renew(kept))
+        return await joined(self._renew(kept))
 
     def warm(self, cxone: CxoneTenant) -> None:
         """Begin a log-in in the background unless there is a good token or a pause."""
@@ -160,8 +161,7 @@ class Tokens:
 
     def _renew(self, kept: _Kept) -> asyncio.Task[Token]:
         if kept.task is None:
-            kept.task = asyncio.get_running_loop().create_task(self._renewed(kept))
-            kept.task.add_done_callback(_retrieved)
+            kept.task = begin(self._renewed(kept))
         return kept.task
 
     async def _renewed(self, kept: _Kept) -> Token:
@@ -225,9 +225,3 @@ class Tokens:
         since = kept.alarm.since if kept.alarm is not None else now
         kept.alarm = Alarm(kept.cxone.issuer, kept.cxone.client_id, error, why, since)
         _log.error("cxone credential refused", issuer=kept.cxone.issuer, why=why, pause=ban)
-
-
-def _retrieved(task: asyncio.Task[Token]) -> None:
-    """Look at the exception of a task that nobody may be waiting for, so that asyncio doesn't complain."""
-    if not task.cancelled():
-        task.exception()

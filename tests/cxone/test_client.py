@@ -229,6 +229,54 @@ async def test_a_refused_connection_was_surely_not_sent_and_leads_to_a_new_look_
     assert second.accepted
 
 
+async def test_a_tls_handshake_that_fails_was_surely_not_sent(
+    cxone: Cxone, simulator: CxoneSimulator, project: Project
+) -> None:
+    plain = simulator.url.replace("http:", "https:")
+    simulator.fails("discovery", mode="migrate", api_endpoint=plain)
+
+    answer = await cxone.signal(project, "1", PARAMETERS)
+
+    assert answer == Answer(Outcome.NOT_SENT, None, "no TLS connection could be made")
+
+
+async def test_a_kept_connection_that_is_closed_on_us_is_uncertain_and_nothing_is_repeated(
+    session: aiohttp.ClientSession, project_for: Callable[..., Project]
+) -> None:
+    heard: list[bytes] = []
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"}"))
+        if len(heard) == 1:
+            writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+            heard.append(await reader.readuntil(b"}"))
+        writer.close()
+
+    async with CxoneSimulator() as simulator, await asyncio.start_server(answer_once, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        simulator.fails("discovery", mode="migrate", api_endpoint=f"http://127.0.0.1:{port}")
+        cxone = Cxone(session)
+        answers = [await cxone.signal(project_for(simulator.url), "1", PARAMETERS) for _ in range(2)]
+        await cxone.aclose()
+
+    assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED, Outcome.UNCERTAIN]
+    assert len(heard) == 2
+
+
+async def test_who_waits_for_a_log_in_when_the_client_closes_gets_an_answer(
+    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project
+) -> None:
+    cxone = Cxone(session)
+    simulator.fails("token", mode="timeout_before_accept")
+    waiting = asyncio.create_task(cxone.signal(project, "1", PARAMETERS))
+    while not simulator.world.mint.requests:  # noqa: ASYNC110 - passes of the loop, until the log-in is there
+        await asyncio.sleep(0)
+
+    await cxone.aclose()
+
+    assert (await waiting).outcome is Outcome.NOT_SENT
+
+
 async def test_a_tenant_that_moved_is_found_after_404s_in_a_row(
     cxone: Cxone, simulator: CxoneSimulator, project: Project
 ) -> None:
