@@ -211,6 +211,8 @@ class Courier:
 
     async def _rest(self, job: Job, lane: deque[Job], attempt: Attempt, until: float) -> bool:
         """Put the signal back to ``recorded``, durably, and wait; False when the courier closes first."""
+        loop = asyncio.get_running_loop()
+        until_on_loop = loop.time() + until - self._clock()  # a wall clock that is set must not stretch it
         written = False
         while True:
             job.wake.clear()
@@ -218,13 +220,13 @@ class Courier:
                 with suppress(StorageError):
                     job.settled_elsewhere = not await self._recording.move(job, SignalState.RECORDED, attempt)
                     written = True
-            now = self._clock()
-            if job.settled_elsewhere or self._stop(job, lane) is not None or (written and now >= until):
+            left = until_on_loop - loop.time()
+            if job.settled_elsewhere or self._stop(job, lane) is not None or (written and left <= 0):
                 return True
             if self._closes_at is not None and until >= self._closes_at:
                 return False
             with suppress(TimeoutError):
-                async with asyncio.timeout(until - now if written else STORAGE_RETRY):
+                async with asyncio.timeout(left if written else STORAGE_RETRY):
                     await job.wake.wait()
 
     async def _settle(self, job: Job, state: SignalState, attempt: Attempt | None = None) -> None:

@@ -200,7 +200,7 @@ async def test_a_handoff_is_found_by_its_id_its_call_its_contact_or_its_shared_i
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("missing/agent.db", "No such file or directory"),
+        ("rubbish.db/agent.db", "Not a directory|File exists"),
         ("folder", "Is a directory"),
         ("rubbish.db", "file is not a database"),
         ("newer.db", "version 99"),

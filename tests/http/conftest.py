@@ -52,7 +52,7 @@ class Desk:
         self.ready = (True, "ready")
         self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
         self.drained = False
-        self.live = {"call-1": {"call_id": "call-1", "state": "bridged"}}
+        self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.verbs = Metrics()
 
     async def hand_off(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
@@ -70,6 +70,9 @@ class Desk:
 
     def calls(self) -> list[dict[str, Any]]:
         return list(self.live.values())
+
+    async def call(self, call_id: str) -> dict[str, Any] | None:
+        return self.live.get(call_id)
 
     async def hang_up(self, call_id: str) -> bool:
         return self.live.pop(call_id, None) is not None

@@ -23,10 +23,10 @@ async def test_alive_is_not_the_same_as_ready(operations: Any, desk: Any) -> Non
 
 
 async def test_metrics_come_in_prometheus_form(operations: Any, desk: Any) -> None:
-    desk.verbs.leg_opened()
+    desk.verbs.call_started("acme-care")
     status, text, headers = await operations("GET", "/metrics")
     assert (status, headers["Content-Type"]) == (200, CONTENT_TYPE)
-    assert "handoff_legs_active 1.0" in text
+    assert 'handoff_calls_active{project="acme-care"} 1.0' in text
 
 
 async def test_a_reload_says_what_became_of_it(operations: Any, desk: Any) -> None:
@@ -46,9 +46,11 @@ async def test_a_drain_is_asked_for(operations: Any, desk: Any) -> None:
 async def test_calls_are_listed_told_and_ended(operations: Any) -> None:
     assert (await operations("GET", "/calls"))[1] == {"calls": [{"call_id": "call-1", "state": "bridged"}]}
     assert (await operations("GET", "/calls/call-1/story"))[1]["story"][0]["text"] == "INVITE"
+    assert (await operations("GET", "/calls/call-1"))[1]["state"] == "bridged"
     assert (await operations("DELETE", "/calls/call-1"))[0] == 202
     assert (await operations("DELETE", "/calls/call-1"))[0] == 404
     assert (await operations("GET", "/calls/call-1/story"))[0] == 404
+    assert (await operations("GET", "/calls/call-1"))[0] == 404
     assert (await operations("GET", "/calls"))[1] == {"calls": []}
 
 

@@ -36,7 +36,8 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         1,
     ),
     ("calls_active", {"project": "acme-care"}, lambda m: m.call_started("acme-care"), 1),
-    ("legs_active", {}, lambda m: m.leg_opened(), 1),
+    ("legs_active", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 4),
+    ("native_calls", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 5),
     (
         "calls_total",
         {"project": "acme-care", "end": "handoff"},
@@ -113,10 +114,8 @@ def test_a_call_that_ended_is_not_active() -> None:
     metrics = Metrics()
     metrics.call_started("acme-care")
     metrics.call_ended("acme-care", "completed")
-    metrics.leg_opened()
-    metrics.leg_closed()
     assert value(metrics, "handoff_calls_active", project="acme-care") == 0
-    assert value(metrics, "handoff_legs_active") == 0
+    assert value(metrics, "handoff_calls_total", project="acme-care", end="completed") == 1
 
 
 def test_a_target_that_a_reload_removed_is_shown_no_more() -> None:
@@ -128,5 +127,5 @@ def test_a_target_that_a_reload_removed_is_shown_no_more() -> None:
 
 def test_two_instances_do_not_share_counts() -> None:
     one, two = Metrics(), Metrics()
-    one.leg_opened()
-    assert value(two, "handoff_legs_active") == 0
+    one.call_started("acme-care")
+    assert value(two, "handoff_calls_active", project="acme-care") is None

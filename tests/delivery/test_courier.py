@@ -1,0 +1,511 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The courier with a real store and a scripted CXone: order, retries, cancelling, faults, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import pytest
+
+from agent.core.errors import StorageError
+from agent.core.model.project import Project
+from agent.core.moments import Moment, SignalState
+from agent.core.records import Attempt, Signal
+from agent.cxone.answers import Answer, Outcome
+from agent.delivery.courier import Courier, SignalEvent
+from agent.delivery.sqlite import SqliteStore
+
+MakeSignal: TypeAlias = Callable[..., Signal]
+ACCEPTED = Answer(Outcome.ACCEPTED, 202, "")
+BUSY = Answer(Outcome.UNAVAILABLE, 503, "busy")
+NOT_SENT = Answer(Outcome.NOT_SENT, None, "could not connect")
+
+
+def configured(*, repeat_unknown: bool = False) -> Project:
+    return Project.model_validate(
+        {
+            "project": "acme-care",
+            "account": "acme",
+            "voice_agent": {"targets": [{"uri": "sip:bot@127.0.0.1:5070"}]},
+            "cxone": {
+                "issuer": "http://127.0.0.1:1",
+                "business_unit": "1",
+                "client_id": "c",
+                "client_secret": "s",
+                "access_key_id": "a",
+                "access_key_secret": "s",
+            },
+            "repeat_unknown": repeat_unknown,
+        }
+    )
+
+
+@dataclass
+class Request:
+    """A request that the scripted CXone has; it answers when the test says what."""
+
+    contact_id: str
+    p1: str
+    answer: asyncio.Future[Answer]
+
+
+@dataclass
+class ScriptedCxone:
+    """Answers from `script`; when that is empty a request waits in `requests` for the test's answer."""
+
+    script: list[Answer] = field(default_factory=list)
+    requests: asyncio.Queue[Request] = field(default_factory=asyncio.Queue)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    before: Callable[[], Awaitable[None]] | None = None
+
+    async def signal(
+        self,
+        _project: Project,
+        contact_id: str,
+        parameters: Mapping[str, str],
+        *,
+        before_send: Callable[[], Awaitable[None]] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Answer:
+        """Be asked as the client is."""
+        assert timeout is not None
+        assert 0 < timeout <= 10
+        if self.before is not None:
+            await self.before()
+        if self.script and self.script[0].outcome is Outcome.NOT_SENT:
+            return self.script.pop(0)
+        assert before_send is not None
+        await before_send()
+        self.sent.append((contact_id, parameters["p1"]))
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        try:
+            if self.script:
+                return self.script.pop(0)
+            request = Request(contact_id, parameters["p1"], asyncio.get_running_loop().create_future())
+            await self.requests.put(request)
+            return await request.answer
+        finally:
+            self.at_once -= 1
+
+
+class Bench:
+    """A courier, its store, and what was told."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+        self.cxone = ScriptedCxone()
+        self.events: list[SignalEvent] = []
+        self.told = asyncio.Event()
+        self.now = 1000.0
+        self.project: Project | None = configured()
+        self.courier = Courier(
+            store,
+            self.cxone,
+            lambda _account, _project: self.project,
+            self._take,
+            clock=lambda: self.now,
+            chance=float,
+        )
+
+    def _take(self, event: SignalEvent) -> None:
+        self.events.append(event)
+        self.told.set()
+
+    async def record(self, *signals: Signal) -> None:
+        """Record signals and begin them."""
+        for signal in signals:
+            assert await self.store.record_signal(signal)
+            self.courier.begin(signal)
+
+    async def reached(self, signal: Signal, state: SignalState) -> SignalEvent:
+        """Wait until a signal was told to be in a state."""
+        while True:
+            for event in self.events:
+                if event.signal.signal_id == signal.signal_id and event.signal.state is state:
+                    return event
+            self.told.clear()
+            await self.told.wait()
+
+    def states(self, signal: Signal) -> list[str]:
+        """The states of a signal that were told, in order."""
+        return [
+            event.signal.state.value for event in self.events if event.signal.signal_id == signal.signal_id
+        ]
+
+    async def on_disk(self, signal: Signal) -> SignalState:
+        """Its state on disk."""
+        found = await self.store.signal(signal.signal_id)
+        assert found is not None
+        return found.state
+
+
+@pytest.fixture
+async def bench(store: SqliteStore) -> AsyncIterator[Bench]:
+    made = Bench(store)
+    yield made
+    await made.courier.aclose(0)
+
+
+async def test_a_signal_is_sending_on_disk_before_it_leaves_and_accepted_after(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    signal = make_signal()
+    await bench.record(signal)
+    request = await bench.cxone.requests.get()
+    assert (request.contact_id, request.p1) == ("4711", "CARE")
+    assert await bench.on_disk(signal) is SignalState.SENDING
+    assert bench.courier.pending == 1
+    request.answer.set_result(ACCEPTED)
+    event = await bench.reached(signal, SignalState.ACCEPTED)
+    assert event.outcome == "accepted"
+    assert event.signal.attempts == (Attempt(1000.0, 1000.0, "accepted", 202, ""),)
+    assert await bench.store.signal(signal.signal_id) == event.signal
+    assert bench.courier.pending == 0
+
+
+async def test_while_a_retry_is_waited_for_the_signal_is_recorded_on_disk(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.cxone.script = [NOT_SENT, BUSY, ACCEPTED]
+    signal = make_signal()
+    await bench.record(signal)
+    event = await bench.reached(signal, SignalState.ACCEPTED)
+    assert bench.states(signal) == ["recorded", "sending", "recorded", "sending", "accepted"]
+    assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent", "unavailable", "accepted"]
+    assert await bench.store.signal(signal.signal_id) == event.signal
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "outcome"),
+    [
+        (Answer(Outcome.UNKNOWN_CONTACT, 404, "InvalidContactId"), SignalState.REFUSED, "unknown_contact"),
+        (Answer(Outcome.BAD_REQUEST, 400, ""), SignalState.REFUSED, "bad_request"),
+        (Answer(Outcome.FORBIDDEN, 403, ""), SignalState.REFUSED, "forbidden"),
+        (Answer(Outcome.UNCERTAIN, None, "no answer in time"), SignalState.UNKNOWN, "unknown"),
+        (Answer(Outcome.SERVER_FAULT, 502, ""), SignalState.UNKNOWN, "unknown"),
+        (Answer(Outcome.THROTTLED, 429, "", 500.0), SignalState.EXPIRED, "expired"),
+    ],
+)
+async def test_a_final_answer_settles_the_signal_and_nothing_more_is_sent(
+    bench: Bench, make_signal: MakeSignal, answer: Answer, state: SignalState, outcome: str
+) -> None:
+    bench.cxone.script = [answer]
+    signal = make_signal()
+    await bench.record(signal)
+    assert (await bench.reached(signal, state)).outcome == outcome
+    assert await bench.on_disk(signal) is state
+    assert len(bench.cxone.sent) == 1
+
+
+async def test_what_may_have_taken_effect_is_repeated_with_the_project_s_leave(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.project = configured(repeat_unknown=True)
+    bench.cxone.script = [Answer(Outcome.UNCERTAIN, None, ""), ACCEPTED]
+    signal = make_signal()
+    await bench.record(signal)
+    await bench.reached(signal, SignalState.ACCEPTED)
+    assert len(bench.cxone.sent) == 2
+
+
+async def test_one_contact_has_one_request_at_a_time_in_the_order_of_moments(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    arrival = make_signal(moment=Moment.ARRIVAL, parameters={"p1": "Connected"})
+    terminal = make_signal(parameters={"p1": "CARE"})
+    await bench.record(arrival, terminal)
+    first = await bench.cxone.requests.get()
+    assert first.p1 == "Connected"
+    assert bench.states(terminal) == []
+    first.answer.set_result(ACCEPTED)
+    second = await bench.cxone.requests.get()
+    second.answer.set_result(ACCEPTED)
+    await bench.reached(terminal, SignalState.ACCEPTED)
+    assert [p1 for _, p1 in bench.cxone.sent] == ["Connected", "CARE"]
+    assert bench.cxone.most_at_once == 1
+
+
+async def test_contacts_do_not_wait_for_each_other_but_a_project_has_its_bound(
+    store: SqliteStore, make_signal: MakeSignal
+) -> None:
+    bench = Bench(store)
+    bench.courier = Courier(
+        store,
+        bench.cxone,
+        lambda _account, _project: bench.project,
+        bench._take,
+        clock=lambda: bench.now,
+        in_flight=3,
+    )
+    signals = [make_signal(f"call-{number}", contact_id=str(number)) for number in range(8)]
+    await bench.record(*signals)
+    for _ in signals:
+        (await bench.cxone.requests.get()).answer.set_result(ACCEPTED)
+    for signal in signals:
+        await bench.reached(signal, SignalState.ACCEPTED)
+    assert bench.cxone.most_at_once == 3
+    await bench.courier.aclose(1)
+
+
+async def test_an_arrival_that_was_tried_in_vain_gives_way_to_the_terminal_signal(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.cxone.script = [Answer(Outcome.THROTTLED, 429, "", 60.0)]
+    arrival, terminal = make_signal(moment=Moment.ARRIVAL), make_signal()
+    await bench.record(arrival)
+    await bench.reached(arrival, SignalState.RECORDED)
+    await bench.record(terminal)
+    (await bench.cxone.requests.get()).answer.set_result(ACCEPTED)
+    await bench.reached(terminal, SignalState.ACCEPTED)
+    assert await bench.on_disk(arrival) is SignalState.EXPIRED
+
+
+async def test_when_the_caller_hangs_up_only_what_is_not_on_the_wire_is_cancelled(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    arrival, terminal = make_signal(moment=Moment.ARRIVAL), make_signal()
+    other = make_signal("call-2", contact_id="4712")
+    await bench.record(arrival, terminal, other)
+    requests = [await bench.cxone.requests.get(), await bench.cxone.requests.get()]
+    bench.courier.cancel("call-1")
+    await bench.reached(terminal, SignalState.CANCELLED)
+    for request in requests:
+        request.answer.set_result(ACCEPTED)
+    await bench.reached(arrival, SignalState.ACCEPTED)
+    await bench.reached(other, SignalState.ACCEPTED)
+    assert await bench.on_disk(terminal) is SignalState.CANCELLED
+    assert len(bench.cxone.sent) == 2
+
+
+async def test_a_signal_that_rests_is_cancelled_at_once(bench: Bench, make_signal: MakeSignal) -> None:
+    bench.cxone.script = [Answer(Outcome.THROTTLED, 429, "", 60.0)]
+    signal = make_signal()
+    await bench.record(signal)
+    await bench.reached(signal, SignalState.RECORDED)
+    bench.courier.cancel("call-1")
+    await bench.reached(signal, SignalState.CANCELLED)
+    assert await bench.on_disk(signal) is SignalState.CANCELLED
+
+
+async def test_one_that_waits_for_a_token_is_cancelled_and_no_byte_leaves(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    asked, token = asyncio.Event(), asyncio.Event()
+
+    async def log_in() -> None:
+        asked.set()
+        await token.wait()
+
+    bench.cxone.before = log_in
+    signal = make_signal()
+    await bench.record(signal)
+    await asked.wait()
+    bench.courier.cancel("call-1")
+    token.set()
+    await bench.reached(signal, SignalState.CANCELLED)
+    assert bench.cxone.sent == []
+
+
+async def test_one_on_the_wire_is_not_tried_again_after_the_caller_hung_up(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    signal = make_signal()
+    await bench.record(signal)
+    request = await bench.cxone.requests.get()
+    bench.courier.cancel("call-1")
+    request.answer.set_result(BUSY)
+    await bench.reached(signal, SignalState.CANCELLED)
+    assert len(bench.cxone.sent) == 1
+
+
+async def test_one_that_its_contact_can_t_use_any_more_expires_unsent(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    signal = make_signal(expires=999.0)
+    await bench.record(signal)
+    await bench.reached(signal, SignalState.EXPIRED)
+    assert bench.cxone.sent == []
+
+
+async def test_one_that_an_operator_discarded_is_not_sent(bench: Bench, make_signal: MakeSignal) -> None:
+    discarded, other = make_signal(), make_signal("call-2")
+    await bench.store.record_signal(discarded)
+    await bench.store.cancel_signals("call-1")
+    bench.courier.begin(discarded)
+    await bench.record(other)
+    (await bench.cxone.requests.get()).answer.set_result(ACCEPTED)
+    await bench.reached(other, SignalState.ACCEPTED)
+    assert len(bench.cxone.sent) == 1
+    assert bench.courier.pending == 0
+
+
+async def test_a_project_that_a_reload_took_away_is_not_signalled(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.project = None
+    signal = make_signal()
+    await bench.record(signal)
+    assert (await bench.reached(signal, SignalState.REFUSED)).outcome == "forbidden"
+
+
+async def test_a_mistake_of_a_listener_or_of_the_client_stops_nothing(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    class Broken(ScriptedCxone):
+        async def signal(self, *_: object, **__: object) -> Answer:
+            raise RuntimeError("odd")
+
+    def listen(event: SignalEvent) -> None:
+        bench._take(event)
+        raise RuntimeError("odd")
+
+    courier = Courier(
+        bench.store, Broken(), lambda *_: configured(), listen, clock=lambda: bench.now, chance=float
+    )
+    signal = make_signal(expires=1000.01)
+    await bench.store.record_signal(signal)
+    courier.begin(signal)
+    event = await bench.reached(signal, SignalState.EXPIRED)
+    assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent"]
+    await courier.aclose(1)
+
+
+async def test_a_new_process_sends_what_was_recorded_and_does_not_repeat_what_was_sending(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    recorded, sending = make_signal("call-1"), make_signal("call-2", contact_id="4712")
+    late = make_signal("call-3", contact_id="4713", expires=999.0)
+    for signal in (recorded, sending, late):
+        await bench.store.record_signal(signal)
+    await bench.store.update_signal(sending.signal_id, SignalState.SENDING, None)
+    bench.cxone.script = [ACCEPTED]
+    await bench.courier.resume()
+    await bench.reached(recorded, SignalState.ACCEPTED)
+    await bench.reached(sending, SignalState.UNKNOWN)
+    await bench.reached(late, SignalState.EXPIRED)
+    assert await bench.store.pending() == ()
+    assert bench.cxone.sent == [("4711", "CARE")]
+    kept = await bench.store.signal(sending.signal_id)
+    assert kept is not None
+    assert [attempt.outcome for attempt in kept.attempts] == ["uncertain"]
+
+
+async def test_with_the_project_s_leave_what_was_sending_is_repeated_after_a_restart(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.project = configured(repeat_unknown=True)
+    signal, late = make_signal(), make_signal("call-2", contact_id="4712", expires=999.0)
+    for each in (signal, late):
+        await bench.store.record_signal(each)
+        await bench.store.update_signal(each.signal_id, SignalState.SENDING, None)
+    bench.cxone.script = [ACCEPTED]
+    await bench.courier.resume()
+    await bench.reached(signal, SignalState.ACCEPTED)
+    await bench.reached(late, SignalState.UNKNOWN)  # it may have taken effect: not merely expired
+
+
+async def test_closing_leaves_what_waits_to_the_next_process_and_owns_up_to_what_is_on_the_wire(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    rests, on_wire = make_signal("call-1"), make_signal("call-2", contact_id="4712")
+    bench.cxone.script = [Answer(Outcome.THROTTLED, 429, "", 60.0)]
+    await bench.record(rests)
+    await bench.reached(rests, SignalState.RECORDED)
+    await bench.record(on_wire)
+    await bench.cxone.requests.get()
+    await bench.courier.aclose(0)
+    assert await bench.on_disk(rests) is SignalState.RECORDED
+    assert await bench.on_disk(on_wire) is SignalState.UNKNOWN
+    after = make_signal("call-3", contact_id="4713")
+    await bench.record(after)
+    assert await bench.on_disk(after) is SignalState.RECORDED
+
+
+async def test_closing_waits_for_answers_that_come_in_time(bench: Bench, make_signal: MakeSignal) -> None:
+    signal = make_signal()
+    await bench.record(signal)
+    request = await bench.cxone.requests.get()
+    closing = asyncio.ensure_future(bench.courier.aclose(30))
+    await asyncio.sleep(0)
+    request.answer.set_result(ACCEPTED)
+    await closing
+    assert await bench.on_disk(signal) is SignalState.ACCEPTED
+
+
+class FaultyStore:
+    """The real store, but that it refuses to write while `faulty`."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.faulty = False
+        self.refused = asyncio.Event()
+        self.accepted = asyncio.Event()
+
+    async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
+        """Write, unless faulty."""
+        if self.faulty:
+            self.refused.set()
+            raise StorageError("disk full")
+        moved = await self._store.update_signal(signal_id, state, attempt)
+        if state is SignalState.ACCEPTED:
+            self.accepted.set()
+        return moved
+
+    async def pending(self) -> tuple[Signal, ...]:
+        """Read."""
+        return await self._store.pending()
+
+
+async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_the_storage_heals(
+    bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.delivery.recording.STORAGE_RETRY", 0.01)
+    faulty = FaultyStore(bench.store)
+    courier = Courier(
+        faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
+    )
+    signal = make_signal()
+    await bench.store.record_signal(signal)
+    courier.begin(signal)
+    request = await bench.cxone.requests.get()
+    faulty.faulty = True
+    request.answer.set_result(ACCEPTED)
+    await bench.reached(signal, SignalState.ACCEPTED)
+    assert await bench.on_disk(signal) is SignalState.SENDING  # nobody would send that again
+    courier.begin(replace(signal, signal_id="other"))  # others wait for the storage, unsent
+    faulty.refused.clear()
+    await faulty.refused.wait()
+    assert len(bench.cxone.sent) == 1
+    faulty.faulty = False
+    await faulty.accepted.wait()
+    assert await bench.on_disk(signal) is SignalState.ACCEPTED
+    await courier.aclose(0)
+    assert len(bench.cxone.sent) == 1
+
+
+async def test_no_byte_leaves_while_sending_can_t_be_recorded(
+    bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
+    monkeypatch.setattr("agent.delivery.courier.STORAGE_RETRY", 0.01)
+    faulty = FaultyStore(bench.store)
+    faulty.faulty = True
+    courier = Courier(
+        faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
+    )
+    signal = make_signal()
+    await bench.store.record_signal(signal)
+    courier.begin(signal)
+    await faulty.refused.wait()
+    assert bench.cxone.sent == []
+    faulty.faulty = False
+    bench.cxone.script = [ACCEPTED]
+    event = await bench.reached(signal, SignalState.ACCEPTED)
+    assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent", "accepted"]
+    await courier.aclose(0)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What follows from an answer: nothing that may have taken effect is repeated, and every signal ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.core.moments import Moment, SignalState
+from agent.core.records import Attempt, Signal
+from agent.cxone.answers import Answer, Outcome
+from agent.delivery.rules import LONGEST_PAUSE, Next, RetryAt, Settle, given_up, next_step, pause
+
+SIGNAL = Signal("s", "c", "acme", "acme-care", "4711", Moment.HANDOFF, {"p1": "CARE"}, 1000.0, 1120.0)
+IN_DOUBT = {Outcome.UNCERTAIN, Outcome.SERVER_FAULT}
+RETRIED = {
+    Outcome.NOT_SENT,
+    Outcome.BREAKER_OPEN,
+    Outcome.UNAUTHORIZED,
+    Outcome.THROTTLED,
+    Outcome.UNAVAILABLE,
+}
+outcomes = st.sampled_from(Outcome)
+stops = st.sampled_from([None, SignalState.CANCELLED, SignalState.EXPIRED])
+chances = st.floats(0, 1, exclude_max=True)
+
+
+def tried(*made: Outcome) -> Signal:
+    return replace(SIGNAL, attempts=tuple(Attempt(1000.0, 1001.0, outcome.value) for outcome in made))
+
+
+def after(
+    *made: Outcome,
+    now: float = 1001.0,
+    repeat_unknown: bool = False,
+    stop: SignalState | None = None,
+    retry_after: float | None = None,
+) -> Next:
+    answer = Answer(made[-1], None, "", retry_after)
+    return next_step(tried(*made), answer, now, repeat_unknown=repeat_unknown, stop=stop, chance=0.5)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_each_outcome_of_a_first_try_has_its_consequence(outcome: Outcome) -> None:
+    step = after(outcome)
+    if outcome in RETRIED:
+        assert isinstance(step, RetryAt)
+    elif outcome in IN_DOUBT:
+        assert step == Settle(SignalState.UNKNOWN)
+    elif outcome is Outcome.ACCEPTED:
+        assert step == Settle(SignalState.ACCEPTED)
+    else:
+        assert step == Settle(SignalState.REFUSED)
+
+
+@pytest.mark.parametrize("outcome", sorted(IN_DOUBT))
+def test_what_may_have_taken_effect_is_repeated_only_with_the_project_s_leave(outcome: Outcome) -> None:
+    assert isinstance(after(outcome, repeat_unknown=True), RetryAt)
+    assert after(outcome, repeat_unknown=True, now=1119.99) == Settle(SignalState.UNKNOWN)
+    assert after(outcome, Outcome.UNKNOWN_CONTACT, repeat_unknown=True) == Settle(SignalState.UNKNOWN)
+    assert after(outcome, Outcome.ACCEPTED, repeat_unknown=True) == Settle(SignalState.ACCEPTED)
+
+
+def test_retry_after_is_honoured_and_one_beyond_the_signal_s_use_ends_it() -> None:
+    step = after(Outcome.THROTTLED, retry_after=30.0)
+    assert isinstance(step, RetryAt)
+    assert 1031.0 <= step.at <= 1034.0
+    assert after(Outcome.UNAVAILABLE, retry_after=119.0) == Settle(SignalState.EXPIRED)
+
+
+def test_one_that_is_not_wanted_any_more_is_not_tried_again() -> None:
+    assert after(Outcome.UNAVAILABLE, stop=SignalState.CANCELLED) == Settle(SignalState.CANCELLED)
+    assert after(Outcome.ACCEPTED, stop=SignalState.CANCELLED) == Settle(SignalState.ACCEPTED)
+    assert after(Outcome.UNCERTAIN, stop=SignalState.CANCELLED) == Settle(SignalState.UNKNOWN)
+    assert given_up(tried(Outcome.NOT_SENT), SignalState.CANCELLED) == Settle(SignalState.CANCELLED)
+    assert given_up(tried(Outcome.UNCERTAIN), SignalState.CANCELLED) == Settle(SignalState.UNKNOWN)
+
+
+@given(
+    st.lists(outcomes, min_size=1, max_size=6),
+    st.floats(1000, 1200),
+    st.sampled_from([True, False]),
+    stops,
+    chances,
+)
+def test_whatever_happened_the_rules_of_the_contract_hold(
+    made: list[Outcome], now: float, repeat: object, stop: SignalState | None, chance: float
+) -> None:
+    answer = Answer(made[-1], None, "")
+    step = next_step(tried(*made), answer, now, repeat_unknown=bool(repeat), stop=stop, chance=chance)
+    in_doubt = bool(IN_DOUBT & set(made))
+    match step:
+        case RetryAt(at):
+            assert now < at < SIGNAL.expires
+            assert stop is None
+            assert made[-1] in (RETRIED | IN_DOUBT if repeat else RETRIED)
+        case Settle(state):
+            assert state.final
+            assert (state is SignalState.ACCEPTED) == (made[-1] is Outcome.ACCEPTED)
+            assert (state is SignalState.UNKNOWN) == (in_doubt and made[-1] is not Outcome.ACCEPTED)
+
+
+@given(outcomes, st.integers(1, 200), chances, st.none() | st.floats(0, 86_400))
+def test_a_pause_is_bounded_and_never_shorter_than_asked(
+    outcome: Outcome, tries: int, chance: float, retry_after: float | None
+) -> None:
+    seconds = pause(Answer(outcome, None, "", retry_after), tries, chance)
+    assert max(0.05, retry_after or 0) <= seconds <= max(LONGEST_PAUSE, (retry_after or 0) * 1.1)
+
+
+def test_pauses_grow_with_the_tries() -> None:
+    answer = Answer(Outcome.UNAVAILABLE, 503, "")
+    assert [round(pause(answer, tries, 0.5), 2) for tries in (1, 2, 3, 4, 10)] == [0.2, 0.4, 0.8, 1.6, 5.0]
