@@ -18,7 +18,7 @@ from agent.core.events import Action, Audio, Event, Side, Timer
 from agent.core.model import Snapshot, Target
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
-from agent.core.records import CallRecord, Handoff, Signal
+from agent.core.records import Handoff, Signal
 from agent.core.targets import in_order
 from agent.media_watch import MediaWatch
 from agent.services import Services
@@ -32,8 +32,8 @@ class LiveCall:
         brief: the call's facts.
         snapshot: the configuration it started with, which it keeps.
         leg: the caller's leg.
-        arrived: when the INVITE came, by the loop's clock.
         services: the rest of the agent.
+        arrived: when the INVITE came, by the loop's clock.
         closed: called once, when the call is over.
 
     Attributes:
@@ -45,8 +45,9 @@ class LiveCall:
         brief: Brief,
         snapshot: Snapshot,
         leg: Leg,
-        arrived: float,
         services: Services,
+        *,
+        arrived: float,
         closed: Callable[[LiveCall], None],
     ) -> None:
         self._brief = brief
@@ -109,13 +110,14 @@ class LiveCall:
             return False
         told = self._told = asyncio.get_running_loop().create_future()
         self.handle(on.HandoffAsked(handoff))
-        return await told
+        recorded: bool = await told
+        return recorded
 
     def note(self, kind: str, text: str) -> None:
         """Add a line to the call's story."""
         self._services.stories.note(self.record.call_id, time.time(), kind, text)
 
-    # -- actions -------------------------------------------------------------------------------------------
+    # -- actions -----------------------------------------------------------------------------------------
 
     def _perform(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -162,7 +164,7 @@ class LiveCall:
         self._recorded = True
         self._services.metrics.call_started(self.record.project)
         if signal is not None:
-            self._services.courier.begin(signal)
+            self._begin(signal)
         self.handle(on.Recorded())
 
     async def _tell(self, action: on.Tell) -> None:
@@ -182,9 +184,13 @@ class LiveCall:
             return
         sent = signal is not None and first
         if sent and signal is not None:
-            self._services.courier.begin(signal)
+            self._begin(signal)
         self._resolve_told(first)
         self.handle(on.Told(sent))
+
+    def _begin(self, signal: Signal) -> None:
+        self.note("signal", f"{signal.moment.value} begun: durable, on its way")
+        self._services.courier.begin(signal)
 
     def _resolve_told(self, outcome: StorageError | bool) -> None:  # noqa: FBT001 - one of two outcomes
         told, self._told = self._told, None
@@ -270,7 +276,7 @@ class LiveCall:
             if agent is not None:
                 agent.hear(None)
 
-    # -- clocks --------------------------------------------------------------------------------------------
+    # -- clocks ------------------------------------------------------------------------------------------
 
     def _start(self, timer: Timer) -> None:
         self._stop(timer)
@@ -305,7 +311,7 @@ class LiveCall:
         self.note("audio", f"no RTP from the {side.value} any more")
         self.handle(on.MediaLost(side))
 
-    # -- end -----------------------------------------------------------------------------------------------
+    # -- end ---------------------------------------------------------------------------------------------
 
     def _close(self, end: End, reason: Reason) -> None:
         self._watch.end()

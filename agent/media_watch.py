@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Notices when a leg that should bring audio brings none: pjsua has no such clock (RFC 3550 leaves it open)."""
+"""Notices when a leg that should bring audio brings none: pjsua has no clock for that."""
 
 from __future__ import annotations
 

@@ -20,10 +20,11 @@ from agent.core.admission import Admitted, Invite, Load, Refused, admit
 from agent.core.brief import Brief
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
-from agent.core.model import Project, Snapshot
+from agent.core.model import Snapshot
+from agent.core.moments import SignalState
 from agent.core.node import NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason
-from agent.core.records import CallRecord, Handoff
+from agent.core.records import CallRecord
 from agent.delivery.courier import SignalEvent
 from agent.live_call import LiveCall
 from agent.services import Services
@@ -60,7 +61,7 @@ class Switchboard:
         """Give the switchboard the parts that in turn report to it."""
         self._services = services
 
-    # -- the node --------------------------------------------------------------------------------------------
+    # -- the node ----------------------------------------------------------------------------------------
 
     @property
     def status(self) -> NodeStatus:
@@ -106,7 +107,7 @@ class Switchboard:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    # -- SIP -------------------------------------------------------------------------------------------------
+    # -- SIP ---------------------------------------------------------------------------------------------
 
     def on_leg_event(self, event: sip.LegEvent) -> None:
         """Take what the SIP side reports."""
@@ -142,7 +143,7 @@ class Switchboard:
             self._refuse(call_id, event, verdict)
             return
         brief = Brief(call_id, snapshot.agent.node, verdict, event.message)
-        call = LiveCall(brief, snapshot, event.leg, arrived, self._parts, self._closed)
+        call = LiveCall(brief, snapshot, event.leg, self._parts, arrived=arrived, closed=self._closed)
         self._calls[call_id] = call
         self._idle.clear()
         self._by_leg[event.leg.key] = call
@@ -234,28 +235,35 @@ class Switchboard:
         if not self._contacts[contact]:
             del self._contacts[contact]
 
-    # -- signals -----------------------------------------------------------------------------------------------
+    # -- signals -----------------------------------------------------------------------------------------
 
     def on_signal_event(self, event: SignalEvent) -> None:
         """Take what the courier reports of a signal."""
         signal = event.signal
-        attempt = event.attempt
-        text = f"{signal.moment.value} {signal.state.value}"
-        if attempt is not None:
-            answered = f" {attempt.status}" if attempt.status else ""
-            text += f": {attempt.outcome}{answered} {attempt.detail}".rstrip()
-        self._parts.stories.note(signal.call_id, time.time(), "signal", text)
+        self._parts.stories.note(signal.call_id, time.time(), "signal", _signal_line(event))
+        self._measure_signal(event)
         call = self._calls.get(signal.call_id)
         if call is not None and signal.state.final:
             call.handle(on.SignalSettled(signal.moment))
 
-    # -- what HTTP may ask -------------------------------------------------------------------------------------
+    def _measure_signal(self, event: SignalEvent) -> None:
+        signal, attempt = event.signal, event.attempt
+        seconds = time.time() - signal.recorded
+        if signal.state is SignalState.SENDING and not signal.attempts:
+            self._parts.metrics.signal_started(signal.moment.value, seconds)
+        if not signal.state.final:
+            return
+        told = signal.state is SignalState.REFUSED and attempt is not None
+        outcome = attempt.outcome if told and attempt else signal.state.value
+        self._parts.metrics.signal_settled(signal.project, signal.moment.value, outcome, seconds)
 
-    def find(self, project: Project, call_id: str, contact_id: str) -> LiveCall | None:
+    # -- what HTTP may ask -------------------------------------------------------------------------------
+
+    def find(self, account: str, project: str, call_id: str, contact_id: str) -> LiveCall | None:
         """The live call of a project by call id, or the newest one by contact id."""
         for call in reversed(self._calls.values()):
             record = call.record
-            if (record.account, record.project) != (project.account, project.project):
+            if (record.account, record.project) != (account, project):
                 continue
             if record.call_id == call_id or (not call_id and record.contact_id == contact_id):
                 return call
@@ -264,10 +272,6 @@ class Switchboard:
     def live_calls(self) -> list[LiveCall]:
         """The calls that are up, oldest first."""
         return list(self._calls.values())
-
-    async def hand_off(self, call: LiveCall, handoff: Handoff) -> bool:
-        """Hand a live call back; False when a terminal moment came before. Raises `StorageError`."""
-        return await call.hand_off(handoff)
 
     def hang_up(self, call_id: str) -> bool:
         """Let an operator end a call; False when no such call is up."""
@@ -279,7 +283,7 @@ class Switchboard:
         call.handle(on.EndAsked(Reason.OPERATOR))
         return True
 
-    # -- shared by calls ---------------------------------------------------------------------------------------
+    # -- shared by calls ---------------------------------------------------------------------------------
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Start a coroutine and keep it until it is done."""
@@ -307,3 +311,12 @@ class Switchboard:
         if self._services is None:
             raise SipError("the switchboard is not connected yet")
         return self._services
+
+
+def _signal_line(event: SignalEvent) -> str:
+    signal, attempt = event.signal, event.attempt
+    line = f"{signal.moment.value} {signal.state.value}"
+    if attempt is None:
+        return line
+    status = f" {attempt.status}" if attempt.status else ""
+    return f"{line}: {attempt.outcome}{status} {attempt.detail}".rstrip()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an INVITE is taken, and for which project: each check in the contract's order, each with its reason.
+"""Whether an INVITE is taken, and for which project: checks in a fixed order, each with its reason.
 
 Order: node state and limits, source, digest, number, token, contact id, codecs.
 """

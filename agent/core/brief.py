@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.core.admission import Admitted
+from agent.core.frozen import NOTHING
 from agent.core.headers import Message
+from agent.core.model import Project
 from agent.core.moments import Moment
 from agent.core.parameters import render, render_headers
 from agent.core.reasons import Reason
@@ -57,10 +60,6 @@ class Brief:
 
         None where the project wants no signal then, or there is no contact to signal.
         """
-        project = self.admitted.project
-        templates = project.signals.get(moment)
-        if templates is None or project.cxone is None or not self.admitted.contact_id:
-            return None
         values = {**self.values, "reason": reason.value if reason else ""}
         if handoff is not None:
             values |= {
@@ -71,19 +70,7 @@ class Brief:
                 "skill": handoff.skill,
             }
         overrides = handoff.parameters if handoff else {}
-        rendered = render(templates, values, overrides, project.cxone.parameter_limit)
-        signal = Signal(
-            signal_id=signal_id,
-            call_id=self.call_id,
-            account=project.account,
-            project=project.project,
-            contact_id=self.admitted.contact_id,
-            moment=moment,
-            parameters=rendered.parameters,
-            recorded=now,
-            expires=now + project.signal_ttl,
-        )
-        return signal, rendered.cut
+        return _compose(self.admitted.project, moment, signal_id, now, values=values, overrides=overrides)
 
     @property
     def values(self) -> dict[str, str]:
@@ -120,3 +107,49 @@ class Brief:
         given = self.message.first("max-forwards")
         known = given.isascii() and given.isdigit() and len(given) <= _MAX_FORWARDS_DIGITS
         return max(0, (int(given) if known else _MAX_FORWARDS) - 1)
+
+
+def signal_after_the_fact(
+    call: CallRecord, project: Project, signal_id: str, now: float, reason: Reason
+) -> Signal | None:
+    """The `failed` signal of a call of which only the record is left; None where the project wants none."""
+    values = {
+        "account": call.account,
+        "call_id": call.call_id,
+        "contact_id": call.contact_id,
+        "environment": project.environment,
+        "master_id": call.master_id,
+        "node": call.node,
+        "number": call.number,
+        "project": call.project,
+        "reason": reason.value,
+    }
+    composed = _compose(project, Moment.FAILED, signal_id, now, values=values)
+    return composed[0] if composed else None
+
+
+def _compose(
+    project: Project,
+    moment: Moment,
+    signal_id: str,
+    now: float,
+    *,
+    values: Mapping[str, str],
+    overrides: Mapping[str, str] = NOTHING,
+) -> tuple[Signal, tuple[str, ...]] | None:
+    templates = project.signals.get(moment)
+    if templates is None or project.cxone is None or not values["contact_id"]:
+        return None
+    rendered = render(templates, values, overrides, project.cxone.parameter_limit)
+    signal = Signal(
+        signal_id=signal_id,
+        call_id=values["call_id"],
+        account=project.account,
+        project=project.project,
+        contact_id=values["contact_id"],
+        moment=moment,
+        parameters=rendered.parameters,
+        recorded=now,
+        expires=now + project.signal_ttl,
+    )
+    return signal, rendered.cut

@@ -11,7 +11,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import aiohttp
@@ -64,6 +64,15 @@ class _Way:
     @property
     def tenant(self) -> tuple[str, str]:
         return self.token.claims.issuer, self.token.claims.tenant_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the caller wants signalled."""
+
+    contact_id: str
+    parameters: Mapping[str, str] = field(repr=False)
+    before_send: Callable[[], Awaitable[None]] | None
 
 
 class Cxone:
@@ -122,8 +131,9 @@ class Cxone:
             project: whose CXone tenant is asked.
             contact_id: the spawned contact's id.
             parameters: values by name p1..p9.
-            before_send: awaited once, when all is at hand and before any byte of the request may leave. What
-                it raises passes, and nothing was sent.
+            before_send: awaited when all is at hand and before any byte of the request may leave, and again
+                before the request is repeated with a fresh token. What it raises passes: the signal was then
+                not sent, or refused with 401.
             timeout: seconds for getting log-in and endpoint, and again for the request; the project's
                 ``cxone.timeout`` when None.
 
@@ -132,28 +142,17 @@ class Cxone:
 
         Raises:
             ValueError: a parameter's name is not one of p1..p9.
+            CxoneError: the project has no cxone section.
         """
         cxone = _settings(project)
         limit = cxone.timeout if timeout is None else timeout
-        without_gaps(parameters)
-        try:
-            way = await self._way(cxone, limit)
-            at, version = way.api_endpoint, cxone.api_version
-            request = build(at, version, contact_id, parameters, cxone.parameters)
-        except CxoneError as error:
-            return _no_way(error)
-        except ValueError as error:
-            return Answer(Outcome.BAD_REQUEST, None, f"not sent: {error}")
-        wait = self._tenant(way).breaker.admit(self._clock())
-        if wait is not None:
-            return Answer(
-                Outcome.BREAKER_OPEN, None, "the tenant's API fails too often; it gets a pause", wait
-            )
-        if before_send is not None:
-            await before_send()
-        answer = await self._send(way, request, limit, parameters.values())
-        if answer.outcome is Outcome.UNAUTHORIZED or self._is_old_and_forbidden(way, answer):
-            return await self._send_again(way, request, limit, parameters.values())
+        wanted = _Wanted(contact_id, without_gaps(parameters), before_send)
+        way, answer = await self._attempt(cxone, wanted, limit)
+        if way is not None and self._needs_fresh_token(way, answer):
+            self._tokens.invalidate(cxone, way.token)
+            way, answer = await self._attempt(cxone, wanted, limit)
+            if way is not None and answer.outcome is Outcome.UNAUTHORIZED:
+                return replace(answer, retry_after=self._tokens.refused_twice(cxone, way.token))
         return answer
 
     async def aclose(self) -> None:
@@ -174,22 +173,22 @@ class Cxone:
         except TimeoutError:
             raise BackedOffError("log-in and discovery took too long", 1.0) from None
 
-    async def _send_again(
-        self, refused: _Way, request: Request, limit: float, values: Collection[str]
-    ) -> Answer:
-        """The one repetition: after a 401 (or a 403 with an old token), with a token fetched anew."""
-        self._tokens.invalidate(refused.cxone, refused.token)
+    async def _attempt(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> tuple[_Way | None, Answer]:
+        """Send at most one request; without a way when there was none, so that nothing was sent."""
         try:
-            way = await self._way(refused.cxone, limit)
+            way = await self._way(cxone, limit)
+            at, version = way.api_endpoint, cxone.api_version
+            request = build(at, version, wanted.contact_id, wanted.parameters, cxone.parameters)
         except CxoneError as error:
-            return _no_way(error)
-        if way.api_endpoint != refused.api_endpoint:
-            return Answer(Outcome.NOT_SENT, None, "the tenant's endpoint moved meanwhile", 0.0)
-        answer = await self._send(way, request, limit, values)
-        if answer.outcome is Outcome.UNAUTHORIZED:
-            pause = self._tokens.refused_twice(way.cxone, way.token)
-            return Answer(Outcome.UNAUTHORIZED, answer.status, answer.detail, pause)
-        return answer
+            return None, _no_way(error)
+        except ValueError as error:
+            return None, Answer(Outcome.BAD_REQUEST, None, f"not sent: {error}")
+        wait = self._tenant(way).breaker.admit(self._clock())
+        if wait is not None:
+            return None, Answer(Outcome.BREAKER_OPEN, None, "the tenant's API failed too often lately", wait)
+        if wanted.before_send is not None:
+            await wanted.before_send()
+        return way, await self._send(way, request, limit, wanted.parameters.values())
 
     async def _send(self, way: _Way, request: Request, limit: float, values: Collection[str]) -> Answer:
         correlation_id = uuid.uuid4().hex
@@ -241,10 +240,13 @@ class Cxone:
         if answer.outcome in _TOKEN_TAKEN:
             self._tokens.proved(way.cxone, way.token)
 
-    def _is_old_and_forbidden(self, way: _Way, answer: Answer) -> bool:
-        """A 403 may mean a token from before a permission was given; but one anew each time would storm."""
+    def _needs_fresh_token(self, way: _Way, answer: Answer) -> bool:
+        """After a 401, and after a 403 if the token is from before a permission may have been given.
+
+        Neither had an effect. A fresh token for every 403 would make a storm of log-ins.
+        """
         old = self._clock() - way.token.born > _OLD_ENOUGH_TO_RENEW
-        return answer.outcome is Outcome.FORBIDDEN and old
+        return answer.outcome is Outcome.UNAUTHORIZED or (old and answer.outcome is Outcome.FORBIDDEN)
 
     def _tenant(self, way: _Way) -> _Tenant:
         return self._tenants.setdefault(way.tenant, _Tenant())

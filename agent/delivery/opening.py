@@ -34,7 +34,7 @@ def connected(path: Path, *, owner: bool) -> Iterator[sqlite3.Connection]:
     """Open the database, bring its tables up to date, and close it in the end. Blocks.
 
     Args:
-        path: the file; it is made if its folder exists.
+        path: the file; it and its folder are made where they are not there.
         owner: take the lock that only one agent may hold; two would both deliver the same signals.
 
     Raises:
@@ -43,6 +43,7 @@ def connected(path: Path, *, owner: bool) -> Iterator[sqlite3.Connection]:
     with ExitStack() as held:
         try:
             # Made by us and not by SQLite: what was said on the phone is nobody else's business.
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             if owner:
                 held.enter_context(_owned(path))

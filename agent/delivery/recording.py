@@ -88,6 +88,7 @@ class Recording:
             _log.info(
                 "signal settled",
                 call_id=job.signal.call_id,
+                contact_id=job.signal.contact_id,
                 project=job.signal.project,
                 moment=job.signal.moment.value,
                 outcome=event.outcome,

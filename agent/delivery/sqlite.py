@@ -84,7 +84,7 @@ class SqliteStore:
         """Open the file, make it if need be, and bring its tables up to date.
 
         Args:
-            path: the file; its folder must exist.
+            path: the file; it and its folder are made where they are not there.
             on_fault: told on the loop when writing begins to fail (why) and when it heals (None).
             owner: whether signals are delivered from here; False for a command that looks or helps.
 

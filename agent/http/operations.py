@@ -37,6 +37,7 @@ def operations_app(desk: OperationsDesk) -> web.Application:
     app.router.add_post("/reload", routes.reload)
     app.router.add_post("/drain", routes.drain)
     app.router.add_get("/calls", routes.calls)
+    app.router.add_get("/calls/{id}", routes.call)
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
     return app
@@ -82,6 +83,10 @@ class _Routes:
 
     async def calls(self, _request: web.Request) -> web.Response:
         return web.json_response({"calls": self._desk.calls()})
+
+    async def call(self, request: web.Request) -> web.Response:
+        found = await self._desk.call(request.match_info["id"])
+        return refusal(404, "there is no such call") if found is None else web.json_response(found)
 
     async def hang_up(self, request: web.Request) -> web.Response:
         call_id = request.match_info["id"]

@@ -73,6 +73,9 @@ class CallDesk(Protocol):
     def calls(self) -> list[dict[str, Any]]:
         """The calls that are up, as JSON objects."""
 
+    async def call(self, call_id: str) -> dict[str, Any] | None:
+        """One call, up or over, as it is stored; None when there is no such call."""
+
     async def hang_up(self, call_id: str) -> bool:
         """End a call; False when no such call is up."""
 

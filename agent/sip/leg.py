@@ -18,6 +18,7 @@ import pjsua2
 from agent.core.errors import SipError
 from agent.core.headers import parse, writable
 from agent.sip import events as on
+from agent.sip.players import Recording
 
 if TYPE_CHECKING:
     from agent.sip.stack import Stack
@@ -69,8 +70,10 @@ class Leg:
         alive: whether its end has not been reported yet.
         traffic: RTP counted until now; complete once the leg has ended.
         early: whether the far end has answered with a provisional response.
+        answered: whether its far end has sent a 2xx.
         confirmed: whether its dialog is up.
         held: whether the far end has put it on hold.
+        listeners: the legs that hear this one.
     """
 
     def __init__(self, stack: Stack, native_id: int | None = None) -> None:
@@ -82,9 +85,11 @@ class Leg:
         self.audio_index: int | None = None
         self.confirmed = False
         self.early = False
+        self.answered = False
         self.held = False
         self._heard: Source | None = None
-        self._listeners: set[Leg] = set()
+        self._recording: Recording | None = None
+        self.listeners: set[Leg] = set()
         self._native: _NativeCall | None = _NativeCall(self, stack, native_id)
 
     def __repr__(self) -> str:
@@ -164,18 +169,26 @@ class Leg:
         if previous is not None and previous is not source:
             _connect(previous, self, join=False)
             if isinstance(previous, Leg):
-                previous._listeners.discard(self)
+                previous.listeners.discard(self)
         if isinstance(source, Leg):
-            source._listeners.add(self)
+            source.listeners.add(self)
         if source is not None:
             _connect(source, self, join=True)
+
+    def record(self, recording: Recording) -> None:
+        """Write what this leg's far end says into a file from now on, until the leg ends."""
+        self._recording = recording
+        self.reconnect()
 
     def reconnect(self) -> None:
         """Join the audio anew: each offer/answer gives the stream a new port in the conference bridge."""
         if self._heard is not None:
             _connect(self._heard, self, join=True)
-        for listener in self._listeners:
+        for listener in self.listeners:
             _connect(self, listener, join=True)
+        audio = self.native_audio()
+        if self._recording is not None and audio is not None:
+            audio.startTransmit(self._recording.native_audio())
 
     def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
         """The native audio port as it is now; fetched each time since media updates replace it."""
@@ -206,8 +219,10 @@ class Leg:
         """Let go of the native object. Only ever called with no native code of it on the stack."""
         self.alive = False
         self.hear(None)
-        for listener in tuple(self._listeners):
+        for listener in tuple(self.listeners):
             listener.hear(None)
+        if self._recording is not None:
+            self._recording.close()
         self._native = None
         self.stack.forget(self)
 
@@ -257,17 +272,20 @@ class _NativeCall(pjsua2.Call):
         state = info.state
         if state == pjsua2.PJSIP_INV_STATE_EARLY and info.role == pjsua2.PJSIP_ROLE_UAC:
             self._emit(on.Provisional(self._leg, info.lastStatusCode, media=False))
+        elif state == pjsua2.PJSIP_INV_STATE_CONNECTING:
+            self._leg.answered = True
         elif state == pjsua2.PJSIP_INV_STATE_CONFIRMED:
             self._emit(on.Confirmed(self._leg))
         elif state == pjsua2.PJSIP_INV_STATE_DISCONNECTED:
             self._emit(on.Ended(self._leg, info.lastStatusCode, info.lastReason))
 
     def onCallMediaState(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        info = self.getInfo()  # named, so that it outlives the iteration: its list is a view into it
         flowing = (pjsua2.PJSUA_CALL_MEDIA_ACTIVE, pjsua2.PJSUA_CALL_MEDIA_REMOTE_HOLD)
         audio = next(
             (
                 media
-                for media in self.getInfo().media
+                for media in info.media
                 if media.type == pjsua2.PJMEDIA_TYPE_AUDIO and media.status in flowing
             ),
             None,
@@ -355,5 +373,8 @@ def incoming(stack: Stack, prm: Any) -> None:  # noqa: ANN401 - as above
 
 
 def with_media(event: on.Provisional) -> on.Provisional:
-    """The same response, told whether audio can flow: known only when the stack has read its SDP."""
-    return replace(event, media=event.leg.has_media)
+    """The same response, told whether audio can flow: known only when the stack has read its SDP.
+
+    Where the 2xx is here as well, the audio is that one's.
+    """
+    return replace(event, media=event.leg.has_media and not event.leg.answered)

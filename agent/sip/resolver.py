@@ -9,8 +9,8 @@ import time
 from ipaddress import ip_address
 
 from agent.core.errors import SipError
-from agent.core.uris import SipUri
 from agent.core.units import bracketed
+from agent.core.uris import SipUri
 
 _KEEP_SECONDS = 30.0
 _DEFAULT_PORT = {"udp": 5060, "tcp": 5060, "tls": 5061}

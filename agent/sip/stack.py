@@ -23,7 +23,7 @@ from agent.core.reasons import Reason
 from agent.sip import events as on
 from agent.sip import leg as legs
 from agent.sip import native
-from agent.sip.comfort import Comfort
+from agent.sip.players import Comfort
 
 _TICK_SECONDS = 0.01
 _TRACE_RECORDS = 512
@@ -193,7 +193,7 @@ class Stack:
 
     def _media(self, leg: legs.Leg) -> None:
         leg.reconnect()
-        if leg.alive and leg.early and leg.has_media:
+        if leg.alive and leg.early and leg.has_media and not leg.answered:
             self._report(on.Provisional(leg, 183, media=True))
 
     def _hand_on(self, event: on.LegEvent) -> None:
@@ -228,6 +228,7 @@ class IncomingAccount(pjsua2.Account):
         self._stack = stack
 
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        """A new INVITE passed the guard."""
         legs.incoming(self._stack, prm)
 
 

@@ -90,6 +90,8 @@ class _Readings(Collector):
         self.node_states: tuple[str, ...] = ()
         self.pending: Callable[[], int] = int
         self.storage_fault: Callable[[], str | None] = str
+        self.legs: Callable[[], int] = int
+        self.native_calls: Callable[[], int] = int
 
     def collect(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
@@ -106,6 +108,12 @@ class _Readings(Collector):
         for labels, count in sorted(tally.items()):
             invites.add_metric(labels, count)
         yield invites
+        yield GaugeMetricFamily("handoff_legs_active", "SIP legs that are up", value=self.legs())
+        yield GaugeMetricFamily(
+            "handoff_native_calls",
+            "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
+            value=self.native_calls(),
+        )
         yield GaugeMetricFamily(
             "handoff_signals_pending",
             "Signals recorded or on the wire, not settled yet",
@@ -137,7 +145,6 @@ class Metrics:
             return Histogram(f"handoff_{name}", text, labels, buckets=buckets, registry=registry)
 
         self._calls_active = _Children(gauge("calls_active", "Calls that are up", "project"))
-        self._legs_active = gauge("legs_active", "SIP legs that are up")
         self._calls = _Children(counter("calls", "Calls that ended, by how", "project", "end"))
         self._setup = _Children(histogram("setup_seconds", "INVITE to our 200", _SETUP, "project"))
         self._signals = _Children(
@@ -177,6 +184,10 @@ class Metrics:
         """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
         self._readings.storage_fault = read
 
+    def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
+        """Take ``handoff_legs_active`` and ``handoff_native_calls`` from the SIP stack."""
+        self._readings.legs, self._readings.native_calls = legs, native_calls
+
     # INVITEs and calls
 
     def invite_answered(self, project: str, result: str) -> None:
@@ -195,14 +206,6 @@ class Metrics:
         """A call that had started is over; ``end`` is a value of `agent.core.reasons.End`."""
         self._calls_active[project,].dec()
         self._calls[project, end].inc()
-
-    def leg_opened(self) -> None:
-        """A SIP leg came up."""
-        self._legs_active.inc()
-
-    def leg_closed(self) -> None:
-        """A SIP leg is gone."""
-        self._legs_active.dec()
 
     def media_returned(self, method: str, seconds: float) -> None:
         """The caller's media went back to CXone, so long after the handoff was asked for."""

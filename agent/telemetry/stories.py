@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -87,7 +88,7 @@ class Stories:
         if story is not None and len(story.entries) < _ENTRIES_AT_MOST:
             story.entries.append(Entry(when, kind, text))
 
-    def sip(self, records: list[SipRecord]) -> None:
+    def sip(self, records: Iterable[SipRecord]) -> None:
         """Add SIP messages, each to the call that its dialog belongs to; others are passed over."""
         for record in records:
             bound = self._by_leg.get(record.sip_call_id)
@@ -96,7 +97,8 @@ class Stories:
             call_id, side = bound
             arrow = "→ us" if record.received else "us →"
             again = " (again)" if record.repeated else ""
-            text = f"{side:<6} {arrow} {record.start_line} [{record.sequence}] {record.transport} {record.peer}{again}"
+            where = f"{record.transport} {record.peer}{again}"
+            text = f"{side:<6} {arrow} {record.start_line} [{record.sequence}] {where}"
             self.note(call_id, record.when, "sip", text)
 
     def story(self, call_id: str) -> tuple[Entry, ...] | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the caller hears while nobody is there: looping players, each shared by all who hear it."""
+"""Audio from files and into files: comfort audio, spoken prompts, recordings of the simulators."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ class Player:
 
     def close(self) -> None:
         """Drop the native player."""
+        self._native = None
+
+
+class Recording:
+    """A WAV file that a leg's audio is written to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._native = pjsua2.AudioMediaRecorder()
+        try:
+            self._native.createRecorder(str(path))
+        except pjsua2.Error as error:
+            raise SipError(f"can't write {path}: {error.reason}") from None
+
+    def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
+        """The native audio port."""
+        return self._native
+
+    def close(self) -> None:
+        """Finish the file."""
         self._native = None
 
 

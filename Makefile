@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# On a bare Debian 12 machine `make demo` and `make test` do all the set-up themselves.
+BIN := .venv/bin
+
+.PHONY: help setup demo test check bench lock clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: ## install what is missing: Debian packages, pjsua2, .venv
+	@deploy/setup
+
+demo: setup ## a real call with audio, an arrival signal and a handoff, and its story
+	@$(BIN)/handoff-agent demo
+
+test: ## all tests; those with real SIP a second time on a pjsua2 whose assertions speak
+	@deploy/setup --tests
+	@$(BIN)/pytest
+	@HANDOFF_PJSUA2=$(CURDIR)/.venv/pjsua2-asserts $(BIN)/pytest -m calls tests/calls
+
+check: setup ## lint, types, walls
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## measure; raw results go to docs/performance
+	@$(BIN)/python -m tests.benchmarks
+
+lock: setup ## pin all Python packages anew
+	@$(BIN)/python -m piptools compile -q --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+
+clean: ## remove what set-up made in this folder
+	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The entry point: one sub-command, one file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from agent import __version__
+from agent.cli import check, demo, route, run, schema, simulate
+from agent.core.errors import AgentError
+
+_COMMANDS = (run, check, route, schema, simulate, demo)
+_COULD_NOT_RUN = 2
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0 done, 1 found something wrong, 2 could not run.
+    """
+    parser = argparse.ArgumentParser(
+        prog="handoff-agent",
+        description="Stands between NICE CXone and a voice AI agent at the SIP edge.",
+        epilog="handoff-agent COMMAND --help tells more. Exit codes: 0 done, 1 found wrong, 2 could not run.",
+    )
+    parser.add_argument("--version", action="version", version=f"handoff-agent {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add(subparsers)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except AgentError as error:
+        sys.stderr.write(f"handoff-agent: {error}\n")
+        return _COULD_NOT_RUN
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

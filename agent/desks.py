@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the HTTP listeners may ask of the running agent; implements the ports of `agent.http.ports`."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from agent.configuration import Configuration
+from agent.core.model import Project
+from agent.core.records import CallRecord, Handoff
+from agent.delivery.store import HandoffStates
+from agent.http.models import HandoffRequest
+from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall, ReloadAnswer
+from agent.live_call import LiveCall
+from agent.services import Services
+from agent.switchboard import Switchboard
+
+
+class Desks:
+    """One object for both listeners."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        configuration: Configuration,
+        services: Services,
+        drain: Callable[[], None],
+    ) -> None:
+        self._switchboard = switchboard
+        self._configuration = configuration
+        self._services = services
+        self._drain = drain
+
+    # -- the handoff API ---------------------------------------------------------------------------------
+
+    @property
+    def projects(self) -> Mapping[str, Project]:
+        """The projects in force."""
+        return self._configuration.snapshot.projects
+
+    @property
+    def states(self) -> HandoffStates:
+        """Where handoffs are read."""
+        return self._services.store
+
+    async def hand_off(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
+        """Hand a live call back; see `agent.http.ports.ApiDesk`."""
+        call = self._switchboard.find(account, project, request.call_id, request.contact_id)
+        if call is None:
+            return await self._not_live(account, project, request)
+        handoff = _handoff(call.record, request)
+        if await call.hand_off(handoff):
+            return HandoffAccepted(handoff.handoff_id)
+        return AlreadyEnded(call.state.value)
+
+    async def _not_live(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
+        """Tell a call that is over from one that never was."""
+        store = self._services.store
+        if request.call_id:
+            known = await store.call(request.call_id)
+        else:
+            found = await store.calls(contact_id=request.contact_id, limit=1)
+            known = found[0] if found else None
+        if known is None or (known.account, known.project) != (account, project):
+            return NoSuchCall()
+        return AlreadyEnded(known.end)
+
+    # -- operations --------------------------------------------------------------------------------------
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls that are up."""
+        return [_shown(call) for call in self._switchboard.live_calls()]
+
+    async def call(self, call_id: str) -> dict[str, Any] | None:
+        """One call, live or over."""
+        for call in self._switchboard.live_calls():
+            if call.record.call_id == call_id:
+                return _shown(call)
+        record = await self._services.store.call(call_id)
+        return asdict(record) if record else None
+
+    async def hang_up(self, call_id: str) -> bool:
+        """End a call; False when no such call is up."""
+        return self._switchboard.hang_up(call_id)
+
+    def story(self, call_id: str) -> list[dict[str, Any]] | None:
+        """A call's time line."""
+        entries = self._services.stories.story(call_id)
+        return None if entries is None else [asdict(entry) for entry in entries]
+
+    def readiness(self) -> tuple[bool, str]:
+        """Whether new calls are taken, and why."""
+        status = self._switchboard.status
+        return status.ready, status.reason
+
+    async def reload(self) -> ReloadAnswer:
+        """Load the configuration again."""
+        done = await self._configuration.reload()
+        return ReloadAnswer(done.result, done.mistakes, done.changes, done.restart)
+
+    def drain(self) -> None:
+        """Take no new calls from now on."""
+        self._drain()
+
+    def metrics(self) -> bytes:
+        """All metrics."""
+        return self._services.metrics.render()[0]
+
+
+def _shown(call: LiveCall) -> dict[str, Any]:
+    return {**asdict(call.record), "state": call.state.value}
+
+
+def _handoff(record: CallRecord, request: HandoffRequest) -> Handoff:
+    return Handoff(
+        handoff_id=f"h-{secrets.token_hex(8)}",
+        call_id=record.call_id,
+        account=record.account,
+        project=record.project,
+        contact_id=record.contact_id,
+        asked=time.time(),
+        destination=request.destination,
+        skill=request.skill,
+        reason=request.reason,
+        parameters={str(name): value for name, value in request.parameters.items()},
+        data=request.data,
+        shared_id=request.shared_id,
+    )

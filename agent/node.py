@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of the agent's process: start, take calls, reload, drain, end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+
+from agent.configuration import Configuration
+from agent.core.errors import AgentError
+from agent.core.model import Project, Snapshot
+from agent.core.node import NodeState
+from agent.core.reasons import Reason
+from agent.cxone.client import Cxone
+from agent.cxone.exchange import new_session
+from agent.delivery.courier import Courier
+from agent.delivery.sqlite import SqliteStore, open_store
+from agent.desks import Desks
+from agent.http.api import api_app
+from agent.http.operations import operations_app
+from agent.http.serving import Server, serve_app
+from agent.recovery import tell_of_lost_calls
+from agent.services import Services
+from agent.settings import Changes, Mistakes, load
+from agent.sip import native
+from agent.sip.resolver import Resolver
+from agent.sip.stack import Stack
+from agent.switchboard import Switchboard
+from agent.telemetry import logs
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.stories import Stories
+from agent.telemetry.systemd import notify
+
+_log = logs.logger("node")
+_LOOK_SECONDS = 1.0
+_FORCED_SECONDS = 5.0
+_LAST_BYES_SECONDS = 2.0
+_WARM_UP_SECONDS = 3.0
+_COURIER_GRACE_SECONDS = 10.0
+_FULL_COLLECTION_EVERY = 60
+_RESULTS_OF_GUARD = {
+    "unknown_source": Reason.UNKNOWN_SOURCE,
+    "draining": Reason.DRAINING,
+    "over_limit": Reason.OVER_LIMIT,
+    "not_ready": Reason.NOT_READY,
+    "too_many_hops": Reason.TOO_MANY_HOPS,
+    "too_large": Reason.MALFORMED,
+    "malformed": Reason.MALFORMED,
+}
+
+
+async def serve(folder: Path) -> int:
+    """Run the agent until a signal ends it.
+
+    Returns:
+        The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run.
+    """
+    try:
+        snapshot = load(folder)
+    except Mistakes as mistakes:
+        sys.stderr.write(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
+        return 1
+    log = snapshot.agent.log
+    logs.configure(log.level, log.format, log.numbers)
+    node = Node(folder, snapshot)
+    with node.capture_signals():
+        try:
+            await node.startup()
+        except AgentError as error:
+            await node.shutdown()
+            sys.stderr.write(f"handoff-agent: {error}\n")
+            return 2
+        try:
+            await node.main_loop()
+        finally:
+            await node.shutdown()
+            _log.info("ended")
+    return 0
+
+
+class Node:
+    """The process: its parts and the order in which they come up and go down."""
+
+    def __init__(self, folder: Path, snapshot: Snapshot) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._metrics = Metrics()
+        self._stories = Stories()
+        self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
+        self._switchboard = Switchboard(self._configuration.current, self._loop)
+        self._stack: Stack | None = None
+        self._store: SqliteStore | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._courier: Courier | None = None
+        self._cxone: Cxone | None = None
+        self._servers: list[Server] = []
+        self._ending = asyncio.Event()
+        self._forced = asyncio.Event()
+        self._reload_wanted = False
+
+    # -- signals -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGHUP, SIGTERM and SIGINT while the node runs; each only sets a flag."""
+        handlers = {
+            signal.SIGHUP: self._hang_up_signal,
+            signal.SIGTERM: self.end,
+            signal.SIGINT: self.end,
+        }
+        for number, handler in handlers.items():
+            self._loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                self._loop.remove_signal_handler(number)
+
+    def _hang_up_signal(self) -> None:
+        self._reload_wanted = True
+
+    def end(self) -> None:
+        """Drain, then end; asked a second time, end now."""
+        if self._ending.is_set():
+            _log.warning("ending now: calls that are up are told to their scripts as failed")
+            self._forced.set()
+        else:
+            _log.info("draining: no new calls are taken, the agent ends with the last call")
+            self._ending.set()
+
+    # -- life --------------------------------------------------------------------------------------------
+
+    async def startup(self) -> None:
+        """Bring the parts up, the record first and the door last.
+
+        Raises:
+            AgentError: one of them can't be used.
+        """
+        settings = self._configuration.snapshot.agent
+        self._store = await open_store(settings.storage, self._storage_changed)
+        self._session = new_session()
+        self._cxone = Cxone(self._session, on_token=self._metrics.token_requested)
+        self._courier = Courier(self._store, self._cxone, self._project, self._switchboard.on_signal_event)
+        self._stack = Stack(
+            settings, self._switchboard.on_leg_event, self._stories.sip, self._metrics.loop_lagged
+        )
+        services = Services(
+            stack=self._stack,
+            store=self._store,
+            courier=self._courier,
+            metrics=self._metrics,
+            stories=self._stories,
+            resolver=Resolver(),
+            run=self._switchboard.run,
+            adopt=self._switchboard.adopt,
+            save=self._switchboard.save,
+            targets_down=frozenset,
+        )
+        self._switchboard.connect(services)
+        self._stack.start(
+            self._sources(), reject_strangers=self._configuration.snapshot.unknown_source == "reject"
+        )
+        native.set_rate(settings.limits.calls_per_second)
+        self._connect_metrics(self._stack, self._store, self._courier)
+        await self._recover(settings.node, self._store, self._courier)
+        await self._warm_up(self._cxone)
+        await self._listen(services)
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self._switchboard.open()
+        notify(READY="1", STATUS="ready")
+        listening = [str(one) for one in settings.sip.listen]
+        _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))
+
+    async def main_loop(self) -> None:
+        """Look after the node once a second until it is to end and the last call is over."""
+        looks = 0
+        while not self._ending.is_set():
+            await self._look(looks)
+            looks += 1
+            await _wait(self._ending, _LOOK_SECONDS)
+        self._switchboard.drain()
+        notify(STOPPING="1", STATUS="draining")
+        idle = asyncio.ensure_future(self._switchboard.idle())
+        forced = asyncio.ensure_future(self._forced.wait())
+        while not idle.done() and not forced.done():
+            await self._look(looks)
+            looks += 1
+            await asyncio.wait((idle, forced), timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not idle.done():
+            self._switchboard.end_all(Reason.SHUTDOWN)
+            await asyncio.wait((idle,), timeout=_FORCED_SECONDS)
+        for waiting in (idle, forced):
+            waiting.cancel()
+
+    async def shutdown(self) -> None:
+        """Take the parts down in the opposite order; what was not sent stays recorded for the next start."""
+        for server in self._servers:
+            await server.aclose()
+        if self._stack is not None:
+            await self._last_byes(self._stack)
+            await self._switchboard.settle()
+        if self._courier is not None:
+            await self._courier.aclose(_COURIER_GRACE_SECONDS)
+        if self._cxone is not None:
+            await self._cxone.aclose()
+        if self._session is not None:
+            await self._session.close()
+        if self._stack is not None:
+            self._stack.close()
+        if self._store is not None:
+            await self._store.aclose()
+
+    # -- parts of it -------------------------------------------------------------------------------------
+
+    async def _look(self, looks: int) -> None:
+        status = self._switchboard.refresh()
+        notify(WATCHDOG="1", STATUS=status.reason)
+        # Young objects each second, all of them each minute: both at a moment when no native call is on
+        # the stack, and on this thread only.
+        gc.collect(2 if looks % _FULL_COLLECTION_EVERY == _FULL_COLLECTION_EVERY - 1 else 1)
+        if self._reload_wanted or self._configuration.edited():
+            self._reload_wanted = False
+            await self._configuration.reload()
+
+    async def _warm_up(self, cxone: Cxone) -> None:
+        """Log in and discover ahead of the first call; a NICE that is down or slow is not waited for."""
+        projects = [one for one in self._configuration.snapshot.projects.values() if one.cxone is not None]
+        if projects:
+            ways = [asyncio.ensure_future(_way(cxone, project)) for project in projects]
+            await asyncio.wait(ways, timeout=_WARM_UP_SECONDS)
+
+    async def _listen(self, services: Services) -> None:
+        http = self._configuration.snapshot.agent.http
+        desks = Desks(self._switchboard, self._configuration, services, self._drain)
+        for app, address in ((api_app(desks), http.api), (operations_app(desks), http.operations)):
+            self._servers.append(await serve_app(app, address))
+
+    async def _recover(self, node: str, store: SqliteStore, courier: Courier) -> None:
+        await courier.resume()
+        lost = await tell_of_lost_calls(node, store, courier, self._project)
+        if lost:
+            _log.warning("calls of an earlier process were told as failed", calls=lost)
+
+    def _connect_metrics(self, stack: Stack, store: SqliteStore, courier: Courier) -> None:
+        metrics = self._metrics
+        metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
+        metrics.set_guard_reader(_refused_by_guard)
+        metrics.set_storage_fault_reader(lambda: store.fault)
+        metrics.set_pending_reader(lambda: courier.pending)
+        metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
+
+    def _applied(self, difference: Changes) -> None:
+        snapshot = self._configuration.snapshot
+        if self._stack is not None and (
+            difference.carriers != type(difference.carriers)() or difference.unknown_source
+        ):
+            self._stack.set_sources(self._sources(), reject_strangers=snapshot.unknown_source == "reject")
+        native.set_rate(snapshot.agent.limits.calls_per_second)
+        log = snapshot.agent.log
+        logs.configure(log.level, log.format, log.numbers)
+        if self._cxone is not None:
+            self._cxone.keep_only(snapshot.projects.values())
+        self._switchboard.refresh()
+
+    def _storage_changed(self, fault: str | None) -> None:
+        if fault is None:
+            _log.info("records can be made durable again")
+        else:
+            _log.error("records can't be made durable: new calls are refused", fault=fault)
+        if self._stack is not None:
+            self._switchboard.refresh()
+
+    def _drain(self) -> None:
+        self._switchboard.drain()
+
+    def _sources(self) -> str:
+        carriers = self._configuration.snapshot.carriers.values()
+        return " ".join(str(network) for carrier in carriers for network in carrier.sources)
+
+    def _project(self, account: str, name: str) -> Project | None:
+        project = self._configuration.snapshot.projects.get(name)
+        return project if project is not None and project.account == account else None
+
+    async def _last_byes(self, stack: Stack) -> None:
+        """Let the last transactions end, so that no peer is left to find out by itself."""
+        until = self._loop.time() + _LAST_BYES_SECONDS
+        while stack.native_calls() and self._loop.time() < until:
+            await asyncio.sleep(0.02)
+
+
+def _refused_by_guard() -> dict[str, int]:
+    counters = native.guard_counters()
+    refused: dict[str, int] = {}
+    for name, reason in _RESULTS_OF_GUARD.items():
+        refused[reason.value] = refused.get(reason.value, 0) + counters.get(name, 0)
+    return refused
+
+
+async def _way(cxone: Cxone, project: Project) -> None:
+    try:
+        await cxone.ready(project)
+    except AgentError as error:
+        _log.warning("CXone is not ready, signals will wait", project=project.project, error=str(error))
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

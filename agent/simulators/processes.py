@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Child processes of a rehearsal: started, listened to line by line, ended with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent.core.errors import AgentError
+
+_END_SECONDS = 20.0
+_LINE_BYTES = 1_048_576
+
+
+class Child:
+    """One process. `lines` are what it said on standard output, `log` the file with its standard error."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self.lines: list[str] = []
+        self._process = process
+        self._news = asyncio.Condition()
+        self._reader = asyncio.ensure_future(self._read())
+
+    @classmethod
+    async def start(cls, name: str, log: Path, *command: str, folder: Path | None = None) -> Child:
+        """Start a program.
+
+        Raises:
+            AgentError: it is not there.
+        """
+        with log.open("wb") as errors:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=errors,
+                    cwd=folder,
+                    limit=_LINE_BYTES,
+                )
+            except FileNotFoundError:
+                raise AgentError(f"{command[0]} is not there: run make setup") from None
+        return cls(name, process, log)
+
+    async def said(self, wanted: Callable[[str], bool], seconds: float) -> str:
+        """The first line that is wanted, said already or to come.
+
+        Raises:
+            AgentError: it ended, or said nothing of the kind in time.
+        """
+
+        def found() -> str | None:
+            return next((line for line in self.lines if wanted(line)), None)
+
+        try:
+            async with asyncio.timeout(seconds), self._news:
+                await self._news.wait_for(lambda: found() or self._reader.done())
+        except TimeoutError:
+            raise AgentError(f"{self.name} did not get so far within {seconds:g} s{self._why()}") from None
+        line = found()
+        if line is None:
+            raise AgentError(f"{self.name} ended early{self._why()}")
+        return line
+
+    def facts(self, event: str) -> list[dict[str, Any]]:
+        """The JSON objects it said whose ``event`` is this one."""
+        said = [json.loads(line) for line in self.lines if line.startswith("{")]
+        return [one for one in said if one.get("event") == event]
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    async def ended(self, seconds: float) -> int:
+        """Its exit code, once it has ended by itself.
+
+        Raises:
+            AgentError: it has not in time.
+        """
+        try:
+            return await asyncio.wait_for(self._process.wait(), seconds)
+        except TimeoutError:
+            raise AgentError(f"{self.name} did not end within {seconds:g} s{self._why()}") from None
+
+    async def end(self) -> None:
+        """Ask it to end with SIGTERM; kill it when it does not."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await self._reader
+
+    def _why(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+            if lines:
+                return f": {lines[-1]}"
+        return f": {self.lines[-1]}" if self.lines else ""
+
+    async def _read(self) -> None:
+        if self._process.stdout is None:
+            return
+        async for line in self._process.stdout:
+            async with self._news:
+                self.lines.append(line.decode(errors="replace").rstrip())
+                self._news.notify_all()
+        async with self._news:
+            self._news.notify_all()
