@@ -35,6 +35,8 @@ MOST_AT_ONCE: Final = 256
 CAPACITY: Final = 10_000
 """Operations that may wait; beyond that the storage is taken for stuck."""
 PROBE_SECONDS: Final = 1.0
+STUCK_SECONDS: Final = 3.0
+"""A transaction that takes longer is a fault, though it may come to a good end."""
 
 # What is wrong with one operation, not with the storage.
 _OWN_FAULTS: Final = (
@@ -89,6 +91,7 @@ class GroupCommit:
         self._waiting: list[_Operation] = []
         self._committing = False
         self._next: asyncio.Handle | None = None
+        self._began = 0.0
         self._due = 0.0  # when the next transaction may begin, were there no burst
         self._fault: str | None = None
         self._probing: asyncio.TimerHandle | None = None
@@ -101,7 +104,9 @@ class GroupCommit:
 
     @property
     def fault(self) -> str | None:
-        """Why the last transaction failed, None if it did not."""
+        """Why the last transaction failed, or that one hangs; None while all is well."""
+        if self._committing and self._loop.time() - self._began > STUCK_SECONDS:
+            return f"a write has not come back for more than {STUCK_SECONDS:.0f} s"
         return self._fault
 
     async def open(self) -> None:
@@ -157,14 +162,16 @@ class GroupCommit:
             raise StorageError(f"the storage is stuck: {CAPACITY} operations wait")
         done: asyncio.Future[bool | list[Row]] = self._loop.create_future()
         self._waiting.append(_Operation(steps, query=query, done=done))
-        self._schedule()
+        self._schedule(at_once=query)  # a query alone costs no commit
         return done
 
-    def _schedule(self) -> None:
-        if self._committing or self._next is not None:
+    def _schedule(self, *, at_once: bool = False) -> None:
+        if self._committing or (self._next is not None and not at_once):
             return
+        if self._next is not None:
+            self._next.cancel()
         at = self._due - _BURST_SECONDS
-        if at <= self._loop.time():
+        if at_once or at <= self._loop.time():
             self._next = self._loop.call_soon(self._hand_over)  # with what else this turn of the loop brings
         else:
             self._next = self._loop.call_at(at, self._hand_over)
@@ -177,15 +184,18 @@ class GroupCommit:
             return
         self._committing = True
         self._rested.clear()
-        self._due = max(self._due, self._loop.time()) + 1 / COMMITS_PER_SECOND
-        self._batches.put(self._waiting[:MOST_AT_ONCE])
+        self._began = self._loop.time()
+        batch = self._waiting[:MOST_AT_ONCE]
         del self._waiting[:MOST_AT_ONCE]
+        if not all(operation.query for operation in batch):
+            self._due = max(self._due, self._began) + 1 / COMMITS_PER_SECOND
+        self._batches.put(batch)
 
     def _resolve(self, batch: list[_Operation], results: list[_Result], fault: str | None) -> None:
         self._committing = False
         self._rested.set()
         if self._waiting:
-            self._schedule()
+            self._schedule(at_once=any(operation.query for operation in self._waiting))
         if not all(operation.query for operation in batch):
             self._note(fault)
         for operation, result in zip(batch, results, strict=True):
