@@ -504,3 +504,13 @@ int handoff_guard_capacity(int what)
     };
     return what >= 0 && what < (int)PJ_ARRAY_SIZE(values) ? values[what] : -1;
 }
+
+int handoff_guard_calls(void)
+{
+    return (int)pjsua_call_get_count();
+}
+
+void handoff_guard_quiet(void)
+{
+    pj_log_set_level(1);
+}

@@ -58,6 +58,12 @@ const char *handoff_guard_counter_name(int which);
  * 3 PJSIP_MAX_PKT_LEN, 4: 1 if built with NDEBUG. -1 for anything else. */
 int handoff_guard_capacity(int what);
 
+/* Call slots that pjsua holds now; those of ended calls linger until their last transaction is over. */
+int handoff_guard_calls(void);
+
+/* Before libCreate: nothing below an error is written to standard output while the library starts. */
+void handoff_guard_quiet(void);
+
 #ifdef __cplusplus
 }
 #endif
