@@ -27,7 +27,7 @@ from agent.delivery.rows import Row, Value
 
 _Result: TypeAlias = bool | list[Row] | str  # a text says what went wrong
 
-COMMITS_PER_SECOND: Final = 200
+COMMITS_PER_SECOND: Final = 100
 """Transactions a second under load; a write then waits for up to this share of a second."""
 _BURST_SECONDS: Final = 0.2  # of transactions that were not used up, and may begin without waiting
 MOST_AT_ONCE: Final = 256
