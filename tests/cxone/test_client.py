@@ -86,7 +86,7 @@ async def test_a_token_refused_early_is_fetched_anew_once_for_all(
     assert simulator.world.mint.issued_total == 2
 
 
-async def test_before_send_is_awaited_once_even_when_the_token_is_refused(
+async def test_before_send_is_asked_again_before_a_request_is_repeated_with_a_fresh_token(
     cxone: Cxone, simulator: CxoneSimulator, project: Project
 ) -> None:
     await cxone.ready(project)
@@ -97,7 +97,7 @@ async def test_before_send_is_awaited_once_even_when_the_token_is_refused(
         seen.append(len(simulator.signals()))
 
     assert (await cxone.signal(project, "1", PARAMETERS, before_send=before_send)).accepted
-    assert seen == [0]
+    assert seen == [0, 1]
 
 
 async def test_what_before_send_raises_passes_and_nothing_is_sent(
