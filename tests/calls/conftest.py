@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -49,9 +49,30 @@ def module_house(
 
 
 @pytest.fixture
-def house(module_house: House) -> Iterator[House]:
-    """The module's agent for one test, with CXone healthy before and after."""
+def house(module_house: House, request: pytest.FixtureRequest) -> Iterator[House]:
+    """The module's agent for one test, with CXone healthy before and after.
+
+    What a failed test leaves up is ended, so that it does not fail the next one; what a passed one leaves
+    fails the module.
+    """
     module_house.cxone.heal()
     yield module_house
     module_house.cxone.heal()
     assert module_house.agent.running, f"the agent died:\n{module_house.agent.tail()}"
+    if request.node.stash.get(_failed, False):
+        module_house.sweep()
+
+
+_failed = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember whether a test failed, for its fixtures."""
+    _ = call
+    report = yield
+    if report.when == "call":
+        item.stash[_failed] = report.failed
+    return report

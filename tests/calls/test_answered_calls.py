@@ -183,9 +183,7 @@ async def test_a_live_call_is_listed_and_an_operator_can_end_it(house: House) ->
     async with house.voice_agent() as bot, house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
         await bot.saw("ACK")
-        live = house.operations("GET", "/calls").json
-        listed = live["calls"] if isinstance(live, dict) else live
-        found = next(call for call in listed if call["contact_id"] == contact)
+        found = next(call for call in house.live() if call["contact_id"] == contact)
         assert house.operations("DELETE", f"/calls/{found['call_id']}").status in (200, 202, 204)
         await held(house, caller, bot)
     await house.signalled(contact, CONNECTED, {"p1": "Escalate", "p3": "operator"})

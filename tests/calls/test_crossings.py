@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
-from tests.calls.harness.plan import CARE
+from tests.calls.harness.plan import CARE, VOICE_AGENT
+from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.waiting import eventually
-from tests.calls.harness.wire import Wire, offer, request
+from tests.calls.harness.wire import Wire
 
 pytestmark = pytest.mark.calls
 
@@ -23,20 +26,43 @@ async def test_a_cancel_that_crosses_the_200_changes_nothing(house: House) -> No
     await house.at_rest()
 
 
-@pytest.mark.parametrize("shift", [90, 95, 100, 105, 110])
-async def test_a_cancel_races_the_answer(house: House, shift: int) -> None:
-    contact = new_contact()
+@asynccontextmanager
+async def ringing(house: House) -> AsyncIterator[tuple[HandCaller, HandVoiceAgent, bytes]]:
+    """A call that rings, both ends played by hand, with the INVITE that reached the voice agent."""
+    lines = tuple(identity(new_contact()).split("\r\n"))
     async with (
-        house.voice_agent(talk=100, calls=0) as bot,
-        house.caller("cancel_races_answer", contact, talk=shift) as caller,
+        Wire(house.plan.sip) as near,
+        Wire(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
     ):
-        await caller.succeeds()
+        caller = HandCaller(near, f"sip:{CARE}@127.0.0.1:{house.plan.sip}", lines, free_rtp_port())
+        bot = HandVoiceAgent(far, free_rtp_port())
+        caller.invite()
+        invite = await bot.asked("INVITE")
+        bot.answer(invite, 180, "Ringing")
+        await caller.answered("INVITE", 180)
+        yield caller, bot, invite
+
+
+@pytest.mark.parametrize("first", ["CANCEL", "200"])
+async def test_a_cancel_and_the_200_reach_the_agent_together(house: House, first: str) -> None:
+    since = house.watch()
+    async with ringing(house) as (caller, bot, invite):
+        if first == "CANCEL":
+            caller.cancel()
+        bot.answer(invite, 200)
+        if first == "200":
+            caller.cancel()
+        assert await caller.answered("CANCEL", 200, 481)
+        if await caller.answered("INVITE", 487, 200) == 200:
+            caller.acknowledge_and_hang_up()
+            await caller.answered("BYE", 200)
+        await bot.asked("ACK")
+        await bot.asked("BYE")
         await house.at_rest()
-        assert bot.running
-    row = await eventually(lambda: house.records.call(caller.call_id), what="a record")
+        row = await eventually(lambda: house.records.call(caller.call_id), what="a record")
     assert row is not None
     assert row["end"] == "caller"
-    assert row["reason"] in ("cancelled", "caller_hung_up")
+    assert since.moved("handoff_calls_total", end="caller") == 1
 
 
 async def test_byes_cross_on_the_callers_leg(house: House) -> None:
@@ -66,23 +92,33 @@ async def test_byes_cross_on_the_voice_agents_leg(house: House) -> None:
 
 
 async def test_an_invite_that_comes_twice_is_one_call(house: House) -> None:
-    contact, call_id = new_contact(), uuid.uuid4().hex
-    uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
     since = house.watch()
-    async with house.voice_agent("rings_for_ever") as bot, Wire(house.plan.sip) as wire:
-        lines = tuple(identity(contact).split("\r\n"))
-        branch = f"z9hG4bK{call_id}"
-        invite = request(
-            "INVITE", uri, wire, call_id=call_id, branch=branch, headers=lines, body=offer(bot.rtp_port)
-        )
-        for _ in range(3):
-            wire.send(invite)
-        await eventually(lambda: 180 in wire.statuses(call_id), what="180")
-        wire.send(request("CANCEL", uri, wire, call_id=call_id, branch=branch))
-        await eventually(lambda: 487 in wire.statuses(call_id), what="487")
-        to_tag = wire.got[-1].split(b"\r\nTo: ")[1].split(b"\r\n")[0].split(b"tag=")[-1].decode()
-        wire.send(request("ACK", uri, wire, call_id=call_id, branch=branch, to_tag=to_tag))
-        await bot.succeeds()
-    assert len(bot.received("INVITE")) == 1
+    async with ringing(house) as (caller, bot, invite):
+        caller.invite()
+        caller.invite()
+        await eventually(lambda: len(caller.answers("INVITE", 180)) >= 2, what="the 180 again")
+        caller.cancel()
+        await caller.answered("INVITE", 487)
+        await bot.asked("CANCEL")
+        bot.answer(invite, 487, "Request Terminated")
+        assert len(bot.requests("INVITE")) == 1
+        await house.at_rest()
     assert since.moved("handoff_invites_total") == 1
-    await house.at_rest()
+    assert since.moved("handoff_invites_total", result="cancelled") == 1
+
+
+async def test_a_caller_who_gives_up_before_the_voice_agent_said_anything_is_let_go(house: House) -> None:
+    lines = tuple(identity(new_contact()).split("\r\n"))
+    async with (
+        Wire(house.plan.sip) as near,
+        Wire(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
+    ):
+        caller = HandCaller(near, f"sip:{CARE}@127.0.0.1:{house.plan.sip}", lines, free_rtp_port())
+        bot = HandVoiceAgent(far, free_rtp_port())
+        caller.invite()
+        caller.cancel()
+        await caller.answered("CANCEL", 200)
+        await caller.answered("INVITE", 487)
+        if bot.requests("INVITE"):
+            bot.answer(bot.requests("INVITE")[0], 486, "Busy Here")
+        await house.at_rest(45)

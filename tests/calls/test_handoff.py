@@ -97,7 +97,7 @@ async def test_a_wrong_key_may_neither_hand_off_nor_read(house: House) -> None:
     contact = new_contact()
     async with house.voice_agent(), house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
-        for key in ("", "wrong", "acme-api-key "):
+        for key in ("", "wrong", "acme-api-kez"):
             assert house.api("POST", f"{PATH}/handoffs", ask_for(contact), key).status in (401, 403)
             assert house.api("GET", f"{PATH}/handoff_state?id={contact}", key=key).status in (401, 403)
         caller.cue()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.calls.harness.plan import SECRETS
 from tests.calls.harness.ports import free_port
 from tests.calls.harness.processes import Process
 from tests.calls.harness.web import answers, ask
@@ -51,6 +52,25 @@ class Cxone:
     def heal(self) -> None:
         """Take every fault away."""
         ask(self.port, "DELETE", "/simulator/faults")
+
+    def tenant(self, number: int) -> dict[str, str]:
+        """Take on another customer and return its credentials, as the simulator and a project name them."""
+        tenant_id = f"11eb5a2c-7e10-4c1e-9d7b-{number:012d}"
+        known = {
+            "business_unit": f"46{number:05d}",
+            "client_id": f"client-{number}",
+            "client_secret": SECRETS["CLIENT_SECRET"],
+            "access_key_id": f"KEY{number:05d}====",
+            "access_key_secret": SECRETS["ACCESS_KEY_SECRET"],
+        }
+        reply = ask(self.port, "PUT", f"/simulator/tenants/{tenant_id}", known)
+        assert reply.status == 200, reply.text
+        return {"tenant_id": tenant_id, **known}
+
+    def place(self, contact_id: str, tenant_id: str) -> None:
+        """Make a contact one of a certain tenant; the demo's otherwise."""
+        reply = ask(self.port, "PUT", f"/simulator/contacts/{contact_id}", {"tenant": tenant_id})
+        assert reply.status == 200, reply.text
 
     def turn(self, **knobs: object) -> None:
         """Turn knobs."""

@@ -82,6 +82,17 @@ class House:
         samples = self.metrics()
         return {name: value for name in names if (value := total(samples, name))}
 
+    def sweep(self) -> None:
+        """End every call that a failed test left up."""
+        for call in self.live():
+            self.operations("DELETE", f"/calls/{call['call_id']}")
+
+    def live(self) -> list[Row]:
+        """The calls that the agent says are up."""
+        found = self.operations("GET", "/calls").json
+        rows: list[Row] = found["calls"] if isinstance(found, dict) else found
+        return rows
+
     # -- ends of a call ---------------------------------------------------------------------------------
 
     def caller(
@@ -98,8 +109,6 @@ class House:
         keys = {
             "number": number,
             "identity": identity(contact_id or new_contact()) if headers is None else headers,
-            "auth_user": "carrier",
-            "auth_password": SECRETS["DIGEST_PASSWORD"],
         }
         return Sipp(f"{folder}/{scenario}.xml", self.plan.sip, keys=keys, **options)
 
@@ -122,7 +131,9 @@ class House:
 
     def metrics(self) -> Samples:
         """All samples now."""
-        return parse(ask(self.plan.operations, "GET", "/metrics").text)
+        reply = self.operations("GET", "/metrics")
+        assert reply.status == 200, f"/metrics says {reply.status}: {reply.text}\n{self.agent.tail(10)}"
+        return parse(reply.text)
 
     def watch(self) -> Since:
         """The metrics now, to tell later what moved."""

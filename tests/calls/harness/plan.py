@@ -53,7 +53,12 @@ class Plan:
         self.agent: dict[str, Any] = self._agent()
         self.carriers: dict[str, Any] = {
             "unknown_source": "drop",
-            "carriers": {"test": carrier("127.0.0.0/8")},
+            "carriers": {
+                "test": carrier("127.0.0.1/32"),
+                "lenient": {**carrier(LENIENT), "missing_contact_id": "bridge"},
+                "strict": {**carrier(STRICT), "duplicate_contact": "refuse"},
+                "digest": {**carrier(DIGEST), "digest": dict(_DIGEST)},
+            },
         }
         self.projects: dict[str, dict[str, Any]] = self._projects()
         self.numbers: dict[str, Any] = {

@@ -115,13 +115,12 @@ class RtpPeer(asyncio.DatagramProtocol):
             await asyncio.sleep(0.02)
 
     def hears(self, tone: float, packets: int = 25) -> bool:
-        """Whether that tone dominates the last ``packets`` packets of audio, and there are that many."""
+        """Whether that tone dominates most of the last ``packets`` packets of audio, and there are that many.
+
+        Each packet is judged by itself: a lost or late one shifts the phase of all that follow.
+        """
         latest = [packet.payload for packet in self.packets if packet.payload_type == PCMU][-packets:]
-        if len(latest) < packets:
-            return False
-        samples = [_LINEAR[code] for payload in latest for code in payload]
-        energy = sum(sample * sample for sample in samples)
-        return energy > 0 and 2 * _power(samples, tone) / (energy * len(samples)) > 0.5
+        return len(latest) == packets and sum(_holds(payload, tone) for payload in latest) > 0.8 * packets
 
     def silent(self, packets: int = 25) -> bool:
         """Whether the last packets hold next to no sound."""
@@ -160,6 +159,12 @@ class RtpPeer(asyncio.DatagramProtocol):
         )
         self._sequence += 1
         self._transport.sendto(head + payload, self._target)
+
+
+def _holds(payload: bytes, tone: float) -> bool:
+    samples = [_LINEAR[code] for code in payload]
+    energy = sum(sample * sample for sample in samples)
+    return energy > 0 and 2 * _power(samples, tone) / (energy * len(samples)) > 0.5
 
 
 def _power(samples: list[int], tone: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -15,19 +16,24 @@ class Wire(asyncio.DatagramProtocol):
     Attributes:
         got: every datagram that came, in order.
         acknowledges: whether refusals of INVITEs are acknowledged, as they must be.
+        on_request: called with each request that comes.
     """
 
-    def __init__(self, agent: int, address: str = "127.0.0.1") -> None:
+    def __init__(self, agent: int, address: str = "127.0.0.1", port: int = 0) -> None:
         self._agent = ("127.0.0.1", agent)
-        self._address = address
+        self._port = port
+        self.address = address
         self._transport: asyncio.DatagramTransport | None = None
         self.got: list[bytes] = []
         self.acknowledges = False
+        self.on_request: Callable[[bytes], None] | None = None
 
     async def __aenter__(self) -> Self:
         """Bind the socket."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self._address, 0))
+        self._transport, _ = await loop.create_datagram_endpoint(
+            lambda: self, local_addr=(self.address, self._port)
+        )
         return self
 
     async def __aexit__(
@@ -48,6 +54,8 @@ class Wire(asyncio.DatagramProtocol):
         """Keep a datagram."""
         _ = addr
         self.got.append(data)
+        if self.on_request is not None and not data.startswith(b"SIP/2.0 "):
+            self.on_request(data)
         if self.acknowledges and (acknowledgement := _acknowledgement(data)):
             self.send(acknowledgement)
 
