@@ -255,6 +255,7 @@ class Node:
         metrics.set_guard_reader(_refused_by_guard)
         metrics.set_storage_fault_reader(lambda: store.fault)
         metrics.set_pending_reader(lambda: courier.pending)
+        metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
 
     def _applied(self, difference: Changes) -> None:

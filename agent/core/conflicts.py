@@ -50,18 +50,19 @@ def _repeated(rules: Sequence[tuple[NumberRule, Pattern]]) -> Iterator[Conflict]
 
 
 def _overlapping(rules: Sequence[tuple[int, NumberRule, Pattern]]) -> Iterator[Conflict]:
-    ranges = [entry for entry in rules if entry[2].kind is Kind.RANGE]
-    ranges.sort(key=lambda entry: (len(entry[2].low), entry[2].low, entry[0]))
-    widest: tuple[int, NumberRule, Pattern] | None = None
-    for entry in ranges:
-        if widest is None or len(widest[2].low) != len(entry[2].low) or entry[2].low > widest[2].high:
-            widest = entry
+    taken: list[tuple[int, str, str, NumberRule]] = []  # disjoint, by length and low end
+    for index, rule, pattern in rules:
+        if pattern.kind is not Kind.RANGE:
             continue
-        later, earlier = (entry, widest) if entry[0] > widest[0] else (widest, entry)
-        text = f"{later[1].pattern} overlaps {earlier[1].pattern} at {earlier[1].place}: make them disjoint"
-        yield Conflict(later[0], text)
-        if entry[2].high > widest[2].high:
-            widest = entry
+        length = len(pattern.low)
+        position = bisect_left(taken, (length, pattern.low), key=lambda entry: entry[:2])
+        for other in taken[max(position - 1, 0) : position + 1]:
+            if other[0] == length and other[1] <= pattern.high and pattern.low <= other[2]:
+                text = f"overlaps {other[3].pattern} at {other[3].place}: make them disjoint"
+                yield Conflict(index, f"{rule.pattern} {text}")
+                break
+        else:
+            taken.insert(position, (length, pattern.low, pattern.high, rule))
 
 
 class _Coverage:

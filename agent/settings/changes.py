@@ -82,6 +82,7 @@ class Changes:
 def changes(old: Snapshot, new: Snapshot) -> Changes:
     """What takes effect when ``new`` replaces ``old``."""
     before, after = _by_pattern(old.numbers), _by_pattern(new.numbers)
+    new_patterns = after.keys() - before.keys()
     appeared, gone, moved, shadowed = [], [], [], []
     for pattern in sorted(before.keys() | after.keys()):
         was = before.get(pattern) or _covering(old.numbers, pattern)
@@ -92,7 +93,7 @@ def changes(old: Snapshot, new: Snapshot) -> Changes:
             gone.append(pattern)
         elif was.projects != now.projects:
             moved.append(NumberMove(pattern, was.projects, now.projects))
-        hidden = _covering(new.numbers, pattern) if pattern in after.keys() - before.keys() else None
+        hidden = _covering(new.numbers, pattern) if pattern in new_patterns else None
         if hidden is not None:
             shadowed.append((hidden.pattern, pattern))
     keys = tuple(_differing(old.agent, new.agent))

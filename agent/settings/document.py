@@ -25,11 +25,24 @@ MOST_VALUES = 50_000
 DEEPEST = 24
 _SURELY_SHALLOW = 500
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
+_OF_KIND = {ScalarNode: _TAG + "str", SequenceNode: _TAG + "seq", MappingNode: _TAG + "map"}
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCALARS = SafeConstructor()
 
 PathOf = tuple[str | int, ...]
+
+
+class _Loader(_BASE):  # type: ignore[misc]  # which one it is depends on how PyYAML was built
+    """PyYAML's loader; half of the time for a large map went into its general way of finding a value's type."""
+
+    def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:  # noqa: ANN401 - a pair of flags, or one
+        """The tag of a node that has none: only an unquoted scalar can be anything but what its kind says."""
+        if kind is ScalarNode and implicit[0]:
+            for tag, pattern in self.yaml_implicit_resolvers.get(value[:1], ()):
+                if pattern.match(value):
+                    return str(tag)
+        return _OF_KIND[kind]
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
@@ -216,9 +229,9 @@ class _Builder:
 
 def _compose(text: str) -> Node | None:
     _refuse_depth(text)
-    loader = _LOADER(text)
+    loader = _Loader(text)
     try:
-        return loader.get_single_node()  # type: ignore[no-any-return]  # the stubs know only the Python loader
+        return loader.get_single_node()  # type: ignore[no-any-return]  # see the class
     finally:
         loader.dispose()
 
@@ -233,7 +246,7 @@ def _refuse_depth(text: str) -> None:
     if text.count("[") + text.count("{") + longest_line < _SURELY_SHALLOW:
         return
     depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:

@@ -22,7 +22,7 @@ def fingerprint(
         digest.update(json.dumps(_plain(part), sort_keys=True).encode())
         digest.update(b"\n")
     for rule in sorted(rules, key=lambda rule: rule.pattern):
-        digest.update(json.dumps([rule.pattern, rule.projects, rule.labels], sort_keys=True).encode())
+        digest.update(repr((rule.pattern, rule.projects, sorted(rule.labels.items()))).encode())
     return digest.hexdigest()
 
 

@@ -35,6 +35,7 @@ class MapReader:
 
     entries: list[Entry] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
+    _labels_seen: dict[tuple[tuple[str, str], ...], FrozenDict[str, str]] = field(default_factory=dict)
     _single: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def read(self, document: Document) -> None:
@@ -136,7 +137,7 @@ class MapReader:
                 self._note(document, name, f"{name.value!r} is there twice: leave one out")
             elif self._is_text(document, value, "a text"):
                 labels[name.value] = value.value
-        return FrozenDict(labels)
+        return self._labels_seen.setdefault(tuple(labels.items()), FrozenDict(labels))  # few differ
 
     def _is_text(self, document: Document, node: Node, wanted: str) -> bool:
         if not isinstance(node, ScalarNode):

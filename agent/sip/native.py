@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 from typing import Any
 
-import _pjsua2
 import pjsua2
 
 from agent import __version__
@@ -31,7 +29,6 @@ _TRANSPORTS = {
     ("tcp", 6): pjsua2.PJSIP_TRANSPORT_TCP6,
     ("tls", 6): pjsua2.PJSIP_TRANSPORT_TLS6,
 }
-_library = ctypes.CDLL(_pjsua2.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +185,7 @@ def guard_counters() -> dict[str, int]:
 
 def call_count() -> int:
     """Call slots in use in pjsua."""
-    return int(_library.pjsua_call_get_count())
+    return int(pjsua2.handoff_guard_calls())
 
 
 def trace(most: int) -> list[TraceRecord]:

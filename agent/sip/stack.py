@@ -73,6 +73,7 @@ class Stack:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
         """
         native.require_capacity(self._settings.limits.calls)
+        pjsua2.handoff_guard_quiet()
         try:
             self._endpoint.libCreate()
             self._endpoint.libInit(native.endpoint_config(self._settings))

@@ -28,7 +28,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 # Each row of buckets reaches past the promise it is held against on both sides, so that a quantile near the
 # promise is not just the edge of the last bucket.
-_SETUP: Final = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)  # ring: 30 s
+_SETUP: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)  # ring: 30 s
 _SIGNAL: Final = (
     0.01,
     0.025,
@@ -92,6 +92,7 @@ class _Readings(Collector):
         self.storage_fault: Callable[[], str | None] = str
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
+        self.tasks: Callable[[], int] = int
 
     def collect(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
@@ -109,6 +110,9 @@ class _Readings(Collector):
             invites.add_metric(labels, count)
         yield invites
         yield GaugeMetricFamily("handoff_legs_active", "SIP legs that are up", value=self.legs())
+        yield GaugeMetricFamily(
+            "handoff_loop_tasks", "Tasks of the event loop that are not done", value=self.tasks()
+        )
         yield GaugeMetricFamily(
             "handoff_native_calls",
             "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
@@ -183,6 +187,10 @@ class Metrics:
     def set_storage_fault_reader(self, read: Callable[[], str | None]) -> None:
         """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
         self._readings.storage_fault = read
+
+    def set_task_reader(self, read: Callable[[], int]) -> None:
+        """Take ``handoff_loop_tasks`` from the event loop: it shows a leak as nothing else does."""
+        self._readings.tasks = read
 
     def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
         """Take ``handoff_legs_active`` and ``handoff_native_calls`` from the SIP stack."""

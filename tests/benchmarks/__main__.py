@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``make bench``: every profile, or those named: ``python -m tests.benchmarks setup media soak``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
+from tests.calls.harness.metrics import total
+
+RAW = Path("docs/performance/raw")
+_REST_SECONDS = 40.0  # SIP transactions live 32 s
+Result = dict[str, object]
+
+
+async def setup() -> Result:
+    """150 calls a second for 30 s, each with its arrival signal: no failure, no retransmission, CPU per call."""
+    rate, calls, hold = 150, 4500, 1000
+    async with edge(1000) as house:
+        await Load(house, 20, 100, 200).run()  # warm: the token, the caches
+        before, used = house.metrics(), cost(house.agent.pid)
+        sipp = await Load(house, rate, calls, hold).run()
+        after, then = house.metrics(), cost(house.agent.pid)
+        return {
+            "rate": rate,
+            "calls": calls,
+            "sipp": sipp,
+            "cpu_milliseconds_per_call": round((then.cpu - used.cpu) / calls * 1000, 2),
+            "setup_p50_milliseconds": _ms(quantile(after, before, "handoff_setup_seconds", 0.5)),
+            "setup_p99_milliseconds": _ms(quantile(after, before, "handoff_setup_seconds", 0.99)),
+            "signal_start_p50_milliseconds": _ms(
+                quantile(after, before, "handoff_signal_start_seconds", 0.5)
+            ),
+            "signal_start_p99_milliseconds": _ms(
+                quantile(after, before, "handoff_signal_start_seconds", 0.99)
+            ),
+            "loop_lag_p99_milliseconds": _ms(quantile(after, before, "handoff_loop_lag_seconds", 0.99)),
+            "signals_accepted": signals(after, "accepted") - signals(before, "accepted"),
+        }
+
+
+async def media() -> Result:
+    """200 calls at once with G.711 both ways: loss end to end and CPU per call."""
+    calls, rate, hold = 200, 20, 60_000
+    async with edge(300) as house:
+        before, drops = house.metrics(), socket_drops()
+        load = asyncio.ensure_future(Load(house, rate, calls, hold, media=True).run())
+        await asyncio.sleep(calls / rate + 5)  # all are up
+        used, at = cost(house.agent.pid), time.monotonic()
+        up = total(house.metrics(), "handoff_calls_active")
+        await asyncio.sleep(30)
+        then, seconds = cost(house.agent.pid), time.monotonic() - at
+        sipp = await load
+        after = house.metrics()
+        lost = total(after, "handoff_rtp_packets_lost_total") - total(
+            before, "handoff_rtp_packets_lost_total"
+        )
+        received = total(after, "handoff_rtp_packets_received_total")
+        return {
+            "calls_up": up,
+            "sipp": sipp,
+            "core_percent_per_call": round((then.cpu - used.cpu) / seconds / up * 100, 3),
+            "packets_received_by_the_agent": received,
+            "packets_lost_as_rtp_counts": lost,
+            "packets_dropped_by_any_socket_of_this_machine": socket_drops() - drops,
+            "lost_percent": round(lost / received * 100, 4) if received else None,
+            "jitter_p99_milliseconds": _ms(quantile(after, before, "handoff_rtp_jitter_seconds", 0.99)),
+        }
+
+
+async def soak() -> Result:
+    """20,000 calls, then rest: what is left of them."""
+    calls, rate, rounds = 4000, 150, 5
+    async with edge(1000) as house:
+        await Load(house, rate, 1000, 200).run()
+        await asyncio.sleep(_REST_SECONDS)
+        readings = [_reading(house.agent.pid, house.metrics())]
+        failed = 0
+        for _ in range(rounds):
+            failed += (await Load(house, rate, calls, 200).run())["failed"]
+            await asyncio.sleep(_REST_SECONDS)
+            readings.append(_reading(house.agent.pid, house.metrics()))
+        memory = [int(reading["memory_kilobytes"]) for reading in readings]
+        return {
+            "calls": calls * rounds,
+            "failed": failed,
+            "after_each_4000_calls_and_a_rest": readings,
+            "memory_bytes_per_call": round((memory[-1] - memory[0]) * 1024 / (calls * rounds)),
+            "memory_bytes_per_call_last_round": round((memory[-1] - memory[-2]) * 1024 / calls),
+        }
+
+
+def _reading(pid: int, samples: Mapping[tuple[str, frozenset[tuple[str, str]]], float]) -> dict[str, float]:
+    now = cost(pid)
+    return {
+        "memory_kilobytes": now.memory,
+        "descriptors": now.descriptors,
+        "legs": total(samples, "handoff_legs_active"),
+        "native_calls": total(samples, "handoff_native_calls"),
+        "tasks": total(samples, "handoff_loop_tasks"),
+    }
+
+
+PROFILES: dict[str, Callable[[], Awaitable[Result]]] = {"setup": setup, "media": media, "soak": soak}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)
+
+
+def _machine() -> Result:
+    model = next(
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    )
+    cores = subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout.strip()
+    return {"processor": model, "cores": int(cores), "python": platform.python_version()}
+
+
+def main(names: list[str]) -> int:
+    """Run profiles and keep what they measured."""
+    unknown = [name for name in names if name not in PROFILES]
+    if unknown:
+        sys.stderr.write(f"no such profile: {', '.join(unknown)}; there are {', '.join(PROFILES)}\n")
+        return 2
+    RAW.mkdir(parents=True, exist_ok=True)
+    for name in names or list(PROFILES):
+        print(f"{name}: {PROFILES[name].__doc__}", flush=True)
+        measured = asyncio.run(PROFILES[name]())  # type: ignore[arg-type]  # each is a coroutine function
+        result = {
+            "profile": name,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": _machine(),
+            **measured,
+        }
+        text = json.dumps(result, indent=2)
+        (RAW / f"{name}.json").write_text(text + "\n")
+        print(text, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent under load: its processes, and what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.house import House
+from tests.calls.harness.metrics import Samples, total
+from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT, Plan
+from tests.calls.harness.ports import free_port, free_range
+from tests.calls.harness.sipp import SCENARIOS
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_SOCKET_DROPS = 12
+_RTP_LOW = 20000
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a process has used at one moment: CPU seconds, resident kB, open descriptors."""
+
+    cpu: float
+    memory: int
+    descriptors: int
+
+
+def cost(pid: int) -> Cost:
+    """Read it from /proc."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    status = Path(f"/proc/{pid}/status").read_text()
+    memory = re.search(r"VmRSS:\s+(\d+)", status)
+    assert memory is not None
+    descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    return Cost((int(fields[11]) + int(fields[12])) / _TICKS, int(memory.group(1)), descriptors)
+
+
+def socket_drops() -> int:
+    """UDP packets that this machine threw away since a receiver's buffer was full."""
+    lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+    return sum(int(line.split()[_SOCKET_DROPS]) for line in lines)
+
+
+def quantile(after: Samples, before: Samples, name: str, share: float) -> float:
+    """A quantile of what a histogram gained, in seconds: linear within a bucket, as Prometheus does it."""
+    rows: dict[float, float] = {}
+    for (key, labels), value in after.items():
+        if key == f"{name}_bucket":
+            edge = float(dict(labels)["le"])
+            rows[edge] = rows.get(edge, 0.0) + value - before.get((key, labels), 0.0)
+    edges = sorted(rows)
+    wanted, low, below = share * rows[edges[-1]], 0.0, 0.0
+    for edge in edges:
+        if rows[edge] >= wanted:
+            inside = rows[edge] - below
+            return low if inside == 0 or edge == float("inf") else low + (edge - low) * (wanted - below) / inside
+        low, below = edge, rows[edge]
+    return low
+
+
+@asynccontextmanager
+async def edge(calls: int) -> AsyncIterator[House]:
+    """An agent with room for so many calls, its CXone simulator and its records, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="handoff-bench-") as folder:
+        cxone = Cxone(Path(folder))
+        cxone.start()
+        plan = Plan(cxone.port)
+        ports = f"{_RTP_LOW}-{_RTP_LOW + calls * 4 - 1}"  # below the kernel's ephemeral range
+        plan.agent["media"] |= {"rtp_ports": ports, "silence_timeout": "10m"}
+        plan.agent["limits"] |= {"calls": calls, "calls_per_second": 1000}
+        plan.agent["log"]["level"] = "info"
+        house = House(plan, cxone, Path(folder))
+        house.start()
+        try:
+            yield house
+        finally:
+            house.close()
+            cxone.stop()
+
+
+@dataclass
+class Load:
+    """SIPp on both ends of the agent.
+
+    Attributes:
+        rate: calls begun each second.
+        calls: how many altogether.
+        hold: milliseconds from answer to BYE.
+        media: G.711 both ways: streamed by the caller, echoed by the voice agent.
+    """
+
+    house: House
+    rate: int
+    calls: int
+    hold: int
+    media: bool = False
+    folder: Path = Path()
+
+    async def run(self) -> dict[str, int]:
+        """Run it to its end. Returns SIPp's own counts, callers' and voice agents'."""
+        with tempfile.TemporaryDirectory(prefix="handoff-load-") as folder:
+            self.folder = Path(folder)
+            agent = await self._sipp("agent", self._voice_agent(), self.house.plan.first, VOICE_AGENT)
+            try:
+                caller = await self._sipp("caller", self._caller(), free_port(), "127.0.0.1")
+                limit = self.calls / self.rate + self.hold / 1000 + 60
+                code = await asyncio.wait_for(caller.wait(), limit)
+            finally:
+                agent.terminate()
+                await agent.wait()
+            return {"exit_code": code, **self._counts("caller")}
+
+    async def _sipp(
+        self, name: str, arguments: list[str], port: int, address: str
+    ) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            "sipp", *arguments, "-i", address, "-bind_local", "-mi", address, "-p", str(port),
+            "-cp", str(free_port()), "-nostdin", "-d", str(self.hold if name == "caller" else 0),
+            "-trace_stat", "-stf", f"{name}.csv", "-fd", "1", "-deadcall_wait", "0", "-buff_size", "4194304",
+            "-trace_err", "-error_file", f"{name}.err", "-key", "rtp_port", "9",
+            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def _voice_agent(self) -> list[str]:
+        echo = ["-rtp_echo", "-mp", str(free_range(4)[0])] if self.media else []
+        return ["-sf", str(SCENARIOS / "load/voice_agent.xml"), *echo]
+
+    def _caller(self) -> list[str]:
+        scenario = "load/caller_media.xml" if self.media else "load/caller_signalling.xml"
+        if self.media:
+            speech = Path("build/audio/caller.wav").absolute()
+            (self.folder / "speech.wav").symlink_to(speech)
+        prefix = str(int(time.time()) % 10**8)
+        ports = ["-mp", str(free_range(self.calls * 2 + 4)[0])] if self.media else []
+        return [
+            f"127.0.0.1:{self.house.plan.sip}", "-sf", str(SCENARIOS / scenario),
+            "-r", str(self.rate), "-m", str(self.calls), "-l", str(self.calls),
+            "-key", "number", CARE, "-key", "token", TOKEN, "-key", "contact_prefix", prefix, *ports,
+        ]  # fmt: skip
+
+    def _counts(self, name: str) -> dict[str, int]:
+        rows = (self.folder / f"{name}.csv").read_text().strip().splitlines()
+        last = dict(zip(rows[0].split(";"), rows[-1].split(";"), strict=False))
+        wanted = {
+            "successful": "SuccessfulCall(C)",
+            "failed": "FailedCall(C)",
+            "retransmissions": "Retransmissions(C)",
+            "unexpected": "UnexpectedMessages(C)",
+        }
+        return {short: int(last.get(long) or 0) for short, long in wanted.items()}
+
+
+def signals(samples: Samples, outcome: str) -> float:
+    """Signals settled so."""
+    return total(samples, "handoff_signals_total", outcome=outcome)
