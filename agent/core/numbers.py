@@ -8,13 +8,15 @@ are one number. The most specific rule wins: exact, then range, then the longer 
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from urllib.parse import unquote
 
-from agent.core.frozen import NOTHING
+from agent.core.frozen import NOTHING, FrozenDict
 
 LONGEST_NUMBER = 32
 """Digits; E.164 ends at 15, routing prefixes make them longer."""
@@ -26,7 +28,7 @@ _PREFIX = re.compile(rf"\+?([0-9]{{0,{LONGEST_NUMBER}}})\*", re.ASCII)
 _SHARED_ENOUGH = 4
 _MOST_EXTRA_DIGITS = 4
 
-Row = tuple[str, tuple[str, ...], Mapping[str, str], str, int]
+Where = tuple[tuple[str, ...], FrozenDict[str, str], str]
 
 
 class Kind(StrEnum):
@@ -114,10 +116,22 @@ def normalise(user: str, strip: Sequence[str] = ()) -> str:
 class NumberMap:
     """Rules, indexed: a look-up takes microseconds however many there are. Never changes; can be pickled.
 
-    Rules are kept as plain tuples, so that taking over a large map from a child process is quick.
+    Rules are kept in columns and not as objects, so that unpickling a hundred thousand of them, which the
+    loop of a running agent does on a reload, is quick.
     """
 
-    __slots__ = ("_exact", "_lengths", "_prefixes", "_ranges", "_rows", "_sorted")
+    __slots__ = (
+        "_exact",
+        "_key_rules",
+        "_keys",
+        "_lengths",
+        "_lines",
+        "_patterns",
+        "_prefixes",
+        "_ranges",
+        "_wheres",
+        "_which",
+    )
 
     def __init__(self, rules: Iterable[NumberRule] = ()) -> None:
         """Index the rules.
@@ -125,37 +139,52 @@ class NumberMap:
         Raises:
             ValueError: a key can't be read, two rules have the same one, or two ranges overlap.
         """
-        self._rows: list[Row] = []
+        self._patterns: list[str] = []
+        self._wheres: list[Where] = []
+        self._which = array("L")
+        self._lines = array("L")
         self._exact: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
-        ranges: list[tuple[int, str, str, int]] = []
+        self._ranges: list[tuple[int, str, str, int]] = []
+        wheres: dict[Where, int] = {}
         for index, rule in enumerate(rules):
-            self._rows.append((rule.pattern, rule.projects, rule.labels, rule.file, rule.line))
-            pattern = parse_pattern(rule.pattern)
-            if pattern.kind is Kind.RANGE:
-                ranges.append((len(pattern.low), pattern.low, pattern.high, index))
-                continue
-            table = self._exact if pattern.kind is Kind.EXACT else self._prefixes
-            if table.setdefault(pattern.low, index) != index:
-                raise ValueError(f"{rule.pattern} is there twice")
-        self._ranges = sorted(ranges)
-        for before, after in zip(self._ranges, self._ranges[1:], strict=False):
+            where = (rule.projects, FrozenDict(rule.labels), rule.file)
+            if where not in wheres:
+                wheres[where] = len(self._wheres)
+                self._wheres.append(where)
+            self._patterns.append(rule.pattern)
+            self._which.append(wheres[where])
+            self._lines.append(rule.line)
+            self._add(index, rule.pattern)
+        self._ranges.sort()
+        for before, after in pairwise(self._ranges):
             if before[0] == after[0] and after[1] <= before[2]:
-                raise ValueError(f"{self._rows[before[3]][0]} and {self._rows[after[3]][0]} overlap")
+                raise ValueError(f"{self._patterns[before[3]]} and {self._patterns[after[3]]} overlap")
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}, reverse=True))
-        self._sorted: list[tuple[str, int]] = sorted(
-            [
-                *self._exact.items(),
-                *self._prefixes.items(),
-                *((low, index) for _, low, _, index in self._ranges),
-            ]
-        )
+        starts = [*self._exact.items(), *self._prefixes.items()]
+        starts = sorted(starts + [(low, index) for _, low, _, index in self._ranges])
+        self._keys = [key for key, _ in starts]
+        self._key_rules = array("L", (index for _, index in starts))
+
+    def _add(self, index: int, text: str) -> None:
+        pattern = parse_pattern(text)
+        low = text if text == pattern.low else pattern.low  # one object where possible: pickled once
+        if pattern.kind is Kind.RANGE:
+            self._ranges.append((len(low), low, pattern.high, index))
+            return
+        table = self._exact if pattern.kind is Kind.EXACT else self._prefixes
+        if table.setdefault(low, index) != index:
+            raise ValueError(f"{text} is there twice")
+
+    def _rule(self, index: int) -> NumberRule:
+        projects, labels, file = self._wheres[self._which[index]]
+        return NumberRule(self._patterns[index], projects, labels, file, self._lines[index])
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._patterns)
 
     def __iter__(self) -> Iterator[NumberRule]:
-        return (NumberRule(*row) for row in self._rows)
+        return map(self._rule, range(len(self._patterns)))
 
     def match(self, number: str) -> NumberRule | None:
         """The rule that takes ``number`` (normalised), None if there is none."""
@@ -168,14 +197,14 @@ class NumberMap:
             return
         index = self._exact.get(number)
         if index is not None:
-            yield NumberRule(*self._rows[index])
+            yield self._rule(index)
         index = self._range_of(number)
         if index is not None:
-            yield NumberRule(*self._rows[index])
+            yield self._rule(index)
         for length in self._lengths:
             index = self._prefixes.get(number[:length]) if length <= len(number) else None
             if index is not None:
-                yield NumberRule(*self._rows[index])
+                yield self._rule(index)
 
     def _range_of(self, number: str) -> int | None:
         position = bisect_right(self._ranges, (len(number), number, "~", 0)) - 1
@@ -200,11 +229,11 @@ class NumberMap:
         for extra in range(1, min(_MOST_EXTRA_DIGITS + 1, len(number))):
             index = self._specific(number[extra:])
             if index is not None:
-                return NumberRule(*self._rows[index])
+                return self._rule(index)
         for variant in _one_edit_away(number):
             index = self._specific(variant)
             if index is not None:
-                return NumberRule(*self._rows[index])
+                return self._rule(index)
         return self._neighbour(number)
 
     def _specific(self, number: str) -> int | None:
@@ -212,10 +241,11 @@ class NumberMap:
         return index if index is not None else self._range_of(number)
 
     def _neighbour(self, number: str) -> NumberRule | None:
-        position = bisect_left(self._sorted, (number, -1))
-        around = self._sorted[max(position - 1, 0) : position + 1]
-        shared, index = max(((_shared(number, key), -index) for key, index in around), default=(0, 0))
-        return NumberRule(*self._rows[-index]) if shared >= min(_SHARED_ENOUGH, len(number)) else None
+        position = bisect_left(self._keys, number)
+        around = range(max(position - 1, 0), min(position + 1, len(self._keys)))
+        found = ((_shared(number, self._keys[at]), -self._key_rules[at]) for at in around)
+        shared, index = max(found, default=(0, 0))
+        return self._rule(-index) if shared >= min(_SHARED_ENOUGH, len(number)) else None
 
 
 def _shared(one: str, other: str) -> int:

@@ -33,11 +33,11 @@ _SCALARS = SafeConstructor()
 PathOf = tuple[str | int, ...]
 
 
-class _Loader(_BASE):  # type: ignore[misc]  # which one it is depends on how PyYAML was built
-    """PyYAML's loader; half of the time for a large map went into its general way of finding a value's type."""
+class _Loader(_BASE):  # type: ignore[misc]  # which one depends on how PyYAML was built
+    """PyYAML's loader with a short way to a value's type: the general one took half of a large map's time."""
 
     def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:  # noqa: ANN401 - a pair of flags, or one
-        """The tag of a node that has none: only an unquoted scalar can be anything but what its kind says."""
+        """The tag of a node without one: only an unquoted scalar may be other than its kind says."""
         if kind is ScalarNode and implicit[0]:
             for tag, pattern in self.yaml_implicit_resolvers.get(value[:1], ()):
                 if pattern.match(value):

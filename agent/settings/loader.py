@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -41,7 +43,20 @@ def load(folder: Path, environment: Mapping[str, str] | None = None) -> Snapshot
     reading = _Reading(
         folder, References(folder.absolute(), os.environ if environment is None else environment)
     )
-    return reading.snapshot()
+    with _without_collector():
+        return reading.snapshot()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the cyclic collector off: it would walk the nodes of a large map again and again in vain."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass(slots=True)

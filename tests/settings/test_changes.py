@@ -76,7 +76,7 @@ def test_labels_and_projects_and_limits_are_named() -> None:
 
 
 def test_keys_that_wait_for_a_restart_are_named() -> None:
-    new = {
+    new: dict[str, object] = {
         "node": "edge-2",
         "sip": {"listen": ["udp://127.0.0.1:5060"], "public_address": "192.0.2.1"},
         "media": {"srtp": "optional"},

@@ -59,9 +59,9 @@ def test_nothing_shows_a_secret() -> None:
 def test_nothing_can_be_changed() -> None:
     project = Project.model_validate(PROJECT)
     with pytest.raises(ValidationError):
-        project.account = "other"
+        project.account = "other"  # type: ignore[misc]  # that is the test
     with pytest.raises(TypeError):
-        project.voice_agent.headers["X-Other"] = ""  # type: ignore[index]  # that is the test
+        project.voice_agent.headers["X-Other"] = ""  # type: ignore[index]  # the same
     with pytest.raises(TypeError):
         project.signals[Moment.ARRIVAL]["p1"] = ""  # type: ignore[index]  # the same
 
