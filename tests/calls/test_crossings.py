@@ -54,7 +54,8 @@ async def test_a_cancel_and_the_200_reach_the_agent_together(house: House, first
             caller.cancel()
         assert await caller.answered("CANCEL", 200, 481)
         if await caller.answered("INVITE", 487, 200) == 200:
-            caller.acknowledge_and_hang_up()
+            caller.in_dialog("ACK", 1)
+            caller.in_dialog("BYE", 2)
             await caller.answered("BYE", 200)
         await bot.asked("ACK")
         await bot.asked("BYE")
@@ -122,3 +123,18 @@ async def test_a_caller_who_gives_up_before_the_voice_agent_said_anything_is_let
         if bot.requests("INVITE"):
             bot.answer(bot.requests("INVITE")[0], 486, "Busy Here")
         await house.at_rest(45)
+
+
+async def test_a_request_with_an_old_cseq_is_500_and_the_call_stays(house: House) -> None:
+    async with ringing(house) as (caller, bot, invite):
+        bot.answer(invite, 200)
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        caller.in_dialog("UPDATE", 7)
+        await caller.answered("UPDATE", 200)
+        caller.in_dialog("INFO", 3)
+        await caller.answered("INFO", 500)
+        caller.in_dialog("BYE", 8)
+        await caller.answered("BYE", 200)
+        await bot.asked("BYE")
+        await house.at_rest()

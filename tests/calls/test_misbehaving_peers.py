@@ -86,12 +86,6 @@ async def test_an_options_on_the_branch_of_a_finished_invite_is_survived(house: 
     await house.at_rest()
 
 
-async def test_a_request_with_an_old_cseq_is_500_and_the_call_stays(house: House) -> None:
-    async with house.voice_agent() as bot, house.caller("old_cseq", folder=CALLERS) as caller:
-        await caller.succeeds()
-        await bot.succeeds()
-
-
 async def test_a_broken_re_invite_is_refused_and_the_call_stays(house: House) -> None:
     async with house.voice_agent() as bot, house.caller("broken_reinvite", folder=CALLERS) as caller:
         await caller.succeeds()

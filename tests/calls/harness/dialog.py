@@ -40,17 +40,22 @@ class HandCaller:
         """Send the CANCEL of that INVITE."""
         self.wire.send(self._request("CANCEL"))
 
-    def acknowledge_and_hang_up(self) -> None:
-        """ACK the 200 and send BYE."""
+    def in_dialog(self, method: str, cseq: int, headers: tuple[str, ...] = (), body: str = "") -> None:
+        """Send a request inside the dialog of the 200."""
         (answer, *_) = self.answers("INVITE", 200)
         tag = _head(answer, "To").partition("tag=")[2]
-        for method, cseq in (("ACK", 1), ("BYE", 2)):
-            branch = f"z9hG4bK{uuid.uuid4().hex}"
-            self.wire.send(
-                request(
-                    method, self.uri, self.wire, call_id=self.call_id, branch=branch, to_tag=tag, cseq=cseq
-                )
+        self.wire.send(
+            request(
+                method,
+                self.uri,
+                self.wire,
+                call_id=self.call_id,
+                to_tag=tag,
+                cseq=cseq,
+                headers=headers,
+                body=body,
             )
+        )
 
     def answers(self, method: str, status: int) -> list[bytes]:
         """Responses of that status to that method."""

@@ -62,7 +62,7 @@ class Process:
         )
 
         def up() -> bool:
-            assert self.code is None, f"{self.arguments} ended with {self.code}:\n{self.tail()}"
+            assert self.code is None, f"{self.arguments} ended with {self.code}"
             return ready()
 
         try:

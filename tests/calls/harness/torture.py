@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.calls.harness.house import identity, new_contact
-from tests.calls.harness.plan import CARE, TOKEN
+from tests.calls.harness.plan import SECRETS, SHARED
 from tests.calls.harness.sipp import SCENARIOS
 from tests.calls.harness.wire import Wire
 
 MESSAGES = SCENARIOS / "misbehaving" / "messages"
 _JUNK = "INVITE sip:junk@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\n\r\n"
+# The project whose voice agent no test runs: an INVITE that was given up without any response is repeated for
+# 32 s, and a voice agent that starts meanwhile would take it for its call.
+_TOKEN = SECRETS["SANDBOX_TOKEN"]
 _BYTES = b"\xff\xfe caf\xe9 \xc3\x28"
 
 
@@ -38,12 +41,12 @@ class Torture:
         words = {
             "port": str(wire.port),
             "agent": f"127.0.0.1:{agent}",
-            "number": CARE,
+            "number": SHARED,
             "branch": f"z9hG4bK{uuid.uuid4().hex}",
             "tag": uuid.uuid4().hex[:8],
             "call_id": call_id,
-            "identity": identity(new_contact()).replace("\r\n", "\n"),
-            "token": f"X-PolyAi-Auth-Token: {TOKEN}",
+            "identity": identity(new_contact(), _TOKEN).replace("\r\n", "\n"),
+            "token": f"X-PolyAi-Auth-Token: {_TOKEN}",
             "length": str(length),
             "junk": _JUNK,
             "long_host": "h" * 300,
