@@ -53,7 +53,8 @@ async def test_a_cancel_and_the_200_reach_the_agent_together(house: House, first
         if first == "200":
             caller.cancel()
         assert await caller.answered("CANCEL", 200, 481)
-        if await caller.answered("INVITE", 487, 200) == 200:
+        final = await caller.answered("INVITE", 487, 200)
+        if final == 200:
             caller.in_dialog("ACK", 1)
             caller.in_dialog("BYE", 2)
             await caller.answered("BYE", 200)
@@ -62,7 +63,9 @@ async def test_a_cancel_and_the_200_reach_the_agent_together(house: House, first
         await house.at_rest()
         row = await eventually(lambda: house.records.call(caller.call_id), what="a record")
     assert row is not None
-    assert row["end"] == "caller"
+    said = ("answered", "caller_hung_up") if final == 200 else ("cancelled", "cancelled")
+    assert (row["end"], row["reason"]) == ("caller", said[1]), "the record says what the caller was told"
+    assert since.moved("handoff_invites_total", result=said[0]) == 1
     assert since.moved("handoff_calls_total", end="caller") == 1
 
 

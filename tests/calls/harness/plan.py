@@ -22,7 +22,7 @@ SECRETS = {
     "ACCESS_KEY_SECRET": "demo-access-key-secret====",
     "DIGEST_PASSWORD": "carrier-password",
 }
-CARE, FAILOVER, BRIDGE, REFER, SMALL, SHARED = (f"99955501{tens}0" for tens in range(6))
+CARE, FAILOVER, BRIDGE, REFER, SMALL, SHARED, LOST = (f"99955501{tens}0" for tens in range(7))
 SANDBOX = "sandbox"
 RTP_PORTS = 240
 
@@ -38,6 +38,8 @@ class Plan:
 
     Attributes:
         first, second, queue: ports of the voice agent's targets and of the queue that takes handed-off calls.
+        lost: port of a target that never says a word, and of no other: an INVITE that was given up without any
+            response is repeated for 32 s, and a later test's voice agent would take it for its call.
     """
 
     cxone: int
@@ -47,6 +49,7 @@ class Plan:
     first: int = field(default_factory=free_port)
     second: int = field(default_factory=free_port)
     queue: int = field(default_factory=free_port)
+    lost: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         """Fill the documents in."""
@@ -68,6 +71,7 @@ class Plan:
             REFER: "acme-refer",
             SMALL: "acme-small",
             SHARED: ["acme-care", "acme-sandbox"],
+            LOST: "acme-lost",
         }
 
     def write(self, folder: Path) -> None:
@@ -100,6 +104,7 @@ class Plan:
         return {
             "acme-care": self._project("acme-care", [self.first], plain),
             "acme-failover": self._project("acme-failover", [self.first, self.second], plain),
+            "acme-lost": self._project("acme-lost", [self.lost, self.second], plain),
             "acme-bridge": self._project(
                 "acme-bridge", [self.first], {**plain, "method": "bridge", "target": queue}
             ),
