@@ -11,11 +11,13 @@ import pytest
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House
 from tests.calls.harness.plan import Change, Plan
+from tests.calls.harness.sipp import Sipp
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _tools() -> None:
+def _tools(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A missing tool is a failure of the set-up, not a reason to pass these tests over."""
+    Sipp.logs = tmp_path_factory.mktemp("sipp")
     assert shutil.which("sipp"), "sipp is not installed: Debian's package is sip-tester"
 
 

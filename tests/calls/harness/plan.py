@@ -38,8 +38,8 @@ class Plan:
 
     Attributes:
         first, second, queue: ports of the voice agent's targets and of the queue that takes handed-off calls.
-        lost: port of a target that never says a word, and of no other: an INVITE that was given up without any
-            response is repeated for 32 s, and a later test's voice agent would take it for its call.
+        lost: port of a target that never says a word, and of no other: an INVITE that was given up without
+            any response is repeated for 32 s, and a later test's voice agent would take it for its call.
     """
 
     cxone: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import tempfile
@@ -14,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from tests.calls.harness.messages import SipMessage, read_messages
 from tests.calls.harness.ports import free_port, free_rtp_port
@@ -48,11 +47,13 @@ class Sipp:
     options: tuple[str, ...] = ()
     limit: float = 40.0
     _process: asyncio.subprocess.Process | None = None
+    logs: ClassVar[Path | None] = None
+    """Where each run gets a folder for its logs; the system's folder for temporary files if None."""
 
     def __post_init__(self) -> None:
         """Choose names that no other run has."""
         self.unique = uuid.uuid4().hex[:12]
-        self.folder = Path(tempfile.mkdtemp(prefix=f"sipp-{Path(self.scenario).stem}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{Path(self.scenario).stem}-", dir=self.logs))
 
     @property
     def call_id(self) -> str:
@@ -192,8 +193,3 @@ class Sipp:
             *pairs,
             *self.options,
         ]
-
-
-def environment() -> dict[str, str]:
-    """The environment for processes that a test starts."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
