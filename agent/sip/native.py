@@ -134,6 +134,10 @@ def account(settings: Agent, native: Any) -> Any:  # noqa: ANN401 - as above
     config.mediaConfig.lockCodecEnabled = False
     config.mediaConfig.srtpUse = _SRTP[settings.media.srtp]
     config.mediaConfig.srtpSecureSignaling = 0
+    # Left open, pjsua looks this machine's own name up for each call to learn what it could speak: in
+    # DNS, while everybody waits.
+    v6 = ":" in settings.sip.listen[0].host
+    config.mediaConfig.ipv6Use = pjsua2.PJSUA_IPV6_ENABLED_USE_IPV6_ONLY if v6 else pjsua2.PJSUA_IPV6_DISABLED
     ports = config.mediaConfig.transportConfig
     ports.port = settings.media.rtp_ports.low
     ports.portRange = settings.media.rtp_ports.high - settings.media.rtp_ports.low

@@ -23,7 +23,7 @@ from tests.calls.harness.sipp import SCENARIOS
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SOCKET_DROPS = 12
-_RTP_LOW = 20000
+_RTP_LOW = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def edge(calls: int) -> AsyncIterator[House]:
         cxone = Cxone(Path(folder))
         cxone.start()
         plan = Plan(cxone.port)
-        ports = f"{_RTP_LOW}-{_RTP_LOW + calls * 4 - 1}"  # below the kernel's ephemeral range
+        ports = f"{_RTP_LOW}-{_RTP_LOW + calls * 4 - 1}"  # below all other ports in use here
         plan.agent["media"] |= {"rtp_ports": ports, "silence_timeout": "10m"}
         plan.agent["limits"] |= {"calls": calls, "calls_per_second": 1000}
         plan.agent["log"]["level"] = "info"
@@ -118,6 +118,8 @@ class Load:
             finally:
                 agent.terminate()
                 await agent.wait()
+            if code:
+                print((self.folder / "caller.err").read_text()[:3000])
             return {"exit_code": code, **self._counts("caller")}
 
     async def _sipp(
