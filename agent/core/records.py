@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from agent.core.moments import Moment, SignalState
 
@@ -55,15 +56,30 @@ class Signal:
     attempts: tuple[Attempt, ...] = ()
 
 
+class Decision(StrEnum):
+    """What an operator decided about a signal; it stands among its attempts, in its place in time."""
+
+    RETRY = "retried_by_operator"
+    DISCARD = "discarded_by_operator"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to send a signal. ``outcome`` is a value of `agent.cxone.answers.Outcome`."""
+    """One try to send a signal, or an operator's decision about it.
+
+    ``outcome`` is a value of `agent.cxone.answers.Outcome`, or of `Decision`; ``detail`` then says who.
+    """
 
     began: float
     ended: float
     outcome: str
     status: int | None = None
     detail: str = ""
+
+    @property
+    def decision(self) -> bool:
+        """Whether it is an operator's decision; nothing was sent by it."""
+        return self.outcome in tuple(Decision)
 
 
 @dataclass(frozen=True, slots=True)

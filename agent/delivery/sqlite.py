@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from agent.core.errors import StorageError
-from agent.core.moments import SignalState
+from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery.group_commit import GroupCommit, Step
 from agent.delivery.rows import (
@@ -49,8 +49,13 @@ _INSERT_ATTEMPT: Final = (
     " SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM attempts WHERE signal_id = ?1"
 )
 _CANCEL: Final = "UPDATE signals SET state = 'cancelled' WHERE signal_id = ? AND state = 'recorded'"
+_REOPEN: Final = (
+    "UPDATE signals SET state = 'recorded', expires = ? WHERE signal_id = ?"
+    " AND state IN ('refused', 'unknown', 'expired', 'cancelled')"
+)
 # Spelled so that the two partial indices serve; a third index would cost every write.
-_OF_CALL: Final = "((call_id = ?1 AND moment = 'arrival') OR (call_id = ?1 AND moment <> 'arrival'))"
+_OF_CALL: Final = "((call_id = ? AND moment = 'arrival') OR (call_id = ? AND moment <> 'arrival'))"
+_OF_CONTACT: Final = _OF_CALL.replace("= ? ", "IN (SELECT call_id FROM calls WHERE contact_id = ?) ")
 
 _SELECT_CALLS: Final = f"SELECT {', '.join(CALL_COLUMNS)} FROM calls"  # noqa: S608
 _SELECT_HANDOFFS: Final = f"SELECT {', '.join(HANDOFF_COLUMNS)} FROM handoffs"  # noqa: S608
@@ -133,9 +138,19 @@ class SqliteStore:
         """See `Outbox`."""
         steps = [Step(_UPDATE_SIGNAL, (state.value, signal_id), decides=True)]
         if attempt is not None:
-            tried = attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail
-            steps.append(Step(_INSERT_ATTEMPT, (signal_id, *tried)))
+            steps.append(_attempt(signal_id, attempt))
         return await self._commits.write(*steps)
+
+    async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
+        """See `Store`."""
+        reopen = Step(_REOPEN, (expires, signal_id), decides=True)
+        done = await self._commits.write(reopen, _attempt(signal_id, decision))
+        return await self.signal(signal_id) if done else None
+
+    async def discard_signal(self, signal_id: str, decision: Attempt) -> bool:
+        """See `Store`."""
+        discard = Step(_CANCEL, (signal_id,), decides=True)
+        return await self._commits.write(discard, _attempt(signal_id, decision))
 
     async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
         """See `Store`."""
@@ -155,35 +170,59 @@ class SqliteStore:
         return call_of(rows[0]) if rows else None
 
     async def calls(
-        self, *, live: bool | None = None, node: str = "", contact_id: str = "", limit: int = 100
+        self,
+        *,
+        live: bool | None = None,
+        node: str = "",
+        contact_id: str = "",
+        project: str = "",
+        sip_call_id: str = "",
+        since: float | None = None,
+        limit: int = 100,
     ) -> tuple[CallRecord, ...]:
         """See `Store`."""
-        where: dict[str, tuple[Value, ...]] = {}
+        where = _Where()
         if live is not None:
-            where["ended IS NULL" if live else "ended IS NOT NULL"] = ()
-        if node:
-            where["node = ?"] = (node,)
-        if contact_id:
-            where["contact_id = ?"] = (contact_id,)
-        values = [value for values in where.values() for value in values]
-        condition = " AND ".join(where) or "1"
+            where.add("ended IS NULL" if live else "ended IS NOT NULL")
+        for column, wanted in (("node", node), ("contact_id", contact_id), ("project", project)):
+            where.equal(column, wanted)
+        where.equal("sip_call_id", sip_call_id)
+        if since is not None:
+            where.add("began >= ?", since)
         rows = await self._commits.read(
-            f"{_SELECT_CALLS} WHERE {condition} ORDER BY rowid DESC LIMIT ?", (*values, limit)
+            f"{_SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, limit)
         )
         return tuple(map(call_of, rows))
 
     async def signals(
-        self, *, call_id: str = "", state: SignalState | None = None, limit: int = 100
+        self,
+        *,
+        call_id: str = "",
+        contact_id: str = "",
+        project: str = "",
+        state: SignalState | None = None,
+        moment: Moment | None = None,
+        since: float | None = None,
+        limit: int = 100,
     ) -> tuple[Signal, ...]:
         """See `HandoffStates`."""
-        condition = _OF_CALL if call_id else "?1 = ''"
-        if state is not None:
-            condition += " AND state = ?3"
-            if not state.final:
-                condition += f" AND {_NOT_SETTLED}"  # lets the index of the few that wait serve
+        where = _Where()
+        if call_id:
+            where.add(_OF_CALL, call_id, call_id)
+        if contact_id:
+            where.add(_OF_CONTACT, contact_id, contact_id)
+        if state is not None and not state.final:
+            where.add(_NOT_SETTLED)  # lets the index of the few that wait serve
+        few = bool(where.values) or str(where) == _NOT_SETTLED
+        where.equal("state", state)
+        where.equal("project", project)
+        where.equal("moment", moment)
+        if since is not None:
+            where.add("recorded >= ?", since)
+        # Without an index that finds them, the table is walked from its new end, and no further than needed.
+        order = "recorded DESC, rowid DESC" if few else "rowid DESC"
         rows = await self._commits.read(
-            f"{_SELECT_SIGNALS} WHERE {condition} ORDER BY recorded DESC, rowid DESC LIMIT ?2",
-            (call_id, limit) if state is None else (call_id, limit, state.value),
+            f"{_SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT ?", (*where.values, limit)
         )
         return tuple(map(signal_of, rows))
 
@@ -209,6 +248,31 @@ class SqliteStore:
         sql, key = (_BY_SHARED_ID, shared_id) if shared_id else (_BY_ID, handoff_id)
         rows = await self._commits.read(sql, (account, project, key))
         return handoff_of(rows[0]) if rows else None
+
+
+class _Where:
+    """Conditions that all hold, and their values."""
+
+    def __init__(self) -> None:
+        self._conditions: list[str] = []
+        self.values: list[Value] = []
+
+    def add(self, condition: str, *values: Value) -> None:
+        self._conditions.append(condition)
+        self.values.extend(values)
+
+    def equal(self, column: str, value: str | None) -> None:
+        """Ask for a value unless none is given."""
+        if value:
+            self.add(f"{column} = ?", str(value))
+
+    def __str__(self) -> str:
+        return " AND ".join(self._conditions) or "1"
+
+
+def _attempt(signal_id: str, attempt: Attempt) -> Step:
+    tried = attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail
+    return Step(_INSERT_ATTEMPT, (signal_id, *tried))
 
 
 async def open_store(storage: str, on_fault: Callable[[str | None], None] | None = None) -> SqliteStore:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.core.errors import StorageError
-from agent.core.moments import SignalState
+from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 
 __all__ = ["HandoffStates", "Outbox", "StorageError", "Store"]
@@ -48,9 +48,20 @@ class HandoffStates(Protocol):
         """
 
     async def signals(
-        self, *, call_id: str = "", state: SignalState | None = None, limit: int = 100
+        self,
+        *,
+        call_id: str = "",
+        contact_id: str = "",
+        project: str = "",
+        state: SignalState | None = None,
+        moment: Moment | None = None,
+        since: float | None = None,
+        limit: int = 100,
     ) -> tuple[Signal, ...]:
-        """Signals, newest first, of one call or in one state, with their attempts."""
+        """Signals, newest first, with their attempts: those to which all that is given applies.
+
+        ``since`` is in seconds since the epoch; signals recorded then or later are meant.
+        """
 
 
 class Store(Outbox, HandoffStates, Protocol):
@@ -79,13 +90,47 @@ class Store(Outbox, HandoffStates, Protocol):
     async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
         """Cancel the signals of a call that are still ``recorded``; gives their ids."""
 
+    async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
+        """Put a settled signal that was not accepted back to ``recorded``, by an operator's decision.
+
+        It stays the one signal of its call and moment, in the same row: a call still has one terminal signal
+        for ever, and its attempts tell who let it go out again, and when.
+
+        Args:
+            signal_id: the signal.
+            expires: until when it may be sent now, in seconds since the epoch.
+            decision: appended to its attempts; its outcome is `Decision.RETRY`.
+
+        Returns:
+            The signal as it stands now, or None if it was accepted, is not settled or not there; then nothing
+            was changed.
+        """
+
+    async def discard_signal(self, signal_id: str, decision: Attempt) -> bool:
+        """Cancel one signal that is ``recorded``, by an operator's decision (`Decision.DISCARD`).
+
+        Returns:
+            False if it is in any other state, on the wire for one; then nothing was changed.
+        """
+
     async def call(self, call_id: str) -> CallRecord | None:
         """One call."""
 
     async def calls(
-        self, *, live: bool | None = None, node: str = "", contact_id: str = "", limit: int = 100
+        self,
+        *,
+        live: bool | None = None,
+        node: str = "",
+        contact_id: str = "",
+        project: str = "",
+        sip_call_id: str = "",
+        since: float | None = None,
+        limit: int = 100,
     ) -> tuple[CallRecord, ...]:
-        """Calls, newest first: those up (``live``) or over, of one node, of one contact."""
+        """Calls, newest first: those up (``live``) or over, to which all else that is given applies.
+
+        ``since`` is in seconds since the epoch; calls that began then or later are meant.
+        """
 
     async def signal(self, signal_id: str) -> Signal | None:
         """One signal with its attempts."""
