@@ -212,7 +212,8 @@ class LiveCall:
         if cut:
             self.note("signal", f"{moment.value}: {', '.join(cut)} cut at the limit")
             self._services.metrics.parameters_cut(self.record.project, len(cut))
-        return signal
+        state = self._services.courier.opening_state(self._project, signal.contact_id)
+        return replace(signal, state=state)
 
     async def _dial(self, target: Target, attempt: int) -> None:
         self.note("decision", f"dial {target.uri} ({attempt} of {len(self._targets)})")

@@ -108,6 +108,15 @@ class Cxone:
         self._warming.add(task)
         task.add_done_callback(self._warming.discard)
 
+    def can_send_now(self, project: Project) -> bool:
+        """Whether a request could leave at once: nothing to wait for, and the breaker closed."""
+        if project.cxone is None or (token := self._tokens.at_hand(project.cxone)) is None:
+            return False
+        at = token.claims
+        tenant = self._tenants.get((at.issuer, at.tenant_id))
+        held_back = tenant is not None and tenant.breaker.is_open
+        return not held_back and self._discovery.at_hand(at.issuer, at.tenant_id)
+
     def keep_only(self, projects: Iterable[Project]) -> None:
         """Forget the credentials that none of these projects uses (after a reload)."""
         self._tokens.keep_only(project.cxone for project in projects if project.cxone is not None)

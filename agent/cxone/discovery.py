@@ -71,6 +71,11 @@ class Discovery:
         check_host("the tenant's api_endpoint", endpoint, cxone.allow_hosts)
         return endpoint
 
+    def at_hand(self, issuer: str, tenant_id: str) -> bool:
+        """Whether the tenant's endpoint is known, so that nobody would wait for it."""
+        kept = self._api_endpoints.get((issuer, tenant_id))
+        return kept is not None and kept.at_hand() is not None
+
     def doubt(self, issuer: str, tenant_id: str) -> None:
         """Say that a tenant's endpoint may have moved; the next one who asks has it looked up anew."""
         kept = self._api_endpoints.get((issuer, tenant_id))

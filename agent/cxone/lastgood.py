@@ -53,6 +53,10 @@ class LastGood(Generic[Value]):
                 raise
             return self._value
 
+    def at_hand(self) -> Value | None:
+        """The value when `get` would give it at once, else None."""
+        return None if self._doubted else self._value
+
     def doubt(self) -> None:
         """Say that the value may be wrong by now (a host that is gone): the next `get` fetches it anew."""
         if self._clock() >= self._next_try and self._value is not None:

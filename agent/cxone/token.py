@@ -24,6 +24,7 @@ _SHORTEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _SHORTEST_BAN: Final = 30.0
 _LONGEST_BAN: Final = 600.0
+_NEAR_ITS_END: Final = 5.0
 _RENEWED_WHILE_USED_WITHIN: Final = 86_400.0
 
 
@@ -95,6 +96,13 @@ class Tokens:
         if kept.task is None and now < kept.not_before:
             raise BackedOffError(f"{kept.why}; not tried again for a while", kept.not_before - now)
         return await joined(self._renew(kept))
+
+    def at_hand(self, cxone: CxoneTenant) -> Token | None:
+        """The token when it is good for some seconds yet, else None; nothing is begun."""
+        kept = self._kept.get(Credential.of(cxone))
+        if kept is None or kept.token is None or self._clock() >= kept.token.expires - _NEAR_ITS_END:
+            return None
+        return kept.token
 
     def warm(self, cxone: CxoneTenant) -> None:
         """Begin a log-in in the background unless there is a good token or a pause."""

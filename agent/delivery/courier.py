@@ -81,16 +81,37 @@ class Courier:
         """Signals that are not settled yet."""
         return len(self._jobs)
 
-    def begin(self, signal: Signal) -> None:
-        """Begin the delivery of a signal that is durable as ``recorded``.
+    def opening_state(self, project: Project, contact_id: str) -> SignalState:
+        """The state in which a new signal of a contact is best recorded.
 
-        While the courier closes nothing is begun: the signal is left to the next process.
+        ``sending`` when its request can leave as soon as the record is durable: then one commit serves both,
+        and no second one stands between the moment and the first byte. Otherwise ``recorded``.
         """
-        if self._closes_at is not None or signal.signal_id in self._jobs:
+        key = project.account, project.project
+        if self._closes_at is None and (*key, contact_id) not in self._lanes and self._can_leave(key):
+            return SignalState.SENDING
+        return SignalState.RECORDED
+
+    def begin(self, signal: Signal) -> None:
+        """Begin the delivery of a signal that is durable in the state that `opening_state` gave.
+
+        One that is durable as ``sending`` leaves at once; where it can't after all, it is made ``recorded``
+        again before it waits. While the courier closes nothing is begun: a signal in ``recorded`` is left to
+        the next process.
+        """
+        if signal.signal_id not in self._jobs:
+            self._begin(Job(signal))
+
+    def _begin(self, job: Job, attempt: Attempt | None = None) -> None:
+        if self._closes_at is not None:
+            if job.signal.state is SignalState.SENDING:
+                self._spawn(self._demote(job, attempt))
             return
-        job = self._jobs[signal.signal_id] = Job(signal)
-        self._of_call.setdefault(signal.call_id, []).append(job)
+        self._jobs[job.signal.signal_id] = job
+        self._of_call.setdefault(job.signal.call_id, []).append(job)
         lane = self._lanes.get(job.lane)
+        if job.signal.state is SignalState.SENDING and (lane is not None or attempt is not None):
+            job.demotion = self._spawn(self._demote(job, attempt))
         if lane is None:
             lane = self._lanes[job.lane] = deque([job])
             self._spawn(self._run(lane))
@@ -126,7 +147,7 @@ class Courier:
             in_doubt = replace(signal, attempts=(*signal.attempts, attempt))
             project = self._project_of(signal.account, signal.project)
             if project is not None and project.repeat_unknown:
-                self.begin(in_doubt)
+                self._begin(Job(in_doubt), attempt)
             else:
                 self._spawn(self._recording.settle(Job(in_doubt), SignalState.UNKNOWN, attempt))
 
@@ -148,12 +169,33 @@ class Courier:
             cut_off = Attempt(now, now, Outcome.UNCERTAIN.value, None, "the agent was stopped")
             job.signal = replace(job.signal, attempts=(*job.signal.attempts, cut_off))
             await self._settle(job, SignalState.UNKNOWN, cut_off)
+        for job in [job for job in self._jobs.values() if job.signal.state is SignalState.SENDING]:
+            with suppress(StorageError):
+                await self._recording.move(job, SignalState.RECORDED)
         await self._recording.aclose()
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _can_leave(self, key: tuple[str, str]) -> bool:
+        """Whether a request of a project need not wait for a slot, a token or the breaker."""
+        project, slots = self._project_of(*key), self._slots.get(key)
+        if project is None or (slots is not None and slots.locked()):
+            return False
+        return self._cxone.can_send_now(project)
+
+    async def _demote(self, job: Job, attempt: Attempt | None = None) -> None:
+        """Make a signal ``recorded`` that is ``sending`` on disk but has to wait before it leaves."""
+        while True:
+            try:
+                job.settled_elsewhere = not await self._recording.move(job, SignalState.RECORDED, attempt)
+            except StorageError:
+                await asyncio.sleep(STORAGE_RETRY)
+            else:
+                return
 
     async def _run(self, lane: deque[Job]) -> None:
         """Deliver the signals of one contact, one after the other, in the order in which they were begun."""
@@ -168,6 +210,10 @@ class Courier:
 
     async def _deliver(self, job: Job, lane: deque[Job]) -> None:
         key = job.signal.account, job.signal.project
+        if job.signal.state is SignalState.SENDING and job.demotion is None and not self._can_leave(key):
+            job.demotion = self._spawn(self._demote(job))
+        if job.demotion is not None:
+            await job.demotion
         slots = self._slots.setdefault(key, asyncio.Semaphore(self._in_flight))
         while not job.settled_elsewhere:
             async with slots:

@@ -37,15 +37,17 @@ class Job:
         stop: the state in which to give it up, once somebody wants that.
         on_wire: whether bytes of a request may have left whose answer is not known yet.
         settled_elsewhere: whether somebody else, an operator say, settled it on disk.
+        demotion: makes one ``recorded`` again that was recorded as ``sending`` and must wait after all.
         wake: set when a rest between two tries should be thought over.
     """
 
-    __slots__ = ("on_wire", "settled_elsewhere", "signal", "stop", "wake")
+    __slots__ = ("demotion", "on_wire", "settled_elsewhere", "signal", "stop", "wake")
 
     def __init__(self, signal: Signal) -> None:
         self.signal = signal
         self.stop: SignalState | None = None
         self.on_wire = False
+        self.demotion: asyncio.Task[None] | None = None
         self.settled_elsewhere = False
         self.wake = asyncio.Event()
 

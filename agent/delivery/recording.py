@@ -48,6 +48,17 @@ class Recording:
             self._tell(job, state, attempt)
         return moved
 
+    async def go(self, job: Job) -> bool:
+        """Make ``sending`` durable, unless the signal was recorded as that, and tell of it.
+
+        Raises:
+            StorageError: it is not durable.
+        """
+        if job.signal.state is SignalState.SENDING:
+            self._tell(job, SignalState.SENDING, None)
+            return True
+        return await self.move(job, SignalState.SENDING)
+
     async def settle(self, job: Job, state: SignalState, attempt: Attempt | None = None) -> None:
         """Settle a signal. When the storage is faulty the fact stands all the same and is written later.
 

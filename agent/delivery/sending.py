@@ -8,7 +8,6 @@ from typing import Protocol
 
 from agent.core.errors import AgentError, StorageError
 from agent.core.model.project import Project
-from agent.core.moments import SignalState
 from agent.core.records import Attempt
 from agent.cxone.answers import Answer, Outcome
 from agent.delivery.job import Job
@@ -20,6 +19,9 @@ _log = logs.logger("courier")
 
 class Sender(Protocol):
     """What sends one request; `agent.cxone.client.Cxone` is one."""
+
+    def can_send_now(self, project: Project) -> bool:
+        """Whether a request could leave at once, with nothing to wait for before it."""
 
     async def signal(
         self,
@@ -80,7 +82,7 @@ async def _answer(
         if job.stop is None and not job.on_wire:
             job.on_wire = True
             try:
-                job.settled_elsewhere = not await recording.move(job, SignalState.SENDING)
+                job.settled_elsewhere = not await recording.go(job)
             except StorageError:
                 job.on_wire = False
                 raise

@@ -62,6 +62,11 @@ class ScriptedCxone:
     at_once: int = 0
     most_at_once: int = 0
     before: Callable[[], Awaitable[None]] | None = None
+    warm: bool = False
+
+    def can_send_now(self, _project: Project) -> bool:
+        """As the test says."""
+        return self.warm
 
     async def signal(
         self,
@@ -509,3 +514,89 @@ async def test_no_byte_leaves_while_sending_can_t_be_recorded(
     event = await bench.reached(signal, SignalState.ACCEPTED)
     assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent", "accepted"]
     await courier.aclose(0)
+
+
+async def test_a_signal_whose_request_can_leave_at_once_is_recorded_as_sending_and_leaves_without_a_write(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.cxone.warm = True
+    faulty = FaultyStore(bench.store)
+    courier = Courier(
+        faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
+    )
+    state = courier.opening_state(configured(), "4711")
+    assert state is SignalState.SENDING
+    signal = make_signal(state=state)
+    await bench.store.record_signal(signal)
+    faulty.faulty = True  # any write before the request would be refused
+    courier.begin(signal)
+    request = await bench.cxone.requests.get()
+    assert bench.states(signal) == ["sending"]
+    assert courier.opening_state(configured(), "4711") is SignalState.RECORDED  # behind the one on the wire
+    assert courier.opening_state(configured(), "4712") is SignalState.SENDING
+    faulty.faulty = False
+    request.answer.set_result(ACCEPTED)
+    await bench.reached(signal, SignalState.ACCEPTED)
+    assert bench.states(signal) == ["sending", "accepted"]
+    await courier.aclose(0)
+
+
+async def test_one_recorded_as_sending_that_must_wait_after_all_is_recorded_before_it_waits(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.cxone.warm = True
+    first, behind = make_signal(state=SignalState.SENDING), make_signal("call-2", state=SignalState.SENDING)
+    await bench.record(first, behind)  # both contacts are the same one
+    request = await bench.cxone.requests.get()
+    await bench.reached(behind, SignalState.RECORDED)
+    assert await bench.on_disk(behind) is SignalState.RECORDED
+    request.answer.set_result(ACCEPTED)
+    (await bench.cxone.requests.get()).answer.set_result(ACCEPTED)
+    await bench.reached(behind, SignalState.ACCEPTED)
+    assert bench.states(behind) == ["recorded", "sending", "accepted"]
+
+
+async def test_one_recorded_as_sending_while_the_token_was_lost_is_recorded_before_a_log_in_is_waited_for(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    asked, token = asyncio.Event(), asyncio.Event()
+
+    async def log_in() -> None:
+        asked.set()
+        await token.wait()
+
+    bench.cxone.before = log_in
+    signal = make_signal(state=SignalState.SENDING)
+    await bench.record(signal)
+    await asked.wait()
+    assert await bench.on_disk(signal) is SignalState.RECORDED
+    token.set()
+    (await bench.cxone.requests.get()).answer.set_result(ACCEPTED)
+    await bench.reached(signal, SignalState.ACCEPTED)
+    assert bench.states(signal) == ["recorded", "sending", "accepted"]
+
+
+async def test_one_recorded_as_sending_that_could_not_connect_is_recorded_while_it_rests(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.cxone.warm = True
+    bench.cxone.script = [NOT_SENT, ACCEPTED]
+    signal = make_signal(state=SignalState.SENDING)
+    await bench.record(signal)
+    event = await bench.reached(signal, SignalState.ACCEPTED)
+    assert bench.states(signal) == ["recorded", "sending", "accepted"]
+    assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent", "accepted"]
+
+
+async def test_one_recorded_as_sending_while_the_courier_closes_is_left_to_the_next_process(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    signal = make_signal(state=SignalState.SENDING)
+    await bench.store.record_signal(signal)
+    closing = asyncio.ensure_future(bench.courier.aclose(1))
+    await asyncio.sleep(0)
+    bench.courier.begin(signal)
+    await bench.reached(signal, SignalState.RECORDED)
+    await closing
+    assert bench.courier.opening_state(configured(), "4711") is SignalState.RECORDED
+    assert bench.cxone.sent == []
