@@ -70,6 +70,8 @@ class Call:
         self._attempt = 0  # the dial that counts; 0 before the first
         self._agent_up = False  # there is a voice agent's leg that we must end
         self._caller_up = True
+        self._telling = False  # a `Tell` is not answered yet
+        self._end_wanted: Reason | None = None  # asked for while the record was under way
         self._reason = Reason.INTERNAL
 
     def begin(self) -> Actions:
@@ -95,6 +97,8 @@ class Call:
     def _recorded(self, _: on.Recorded) -> Actions:
         if not self._caller_up:
             return [CancelSignals(), *self._close(End.CALLER, Reason.CANCELLED)]
+        if self._end_wanted is not None:
+            return self._tell(Moment.FAILED, self._end_wanted)
         self.state = State.DIALLING
         return [Start(Timer.RING), *self._dial_next()]
 
@@ -106,6 +110,10 @@ class Call:
     def _gave_up_while_recording(self, event: on.LegEnded) -> Actions:
         # The record is under way: wait for it, so that it can be closed and its signal taken back.
         self._caller_up = self._caller_up and event.side is not Side.CALLER
+        return []
+
+    def _end_asked_while_recording(self, event: on.EndAsked) -> Actions:
+        self._end_wanted = event.reason
         return []
 
     # -- dialling ----------------------------------------------------------------------------------------
@@ -160,6 +168,7 @@ class Call:
         self.state = State.TELLING
         self.terminal = Moment.HANDOFF
         self._reason = Reason.HANDOFF
+        self._telling = True
         return [Start(Timer.DEADLINE), Tell(Moment.HANDOFF, Reason.HANDOFF, event.handoff)]
 
     def _ended_while_bridged(self, event: on.LegEnded) -> Actions:
@@ -192,12 +201,19 @@ class Call:
         self.state = State.TELLING
         self.terminal = moment
         self._reason = reason
+        self._telling = True
         return [Start(Timer.DEADLINE), Tell(moment, reason)]
 
     def _told(self, event: on.Told) -> Actions:
+        self._telling = False
+        if not self._caller_up:
+            return [CancelSignals(), *self._close(self._end, self._reason)]
         return [] if event.sent else self._give_back()
 
     def _not_told(self, _: on.NotTold) -> Actions:
+        self._telling = False
+        if not self._caller_up:
+            return [CancelSignals(), *self._close(End.CALLER, Reason.CALLER_HUNG_UP)]
         if self.terminal is Moment.HANDOFF and self._agent_up:
             # The voice agent reads of the failure in its answer and still has the caller: it may ask again.
             self.state = State.BRIDGED
@@ -214,11 +230,14 @@ class Call:
     def _ended_while_telling(self, event: on.LegEnded) -> Actions:
         if event.side is Side.CALLER:
             self._caller_up = False
+            if self._telling:
+                # The signal is becoming durable: wait for it, so that it can be taken back.
+                return [Stop(Timer.DEADLINE), *self._leave_agent()]
             return [*self._leave_agent(), CancelSignals(), *self._close(self._end, self._reason)]
         if event.attempt != self._attempt or not self._agent_up:
             return []
         self._agent_up = False
-        return [Play(Audio.COMFORT)] if self.answered else []
+        return [Play(Audio.COMFORT)] if self.answered and self._caller_up else []
 
     def _give_back(self) -> Actions:
         if not self.answered:
@@ -267,6 +286,7 @@ class Call:
         (State.RECORDING, on.Recorded): _recorded,
         (State.RECORDING, on.NotRecorded): _not_recorded,
         (State.RECORDING, on.LegEnded): _gave_up_while_recording,
+        (State.RECORDING, on.EndAsked): _end_asked_while_recording,
         (State.DIALLING, on.AgentProgress): _progress,
         (State.DIALLING, on.AgentAnswered): _agent_answered,
         (State.DIALLING, on.LegEnded): _ended_while_dialling,
