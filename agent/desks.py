@@ -5,19 +5,24 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from agent.configuration import Configuration
 from agent.core.model import Project
-from agent.core.records import CallRecord, Handoff
+from agent.core.records import CallRecord, Handoff, Signal
+from agent.delivery import decisions
+from agent.delivery.courier import SignalEvent
 from agent.delivery.store import HandoffStates
 from agent.http.models import HandoffRequest
 from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall, ReloadAnswer
 from agent.live_call import LiveCall
 from agent.services import Services
 from agent.switchboard import Switchboard
+from agent.telemetry.logs import logger
+
+_log = logger("operations")
 
 
 class Desks:
@@ -91,6 +96,52 @@ class Desks:
         """A call's time line."""
         entries = self._services.stories.story(call_id)
         return None if entries is None else [asdict(entry) for entry in entries]
+
+    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of the store
+        """Signals, newest first."""
+        return await self._services.store.signals(**filters)
+
+    async def signal(self, signal_id: str) -> Signal | None:
+        """One signal."""
+        return await self._services.store.signal(signal_id)
+
+    async def retry_signal(self, signal_id: str, by: str, *, confirmed: bool) -> Signal:
+        """Send a settled signal again; see `agent.delivery.decisions.retry`."""
+        signal = await decisions.retry(
+            self._services.store,
+            signal_id,
+            by=by,
+            confirmed=confirmed,
+            project_of=self._project,
+            now=time.time(),
+        )
+        self._tell(signal)
+        self._services.courier.begin(signal)
+        return signal
+
+    async def discard_signal(self, signal_id: str, by: str) -> Signal:
+        """Cancel a signal that waits; see `agent.delivery.decisions.discard`."""
+        signal = await decisions.discard(self._services.store, signal_id, by=by, now=time.time())
+        self._services.courier.withdraw(signal_id)
+        self._tell(signal)
+        return signal
+
+    def _tell(self, signal: Signal) -> None:
+        """Put an operator's decision into the story, the log and the metrics."""
+        decision = signal.attempts[-1]
+        _log.warning(
+            "an operator decided about a signal",
+            signal_id=signal.signal_id,
+            call_id=signal.call_id,
+            contact_id=signal.contact_id,
+            decision=decision.outcome,
+            detail=decision.detail,
+        )
+        self._switchboard.on_signal_event(SignalEvent(signal, decision))
+
+    def _project(self, account: str, name: str) -> Project | None:
+        project = self._configuration.snapshot.projects.get(name)
+        return project if project is not None and project.account == account else None
 
     def readiness(self) -> tuple[bool, str]:
         """Whether new calls are taken, and why."""

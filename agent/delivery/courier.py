@@ -132,6 +132,18 @@ class Courier:
                 lane.remove(job)
                 self._spawn(self._settle(job, SignalState.CANCELLED))
 
+    def withdraw(self, signal_id: str) -> None:
+        """An operator cancelled a waiting signal on disk: it is not waited for any more."""
+        job = self._jobs.get(signal_id)
+        if job is None:
+            return
+        job.settled_elsewhere = True
+        job.wake.set()
+        lane = self._lanes[job.lane]
+        if job is not lane[0] and job in lane:
+            lane.remove(job)
+            self._forget(job)
+
     async def resume(self) -> None:
         """Take over what an earlier process left: ``recorded`` goes out, ``sending`` becomes ``unknown``.
 

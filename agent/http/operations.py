@@ -11,6 +11,7 @@ from aiohttp import web
 
 from agent.http.errors import Handler, json_errors, refusal
 from agent.http.ports import OperationsDesk
+from agent.http.signals import add_signals
 from agent.telemetry.metrics import CONTENT_TYPE
 
 _PAGE: Final = """<!doctype html>
@@ -21,6 +22,7 @@ _PAGE: Final = """<!doctype html>
 <li><a href="/readyz">/readyz</a> whether it takes calls, and why</li>
 <li><a href="/metrics">/metrics</a></li>
 <li><a href="/calls">/calls</a> the calls that are up</li>
+<li><a href="/signals">/signals</a> the newest signals and what NICE said; ?contact=4512</li>
 </ul>
 </html>
 """
@@ -40,6 +42,7 @@ def operations_app(desk: OperationsDesk) -> web.Application:
     app.router.add_get("/calls/{id}", routes.call)
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
+    add_signals(app, desk)
     return app
 
 

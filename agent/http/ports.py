@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from agent.core.model.project import Project
+from agent.core.records import Signal
 from agent.delivery.store import HandoffStates
 from agent.http.models import HandoffRequest
 
@@ -99,5 +100,29 @@ class NodeDesk(Protocol):
         """All metrics in Prometheus' text format."""
 
 
-class OperationsDesk(CallDesk, NodeDesk, Protocol):
+class SignalDesk(Protocol):
+    """The signals in this node's storage, and what an operator decides about them."""
+
+    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of `HandoffStates.signals`
+        """Signals, newest first; see `agent.delivery.store.HandoffStates.signals`."""
+
+    async def signal(self, signal_id: str) -> Signal | None:
+        """One signal."""
+
+    async def retry_signal(self, signal_id: str, by: str, *, confirmed: bool) -> Signal:
+        """Send a settled signal that was not accepted again, from now on.
+
+        Raises:
+            DecisionRefusedError: it can't be, or must be confirmed first.
+        """
+
+    async def discard_signal(self, signal_id: str, by: str) -> Signal:
+        """Cancel one that waits.
+
+        Raises:
+            DecisionRefusedError: it does not wait.
+        """
+
+
+class OperationsDesk(CallDesk, NodeDesk, SignalDesk, Protocol):
     """What the operations listener needs."""

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from agent.core.frozen import FrozenDict
 from agent.core.model.project import Project
 from agent.core.moments import Moment
 from agent.core.records import Handoff, Signal
+from agent.delivery import decisions
 from agent.delivery.sqlite import SqliteStore
 from agent.http.api import api_app
 from agent.http.models import HandoffRequest
@@ -31,6 +32,14 @@ def project(name: str, api_key: str | None) -> Project:
             "project": name,
             "account": "acme",
             "api_key": api_key,
+            "cxone": {
+                "issuer": "http://127.0.0.1:1",
+                "business_unit": "4591234",
+                "client_id": "handoff-agent",
+                "client_secret": "made up",
+                "access_key_id": "KEY====",
+                "access_key_secret": "made up",
+            },
             "voice_agent": {"targets": [{"uri": "sip:bot@127.0.0.1:5070"}]},
         }
     )
@@ -52,6 +61,7 @@ class Desk:
         self.ready = (True, "ready")
         self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
         self.drained = False
+        self.begun: list[Signal] = []
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.verbs = Metrics()
 
@@ -79,6 +89,26 @@ class Desk:
 
     def story(self, call_id: str) -> list[dict[str, Any]] | None:
         return [{"when": 1.0, "kind": "sip", "text": "INVITE"}] if call_id in self.live else None
+
+    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of the store
+        return await self.states.signals(**filters)
+
+    async def signal(self, signal_id: str) -> Signal | None:
+        return await self.states.signal(signal_id)
+
+    async def retry_signal(self, signal_id: str, by: str, *, confirmed: bool) -> Signal:
+        def project_of(_account: str, name: str) -> Project | None:
+            return self.projects.get(name)
+
+        now = time.time()
+        signal = await decisions.retry(
+            self.states, signal_id, by=by, confirmed=confirmed, project_of=project_of, now=now
+        )
+        self.begun.append(signal)
+        return signal
+
+    async def discard_signal(self, signal_id: str, by: str) -> Signal:
+        return await decisions.discard(self.states, signal_id, by=by, now=time.time())
 
     def readiness(self) -> tuple[bool, str]:
         return self.ready

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The signals on the operations listener: found, told without values, retried and discarded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from aiohttp import web
+
+from agent.core.moments import Moment, SignalState
+from agent.delivery.decisions import DecisionRefusedError
+from agent.delivery.listing import listing
+from agent.http.errors import refusal
+from agent.http.ports import SignalDesk
+
+_AT_MOST: Final = 500
+_USUAL: Final = 50
+_STATUS: Final = {"not_found": 404, "conflict": 409, "unconfirmed": 409}
+
+
+def add_signals(app: web.Application, desk: SignalDesk) -> None:
+    """Add the routes to the application of the operations listener."""
+    routes = _Signals(desk)
+    app.router.add_get("/signals", routes.find)
+    app.router.add_get("/signals/{id}", routes.show)
+    app.router.add_post("/signals/{id}/retry", routes.retry)
+    app.router.add_post("/signals/{id}/discard", routes.discard)
+
+
+class _Signals:
+    def __init__(self, desk: SignalDesk) -> None:
+        self._desk = desk
+
+    async def find(self, request: web.Request) -> web.Response:
+        try:
+            wanted = _filters(request)
+        except ValueError as error:
+            return refusal(422, str(error))
+        found = await self._desk.signals(**wanted)
+        return web.json_response({"signals": [listing(signal) for signal in found]})
+
+    async def show(self, request: web.Request) -> web.Response:
+        signal = await self._desk.signal(request.match_info["id"])
+        return (
+            refusal(404, "there is no such signal") if signal is None else web.json_response(listing(signal))
+        )
+
+    async def retry(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        if body is None:
+            return refusal(422, 'the body is no JSON object such as {"by": "name", "confirmed": false}')
+        by, confirmed = str(body.get("by", "")), body.get("confirmed") is True
+        try:
+            signal = await self._desk.retry_signal(request.match_info["id"], by, confirmed=confirmed)
+        except DecisionRefusedError as error:
+            return refusal(_STATUS[error.refusal], str(error), refusal=error.refusal)
+        return web.json_response(listing(signal), status=202)
+
+    async def discard(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        if body is None:
+            return refusal(422, 'the body is no JSON object such as {"by": "name"}')
+        try:
+            signal = await self._desk.discard_signal(request.match_info["id"], str(body.get("by", "")))
+        except DecisionRefusedError as error:
+            return refusal(_STATUS[error.refusal], str(error), refusal=error.refusal)
+        return web.json_response(listing(signal))
+
+
+async def _body(request: web.Request) -> dict[str, Any] | None:
+    text = await request.text()
+    try:
+        body = json.loads(text) if text else {}
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _filters(request: web.Request) -> dict[str, Any]:
+    """The filters of a query.
+
+    Raises:
+        ValueError: one can't be used; the text says which.
+    """
+    given = dict(request.query)
+    wanted: dict[str, Any] = {
+        to: given.pop(name)
+        for name, to in (("contact", "contact_id"), ("call", "call_id"), ("project", "project"))
+        if name in given
+    }
+    for name, kind in (("state", SignalState), ("moment", Moment)):
+        if name in given:
+            value = given.pop(name)
+            if value not in tuple(kind):
+                raise ValueError(f"{name} is not known: write one of {', '.join(kind)}")
+            wanted[name] = kind(value)
+    try:
+        if "since" in given:
+            wanted["since"] = float(given.pop("since"))
+        wanted["limit"] = min(max(int(given.pop("limit", str(_USUAL))), 1), _AT_MOST)
+    except ValueError:
+        raise ValueError("since (seconds since the epoch) and limit are numbers") from None
+    if given:
+        raise ValueError(f"there is no filter {next(iter(given))[:40]!r}")
+    return wanted
