@@ -275,8 +275,15 @@ def _attempt(signal_id: str, attempt: Attempt) -> Step:
     return Step(_INSERT_ATTEMPT, (signal_id, *tried))
 
 
-async def open_store(storage: str, on_fault: Callable[[str | None], None] | None = None) -> SqliteStore:
+async def open_store(
+    storage: str, on_fault: Callable[[str | None], None] | None = None, *, owner: bool = True
+) -> SqliteStore:
     """Open what ``storage`` in agent.yaml names; ``sqlite://`` and a path.
+
+    Args:
+        storage: what to open.
+        on_fault: told when writing begins to fail (why) and when it heals (None).
+        owner: whether signals are delivered from here; False for a command that looks or helps.
 
     Raises:
         StorageError: it can't be used, or is of a kind that this agent does not have.
@@ -284,4 +291,4 @@ async def open_store(storage: str, on_fault: Callable[[str | None], None] | None
     scheme, _, path = storage.partition("://")
     if scheme != "sqlite":
         raise StorageError(f"storage {scheme}:// is not built in: write sqlite:///path/agent.db")
-    return await SqliteStore.open(Path(path), on_fault)
+    return await SqliteStore.open(Path(path), on_fault, owner=owner)
