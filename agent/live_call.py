@@ -236,7 +236,8 @@ class LiveCall:
         self._services.adopt(leg, self)
 
     def _answer(self) -> None:
-        self._caller.answer()
+        if not self._caller.answer():
+            return  # the caller is gone; its end is on the way to us
         self.record = replace(self.record, answered=time.time())
         seconds = asyncio.get_running_loop().time() - self._arrived
         self._services.metrics.call_answered(self.record.project, seconds)

@@ -148,7 +148,7 @@ class Node:
         self._cxone = Cxone(self._session, on_token=self._metrics.token_requested)
         self._courier = Courier(self._store, self._cxone, self._project, self._switchboard.on_signal_event)
         self._stack = Stack(
-            settings, self._switchboard.on_leg_event, self._stories.sip, self._metrics.loop_lagged
+            settings, self._switchboard.on_sip_event, self._stories.sip, self._metrics.loop_lagged
         )
         services = Services(
             stack=self._stack,
@@ -298,10 +298,13 @@ class Node:
 
 
 def _refused_by_guard() -> dict[str, int]:
+    """INVITEs that the guard refused. What it could not even read counts whatever its method was."""
     counters = native.guard_counters()
     refused: dict[str, int] = {}
     for name, reason in _RESULTS_OF_GUARD.items():
-        refused[reason.value] = refused.get(reason.value, 0) + counters.get(name, 0)
+        everything, invites = counters.get(name, (0, 0))
+        count = everything if reason is Reason.MALFORMED else invites
+        refused[reason.value] = refused.get(reason.value, 0) + count
     return refused
 
 

@@ -20,10 +20,11 @@ from agent.core.admission import Admitted, Invite, Load, Refused, admit
 from agent.core.brief import Brief
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
+from agent.core.headers import Message
 from agent.core.model import Snapshot
 from agent.core.moments import SignalState
 from agent.core.node import NodeFacts, NodeStatus, status
-from agent.core.reasons import Reason
+from agent.core.reasons import Reason, of_status
 from agent.core.records import CallRecord
 from agent.delivery.courier import SignalEvent
 from agent.live_call import LiveCall
@@ -109,10 +110,13 @@ class Switchboard:
 
     # -- SIP ---------------------------------------------------------------------------------------------
 
-    def on_leg_event(self, event: sip.LegEvent) -> None:
+    def on_sip_event(self, event: sip.StackEvent) -> None:
         """Take what the SIP side reports."""
         if isinstance(event, sip.IncomingCall):
             self._intake(event)
+            return
+        if isinstance(event, sip.RefusedByStack):
+            self._refused_by_stack(event)
             return
         call = self._by_leg.get(event.leg.key)
         if isinstance(event, sip.Ended):
@@ -171,19 +175,30 @@ class Switchboard:
         )
 
     def _refuse(self, call_id: str, event: sip.IncomingCall, refused: Refused) -> None:
-        reason = refused.reason
+        self._note_refusal(call_id, event.message, event.source, refused)
+        event.leg.refuse(refused.reason.code, refused.reason.text, refused.headers)
+
+    def _refused_by_stack(self, event: sip.RefusedByStack) -> None:
+        """Count and tell of an INVITE that was answered without us; the project is that of its number."""
+        call_id = f"c-{secrets.token_hex(8)}"
+        self._parts.stories.bind(call_id, event.message.first("call-id"), on.Side.CALLER)
+        verdict = admit(Invite(event.source, event.message), self._snapshot(), self._load())
+        project = verdict.project.project if isinstance(verdict, Admitted) else verdict.project
+        reason = of_status(event.status)
+        self._note_refusal(call_id, event.message, event.source, Refused(reason, event.text, project))
+
+    def _note_refusal(self, call_id: str, message: Message, source: str, refused: Refused) -> None:
         self._parts.stories.note(call_id, time.time(), "decision", f"refused: {refused.detail}")
-        self._parts.metrics.invite_answered(refused.project, reason.value)
+        self._parts.metrics.invite_answered(refused.project, refused.reason.value)
         _log.warning(
             "call refused",
             call_id=call_id,
-            sip_call_id=event.leg.sip_call_id,
-            source=event.source,
-            code=reason.code,
-            reason=reason.value,
+            sip_call_id=message.first("call-id"),
+            source=source,
+            code=refused.reason.code,
+            reason=refused.reason.value,
             detail=refused.detail,
         )
-        event.leg.refuse(reason.code, reason.text, refused.headers)
 
     def _load(self) -> Load:
         return Load(

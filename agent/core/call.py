@@ -173,15 +173,17 @@ class Call:
 
     def _ended_while_bridged(self, event: on.LegEnded) -> Actions:
         if event.side is Side.CALLER:
-            return self._caller_hung_up()
+            return self._caller_hung_up(event.status)
         if event.attempt != self._attempt:
             return []
         self._agent_up = False
         return [Play(Audio.COMFORT), *self._tell(Moment.COMPLETED, Reason.COMPLETED)]
 
-    def _caller_hung_up(self) -> Actions:
+    def _caller_hung_up(self, status: int) -> Actions:
+        # A CANCEL that crossed our 200 (RFC 3261 section 9.2) ends the leg with 487.
+        reason = Reason.CANCELLED if status == Reason.CANCELLED.code else Reason.CALLER_HUNG_UP
         self._caller_up = False
-        return [*self._leave_agent(), CancelSignals(), *self._close(End.CALLER, Reason.CALLER_HUNG_UP)]
+        return [*self._leave_agent(), CancelSignals(), *self._close(End.CALLER, reason)]
 
     def _media_lost(self, _: on.MediaLost) -> Actions:
         return self._tell(Moment.FAILED, Reason.MEDIA_LOST)

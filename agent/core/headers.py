@@ -25,7 +25,7 @@ _HEADERS_AT_MOST = 200
 RESERVED = frozenset({
     "via", "from", "to", "call-id", "cseq", "contact", "content-type", "content-length", "max-forwards",
     "allow", "supported", "require", "session-expires", "min-se", "route", "record-route", "authorization",
-    "proxy-authorization", "www-authenticate", "proxy-authenticate", "refer-to", "referred-by", "replaces",
+    "proxy-authorization", "refer-to", "referred-by", "replaces",
 })  # fmt: skip
 
 

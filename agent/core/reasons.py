@@ -64,3 +64,18 @@ class End(Enum):
     COMPLETED = "completed"
     FAILED = "failed"
     CALLER = "caller"
+
+
+_OF_STATUS = {
+    403: Reason.UNKNOWN_SOURCE,
+    486: Reason.OVER_LIMIT,  # every call slot is taken
+    488: Reason.NO_CODEC,
+    500: Reason.INTERNAL,
+    503: Reason.OVER_LIMIT,
+    606: Reason.NO_CODEC,
+}
+
+
+def of_status(status: int) -> Reason:
+    """The reason behind a status that the SIP stack answered by itself."""
+    return _OF_STATUS.get(status, Reason.MALFORMED)

@@ -123,7 +123,10 @@ class VoiceAgent:
             self._speech.close()
         self._stack.close()
 
-    def _report(self, event: sip.LegEvent) -> None:
+    def _report(self, event: sip.StackEvent) -> None:
+        if isinstance(event, sip.RefusedByStack):
+            _say("refused", status=event.status, reason=event.text)
+            return
         leg = event.leg
         match event:
             case sip.IncomingCall():

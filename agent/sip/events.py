@@ -54,4 +54,15 @@ class Digit:
     digit: str
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedByStack:
+    """An INVITE that the stack itself refused before anybody was asked, such as 488 for its SDP."""
+
+    source: str
+    message: Message
+    status: int
+    text: str
+
+
 LegEvent = IncomingCall | Provisional | Confirmed | Ended | Digit
+StackEvent = LegEvent | RefusedByStack

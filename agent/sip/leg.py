@@ -29,8 +29,13 @@ _RINGING = 180
 _SESSION_PROGRESS = 183
 _DECLINE = 603
 _BUSY_HERE = 486
+_SERVER_INTERNAL_ERROR = 500
 _SERVICE_UNAVAILABLE = 503
 _DTMF_MILLISECONDS = 160
+_EARLY = pjsua2.PJSIP_INV_STATE_EARLY
+_CONNECTING = pjsua2.PJSIP_INV_STATE_CONNECTING
+_CONFIRMED = pjsua2.PJSIP_INV_STATE_CONFIRMED
+_DISCONNECTED = pjsua2.PJSIP_INV_STATE_DISCONNECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,13 @@ class Traffic:
 class Source(Protocol):
     """Something that can be heard: a leg or a player."""
 
-    def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
-        """The native audio port as it is now, or None while there is none."""
+    @property
+    def slot(self) -> int:
+        """Its port in the conference bridge as it is now; -1 while there is none."""
+
+    @property
+    def generation(self) -> int:
+        """Grows with each new port: the bridge gives the numbers of old ones out again."""
 
 
 class Leg:
@@ -72,6 +82,8 @@ class Leg:
         early: whether the far end has answered with a provisional response.
         answered: whether its far end has sent a 2xx.
         confirmed: whether its dialog is up.
+        slot: its port in the conference bridge; -1 while no audio flows.
+        generation: grows with each new port.
         held: whether the far end has put it on hold.
         listeners: the legs that hear this one.
     """
@@ -82,12 +94,14 @@ class Leg:
         self.alive = True
         self.traffic = Traffic()
         self.stack = stack
-        self.audio_index: int | None = None
+        self.slot = -1
+        self.generation = 0
         self.confirmed = False
         self.early = False
         self.answered = False
         self.held = False
         self._heard: Source | None = None
+        self._joined: tuple[Source, int, int] | None = None
         self._recording: Recording | None = None
         self.listeners: set[Leg] = set()
         self._native: _NativeCall | None = _NativeCall(self, stack, native_id)
@@ -134,9 +148,9 @@ class Leg:
             status = _RINGING
         self._answer(status, ())
 
-    def answer(self, headers: Iterable[tuple[str, str]] = ()) -> None:
-        """Send our 200 with SDP and these headers."""
-        self._answer(_OK, headers)
+    def answer(self, headers: Iterable[tuple[str, str]] = ()) -> bool:
+        """Send our 200 with SDP and these headers; False when a CANCEL was quicker."""
+        return self._answer(_OK, headers)
 
     def refuse(self, status: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Answer the INVITE with a final error response."""
@@ -167,13 +181,10 @@ class Leg:
         """Play `source` towards this leg from now on, through every change of its media."""
         previous, self._heard = self._heard, source
         if previous is not None and previous is not source:
-            _connect(previous, self, join=False)
-            if isinstance(previous, Leg):
-                previous.listeners.discard(self)
+            self._part(previous)
         if isinstance(source, Leg):
             source.listeners.add(self)
-        if source is not None:
-            _connect(source, self, join=True)
+        self._join()
 
     def record(self, recording: Recording) -> None:
         """Write what this leg's far end says into a file from now on, until the leg ends."""
@@ -182,42 +193,46 @@ class Leg:
 
     def reconnect(self) -> None:
         """Join the audio anew: each offer/answer gives the stream a new port in the conference bridge."""
-        if self._heard is not None:
-            _connect(self._heard, self, join=True)
+        self._join()
         for listener in self.listeners:
-            _connect(self, listener, join=True)
-        audio = self.native_audio()
-        if self._recording is not None and audio is not None:
-            audio.startTransmit(self._recording.native_audio())
-
-    def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
-        """The native audio port as it is now; fetched each time since media updates replace it."""
-        if not self.alive or self.audio_index is None:
-            return None
-        try:
-            return self._call.getAudioMedia(self.audio_index)
-        except pjsua2.Error:
-            return None
+            listener._join()  # noqa: SLF001 - another object of this class
+        if self._recording is not None and self.slot >= 0:
+            pjsua2.handoff_audio_connect(self.slot, self._recording.slot, 1)
 
     @property
     def has_media(self) -> bool:
         """Whether an offer and answer gave this leg an audio stream."""
-        return self.audio_index is not None
+        return self.slot >= 0
 
     def measure(self) -> Traffic:
         """RTP counted until now, the running stream included."""
-        if not self.alive or self.audio_index is None:
-            return self.traffic
-        try:
-            return self.traffic.plus(_traffic(self._call.getStreamStat(self.audio_index)))
-        except pjsua2.Error:
-            return self.traffic
+        return self.traffic.plus(self._native.traffic()) if self._native else self.traffic
+
+    def _join(self) -> None:
+        source = self._heard
+        if source is None or self.slot < 0 or source.slot < 0:
+            return
+        joined = (source, source.generation, self.generation)
+        if joined == self._joined:
+            return
+        if pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
+            self._joined = joined
+        else:
+            self.stack.media_faults.append(f"{self!r} can't hear {source!r}")
+
+    def _part(self, source: Source) -> None:
+        if isinstance(source, Leg):
+            source.listeners.discard(self)
+        if self._joined == (source, source.generation, self.generation):
+            pjsua2.handoff_audio_connect(source.slot, self.slot, 0)
+        self._joined = None
 
     # -- for the stack and the native call -----------------------------------------------------------------
 
     def bury(self) -> None:
         """Let go of the native object. Only ever called with no native code of it on the stack."""
         self.alive = False
+        self.slot = -1
         self.hear(None)
         for listener in tuple(self.listeners):
             listener.hear(None)
@@ -232,16 +247,19 @@ class Leg:
             raise SipError("the leg has ended")
         return self._native
 
-    def _answer(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+    def _answer(self, status: int, headers: Iterable[tuple[str, str]]) -> bool:
         if not self.alive:
-            return
+            return False
         parameters = _parameters()
         parameters.statusCode = status
         _add_headers(parameters, headers)
         try:
             self._call.answer(parameters)
-        except pjsua2.Error as error:
-            raise SipError(f"can't answer {status}: {error.reason}") from None
+        except pjsua2.Error:
+            # Over already, its end is on the way to us; if not, it can't go on like this.
+            self._end(_SERVER_INTERNAL_ERROR, "", ())
+            return False
+        return True
 
     def _end(self, status: int, text: str, headers: Iterable[tuple[str, str]]) -> None:
         if not self.alive or self._native is None:
@@ -265,43 +283,46 @@ class _NativeCall(pjsua2.Call):
         else:
             super().__init__(stack.account, native_id)
         self._leg = leg  # the cycle is cut by Leg.bury
+        self._id = -1 if native_id is None else native_id
         self._emit = stack.emit
 
     def onCallState(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        info = self.getInfo()
-        state = info.state
-        if state == pjsua2.PJSIP_INV_STATE_EARLY and info.role == pjsua2.PJSIP_ROLE_UAC:
-            self._emit(on.Provisional(self._leg, info.lastStatusCode, media=False))
-        elif state == pjsua2.PJSIP_INV_STATE_CONNECTING:
-            self._leg.answered = True
-        elif state == pjsua2.PJSIP_INV_STATE_CONFIRMED:
-            self._emit(on.Confirmed(self._leg))
-        elif state == pjsua2.PJSIP_INV_STATE_DISCONNECTED:
-            self._emit(on.Ended(self._leg, info.lastStatusCode, info.lastReason))
+        number, leg = self._number(), self._leg
+        state = pjsua2.handoff_leg_state(number)
+        if state == _EARLY and pjsua2.handoff_leg_is_ours(number):
+            self._emit(on.Provisional(leg, pjsua2.handoff_leg_status(number), media=False))
+        elif state == _CONNECTING:
+            leg.answered = True
+        elif state == _CONFIRMED:
+            self._emit(on.Confirmed(leg))
+        elif state == _DISCONNECTED:
+            status, reason = pjsua2.handoff_leg_status(number), pjsua2.handoff_leg_reason(number)
+            self._emit(on.Ended(leg, status, reason))
 
     def onCallMediaState(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        info = self.getInfo()  # named, so that it outlives the iteration: its list is a view into it
-        flowing = (pjsua2.PJSUA_CALL_MEDIA_ACTIVE, pjsua2.PJSUA_CALL_MEDIA_REMOTE_HOLD)
-        audio = next(
-            (
-                media
-                for media in info.media
-                if media.type == pjsua2.PJMEDIA_TYPE_AUDIO and media.status in flowing
-            ),
-            None,
-        )
-        self._leg.audio_index = audio.index if audio else None
-        self._leg.held = audio is not None and audio.status == pjsua2.PJSUA_CALL_MEDIA_REMOTE_HOLD
-        self._leg.stack.media_changed(self._leg)
+        number, leg = self._number(), self._leg
+        leg.slot = pjsua2.handoff_leg_audio(number)
+        leg.held = bool(pjsua2.handoff_leg_held(number))
+        leg.generation += 1
+        leg.stack.media_changed(leg)
 
-    def onStreamDestroyed(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+    def onStreamDestroyed(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
         # The last moment at which the counts can be read: they are gone at DISCONNECTED.
-        try:
-            counted = _traffic(self.getStreamStat(prm.streamIdx))
-        except pjsua2.Error:
-            return
-        self._leg.traffic = self._leg.traffic.plus(counted)
-        self._leg.audio_index = None
+        self._leg.traffic = self._leg.traffic.plus(self.traffic())
+        self._leg.slot = -1
+
+    def traffic(self) -> Traffic:
+        """RTP of the stream that runs now."""
+        counts = pjsua2.handoff_leg_traffic(self._number())
+        if not counts:
+            return Traffic()
+        received, sent, lost, lost_by_peer, jitter = map(int, counts.split())
+        return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000)
+
+    def _number(self) -> int:
+        if self._id < 0:
+            self._id = self.getId()
+        return self._id
 
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
         self._emit(on.Digit(self._leg, prm.digit))
@@ -338,38 +359,19 @@ def _add(parameters: Any, name: str, value: str) -> None:  # noqa: ANN401 - as a
     parameters.txOption.headers.push_back(header)
 
 
-def _connect(source: Source, sink: Leg, *, join: bool) -> None:
-    speaking, hearing = source.native_audio(), sink.native_audio()
-    if speaking is None or hearing is None:
-        return
-    try:
-        if join:
-            speaking.startTransmit(hearing)
-        else:
-            speaking.stopTransmit(hearing)
-    except pjsua2.Error as error:
-        sink.stack.media_faults.append(f"{sink!r}: {error.reason}")
-
-
-def _traffic(stat: Any) -> Traffic:  # noqa: ANN401 - as above
-    received, sent = stat.rtcp.rxStat, stat.rtcp.txStat
-    return Traffic(
-        received=received.pkt,
-        sent=sent.pkt,
-        lost=received.loss,
-        lost_by_peer=sent.loss,
-        jitter=received.jitterUsec.mean / 1_000_000,
-    )
-
-
 def incoming(stack: Stack, prm: Any) -> None:  # noqa: ANN401 - as above
     """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
     leg = Leg(stack, prm.callId)
     stack.keep(leg)
     message = parse(prm.rdata.wholeMsg)
     leg.sip_call_id = message.first("call-id")
-    source = prm.rdata.srcAddress.rpartition(":")[0].strip("[]")
-    stack.emit(on.IncomingCall(leg, source, message))
+    stack.emit(on.IncomingCall(leg, source_of(prm), message))
+
+
+def source_of(prm: Any) -> str:  # noqa: ANN401 - as above
+    """The address that a request came from, without its port."""
+    address: str = prm.rdata.srcAddress
+    return address.rpartition(":")[0].strip("[]")
 
 
 def with_media(event: on.Provisional) -> on.Provisional:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pjsua2
@@ -29,20 +28,6 @@ _TRANSPORTS = {
     ("tcp", 6): pjsua2.PJSIP_TRANSPORT_TCP6,
     ("tls", 6): pjsua2.PJSIP_TRANSPORT_TLS6,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TraceRecord:
-    """One SIP message that passed the node. `when` is in seconds since the epoch."""
-
-    when: float
-    received: bool
-    transport: str
-    peer: str
-    sip_call_id: str
-    sequence: str
-    start_line: str
-    repeated: bool
 
 
 def require_capacity(calls: int) -> None:
@@ -177,12 +162,13 @@ def set_rate(calls_per_second: int) -> None:
     pjsua2.handoff_guard_set_rate(calls_per_second, calls_per_second)
 
 
-def guard_counters() -> dict[str, int]:
-    """What the guard has refused since the start, by its own names."""
+def guard_counters() -> dict[str, tuple[int, int]]:
+    """What the guard has done since the start, by its own names: requests of all methods, INVITEs."""
     counters = {}
     which = 0
     while name := pjsua2.handoff_guard_counter_name(which):
-        counters[name] = int(pjsua2.handoff_guard_counter(which))
+        both = pjsua2.handoff_guard_counter(which), pjsua2.handoff_guard_invites(which)
+        counters[name] = (int(both[0]), int(both[1]))
         which += 1
     return counters
 
@@ -192,14 +178,7 @@ def call_count() -> int:
     return int(pjsua2.handoff_guard_calls())
 
 
-def trace(most: int) -> list[TraceRecord]:
-    """The SIP messages seen since the last time, oldest first."""
-    text = pjsua2.handoff_trace_drain(most)
-    return [_record(line) for line in text.split("\n") if line] if text else []
-
-
-def _record(line: str) -> TraceRecord:
-    when, direction, kind, peer, call_id, sequence, start_line, repeated, *_ = line.split("\t")
-    return TraceRecord(
-        int(when) / 1_000_000, direction == "<", kind, peer, call_id, sequence, start_line, repeated == "1"
-    )
+def trace(most: int) -> list[str]:
+    """The SIP messages seen since the last time, oldest first; `agent.telemetry.stories` reads them."""
+    text: str = pjsua2.handoff_trace_drain(most)
+    return text.split("\n") if text else []

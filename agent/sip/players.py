@@ -9,7 +9,6 @@ import tempfile
 import wave
 from array import array
 from pathlib import Path
-from typing import Any
 
 import pjsua2
 
@@ -25,7 +24,7 @@ _FADE_SAMPLES = 80
 
 
 class Player:
-    """A WAV file in a loop. It is read only while somebody hears it."""
+    """A WAV file in a loop, read only while it is heard. `slot` is its port in the conference bridge."""
 
     def __init__(self, path: Path) -> None:
         self._native = pjsua2.AudioMediaPlayer()
@@ -33,10 +32,8 @@ class Player:
             self._native.createPlayer(str(path))
         except pjsua2.Error as error:
             raise SipError(f"can't play {path}: {error.reason}; a PCM WAV file is needed") from None
-
-    def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
-        """The native audio port."""
-        return self._native
+        self.slot: int = self._native.getPortId()
+        self.generation = 0
 
     def close(self) -> None:
         """Drop the native player."""
@@ -44,7 +41,7 @@ class Player:
 
 
 class Recording:
-    """A WAV file that a leg's audio is written to."""
+    """A WAV file that a leg's audio is written to. `slot` is its port in the conference bridge."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,10 +50,7 @@ class Recording:
             self._native.createRecorder(str(path))
         except pjsua2.Error as error:
             raise SipError(f"can't write {path}: {error.reason}") from None
-
-    def native_audio(self) -> Any | None:  # noqa: ANN401 - pjsua2 carries no types
-        """The native audio port."""
-        return self._native
+        self.slot: int = self._native.getPortId()
 
     def close(self) -> None:
         """Finish the file."""

@@ -17,6 +17,7 @@ import _pjsua2
 import pjsua2
 
 from agent.core.errors import SipError
+from agent.core.headers import parse
 from agent.core.model import Agent
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
@@ -35,16 +36,16 @@ class Stack:
 
     Args:
         settings: the node's settings.
-        report: called with each `LegEvent`, on the loop, never inside native code.
-        trace: called with a batch of SIP message records (see `native.TraceRecord`).
+        report: called with each `StackEvent`, on the loop, never inside native code.
+        trace: called with a batch of SIP message records, as the trace in C writes them.
         lag: called each tick with how late the loop was, in seconds.
     """
 
     def __init__(
         self,
         settings: Agent,
-        report: Callable[[on.LegEvent], None],
-        trace: Callable[[list[native.TraceRecord]], None],
+        report: Callable[[on.StackEvent], None],
+        trace: Callable[[list[str]], None],
         lag: Callable[[float], None],
     ) -> None:
         self.account: Any = None
@@ -54,8 +55,8 @@ class Stack:
         self._trace = trace
         self._lag = lag
         self._loop = asyncio.get_running_loop()
-        self._endpoint = pjsua2.Endpoint()
-        self._events: deque[on.LegEvent | legs.Leg] = deque()
+        self._endpoint = _Endpoint(self)
+        self._events: deque[on.StackEvent | legs.Leg] = deque()
         self._legs: set[legs.Leg] = set()
         self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
@@ -158,7 +159,7 @@ class Stack:
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def emit(self, event: on.LegEvent) -> None:
+    def emit(self, event: on.StackEvent) -> None:
         """Queue an event of a native callback."""
         self._events.append(event)
         self._schedule()
@@ -189,6 +190,8 @@ class Stack:
             event = self._events.popleft()
             if isinstance(event, legs.Leg):
                 self._media(event)
+            elif isinstance(event, on.RefusedByStack):
+                self._report(event)
             else:
                 self._hand_on(event)
 
@@ -219,6 +222,20 @@ class Stack:
             self._trace(records)
         due = max(now, due) + _TICK_SECONDS
         self._timer = self._loop.call_at(due, self._tick, due)
+
+
+class _Endpoint(pjsua2.Endpoint):
+    """The library; it says which INVITEs it refused by itself."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self._stack = stack
+
+    def onRejectedIncomingCall(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+        """An INVITE was answered before it became a call."""
+        message = parse(prm.rdata.wholeMsg)
+        refused = on.RefusedByStack(legs.source_of(prm), message, prm.statusCode, prm.reason)
+        self._stack.emit(refused)
 
 
 class IncomingAccount(pjsua2.Account):

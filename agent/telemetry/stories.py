@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 _STORIES_AT_MOST = 1000
 _ENTRIES_AT_MOST = 400
@@ -21,45 +20,10 @@ class Entry:
     text: str
 
 
-class SipRecord(Protocol):
-    """A SIP message that passed the node, as `agent.sip.native.TraceRecord` has it."""
-
-    @property
-    def when(self) -> float:
-        """Seconds since the epoch."""
-
-    @property
-    def received(self) -> bool:
-        """Whether it came in."""
-
-    @property
-    def transport(self) -> str:
-        """The transport's name, in lower case."""
-
-    @property
-    def peer(self) -> str:
-        """Address and port of the other end."""
-
-    @property
-    def sip_call_id(self) -> str:
-        """The Call-ID."""
-
-    @property
-    def sequence(self) -> str:
-        """The CSeq."""
-
-    @property
-    def start_line(self) -> str:
-        """Request line or status line."""
-
-    @property
-    def repeated(self) -> bool:
-        """Whether it is a retransmission."""
-
-
 @dataclass(slots=True)
 class _Story:
     entries: list[Entry] = field(default_factory=list)
+    messages: list[tuple[str, str]] = field(default_factory=list)
     legs: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,20 +52,32 @@ class Stories:
         if story is not None and len(story.entries) < _ENTRIES_AT_MOST:
             story.entries.append(Entry(when, kind, text))
 
-    def sip(self, records: Iterable[SipRecord]) -> None:
-        """Add SIP messages, each to the call that its dialog belongs to; others are passed over."""
+    def sip(self, records: Iterable[str]) -> None:
+        """Add SIP messages, each to the call that its dialog belongs to; others are passed over.
+
+        Args:
+            records: fields with tabs between: microseconds since the epoch, ``<`` for received or ``>``,
+                transport, peer, Call-ID, CSeq, start line, ``1`` if it is a repetition.
+        """
         for record in records:
-            bound = self._by_leg.get(record.sip_call_id)
-            if bound is None:
-                continue
-            call_id, side = bound
-            arrow = "→ us" if record.received else "us →"
-            again = " (again)" if record.repeated else ""
-            where = f"{record.transport} {record.peer}{again}"
-            text = f"{side:<6} {arrow} {record.start_line} [{record.sequence}] {where}"
-            self.note(call_id, record.when, "sip", text)
+            bound = self._by_leg.get(record.split("\t", 5)[4])
+            if bound is not None:
+                messages = self._stories[bound[0]].messages
+                if len(messages) < _ENTRIES_AT_MOST:
+                    messages.append((bound[1], record))  # most stories are never read: put into words then
 
     def story(self, call_id: str) -> tuple[Entry, ...] | None:
         """A call's lines in time order, or None when it is not known any more."""
         story = self._stories.get(call_id)
-        return tuple(sorted(story.entries, key=lambda entry: entry.when)) if story else None
+        if story is None:
+            return None
+        entries = [*story.entries, *(_in_words(side, record) for side, record in story.messages)]
+        return tuple(sorted(entries, key=lambda entry: entry.when))
+
+
+def _in_words(side: str, record: str) -> Entry:
+    when, direction, transport, peer, _, sequence, start_line, repeated, *_ = record.split("\t")
+    arrow = "→ us" if direction == "<" else "us →"
+    again = " (again)" if repeated == "1" else ""
+    text = f"{side:<6} {arrow} {start_line} [{sequence}] {transport} {peer}{again}"
+    return Entry(int(when) / 1_000_000, "sip", text)

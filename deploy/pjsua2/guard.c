@@ -43,7 +43,7 @@ static int retry_after = 5;
 static int refusal_cause = HANDOFF_GUARD_DRAINING;
 static struct { double rate, burst, tokens; pj_timestamp filled; } bucket;
 static struct { pj_uint64_t hash; long second; } marks[MARKS];
-static unsigned long long counters[HANDOFF_GUARD_COUNTERS];
+static unsigned long long counters[HANDOFF_GUARD_COUNTERS], invites[HANDOFF_GUARD_COUNTERS];
 
 static const char *const counter_names[HANDOFF_GUARD_COUNTERS] = {
     "unknown_source", "draining", "over_limit", "not_ready", "method_not_allowed", "not_implemented",
@@ -146,13 +146,21 @@ static void add_text_header(pj_pool_t *pool, pjsip_hdr *list, const char *name, 
 }
 
 /* Counts, and answers unless it is an ACK. A failure to send is the peer's loss: it asks again. */
+static void count(const pjsip_rx_data *rdata, int counter)
+{
+    if (counter < 0)
+        return;
+    ++counters[counter];
+    if (rdata->msg_info.msg->line.req.method.id == PJSIP_INVITE_METHOD)
+        ++invites[counter];
+}
+
 static pj_bool_t answer(pjsip_rx_data *rdata, int code, int counter)
 {
     pj_pool_t *pool = rdata->tp_info.pool;
     pjsip_hdr headers;
 
-    if (counter >= 0)
-        ++counters[counter];
+    count(rdata, counter);
     if (rdata->msg_info.msg->line.req.method.id == PJSIP_ACK_METHOD)
         return PJ_TRUE;
 
@@ -254,8 +262,7 @@ static pj_bool_t refuse_stranger(pjsip_rx_data *rdata)
     }
     if (reject_strangers)
         return answer(rdata, PJSIP_SC_FORBIDDEN, counter);
-    if (counter >= 0)
-        ++counters[counter];
+    count(rdata, counter);
     /* No descriptor for those we don't talk to; closed once this packet is done with. */
     if (!(tp->flag & PJSIP_TRANSPORT_DATAGRAM) && tp->dir == PJSIP_TP_DIR_INCOMING)
         pjsip_transport_shutdown(tp);
@@ -485,6 +492,11 @@ void handoff_guard_set_rate(int calls_per_second, int burst)
 unsigned long long handoff_guard_counter(int which)
 {
     return which >= 0 && which < HANDOFF_GUARD_COUNTERS ? counters[which] : 0;
+}
+
+unsigned long long handoff_guard_invites(int which)
+{
+    return which >= 0 && which < HANDOFF_GUARD_COUNTERS ? invites[which] : 0;
 }
 
 const char *handoff_guard_counter_name(int which)

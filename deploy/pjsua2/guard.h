@@ -52,6 +52,8 @@ void handoff_guard_set_rate(int calls_per_second, int burst);
 unsigned long long handoff_guard_counter(int which);
 
 /* NULL (None) past the last. */
+/* The same, INVITEs only. */
+unsigned long long handoff_guard_invites(int which);
 const char *handoff_guard_counter_name(int which);
 
 /* What this build can hold: 0 PJSUA_MAX_CALLS, 1 PJSUA_MAX_CONF_PORTS, 2 PJ_IOQUEUE_MAX_HANDLES,

@@ -2,6 +2,7 @@
 
 %{
 #include "guard.h"
+#include "legs.h"
 #include "trace.h"
 %}
 
@@ -20,4 +21,5 @@
 }
 
 %include "guard.h"
+%include "legs.h"
 %include "trace.h"

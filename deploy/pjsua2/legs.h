@@ -1,0 +1,35 @@
+/* Plain numbers about a call, for Python's hot path; see legs.c. */
+#ifndef HANDOFF_LEGS_H
+#define HANDOFF_LEGS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* pjsip_inv_state of a call; -1 when there is no such call. */
+int handoff_leg_state(int call_id);
+
+/* 1 when we made the call, 0 when we took it. */
+int handoff_leg_is_ours(int call_id);
+
+/* The last SIP status seen, and its reason phrase; valid until the next call. */
+int handoff_leg_status(int call_id);
+const char *handoff_leg_reason(int call_id);
+
+/* The slot of its audio in the conference bridge; -1 while no audio flows. */
+int handoff_leg_audio(int call_id);
+
+/* 1 while the far end has put it on hold. */
+int handoff_leg_held(int call_id);
+
+/* RTP of its audio stream: "received sent lost lost_by_peer jitter", the jitter a mean in microseconds;
+ * empty when there is no stream. */
+const char *handoff_leg_traffic(int call_id);
+
+/* Let the port in slot `source` be heard by the one in slot `sink`, or no more; 0 = done or under way. */
+int handoff_audio_connect(int source, int sink, int join);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
