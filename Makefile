@@ -2,7 +2,7 @@
 # On a bare Debian 12 machine `make demo` and `make test` do all the set-up themselves.
 BIN := .venv/bin
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test soak check bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -17,6 +17,10 @@ test: ## all tests; those with real SIP a second time on a pjsua2 whose assertio
 	@deploy/setup --tests
 	@$(BIN)/pytest
 	@HANDOFF_PJSUA2=$(CURDIR)/.venv/pjsua2-asserts $(BIN)/pytest -m calls tests/calls
+
+soak: setup ## the long forms: hundreds of kills, minutes of outage
+	@deploy/setup --tests
+	@$(BIN)/pytest -m soak tests/faults
 
 check: setup ## lint, types, walls
 	@$(BIN)/ruff format --check .

@@ -47,8 +47,8 @@ async def _tell(call: CallRecord, store: Store, courier: Courier, project: Proje
     told = await store.record_signal(signal) if signal else None
     if told is not None:
         courier.begin(told)
-    end = End.FAILED.value
-    over = replace(call, state=State.ENDED.value, ended=now, end=end, reason=Reason.PROCESS_DIED.value)
+    end = await _end(call, store)
+    over = replace(call, state=State.ENDED.value, ended=now, end=end.value, reason=Reason.PROCESS_DIED.value)
     await store.update_call(over)
     _log.warning(
         "a call was up when the process died",
@@ -57,3 +57,9 @@ async def _tell(call: CallRecord, store: Store, courier: Courier, project: Proje
         project=call.project,
         signalled=told is not None,
     )
+
+
+async def _end(call: CallRecord, store: Store) -> End:
+    """How the call ended: by the terminal moment that came before the process died, else by its death."""
+    moments = (signal.moment for signal in await store.signals(call_id=call.call_id))
+    return next((End(moment.value) for moment in moments if moment.terminal), End.FAILED)
