@@ -18,6 +18,7 @@ from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
+from agent.core.served import not_served
 from agent.cxone.client import Cxone
 from agent.cxone.exchange import new_session
 from agent.delivery.courier import Courier
@@ -174,6 +175,8 @@ class Node:
         gc.collect()
         gc.freeze()
         gc.disable()
+        for line in not_served(self._configuration.snapshot):
+            _log.warning("configured without effect", what=line)
         self._switchboard.open()
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.cli.configuration import DONE, EXIT_CODES, FOUND_WRONG, add_config
 from agent.core.model import Snapshot
+from agent.core.served import not_served
 from agent.core.units import PortRange
 from agent.settings import Mistake, Mistakes, load
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     except Mistakes as found:
         _print_mistakes(found.mistakes, folder, as_json=options.json)
         return FOUND_WRONG
-    notes = _notes(snapshot)
+    notes = [*not_served(snapshot), *_notes(snapshot)]
     counts = {
         "carriers": len(snapshot.carriers),
         "projects": len(snapshot.projects),
