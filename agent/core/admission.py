@@ -7,6 +7,7 @@ Order: node state and limits, source, digest, number, token, contact id, codecs.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -22,6 +23,7 @@ from agent.core.reasons import Reason
 _CONTACT_ID_DIGITS_AT_MOST = 19
 _CONTACT_ID_AT_MOST = 2**63 - 1
 _LONGEST_CONTACT_ID_SHOWN = 32
+_UNQUOTABLE = re.compile(r'[^ -~]|["\\]')  # in a quoted-string of printable ASCII (RFC 3261 section 25.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def _contact_id(message: Message, carrier: Carrier, project: Project) -> str | R
             return _bad_contact(project, name, f"{name} holds two different contact ids")
         value = values.pop()
         if not is_contact_id(value):
-            shown = value[:_LONGEST_CONTACT_ID_SHOWN].encode("ascii", "replace").decode().replace('"', "'")
+            shown = _UNQUOTABLE.sub("?", value[:_LONGEST_CONTACT_ID_SHOWN])
             return _bad_contact(project, name, f"{name} is not 1 to 19 digits: '{shown}'")
         return value
     if carrier.missing_contact_id == "bridge":

@@ -58,7 +58,7 @@ def _judge(fields: dict[str, str], method: str, username: str, password: str, no
     if not stamp.isascii() or not stamp.isdigit():
         return Verdict.STALE
     made = int(stamp[:_STAMP_DIGITS_AT_MOST])
-    genuine = hmac.compare_digest(_nonce(made, password), fields["nonce"])
+    genuine = hmac.compare_digest(_nonce(made, password).encode(), fields["nonce"].encode("utf-8", "replace"))
     return Verdict.GOOD if genuine and 0 <= now - made <= _NONCE_SECONDS else Verdict.STALE
 
 

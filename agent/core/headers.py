@@ -15,8 +15,9 @@ _COMPACT = {
     "s": "subject", "t": "to", "u": "allow-events", "v": "via", "x": "session-expires", "y": "identity",
 }  # fmt: skip
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_USER = re.compile(r"sips?:([^@;?>\s]*)@", re.IGNORECASE)
-_TEL = re.compile(r"tel:([^;?>\s]*)", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_USER = re.compile(r"sips?:([^@;?\s]*)(?:;[^@\s]*)?@", re.IGNORECASE)
+_TEL = re.compile(r"tel:([^;?\s]*)", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _HEADERS_AT_MOST = 200
@@ -90,8 +91,14 @@ def parse(text: str) -> Message:
 
 
 def user_part(uri: str) -> str:
-    """The user of a sip:, sips: or tel: URI, also inside a name-addr, without its parameters."""
-    found = _USER.search(uri) or _TEL.search(uri)
+    """The user of a sip:, sips: or tel: URI, also inside a name-addr, without its parameters.
+
+    A display name never counts, whatever it looks like.
+    """
+    bare = _QUOTED.sub("", uri)
+    _, bracket, inside = bare.partition("<")
+    address = (inside.partition(">")[0] if bracket else bare).strip()
+    found = _USER.match(address) or _TEL.match(address)
     return found.group(1).partition(":")[0] if found else ""
 
 
