@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""500 handoffs at one instant on one credential whose token is rejected: no storm of log-ins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.waiting import eventually
+from tests.faults.harness.site import site, with_ttl
+
+pytestmark = [pytest.mark.calls, pytest.mark.slow]
+
+HANDOFFS = 500
+
+
+async def test_a_token_that_is_revoked_costs_at_most_two_requests_and_no_handoff(
+    cxone: Cxone, tmp_path: Path
+) -> None:
+    async with site(cxone, tmp_path, calls=HANDOFFS + 20) as at:
+        await at.start()
+        calls = await at.up(HANDOFFS)
+        asked = at.token_requests()
+        cxone.revoke_tokens()
+        for call in calls:
+            at.crowd.hand_off(call)
+        await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 30)
+        books = await at.settled()
+        assert {call.promised for call in calls} == {202}
+        assert at.token_requests() - asked <= 2
+        assert [s["state"] for s in books.signals if s["moment"] == "handoff"] == ["accepted"] * HANDOFFS
+        assert not at.mistakes()
+        await at.stop()
+
+
+async def test_tokens_that_are_rejected_for_ever_are_asked_for_at_most_twice(
+    cxone: Cxone, tmp_path: Path
+) -> None:
+    async with site(cxone, tmp_path, with_ttl("10s"), calls=HANDOFFS + 20) as at:
+        await at.start()
+        calls = await at.up(HANDOFFS)
+        asked = at.token_requests()
+        cxone.turn(early_reject_after=0)
+        for call in calls:
+            at.crowd.hand_off(call)
+        await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 30)
+        books = await at.settled()
+        assert {call.promised for call in calls} == {202}, "a handoff is taken though NICE refuses us"
+        assert at.token_requests() - asked <= 2
+        states = [signal["state"] for signal in books.signals if signal["moment"] == "handoff"]
+        assert states == ["expired"] * HANDOFFS
+        assert not at.mistakes()
+        await at.stop()
