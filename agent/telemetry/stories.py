@@ -40,9 +40,12 @@ class Stories:
         if story is None:
             story = self._stories[call_id] = _Story()
             if len(self._stories) > _STORIES_AT_MOST:
-                _, oldest = self._stories.popitem(last=False)
+                forgotten, oldest = self._stories.popitem(last=False)
                 for leg in oldest.legs:
-                    self._by_leg.pop(leg, None)
+                    if (
+                        self._by_leg.get(leg, ("", ""))[0] == forgotten
+                    ):  # a caller may try again with the same Call-ID
+                        del self._by_leg[leg]
         story.legs[sip_call_id] = side
         self._by_leg[sip_call_id] = (call_id, side)
 
