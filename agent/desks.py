@@ -10,13 +10,21 @@ from dataclasses import asdict
 from typing import Any
 
 from agent.configuration import Configuration
+from agent.core.call import State
 from agent.core.model import Project
 from agent.core.records import CallRecord, Handoff, Signal
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
 from agent.delivery.store import HandoffStates
 from agent.http.models import HandoffRequest
-from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall, ReloadAnswer
+from agent.http.ports import (
+    AlreadyEnded,
+    HandoffAccepted,
+    HandoffOutcome,
+    NoSuchCall,
+    NotAnswered,
+    ReloadAnswer,
+)
 from agent.live_call import LiveCall
 from agent.services import Services
 from agent.switchboard import Switchboard
@@ -57,6 +65,8 @@ class Desks:
         call = self._switchboard.find(account, project, request.call_id, request.contact_id)
         if call is None:
             return await self._not_live(account, project, request)
+        if call.state in (State.RECORDING, State.DIALLING):
+            return NotAnswered()
         handoff = _handoff(call.record, request)
         if await call.hand_off(handoff):
             return HandoffAccepted(handoff.handoff_id)

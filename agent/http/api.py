@@ -21,7 +21,7 @@ from agent.http.models import (
     HandoffStatus,
 )
 from agent.http.openapi import document
-from agent.http.ports import AlreadyEnded, ApiDesk, HandoffAccepted, NoSuchCall
+from agent.http.ports import AlreadyEnded, ApiDesk, HandoffAccepted, NoSuchCall, NotAnswered
 
 BODY_BYTES: Final = 64 * 1024
 _NO_KEY: Final = "x-api-key is absent or not known"
@@ -64,6 +64,8 @@ class _Routes:
                 return web.json_response(answer.model_dump(), status=202)
             case NoSuchCall():
                 return refusal(404, "no such call is up")
+            case NotAnswered():
+                return refusal(409, "no voice agent has answered this call yet")
             case AlreadyEnded(moment):
                 return refusal(409, f"the call's terminal moment came before{moment and ': '}{moment}")
 

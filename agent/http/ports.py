@@ -33,7 +33,12 @@ class AlreadyEnded:
     moment: str = ""
 
 
-HandoffOutcome: TypeAlias = HandoffAccepted | NoSuchCall | AlreadyEnded
+@dataclass(frozen=True, slots=True)
+class NotAnswered:
+    """The call is up, but no voice agent has answered it yet: there is nobody who could hand it off."""
+
+
+HandoffOutcome: TypeAlias = HandoffAccepted | NoSuchCall | NotAnswered | AlreadyEnded
 
 
 @dataclass(frozen=True, slots=True)
