@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Delivers durable signals to NICE: in order per contact, once, and with an end for each of them.
+"""Delivers durable signals to NICE: the worker around `agent.core.delivery`, whose machine decides.
 
-A signal is made ``sending`` on disk just before its first byte may leave, and ``recorded`` again before a
-retry is waited for. So a process that dies leaves ``sending`` exactly where nobody can know what became of
-the request; the next one settles that as ``unknown`` and does not repeat it.
+It gives each signal its turn, carries out what the machine asks for and reports back what came of it.
 """
 
 from __future__ import annotations
@@ -11,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Final
 
+from agent.core import delivery as on
 from agent.core.errors import StorageError
 from agent.core.model.project import Project
 from agent.core.moments import SignalState
-from agent.core.records import Attempt, Signal
-from agent.cxone.answers import Outcome
-from agent.delivery.job import Job, Lane, SignalEvent
+from agent.core.records import Signal
+from agent.delivery.job import Contact, Job, SignalEvent
 from agent.delivery.recording import STORAGE_RETRY, Recording
-from agent.delivery.rules import RetryAt, given_up, next_step
-from agent.delivery.sending import Sender, try_once
+from agent.delivery.sending import Exchange, Sender, policy_of
 from agent.delivery.store import Outbox
 from agent.telemetry import logs
 
@@ -66,11 +60,11 @@ class Courier:
         self._cxone = cxone
         self._project_of = project_of
         self._recording = Recording(store, on_event)
+        self._exchange = Exchange(cxone, self._written, clock, chance)
         self._clock = clock
-        self._chance = chance
         self._in_flight = in_flight
         self._slots: dict[tuple[str, str], asyncio.Semaphore] = {}
-        self._lanes: dict[Lane, deque[Job]] = {}
+        self._lanes: dict[Contact, on.Lane[Job]] = {}
         self._jobs: dict[str, Job] = {}
         self._of_call: dict[str, list[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,28 +90,16 @@ class Courier:
         """Begin the delivery of a signal that is durable in the state that `opening_state` gave.
 
         One that is durable as ``sending`` leaves at once; where it can't after all, it is made ``recorded``
-        again before it waits. While the courier closes nothing is begun: a signal in ``recorded`` is left to
-        the next process.
+        again before it waits. While the courier closes nothing is begun: the signal is left to the next
+        process, as ``recorded``.
         """
-        if signal.signal_id not in self._jobs:
-            self._begin(Job(signal))
-
-    def _begin(self, job: Job, attempt: Attempt | None = None) -> None:
-        if self._closes_at is not None:
-            if job.signal.state is SignalState.SENDING:
-                self._spawn(self._demote(job, attempt))
+        if signal.signal_id in self._jobs:
             return
-        self._jobs[job.signal.signal_id] = job
-        self._of_call.setdefault(job.signal.call_id, []).append(job)
-        lane = self._lanes.get(job.lane)
-        if job.signal.state is SignalState.SENDING and (lane is not None or attempt is not None):
-            job.demotion = self._spawn(self._demote(job, attempt))
-        if lane is None:
-            lane = self._lanes[job.lane] = deque([job])
-            self._spawn(self._run(lane))
-        else:
-            lane.append(job)
-            lane[0].wake.set()  # an arrival that rests may have become pointless
+        job = Job(signal)
+        if self._closes_at is None:
+            self._take(job)
+        elif (action := job.handle(on.ProcessEnds(self._clock()))) is not None:
+            self._spawn(self._leave(job, action))
 
     def cancel(self, call_id: str) -> None:
         """The caller hung up: signals of the call that are not on the wire are cancelled, durably.
@@ -125,43 +107,37 @@ class Courier:
         One on the wire is not tried again.
         """
         for job in tuple(self._of_call.get(call_id, ())):
-            job.stop = SignalState.CANCELLED
+            job.handle(on.Withdrawn())
             job.wake.set()
-            lane = self._lanes[job.lane]
-            if job is not lane[0] and job in lane:
-                lane.remove(job)
-                self._spawn(self._settle(job, SignalState.CANCELLED))
+            if job.aside is None and job is not self._lanes[job.contact].first:
+                job.aside = self._spawn(self._aside(job, job.handle(on.Turn(self._clock()))))
 
     def withdraw(self, signal_id: str) -> None:
         """An operator cancelled a waiting signal on disk: it is not waited for any more."""
         job = self._jobs.get(signal_id)
         if job is None:
             return
-        job.settled_elsewhere = True
+        job.handle(on.SettledElsewhere())
         job.wake.set()
-        lane = self._lanes[job.lane]
-        if job is not lane[0] and job in lane:
-            lane.remove(job)
+        if job is not self._lanes[job.contact].first:
+            self._lanes[job.contact].remove(job)
             self._forget(job)
 
     async def resume(self) -> None:
-        """Take over what an earlier process left: ``recorded`` goes out, ``sending`` becomes ``unknown``.
+        """Take over what an earlier process left, as `take_up` does.
 
         Raises:
             StorageError: what it left can't be read.
         """
-        for signal in await self._store.pending():
-            if signal.state is SignalState.RECORDED:
-                self.begin(signal)
-                continue
-            now = self._clock()
-            attempt = Attempt(now, now, Outcome.UNCERTAIN.value, None, "the agent died while it was sent")
-            in_doubt = replace(signal, attempts=(*signal.attempts, attempt))
-            project = self._project_of(signal.account, signal.project)
-            if project is not None and project.repeat_unknown:
-                self._begin(Job(in_doubt), attempt)
-            else:
-                self._spawn(self._recording.settle(Job(in_doubt), SignalState.UNKNOWN, attempt))
+        self.take_up(await self._store.pending())
+
+    def take_up(self, signals: Iterable[Signal]) -> None:
+        """Deliver what a process left that is gone; ``sending`` becomes ``unknown`` or follows policy."""
+        for signal in signals:
+            if signal.signal_id not in self._jobs:
+                policy = policy_of(self._project_of(signal.account, signal.project))
+                job = Job(signal)
+                self._take(job, job.handle(on.ProcessStarted(self._clock(), policy)))
 
     async def aclose(self, grace: float) -> None:
         """Let deliveries go on for ``grace`` seconds, then end.
@@ -176,15 +152,27 @@ class Courier:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for job in [job for job in self._jobs.values() if job.on_wire]:
-            now = self._clock()
-            cut_off = Attempt(now, now, Outcome.UNCERTAIN.value, None, "the agent was stopped")
-            job.signal = replace(job.signal, attempts=(*job.signal.attempts, cut_off))
-            await self._settle(job, SignalState.UNKNOWN, cut_off)
-        for job in [job for job in self._jobs.values() if job.signal.state is SignalState.SENDING]:
-            with suppress(StorageError):
-                await self._recording.move(job, SignalState.RECORDED)
+        for job in tuple(self._jobs.values()):
+            await self._leave(job, job.handle(on.ProcessEnds(self._clock())))
         await self._recording.aclose()
+
+    def _take(self, job: Job, action: on.Action | None = None) -> None:
+        """Take a signal in hand; ``action`` is what its machine wants before its turn."""
+        self._jobs[job.signal.signal_id] = job
+        self._of_call.setdefault(job.signal.call_id, []).append(job)
+        lane = self._lanes.get(job.contact)
+        if lane is not None and action is None:
+            action = job.handle(on.Held())
+        if action is not None:
+            job.aside = self._spawn(self._aside(job, action))
+        if lane is None:
+            lane = self._lanes[job.contact] = on.Lane()
+            lane.add(job)
+            self._spawn(self._run(lane, job.contact))
+        else:
+            lane.add(job)
+            if (first := lane.first) is not None:
+                first.wake.set()  # an arrival that rests may have become pointless
 
     def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -199,97 +187,92 @@ class Courier:
             return False
         return self._cxone.can_send_now(project)
 
-    async def _demote(self, job: Job, attempt: Attempt | None = None) -> None:
-        """Make a signal ``recorded`` that is ``sending`` on disk but has to wait before it leaves."""
-        while True:
-            try:
-                job.settled_elsewhere = not await self._recording.move(job, SignalState.RECORDED, attempt)
-            except StorageError:
-                await asyncio.sleep(STORAGE_RETRY)
-            else:
-                return
-
-    async def _run(self, lane: deque[Job]) -> None:
+    async def _run(self, lane: on.Lane[Job], contact: Contact) -> None:
         """Deliver the signals of one contact, one after the other, in the order in which they were begun."""
-        key = lane[0].lane
-        while lane:
+        while (job := lane.first) is not None:
             try:
-                await self._deliver(lane[0], lane)
+                await self._deliver(job)
             except Exception:  # noqa: BLE001 - the other signals of the contact must go on
-                _log.exception("delivery broke", call_id=lane[0].signal.call_id)  # the next process has it
-            lane.popleft()
-        del self._lanes[key]
+                _log.exception("delivery broke", call_id=job.signal.call_id)  # the next process has it
+            lane.remove(job)
+        del self._lanes[contact]
 
-    async def _deliver(self, job: Job, lane: deque[Job]) -> None:
+    async def _deliver(self, job: Job) -> None:
+        if job.aside is not None:
+            await job.aside
+            job.aside = None
         key = job.signal.account, job.signal.project
-        if job.signal.state is SignalState.SENDING and job.demotion is None and not self._can_leave(key):
-            job.demotion = self._spawn(self._demote(job))
-        if job.demotion is not None:
-            await job.demotion
+        action: on.Action | None = on.Queue()
+        if job.marked and not self._can_leave(key):
+            action = job.handle(on.Held())
         slots = self._slots.setdefault(key, asyncio.Semaphore(self._in_flight))
-        while not job.settled_elsewhere:
+        while (action := await self._prepared(job, action)) is not None:
             async with slots:
-                if (stop := self._stop(job, lane)) is not None:
-                    await self._settle(job, stop)
-                    return
-                project = self._project_of(*key)
-                tried = await try_once(job, project, self._cxone, self._recording, self._clock)
-            if tried is None:  # withdrawn, and nothing was sent
-                continue
-            answer, attempt = tried
-            job.signal = replace(job.signal, attempts=(*job.signal.attempts, attempt))
-            step = next_step(
-                job.signal,
-                answer,
-                attempt.ended,
-                repeat_unknown=project is not None and project.repeat_unknown,
-                stop=self._stop(job, lane),
-                chance=self._chance(),
-            )
-            if not isinstance(step, RetryAt):
-                await self._settle(job, step.state, attempt)
-                return
-            if not await self._rest(job, lane, attempt, step.at):
-                return
-        self._forget(job)
+                action = job.handle(on.Turn(self._clock()))
+                if isinstance(action, on.Ask):
+                    action = await self._exchange.run(job, self._project_of(*key))
+        if job.phase is on.Phase.OVER:
+            self._forget(job)
 
-    def _stop(self, job: Job, lane: deque[Job]) -> SignalState | None:
-        """The state in which the signal is to be given up now, if it is."""
-        if job.stop is not None:
-            return job.stop
-        if self._clock() >= job.signal.expires:
-            return SignalState.EXPIRED
-        # An arrival that was tried in vain is of no use to its contact once the call's terminal moment came:
-        # it would only hold that one up, and the script would see both at once.
-        if job.signal.attempts and not job.signal.moment.terminal:
-            behind = (other.signal for other in lane if other is not job)
-            if any(other.call_id == job.signal.call_id for other in behind):
-                return SignalState.EXPIRED
-        return None
+    async def _aside(self, job: Job, action: on.Action | None) -> None:
+        """Carry out what a signal needs whose turn has not come; one that ends by it leaves the line."""
+        await self._prepared(job, action)
+        lane = self._lanes.get(job.contact)
+        if job.phase is on.Phase.OVER and lane is not None and lane.first is not job:
+            lane.remove(job)
+            self._forget(job)
 
-    async def _rest(self, job: Job, lane: deque[Job], attempt: Attempt, until: float) -> bool:
-        """Put the signal back to ``recorded``, durably, and wait; False when the courier closes first."""
-        loop = asyncio.get_running_loop()
-        until_on_loop = loop.time() + until - self._clock()  # a wall clock that is set must not stretch it
-        written = False
-        while True:
-            job.wake.clear()
-            if not written:
-                with suppress(StorageError):
-                    job.settled_elsewhere = not await self._recording.move(job, SignalState.RECORDED, attempt)
-                    written = True
-            left = until_on_loop - loop.time()
-            if job.settled_elsewhere or self._stop(job, lane) is not None or (written and left <= 0):
-                return True
-            if self._closes_at is not None and until >= self._closes_at:
-                return False
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left if written else STORAGE_RETRY):
-                    await job.wake.wait()
+    async def _prepared(self, job: Job, action: on.Action | None) -> on.Action | None:
+        """Carry out what a machine asks for until it waits for its turn; None when it never will again."""
+        while not isinstance(action, on.Queue):
+            match action:
+                case on.Write():
+                    action = await self._written(job, action)
+                case on.Rest():
+                    action = await self._rested(job, action.until)
+                case on.Settle():
+                    await self._recording.settle(job.signal, action.attempt)
+                    return None
+                case _:
+                    return None
+        return action
 
-    async def _settle(self, job: Job, state: SignalState, attempt: Attempt | None = None) -> None:
-        await self._recording.settle(job, given_up(job.signal, state).state, attempt)
-        self._forget(job)
+    async def _written(self, job: Job, action: on.Action | None) -> on.Action | None:
+        """Write what the machine wants written, if it does, and tell of it; gives what it wants next."""
+        if isinstance(action, on.Write):
+            signal = job.signal
+            try:
+                if not await self._recording.write(signal.signal_id, action.state, action.attempt):
+                    return job.handle(on.SettledElsewhere())
+            except StorageError as error:
+                return job.handle(on.NotWritten(self._clock(), str(error), STORAGE_RETRY))
+            attempt, action = action.attempt, job.handle(on.Written(self._clock()))
+            if job.signal.state is SignalState.RECORDED or isinstance(action, on.Send):
+                self._recording.tell(job.signal, attempt)
+        elif isinstance(action, on.Send) and not action.again:
+            self._recording.tell(job.signal)
+        return action
+
+    async def _rested(self, job: Job, until: float) -> on.Action | None:
+        """Wait; None when the courier closes first: the signal is left to the next process."""
+        if self._closes_at is not None and until >= self._closes_at:
+            return None
+        job.wake.clear()
+        try:
+            async with asyncio.timeout(until - self._clock()):
+                await job.wake.wait()
+        except TimeoutError:
+            return job.handle(on.Rested(self._clock()))
+        return job.handle(on.Woken(self._clock()))
+
+    async def _leave(self, job: Job, action: on.Action | None) -> None:
+        """Write down how a signal stands that this process will not deliver; once, for there is no time."""
+        match action:
+            case on.Settle():
+                await self._recording.settle(job.signal, action.attempt)
+                self._forget(job)
+            case on.Write():
+                await self._written(job, action)
 
     def _forget(self, job: Job) -> None:
         self._jobs.pop(job.signal.signal_id, None)

@@ -7,10 +7,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from agent.core.delivery import Delivery
 from agent.core.moments import SignalState
 from agent.core.records import Attempt, Signal
 
-Lane: TypeAlias = tuple[str, str, str]
+Contact: TypeAlias = tuple[str, str, str]
 """Account, project and contact: whose signals go out one after the other."""
 
 
@@ -29,29 +30,22 @@ class SignalEvent:
         return self.signal.state.value
 
 
-class Job:
-    """One signal that the courier has in hand.
+class Job(Delivery):
+    """One signal that the courier has in hand: its machine, and what the worker needs besides.
 
     Attributes:
-        signal: as it stands now.
-        stop: the state in which to give it up, once somebody wants that.
-        on_wire: whether bytes of a request may have left whose answer is not known yet.
-        settled_elsewhere: whether somebody else, an operator say, settled it on disk.
-        demotion: makes one ``recorded`` again that was recorded as ``sending`` and must wait after all.
-        wake: set when a rest between two tries should be thought over.
+        wake: set when a rest should be thought over.
+        aside: work on it though it is not its turn: it is made ``recorded``, or settled.
     """
 
-    __slots__ = ("demotion", "on_wire", "settled_elsewhere", "signal", "stop", "wake")
+    __slots__ = ("aside", "wake")
 
     def __init__(self, signal: Signal) -> None:
-        self.signal = signal
-        self.stop: SignalState | None = None
-        self.on_wire = False
-        self.demotion: asyncio.Task[None] | None = None
-        self.settled_elsewhere = False
+        super().__init__(signal)
         self.wake = asyncio.Event()
+        self.aside: asyncio.Task[None] | None = None
 
     @property
-    def lane(self) -> Lane:
+    def contact(self) -> Contact:
         """Whose signals it must not overtake."""
         return self.signal.account, self.signal.project, self.signal.contact_id

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moves signals from state to state: on disk first, then everybody is told; a known end is never lost."""
+"""Makes states of signals durable and tells of them: on disk first; a known end is never lost."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
 
 from agent.core.errors import StorageError
 from agent.core.moments import SignalState
-from agent.core.records import Attempt
-from agent.delivery.job import Job, SignalEvent
+from agent.core.records import Attempt, Signal
+from agent.delivery.job import SignalEvent
 from agent.delivery.store import Outbox
 from agent.telemetry import logs
 
@@ -37,41 +36,47 @@ class Recording:
         self._late: deque[tuple[str, SignalState, Attempt | None]] = deque()
         self._writer: asyncio.Task[None] | None = None
 
-    async def move(self, job: Job, state: SignalState, attempt: Attempt | None = None) -> bool:
-        """Make a state durable and tell of it; False if the signal was settled by somebody else.
-
-        Raises:
-            StorageError: it is not durable, and nobody was told.
-        """
-        moved = await self._store.update_signal(job.signal.signal_id, state, attempt)
-        if moved:
-            self._tell(job, state, attempt)
-        return moved
-
-    async def go(self, job: Job) -> bool:
-        """Make ``sending`` durable, unless the signal was recorded as that, and tell of it.
+    async def write(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
+        """Make a state durable; False if the signal was settled by somebody else.
 
         Raises:
             StorageError: it is not durable.
         """
-        if job.signal.state is SignalState.SENDING:
-            self._tell(job, SignalState.SENDING, None)
-            return True
-        return await self.move(job, SignalState.SENDING)
+        return await self._store.update_signal(signal_id, state, attempt)
 
-    async def settle(self, job: Job, state: SignalState, attempt: Attempt | None = None) -> None:
-        """Settle a signal. When the storage is faulty the fact stands all the same and is written later.
+    async def settle(self, signal: Signal, attempt: Attempt | None) -> None:
+        """Write the end of a signal down and tell of it. When the storage is faulty it is written later.
 
         Until then the disk says ``sending``, which nobody sends again, or ``recorded`` if it never went out.
         """
         try:
-            await self._store.update_signal(job.signal.signal_id, state, attempt)
+            await self._store.update_signal(signal.signal_id, signal.state, attempt)
         except StorageError as error:
-            _log.error("a signal's end can't be recorded yet", call_id=job.signal.call_id, error=str(error))
-            self._late.append((job.signal.signal_id, state, attempt))
+            _log.error("a signal's end can't be recorded yet", call_id=signal.call_id, error=str(error))
+            self._late.append((signal.signal_id, signal.state, attempt))
             if self._writer is None or self._writer.done():
                 self._writer = asyncio.get_running_loop().create_task(self._write_when_healed())
-        self._tell(job, state, attempt)
+        self.tell(signal, attempt)
+
+    def tell(self, signal: Signal, attempt: Attempt | None = None) -> None:
+        """Tell of a signal's state."""
+        event = SignalEvent(signal, attempt)
+        if signal.state.final:
+            _log.info(
+                "signal settled",
+                call_id=signal.call_id,
+                contact_id=signal.contact_id,
+                project=signal.project,
+                moment=signal.moment.value,
+                outcome=event.outcome,
+                status=None if attempt is None else attempt.status,
+                detail="" if attempt is None else attempt.detail,
+                attempts=len(signal.attempts),
+            )
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001 - a listener's mistake must not end the delivery
+            _log.exception("nobody could be told of a signal", call_id=signal.call_id)
 
     async def aclose(self) -> None:
         """Write what is late, if the storage lets us."""
@@ -91,23 +96,3 @@ class Recording:
         while self._late:
             await self._store.update_signal(*self._late[0])
             self._late.popleft()
-
-    def _tell(self, job: Job, state: SignalState, attempt: Attempt | None) -> None:
-        job.signal = replace(job.signal, state=state)
-        event = SignalEvent(job.signal, attempt)
-        if state.final:
-            _log.info(
-                "signal settled",
-                call_id=job.signal.call_id,
-                contact_id=job.signal.contact_id,
-                project=job.signal.project,
-                moment=job.signal.moment.value,
-                outcome=event.outcome,
-                status=None if attempt is None else attempt.status,
-                detail="" if attempt is None else attempt.detail,
-                attempts=len(job.signal.attempts),
-            )
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001 - a listener's mistake must not end the delivery
-            _log.exception("nobody could be told of a signal", call_id=job.signal.call_id)

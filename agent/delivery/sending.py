@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One try to send a signal: ``sending`` is durable before the first byte may leave."""
+"""One exchange with the Signal API on behalf of a signal's machine."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from agent.core.errors import AgentError, StorageError
+from agent.core.delivery import Action, Answered, Phase, Ready, Send
+from agent.core.errors import AgentError
 from agent.core.model.project import Project
-from agent.core.records import Attempt
-from agent.cxone.answers import Answer, Outcome
+from agent.core.outcomes import Answer, Outcome
+from agent.core.retries import CAUTIOUS, Policy
 from agent.delivery.job import Job
-from agent.delivery.recording import STORAGE_RETRY, Recording
 from agent.telemetry import logs
 
 _log = logs.logger("courier")
+_NO_TENANT = Answer(Outcome.FORBIDDEN, None, "the project has no CXone tenant in the configuration any more")
 
 
 class Sender(Protocol):
@@ -35,64 +37,59 @@ class Sender(Protocol):
         """Send; ``before_send`` is awaited before any byte may leave, and what it raises passes."""
 
 
-class _WithdrawnError(AgentError):
-    """The signal is not to be sent after all, and no byte of this request was."""
+class _NotToLeaveError(AgentError):
+    """The machine had something else in mind than to send."""
 
 
-async def try_once(
-    job: Job, project: Project | None, sender: Sender, recording: Recording, clock: Callable[[], float]
-) -> tuple[Answer, Attempt] | None:
-    """Send a signal's request once.
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How to exchange: who sends, what makes the machine's wishes true, the clock and the dice."""
 
-    Args:
-        job: the signal.
-        project: as it is configured now; None when it is not any more.
-        sender: what sends.
-        recording: makes ``sending`` durable.
-        clock: seconds since the epoch.
+    sender: Sender
+    write: Callable[[Job, Action | None], Awaitable[Action | None]]
+    clock: Callable[[], float]
+    chance: Callable[[], float]
 
-    Returns:
-        The answer and the attempt to remember, or None if the signal was withdrawn and nothing was sent.
-    """
-    began = clock()
-    try:
-        answer = await _answer(job, project, sender, recording, job.signal.expires - began)
-    except _WithdrawnError:
-        job.on_wire = False
-        return None
-    except StorageError as error:
-        answer = Answer(Outcome.NOT_SENT, None, str(error), STORAGE_RETRY)
-    except Exception:  # noqa: BLE001 - a mistake of ours: what is known of the signal must be recorded
-        _log.exception("sending broke", call_id=job.signal.call_id)
-        answer = Answer(Outcome.UNCERTAIN if job.on_wire else Outcome.NOT_SENT, None, "sending broke")
-    job.on_wire = False
-    return answer, Attempt(began, clock(), answer.outcome.value, answer.status, answer.detail)
+    async def run(self, job: Job, project: Project | None) -> Action | None:
+        """Let a signal's request leave, once all is at hand, and give the machine the answer.
 
+        Args:
+            job: the signal; it is its turn.
+            project: as it is configured now; None when it is not any more.
 
-async def _answer(
-    job: Job, project: Project | None, sender: Sender, recording: Recording, time_left: float
-) -> Answer:
-    if project is None or project.cxone is None:
-        return Answer(
-            Outcome.FORBIDDEN, None, "the project has no CXone tenant in the configuration any more"
+        Returns:
+            What the machine wants next.
+        """
+        action: Action | None = None
+
+        async def before_send() -> None:
+            nonlocal action
+            action = await self.write(job, job.handle(Ready(self.clock())))
+            if not isinstance(action, Send):
+                raise _NotToLeaveError("not to be sent now")
+
+        try:
+            answer = await self._answer(job, project, before_send)
+        except _NotToLeaveError:
+            return action
+        except Exception:  # noqa: BLE001 - a mistake of ours: what is known of the signal must be recorded
+            _log.exception("sending broke", call_id=job.signal.call_id)
+            on_wire = job.phase is Phase.ON_WIRE
+            answer = Answer(Outcome.UNCERTAIN if on_wire else Outcome.NOT_SENT, None, "sending broke")
+        return job.handle(Answered(answer, self.clock(), policy_of(project), self.chance()))
+
+    async def _answer(
+        self, job: Job, project: Project | None, before_send: Callable[[], Awaitable[None]]
+    ) -> Answer:
+        if project is None or project.cxone is None:
+            return _NO_TENANT
+        signal = job.signal
+        timeout = min(project.cxone.timeout, signal.expires - self.clock())
+        return await self.sender.signal(
+            project, signal.contact_id, signal.parameters, before_send=before_send, timeout=timeout
         )
 
-    async def before_send() -> None:
-        # Asked again before a request is repeated with a fresh token: it is `sending` already.
-        if job.stop is None and not job.on_wire:
-            job.on_wire = True
-            try:
-                job.settled_elsewhere = not await recording.go(job)
-            except StorageError:
-                job.on_wire = False
-                raise
-        if job.stop is not None or job.settled_elsewhere:
-            raise _WithdrawnError("the signal was withdrawn")
 
-    return await sender.signal(
-        project,
-        job.signal.contact_id,
-        job.signal.parameters,
-        before_send=before_send,
-        timeout=min(project.cxone.timeout, time_left),
-    )
+def policy_of(project: Project | None) -> Policy:
+    """What a project allows; nothing when it is configured no more."""
+    return CAUTIOUS if project is None else Policy(project.repeat_unknown, project.retry_server_faults)

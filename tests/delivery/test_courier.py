@@ -13,8 +13,8 @@ import pytest
 from agent.core.errors import StorageError
 from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
+from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
-from agent.cxone.answers import Answer, Outcome
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
 
@@ -497,7 +497,6 @@ async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_th
 async def test_no_byte_leaves_while_sending_can_t_be_recorded(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
     monkeypatch.setattr("agent.delivery.courier.STORAGE_RETRY", 0.01)
     faulty = FaultyStore(bench.store)
     faulty.faulty = True

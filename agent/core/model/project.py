@@ -167,6 +167,11 @@ class Project(Model):
         description="Repeat a signal whose fate is unknown (timeout after it was sent); it may run the "
         "script twice.",
     )
+    retry_server_faults: bool = Field(
+        default=False,
+        description="Repeat a signal that was answered with 500, 502 or 504. NICE does not say whether such "
+        "an answer had an effect; it may run the script twice.",
+    )
     handoff: HandoffSettings = Field(default=HandoffSettings(), description="How the caller goes back.")
     limits: ProjectLimits = Field(
         default=ProjectLimits(), description="What the project may take of the node."

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from agent.core.moments import SignalState
+from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Signal
-from agent.cxone.answers import Answer, Outcome
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
 _LEAST_PAUSE: Final = 0.05
 _LEAST_PAUSE_UNAUTHORIZED: Final = 2.0  # a log-in that was refused twice: no storm of log-ins
 _SPREAD: Final = 0.1  # of Retry-After, so that a tenant's signals do not all come back in one instant
+
+_SERVER_FAULTS: Final = frozenset({500, 502, 504})
 
 # The request may have taken effect though the answer says otherwise, or none came.
 _IN_DOUBT: Final = frozenset({Outcome.UNCERTAIN, Outcome.SERVER_FAULT})
@@ -38,6 +40,27 @@ class RetryAt:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a project allows though it may run the script twice.
+
+    Attributes:
+        repeat_unknown: repeat whatever may have taken effect.
+        retry_server_faults: repeat after 500, 502 and 504, where a tenant's are known to be without effect.
+    """
+
+    repeat_unknown: bool = False
+    retry_server_faults: bool = False
+
+    def leaves_to_repeat(self, answer: Answer) -> bool:
+        """Whether a request that brought this answer may be repeated."""
+        faulty = answer.outcome is Outcome.SERVER_FAULT and answer.status in _SERVER_FAULTS
+        in_doubt = answer.outcome in _IN_DOUBT
+        return answer.may_retry or (self.repeat_unknown and in_doubt) or (self.retry_server_faults and faulty)
+
+
+CAUTIOUS: Final = Policy()
+
 Next: TypeAlias = Settle | RetryAt
 
 
@@ -46,7 +69,7 @@ def next_step(
     answer: Answer,
     now: float,
     *,
-    repeat_unknown: bool,
+    policy: Policy,
     stop: SignalState | None,
     chance: float,
 ) -> Next:
@@ -56,14 +79,13 @@ def next_step(
         signal: with all its attempts, the one just made included.
         answer: what that one brought.
         now: seconds since the epoch.
-        repeat_unknown: the project's leave to repeat what may have taken effect.
+        policy: the project's leave to repeat what may have taken effect.
         stop: the state to give up in when no further try is wanted (the caller hung up, say), else None.
         chance: a random number, 0 <= chance < 1.
     """
     if answer.accepted:
         return Settle(SignalState.ACCEPTED)
-    repeatable = answer.may_retry or (repeat_unknown and answer.outcome in _IN_DOUBT)
-    if not repeatable:
+    if not policy.leaves_to_repeat(answer):
         return given_up(signal, SignalState.REFUSED)
     if stop is not None:
         return given_up(signal, stop)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.moments import Moment, SignalState
+from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
-from agent.cxone.answers import Answer, Outcome
-from agent.delivery.rules import LONGEST_PAUSE, Next, RetryAt, Settle, given_up, next_step, pause
+from agent.core.retries import LONGEST_PAUSE, Next, Policy, RetryAt, Settle, given_up, next_step, pause
 
 SIGNAL = Signal("s", "c", "acme", "acme-care", "4711", Moment.HANDOFF, {"p1": "CARE"}, 1000.0, 1120.0)
 IN_DOUBT = {Outcome.UNCERTAIN, Outcome.SERVER_FAULT}
@@ -40,7 +40,9 @@ def after(
     retry_after: float | None = None,
 ) -> Next:
     answer = Answer(made[-1], None, "", retry_after)
-    return next_step(tried(*made), answer, now, repeat_unknown=repeat_unknown, stop=stop, chance=0.5)
+    return next_step(
+        tried(*made), answer, now, policy=Policy(repeat_unknown=repeat_unknown), stop=stop, chance=0.5
+    )
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -90,7 +92,9 @@ def test_whatever_happened_the_rules_of_the_contract_hold(
     made: list[Outcome], now: float, repeat: object, stop: SignalState | None, chance: float
 ) -> None:
     answer = Answer(made[-1], None, "")
-    step = next_step(tried(*made), answer, now, repeat_unknown=bool(repeat), stop=stop, chance=chance)
+    step = next_step(
+        tried(*made), answer, now, policy=Policy(repeat_unknown=bool(repeat)), stop=stop, chance=chance
+    )
     in_doubt = bool(IN_DOUBT & set(made))
     match step:
         case RetryAt(at):
