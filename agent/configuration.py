@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Configuration:
         self._applied = applied
         self._seen = self._stamp()
         self._busy = False
+        self._one_at_a_time = asyncio.Lock()
         metrics.config_loaded(time.time())
 
     def current(self) -> Snapshot:
@@ -66,6 +68,10 @@ class Configuration:
 
     async def reload(self) -> Reloaded:
         """Load the files in a child process and put them in force, all or nothing."""
+        async with self._one_at_a_time:  # of two at once, the one that read older files could end last
+            return await self._reload()
+
+    async def _reload(self) -> Reloaded:
         self._seen = self._stamp()
         try:
             fresh = await load_in_child(self._folder)
