@@ -212,7 +212,7 @@ class Switchboard:
 
     def _measure(self, leg: Leg, call: LiveCall | None) -> None:
         traffic = leg.traffic
-        self._parts.metrics.rtp_measured(traffic.lost, traffic.jitter)
+        self._parts.metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter)
         if call is not None:
             side = call.side_of(leg)
             call.note(

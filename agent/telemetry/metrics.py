@@ -28,7 +28,28 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 # Each row of buckets reaches past the promise it is held against on both sides, so that a quantile near the
 # promise is not just the edge of the last bucket.
-_SETUP: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)  # ring: 30 s
+_SETUP: Final = (
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.05,
+    0.1,
+    0.15,
+    0.2,
+    0.3,
+    0.5,
+    0.75,
+    1,
+    1.5,
+    2,
+    3,
+    5,
+    10,
+    20,
+    30,
+    60,
+)  # ring: 30 s
 _SIGNAL: Final = (
     0.01,
     0.025,
@@ -164,6 +185,7 @@ class Metrics:
             histogram("media_return_seconds", "Handoff asked to media given back", _RETURN, "method")
         )
         self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
+        self._packets_received = counter("rtp_packets_received", "RTP packets that arrived")
         self._packets_lost = counter("rtp_packets_lost", "RTP packets that never arrived")
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", _JITTER)
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
@@ -219,8 +241,9 @@ class Metrics:
         """The caller's media went back to CXone, so long after the handoff was asked for."""
         self._media_return[method,].observe(seconds)
 
-    def rtp_measured(self, packets_lost: int, jitter: float) -> None:
-        """A leg's audio was measured: packets lost since the last time, mean jitter in seconds."""
+    def rtp_measured(self, packets_received: int, packets_lost: int, jitter: float) -> None:
+        """A leg is over: RTP packets that came and that never did, mean jitter in seconds."""
+        self._packets_received.inc(packets_received)
         self._packets_lost.inc(packets_lost)
         self._jitter.observe(jitter)
 
