@@ -8,10 +8,27 @@ import sys
 from collections.abc import Sequence
 
 from agent import __version__
-from agent.cli import check, demo, route, run, schema, simulate
+from agent.cli import (
+    calls,
+    check,
+    demo,
+    diff,
+    doctor,
+    explain,
+    hangup,
+    route,
+    run,
+    schema,
+    signals,
+    simulate,
+)
 from agent.core.errors import AgentError
 
-_COMMANDS = (run, check, route, schema, simulate, demo)
+_COMMANDS = (
+    *(run, check, route, diff, doctor),
+    *(signals, calls, explain, hangup),
+    *(demo, simulate, schema),
+)
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130
 

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent calls``: the calls that are up, and those on record."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, add_config, read_or_explain
+from agent.cli.operations import NotRunningError, Operations
+from agent.cli.storage import opened
+from agent.cli.wording import at_least_one, moment, since, span, table
+from agent.core.errors import StorageError
+from agent.core.model import Snapshot
+
+_EXAMPLE = f"""examples:
+  handoff-agent calls --live
+  handoff-agent calls --contact 4512
+  handoff-agent calls --project acme-care --since 1h --json
+
+{EXIT_CODES}"""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``handoff-agent``."""
+    parser = subparsers.add_parser(
+        "calls",
+        help="the calls that are up, and past ones",
+        description="List the calls that are up (as the agent says) and those on record, newest first.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--live", action="store_true", help="only those that are up; the agent must run")
+    parser.add_argument("--contact", metavar="ID", default="", help="of this contact")
+    parser.add_argument("--project", metavar="P", default="", help="of this project")
+    parser.add_argument(
+        "--since", type=since, metavar="TIME", help="begun since: 30m, 2h, 3d ago, or 2031-05-04T03:00 (UTC)"
+    )
+    parser.add_argument("--limit", type=at_least_one, default=50, metavar="N", help="at most (default 50)")
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List them. Returns the exit code."""
+    snapshot = read_or_explain(options.config)
+    if snapshot is None:
+        return COULD_NOT_RUN
+    node = Operations.of(snapshot)
+    live: dict[str, dict[str, Any]] | None = None
+    try:
+        live = {call["call_id"]: call for call in node.get("calls")["calls"] if _wanted(options, call)}
+    except NotRunningError:
+        if options.live:
+            raise
+    calls = list(live.values())[::-1] if live else []
+    if not options.live:
+        try:
+            past = asyncio.run(_past(options, snapshot))
+        except StorageError as error:
+            if live is None:
+                raise
+            print(f"past calls are not shown: {error}", file=sys.stderr)
+            past = []
+        calls += [call for call in past if live is None or call["call_id"] not in live]
+    calls = calls[: options.limit]
+    if options.json:
+        print(json.dumps({"running": live is not None, "calls": [_as_json(call, live) for call in calls]}))
+        return DONE
+    if live is None:
+        print(f"no agent listens on {node.url}: this is from the record")
+    for line in table(_HEADS, [_row(call, live) for call in calls]) if calls else ["no call fits"]:
+        print(line)
+    return DONE
+
+
+_HEADS = ("BEGAN (UTC)", "CALL", "CONTACT", "PROJECT", "NUMBER", "LASTED", "STATE", "WHY")
+
+
+def _wanted(options: argparse.Namespace, call: Mapping[str, Any]) -> bool:
+    return (
+        options.contact in ("", call["contact_id"])
+        and options.project in ("", call["project"])
+        and (options.since is None or call["began"] >= options.since)
+    )
+
+
+async def _past(options: argparse.Namespace, snapshot: Snapshot) -> list[dict[str, Any]]:
+    async with opened(snapshot) as store:
+        found = await store.calls(
+            contact_id=options.contact, project=options.project, since=options.since, limit=options.limit
+        )
+    return [asdict(call) for call in found]
+
+
+def _as_json(call: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {**call, "live": live is not None and call["call_id"] in live}
+
+
+def _row(call: Mapping[str, Any], live: Mapping[str, Any] | None) -> Sequence[str]:
+    up = live is not None and call["call_id"] in live
+    state, why = call["state"], call["reason"]
+    if call["ended"] is not None:
+        state = call["end"]
+    elif not up:
+        why = "the agent does not have it up" if live is not None else "not closed: it was up, or is"
+    lasted = span((call["ended"] or time.time()) - call["began"]) if up or call["ended"] else "-"
+    return (
+        moment(call["began"]),
+        call["call_id"],
+        call["contact_id"] or "-",
+        call["project"][:16],
+        call["number"],
+        lasted,
+        f"{state}{' (up)' if up else ''}",
+        why or "-",
+    )

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent doctor``: what would keep this node or a project from working, with its likely cause."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import structlog
+
+from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.findings import Finding, Health
+from agent.cli.machine import examine_machine
+from agent.core.errors import AgentError
+from agent.core.model import Project, Snapshot
+
+_EXAMPLE = f"""examples:
+  handoff-agent doctor
+  handoff-agent doctor --project acme-care
+  handoff-agent doctor --project acme-care --signal 4512 --parameter p1=Test
+
+A test signal runs the script's Signal action for that contact, as a real one would.
+{EXIT_CODES}"""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``handoff-agent``."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="log-in, discovery and this machine, each with the likely cause of what is wrong",
+        description="Examine this machine and, for each project, the way to NICE CXone, step by step.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--project", metavar="P", help="only this project, and not the machine")
+    parser.add_argument("--signal", metavar="CONTACT_ID", help="signal this contact; needs --project")
+    parser.add_argument(
+        "--parameter",
+        type=_parameter,
+        action="append",
+        default=[],
+        metavar="pN=VALUE",
+        help="of the test signal; may be repeated (default p1=Doctor)",
+    )
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.set_defaults(run=run)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in {f"p{number}" for number in range(1, 10)}:
+        raise argparse.ArgumentTypeError(f"{text!r} is no parameter: write p1=Test (p1 to p9)")
+    return name, value
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine. Returns the exit code."""
+    snapshot = read_or_explain(options.config)
+    if snapshot is None:
+        return COULD_NOT_RUN
+    projects = _projects(options, snapshot)
+    parameters = dict(options.parameter) or {"p1": "Doctor"}
+    findings = [] if options.project else list(examine_machine(snapshot))
+    findings += asyncio.run(_examine(projects, options.signal, parameters))
+    failed = [finding for finding in findings if finding.health is Health.FAILED]
+    if options.json:
+        print(json.dumps({"ok": not failed, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        subjects = max(len(finding.subject) for finding in findings)
+        steps = max(len(finding.step) for finding in findings)
+        for finding in findings:
+            print(finding.line(subjects, steps))
+        print(f"{len(failed)} of {len(findings)} failed" if failed else f"all {len(findings)} are well")
+    return FOUND_WRONG if failed else DONE
+
+
+def _projects(options: argparse.Namespace, snapshot: Snapshot) -> list[Project]:
+    if options.signal and not options.project:
+        raise AgentError("--signal needs --project: whose contact is it?")
+    if options.project is None:
+        return list(snapshot.projects.values())
+    project = snapshot.projects.get(options.project)
+    if project is None:
+        raise AgentError(
+            f"there is no project {options.project}: known are {', '.join(sorted(snapshot.projects))}"
+        )
+    return [project]
+
+
+async def _examine(
+    projects: list[Project], contact_id: str | None, parameters: Mapping[str, str]
+) -> list[Finding]:
+    # Imported here: the other commands need no HTTP client.
+    from agent.cli.tenant import examine_tenant  # noqa: PLC0415
+
+    findings: list[Finding] = []
+    with _quiet():
+        for project in projects:
+            findings += [finding async for finding in examine_tenant(project, contact_id, parameters)]
+    return findings
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client's own log lines out of the report: each of them is a finding anyway."""
+    kept = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**kept)

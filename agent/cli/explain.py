@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent explain CALL_ID``: the story of one call on one time line, its verdict first."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
+
+from agent.cli import telling
+from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.operations import NotRunningError, Operations, RefusedError
+from agent.cli.storage import opened
+from agent.cli.verdict import verdict
+from agent.cli.wording import clock, moment, printable
+from agent.core.errors import StorageError
+from agent.core.model import Snapshot
+
+_EXAMPLE = f"""examples:
+  handoff-agent explain c-0123456789abcdef
+  handoff-agent explain 4512                          a contact id: its newest call
+  handoff-agent explain 3848276298220188511@10.0.0.1  the caller's SIP Call-ID
+
+{EXIT_CODES}"""
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass
+class Known:
+    """What is known of one call, and who knows it.
+
+    Attributes:
+        call: its record, the agent's where it is up.
+        live: whether it is up.
+        signals: its signals, oldest first.
+        handoff: what the voice agent said, without its data.
+        story: the time line that the agent has in memory; None when it has none.
+        missing: why a part is missing, in one line.
+    """
+
+    call: dict[str, Any]
+    live: bool = False
+    signals: list[dict[str, Any]] = field(default_factory=list)
+    handoff: dict[str, Any] | None = None
+    story: list[dict[str, Any]] | None = None
+    missing: str = ""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``handoff-agent``."""
+    parser = subparsers.add_parser(
+        "explain",
+        help="the story of one call: SIP, decisions, signals on one time line",
+        description="Tell what happened in a call, up or over; the first line is the verdict.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("id", metavar="CALL_ID", help="call id, contact id or SIP Call-ID")
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell it. Returns the exit code."""
+    snapshot = read_or_explain(options.config)
+    if snapshot is None:
+        return COULD_NOT_RUN
+    known = look_up(snapshot, options.id)
+    if known is None:
+        text = f"no call has the call id, contact id or SIP Call-ID {printable(options.id)}"
+        print(json.dumps({"error_message": text}) if options.json else text)
+        return FOUND_WRONG
+    sentence = verdict(known.call, known.signals, known.story, live=known.live, now=time.time())
+    if options.json:
+        print(json.dumps({"verdict": sentence, "source": _source(known), **asdict(known)}))
+        return DONE
+    for line in _in_text(known, sentence):
+        print(line)
+    return DONE
+
+
+def look_up(snapshot: Snapshot, wanted: str) -> Known | None:
+    """All that the running agent and the storage know of a call.
+
+    Raises:
+        AgentError: neither can be asked.
+    """
+    node = Operations.of(snapshot)
+    live: list[dict[str, Any]] | None = None
+    with suppress(NotRunningError):
+        live = node.get("calls")["calls"]
+    found = next((call for call in reversed(live or []) if _is(call, wanted)), None)
+    known = Known(dict(found), live=True) if found is not None else None
+    try:
+        known = asyncio.run(_from_record(snapshot, wanted, known))
+    except StorageError as error:
+        if live is None:
+            raise
+        if known is None:
+            with suppress(RefusedError):
+                known = Known(node.get("calls", wanted))
+        if known is not None:
+            known.missing = f"the record can't be read: {error}"
+            known.signals = node.get("signals", call=known.call["call_id"])["signals"][::-1]
+    if known is not None and live is not None:
+        with suppress(RefusedError):
+            known.story = node.get("calls", known.call["call_id"], "story")["story"]
+    return known
+
+
+async def _from_record(snapshot: Snapshot, wanted: str, known: Known | None) -> Known | None:
+    from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
+
+    async with opened(snapshot) as store:
+        if known is None:
+            call = await store.call(wanted)
+            if call is None:
+                newest = await store.calls(contact_id=wanted, limit=1)
+                newest = newest or await store.calls(sip_call_id=wanted, limit=1)
+                call = newest[0] if newest else None
+            if call is None:
+                return None
+            known = Known(asdict(call))
+        call_id = known.call["call_id"]
+        known.signals = [listing(signal) for signal in await store.signals(call_id=call_id)][::-1]
+        handoff = await store.handoff_by_key(known.call["account"], known.call["project"], handoff_id=call_id)
+        if handoff is not None and handoff.call_id == call_id:
+            known.handoff = {
+                name: getattr(handoff, name)
+                for name in ("handoff_id", "asked", "destination", "skill", "shared_id")
+            }
+    return known
+
+
+def _is(call: Json, wanted: str) -> bool:
+    return wanted in (call["call_id"], call["contact_id"], call["sip_call_id"])
+
+
+def _source(known: Known) -> str:
+    return "the running agent" if known.story is not None else "the record"
+
+
+def _in_text(known: Known, sentence: str) -> Iterator[str]:
+    call = known.call
+    yield sentence
+    yield ""
+    yield (
+        f"call {call['call_id']}  contact {call['contact_id'] or 'unknown'}  project {call['project']}  "
+        f"number {call['number']}  carrier {call['carrier']}"
+    )
+    yield printable(
+        f"SIP Call-ID {call['sip_call_id']}  node {call['node']}  began {moment(call['began'])} UTC"
+    )
+    if known.missing:
+        yield f"note: {known.missing}"
+    yield ""
+    if known.story is not None:
+        yield "From the running agent:"
+        for entry in known.story:
+            yield f"  {clock(entry['when'])}  {entry['kind']:<9}{printable(entry['text'])}"
+        return
+    yield "From the record (no agent that was asked has the SIP messages in memory):"
+    for when, kind, text in sorted(_of_record(known)):
+        yield f"  {clock(when)}  {kind:<9}{printable(text)}"
+    for signal in known.signals:
+        yield ""
+        yield f"The {signal['moment']} signal, {signal['signal_id']}"
+        yield from telling.story(signal)
+
+
+def _of_record(known: Known) -> Iterator[tuple[float, str, str]]:
+    call: Json = known.call
+    signals: Sequence[Json] = known.signals
+    yield call["began"], "call", f"admitted: number {call['number']} of carrier {call['carrier']}"
+    if call["answered"] is not None:
+        yield call["answered"], "call", "the voice agent answered, and so did we"
+    if known.handoff is not None:
+        said = ", ".join(
+            f"{name} {known.handoff[name]}"
+            for name in ("destination", "skill", "shared_id")
+            if known.handoff[name]
+        )
+        yield known.handoff["asked"], "handoff", f"the voice agent handed over ({said or 'without words'})"
+    for signal in signals:
+        yield signal["recorded"], "signal", f"{signal['moment']} recorded"
+        for attempt in signal["attempts"]:
+            yield attempt["ended"], "signal", f"{signal['moment']}: {telling.nice_said(attempt)}"
+    if call["ended"] is not None:
+        yield call["ended"], "call", f"over: {call['end']}, {call['reason']}"

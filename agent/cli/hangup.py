@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent hangup CALL_ID``: ends a call that is up."""
+
+from __future__ import annotations
+
+import argparse
+
+from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.operations import Operations, RefusedError
+
+_NOT_FOUND = 404
+_EXAMPLE = f"""example:
+  handoff-agent hangup c-0123456789abcdef
+
+The script is told as for any call that fails: the project's failed signal goes out.
+{EXIT_CODES}"""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser of ``handoff-agent``."""
+    parser = subparsers.add_parser(
+        "hangup",
+        help="end a call that is up",
+        description="End a call that is up; the agent must run.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("call_id", metavar="CALL_ID", help="as handoff-agent calls --live shows it")
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask the agent to end it. Returns the exit code."""
+    snapshot = read_or_explain(options.config)
+    if snapshot is None:
+        return COULD_NOT_RUN
+    try:
+        Operations.of(snapshot).ask("DELETE", "calls", options.call_id)
+    except RefusedError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        print(f"{options.call_id}: {error}")
+        return FOUND_WRONG
+    print(f"{options.call_id} is being ended; handoff-agent explain {options.call_id} tells how it went")
+    return DONE

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks the running agent over its operations listener."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from http.client import HTTPException
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+from agent.core.errors import AgentError
+from agent.core.model import Snapshot
+from agent.core.units import Address
+
+_SECONDS: Final = 5.0
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+class NotRunningError(AgentError):
+    """Nothing listens there: the agent does not run."""
+
+
+class NodeError(AgentError):
+    """Something listens there, but no usable answer came."""
+
+
+class RefusedError(AgentError):
+    """The agent refused; ``status`` is the HTTP status, ``refusal`` its kind if it names one."""
+
+    def __init__(self, text: str, status: int, refusal: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.refusal = refusal
+
+
+class Operations:
+    """The operations listener of one node, at a URL such as ``http://127.0.0.1:8081``. Blocking."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise AgentError(f"{url} is no address of a node: write http://127.0.0.1:8081")
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self._opener = build_opener(ProxyHandler({}))  # a node is inside: no proxy leads there
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Operations:
+        """The listener of the node that a configuration describes, asked from the same machine."""
+        address = snapshot.agent.http.operations
+        return cls(f"http://{Address(_ANY.get(address.host, address.host), address.port)}")
+
+    def get(self, *path: str, **query: str | float) -> dict[str, Any]:
+        """GET a JSON object; see `ask`."""
+        return self.ask("GET", *path, query=query)
+
+    def ask(
+        self,
+        method: str,
+        *path: str,
+        query: dict[str, str | float] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """One exchange; the parts of the path are quoted.
+
+        Raises:
+            NotRunningError: nothing listens there.
+            RefusedError: the agent answered with an error.
+            NodeError: anything else went wrong.
+        """
+        url = "/".join((self.url, *(quote(part, safe="") for part in path)))
+        request = Request(  # noqa: S310 - the scheme was looked at
+            url + ("?" + urlencode(query) if query else ""),
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+        )
+        try:
+            with self._opener.open(request, timeout=_SECONDS) as answer:
+                return self._document(answer.read())
+        except HTTPError as error:
+            with error:
+                document = self._document(error.read())
+            said = str(document.get("error_message") or document.get("reason") or f"HTTP {error.code}")
+            raise RefusedError(said, error.code, str(document.get("refusal", ""))) from None
+        except (URLError, OSError, HTTPException) as error:
+            cause = error.reason if isinstance(error, URLError) else error
+            if isinstance(cause, ConnectionRefusedError):
+                raise NotRunningError(f"no agent listens on {self.url}") from None
+            raise NodeError(f"{self.url} does not answer: {_words(cause)}") from None
+
+    @property
+    def running(self) -> bool:
+        """Whether an agent listens there; one that does not answer in time counts."""
+        try:
+            self.ask("GET", "healthz")
+        except NotRunningError:
+            return False
+        except AgentError:
+            return True
+        return True
+
+    def _document(self, body: bytes) -> dict[str, Any]:
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise NodeError(f"{self.url} is no operations listener of this agent")
+        return document
+
+
+def operator() -> str:
+    """Who runs this command, for the record: user and machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown user"
+    return f"{user}@{socket.gethostname()}"
+
+
+def _words(cause: object) -> str:
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {_SECONDS:.0f} s"
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(cause) or type(cause).__name__

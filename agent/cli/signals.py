@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent signals``: what was signalled, what NICE said, and an operator's decisions about it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent.cli import telling
+from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
+from agent.cli.storage import in_use, opened
+from agent.cli.wording import at_least_one, moment, printable, since, table
+from agent.core.errors import AgentError, StorageError
+from agent.core.model import Project, Snapshot
+from agent.core.moments import Moment, SignalState
+
+if TYPE_CHECKING:
+    from agent.core.records import Signal
+    from agent.delivery.store import Store
+
+_EXAMPLE = f"""examples:
+  handoff-agent signals list --contact 4512       did contact 4512 get its signal, when, what did NICE say
+  handoff-agent signals list --state refused --since 2h --project acme-care
+  handoff-agent signals show s-0123456789abcdef
+  handoff-agent signals retry s-0123456789abcdef
+  handoff-agent signals discard s-0123456789abcdef
+
+{EXIT_CODES}
+list finds wrong when nothing is there for a contact or a call, retry and discard when the state forbids it"""
+_SENTENCES_AT_MOST = 8
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its verbs to the parser of ``handoff-agent``."""
+    parser = _parser(subparsers, "signals", "the signals: what NICE said of them; retry and discard")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_list(verbs)
+    show = _parser(verbs, "show", "the whole story of one signal, attempt by attempt")
+    show.add_argument("id", metavar="ID", help="of the signal")
+    show.add_argument(
+        "--values", action="store_true", help="print the values of p1..p9, not only their lengths"
+    )
+    show.set_defaults(run=_guarded(_show))
+    retry = _parser(verbs, "retry", "send a settled signal again that NICE did not accept")
+    retry.add_argument("id", metavar="ID", help="of the signal")
+    retry.add_argument(
+        "--yes", action="store_true", help="send it though that may restart the script on the caller"
+    )
+    retry.set_defaults(run=_guarded(_retry))
+    discard = _parser(verbs, "discard", "cancel a signal that is recorded and not sent yet")
+    discard.add_argument("id", metavar="ID", help="of the signal")
+    discard.set_defaults(run=_guarded(_discard))
+    for verb in (show, retry, discard):
+        add_config(verb)
+        verb.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def _add_list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _parser(verbs, "list", "signals, newest first")
+    parser.add_argument(
+        "--contact", metavar="ID", default="", help="of this contact; answered in words first"
+    )
+    parser.add_argument("--call", metavar="ID", default="", help="of this call")
+    parser.add_argument("--project", metavar="P", default="", help="of this project")
+    parser.add_argument("--state", choices=[state.value for state in SignalState], help="in this state")
+    parser.add_argument("--moment", choices=[one.value for one in Moment], help="of this moment")
+    parser.add_argument(
+        "--since",
+        type=since,
+        metavar="TIME",
+        help="recorded since: 30m, 2h, 3d ago, or 2031-05-04T03:00 (UTC)",
+    )
+    parser.add_argument("--limit", type=at_least_one, default=50, metavar="N", help="at most (default 50)")
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.set_defaults(run=_guarded(_list))
+
+
+def _parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    return subparsers.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _guarded(
+    verb: Callable[[argparse.Namespace, Snapshot], int],
+) -> Callable[[argparse.Namespace], int]:
+    def run(options: argparse.Namespace) -> int:
+        snapshot = read_or_explain(options.config)
+        return COULD_NOT_RUN if snapshot is None else verb(options, snapshot)
+
+    return run
+
+
+# -- looking -------------------------------------------------------------------------------------------------
+
+
+def find(snapshot: Snapshot, **filters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - those of the store
+    """Signals as `agent.delivery.listing` objects, newest first.
+
+    From the storage, beside the agent that may run on it; where this user may not read that, from the agent.
+
+    Raises:
+        AgentError: neither can be asked.
+    """
+    from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
+
+    async def read(store: Store) -> Sequence[Signal]:
+        return await store.signals(**filters)
+
+    try:
+        return [listing(signal) for signal in asyncio.run(_with(snapshot, read))]
+    except StorageError as error:
+        names = {"contact_id": "contact", "call_id": "call"}
+        query = {names.get(name, name): value for name, value in filters.items() if value}
+        try:
+            found: list[dict[str, Any]] = Operations.of(snapshot).get("signals", **query)["signals"]
+        except NotRunningError:
+            raise error from None
+        return found
+
+
+def _list(options: argparse.Namespace, snapshot: Snapshot) -> int:
+    found = find(
+        snapshot,
+        contact_id=options.contact,
+        call_id=options.call,
+        project=options.project,
+        state=options.state and SignalState(options.state),
+        moment=options.moment and Moment(options.moment),
+        since=options.since,
+        limit=options.limit,
+    )
+    if options.json:
+        print(json.dumps({"signals": found}))
+    else:
+        for line in _in_text(options, found):
+            print(line)
+    return FOUND_WRONG if not found and (options.contact or options.call) else DONE
+
+
+def _in_text(options: argparse.Namespace, found: list[dict[str, Any]]) -> Iterator[str]:
+    if not found:
+        whose = f" of contact {options.contact}" if options.contact else ""
+        whose += f" of call {options.call}" if options.call else ""
+        yield printable(f"no signal{whose} is recorded that fits")
+        if options.contact:
+            yield f"handoff-agent calls --contact {printable(options.contact)} tells whether it called at all"
+        return
+    if options.contact or options.call:
+        for signal in found[:_SENTENCES_AT_MOST]:
+            yield f"contact {signal['contact_id']}, call {signal['call_id']}: {telling.verdict(signal)}"
+        if len(found) > _SENTENCES_AT_MOST:
+            yield f"and {len(found) - _SENTENCES_AT_MOST} older ones, below"
+        yield ""
+    yield from table(
+        ("RECORDED (UTC)", "SIGNAL", "CONTACT", "PROJECT", "MOMENT", "STATE", "TRIES", "NICE SAID"),
+        [
+            (
+                moment(signal["recorded"]),
+                signal["signal_id"],
+                signal["contact_id"],
+                signal["project"][:16],
+                signal["moment"],
+                signal["state"],
+                str(len(telling.tries(signal))),
+                telling.last_said(signal),
+            )
+            for signal in found
+        ],
+    )
+    if len(found) == options.limit:
+        yield f"the newest {options.limit}; there may be more (--limit)"
+
+
+def _show(options: argparse.Namespace, snapshot: Snapshot) -> int:
+    signal = _one(snapshot, options.id, values=options.values)
+    if options.json:
+        print(json.dumps(signal))
+        return DONE
+    print(printable(f"contact {signal['contact_id']}: {telling.verdict(signal)}"))
+    print()
+    for name in ("signal_id", "call_id", "account", "project", "contact_id", "moment", "state"):
+        print(f"  {name:<11} {printable(str(signal[name]))}")
+    for name, parameter in signal["parameters"].items():
+        count = f"{parameter['length']} character{'' if parameter['length'] == 1 else 's'}"
+        value = f": {printable(parameter['value'])}" if "value" in parameter else ""
+        print(f"  {name:<11} {count}{value}")
+    print(f"\nWhat happened, on {moment(signal['recorded'])[:10]} (UTC)")
+    for line in telling.story(signal):
+        print(line)
+    return DONE
+
+
+def _one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
+    from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
+
+    async def read(store: Store) -> Signal | None:
+        return await store.signal(signal_id)
+
+    try:
+        signal = asyncio.run(_with(snapshot, read))
+    except StorageError as error:
+        if values:  # the listener tells no values: it has no log-in
+            raise
+        try:
+            return Operations.of(snapshot).get("signals", signal_id)
+        except NotRunningError:
+            raise error from None
+    if signal is None:
+        raise AgentError(f"there is no signal {printable(signal_id)}")
+    return listing(signal, values=values)
+
+
+# -- deciding ------------------------------------------------------------------------------------------------
+
+
+def _retry(options: argparse.Namespace, snapshot: Snapshot) -> int:
+    from agent.delivery import decisions  # noqa: PLC0415 - other commands need no delivery
+
+    def project_of(account: str, name: str) -> Project | None:
+        project = snapshot.projects.get(name)
+        return project if project is not None and project.account == account else None
+
+    async def directly(store: Store) -> Signal:
+        return await decisions.retry(
+            store,
+            options.id,
+            by=operator(),
+            confirmed=options.yes,
+            project_of=project_of,
+            now=time.time(),
+        )
+
+    def told(signal: dict[str, Any], *, running: bool) -> str:
+        name = f"the {signal['moment']} signal {signal['signal_id']} of contact {signal['contact_id']}"
+        until = f"until {moment(signal['expires'])} UTC"
+        if running:
+            return f"{name} goes out again, {until}; handoff-agent signals show {signal['signal_id']}"
+        return f"{name} is recorded again: it goes out when the agent starts, if that is before {until[6:]}"
+
+    return _decide(options, snapshot, "retry", directly, told)
+
+
+def _discard(options: argparse.Namespace, snapshot: Snapshot) -> int:
+    from agent.delivery import decisions  # noqa: PLC0415 - other commands need no delivery
+
+    async def directly(store: Store) -> Signal:
+        return await decisions.discard(store, options.id, by=operator(), now=time.time())
+
+    def told(signal: dict[str, Any], *, running: bool) -> str:
+        _ = running
+        return f"the {signal['moment']} signal of contact {signal['contact_id']} is cancelled: it is not sent"
+
+    return _decide(options, snapshot, "discard", directly, told)
+
+
+def _decide(
+    options: argparse.Namespace,
+    snapshot: Snapshot,
+    verb: str,
+    directly: Callable[[Store], Coroutine[Any, Any, Signal]],
+    told: Callable[..., str],
+) -> int:
+    """Let the running agent carry a decision out, or do it on the storage when none runs."""
+    from agent.delivery.decisions import DecisionRefusedError  # noqa: PLC0415 - as above
+    from agent.delivery.listing import listing  # noqa: PLC0415 - as above
+
+    running = True
+    node = Operations.of(snapshot)
+    body = {"by": operator(), "confirmed": bool(getattr(options, "yes", False))}
+    try:
+        try:
+            signal = node.ask("POST", "signals", options.id, verb, body=body)
+        except NotRunningError:
+            if in_use(snapshot):
+                raise AgentError(
+                    f"an agent uses the storage, but none listens on {node.url}: is {options.config} the "
+                    "configuration that it runs with?"
+                ) from None
+            running = False
+            signal = listing(asyncio.run(_with(snapshot, directly)))
+    except (RefusedError, DecisionRefusedError) as error:
+        return _explain(options, error, error.refusal)
+    print(json.dumps(signal) if options.json else printable(told(signal, running=running)))
+    return DONE
+
+
+def _explain(options: argparse.Namespace, error: AgentError, refusal: str) -> int:
+    if refusal not in ("conflict", "unconfirmed"):
+        raise error
+    hint = "; say --yes if that is wanted" if refusal == "unconfirmed" else ""
+    if options.json:
+        print(json.dumps({"error_message": str(error), "refusal": refusal}))
+    else:
+        print(f"not done: {printable(str(error))}{hint}")
+    return FOUND_WRONG
+
+
+async def _with(snapshot: Snapshot, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401
+    async with opened(snapshot) as store:
+        return await work(store)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What became of a signal, in sentences for whoever is on duty. Takes `agent.delivery.listing` objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from agent.cli.wording import clock, moment, printable, span
+from agent.core.records import Decision
+
+Told: TypeAlias = Mapping[str, Any]
+
+MEANING: Final = {
+    "accepted": "NICE took it in",
+    "unknown_contact": "NICE knows no such contact, or it has ended",
+    "bad_request": "NICE will never take this request",
+    "unauthorized": "the token was refused, a fresh one too",
+    "forbidden": "the application or the access key's employee lacks the permission",
+    "throttled": "NICE asked to slow down",
+    "unavailable": "NICE was overloaded",
+    "server_fault": "NICE failed; the signal may have taken effect all the same",
+    "not_sent": "nothing was sent",
+    "uncertain": "sent, and no answer came: it may have taken effect",
+    "breaker_open": "not tried: the tenant's API failed too often just before",
+}
+_FINAL: Final = frozenset({"unknown_contact", "bad_request", "forbidden"})
+_IN_DOUBT: Final = frozenset({"server_fault", "uncertain"})
+_DECISIONS: Final = {
+    Decision.RETRY.value: "an operator had it sent again",
+    Decision.DISCARD.value: "an operator discarded it",
+}
+
+
+def tries(signal: Told) -> list[Told]:
+    """The attempts to send it, without operators' decisions."""
+    return [attempt for attempt in signal["attempts"] if not attempt["decision"]]
+
+
+def nice_said(attempt: Told) -> str:
+    """Status and words of one answer, or what came instead."""
+    status = f"HTTP {attempt['status']}" if attempt["status"] else ""
+    detail = printable(attempt["detail"])
+    detail = "" if detail == status else detail
+    return " ".join(part for part in (status, detail) if part) or attempt["outcome"]
+
+
+def last_said(signal: Told) -> str:
+    """What the last try brought; for a table."""
+    if not signal["attempts"]:
+        return "-"
+    last = signal["attempts"][-1]
+    if last["decision"]:
+        return f"{_DECISIONS[last['outcome']]} ({printable(last['detail'])})"
+    return nice_said(last)
+
+
+def verdict(signal: Told) -> str:
+    """One sentence: whether NICE has the signal, since when, and what it said."""
+    sent = tries(signal)
+    name = f"the {signal['moment']} signal"
+    last = sent[-1] if sent else None
+    match signal["state"]:
+        case "accepted" if last is not None:
+            return (
+                f"{name} was ACCEPTED by NICE at {moment(last['ended'])} UTC ({nice_said(last)}), "
+                f"{span(last['ended'] - signal['recorded'])} after the moment, at try {len(sent)}"
+            )
+        case "refused" if last is not None:
+            return (
+                f"{name} was NOT taken: NICE refused it at {moment(last['ended'])} UTC ({nice_said(last)}): "
+                f"{_meaning(last)}"
+            )
+        case "unknown" if last is not None:
+            return (
+                f"{name} is UNKNOWN: it was sent at {moment(_in_doubt(sent)['began'])} UTC "
+                f"({nice_said(_in_doubt(sent))}); NICE may have taken it, so it is not repeated"
+            )
+        case "expired":
+            return f"{name} was NOT taken: it expired at {moment(signal['expires'])} UTC, {_tried(sent)}"
+        case "cancelled":
+            return f"{name} was NOT sent: {_why_cancelled(signal)}; {_tried(sent)}"
+        case "sending":
+            return f"{name} is on its way to NICE; no answer yet, {_tried(sent)}"
+        case "recorded":
+            return f"{name} WAITS to be sent until {moment(signal['expires'])} UTC, {_tried(sent)}"
+        case state:
+            return f"{name} is {state}"
+
+
+def story(signal: Told) -> Iterator[str]:
+    """Each attempt: when, what NICE said, and why it was repeated or not."""
+    until = f"to be sent until {moment(signal['expires'])} UTC"
+    reopened = any(one["outcome"] == Decision.RETRY.value for one in signal["attempts"])
+    yield f"  {clock(signal['recorded'])}  recorded, durably" + ("" if reopened else f"; {until}")
+    attempts: Sequence[Told] = signal["attempts"]
+    for index, attempt in enumerate(attempts):
+        at = clock(attempt["began"])
+        if attempt["decision"]:
+            again = f"; {until}" if attempt["outcome"] == Decision.RETRY.value else ""
+            yield f"  {at}  {_DECISIONS[attempt['outcome']]}, {printable(attempt['detail'])}{again}"
+            continue
+        after = attempts[index + 1] if index + 1 < len(attempts) else None
+        took = span(attempt["ended"] - attempt["began"])
+        number = len([one for one in attempts[: index + 1] if not one["decision"]])
+        yield f"  {at}  try {number}: {nice_said(attempt)} after {took}: {_meaning(attempt)}"
+        yield f"  {'':12}    {_what_followed(signal, attempt, after)}"
+
+
+def _meaning(attempt: Told) -> str:
+    outcome: str = attempt["outcome"]
+    return MEANING.get(outcome, outcome)
+
+
+def _in_doubt(sent: Sequence[Told]) -> Told:
+    """The try that NICE may have taken."""
+    return next((one for one in reversed(sent) if one["outcome"] in _IN_DOUBT), sent[-1])
+
+
+def _what_followed(signal: Told, attempt: Told, after: Told | None) -> str:
+    outcome, state = attempt["outcome"], signal["state"]
+    if outcome == "accepted":
+        return "done: a second one would restart the script"
+    if outcome in _FINAL:
+        return "not repeated: it would be refused again"
+    if outcome in _IN_DOUBT:
+        if after is not None and not after["decision"]:
+            return "repeated, since the project says repeat_unknown: true"
+        if after is None and state in ("recorded", "sending"):
+            return "repeated next, since the project says repeat_unknown: true"
+        return "not repeated: a second one would restart the script on the caller"
+    if after is not None and not after["decision"]:
+        return f"surely without effect: repeated {span(after['began'] - attempt['ended'])} later"
+    match state if after is None else "expired":
+        case "recorded" | "sending":
+            return "surely without effect: it is repeated next"
+        case "cancelled":
+            return "surely without effect; not repeated: the caller had hung up"
+        case _:
+            return "surely without effect; not repeated: it was of no use to the contact any more"
+
+
+def _tried(sent: Sequence[Told]) -> str:
+    if not sent:
+        return "never tried"
+    times = "once" if len(sent) == 1 else f"{len(sent)} times"
+    return f"tried {times}, the last time at {moment(sent[-1]['began'])} UTC ({nice_said(sent[-1])})"
+
+
+def _why_cancelled(signal: Told) -> str:
+    for attempt in reversed(signal["attempts"]):
+        if attempt["outcome"] == Decision.DISCARD.value:
+            return (
+                f"an operator discarded it at {moment(attempt['began'])} UTC ({printable(attempt['detail'])})"
+            )
+    return "it was cancelled, since the caller hung up first"

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A call in one sentence: who ended it, what was signalled, what NICE said, what went wrong first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from agent.cli import telling
+from agent.cli.wording import printable, span
+from agent.core.reasons import Reason
+
+Json: TypeAlias = Mapping[str, Any]
+
+_HOW: Final = {
+    Reason.HANDOFF: "the voice agent handed the caller back after {}",
+    Reason.COMPLETED: "the voice agent hung up after {}, without a handoff",
+    Reason.CALLER_HUNG_UP: "the caller hung up after {}",
+    Reason.CANCELLED: "the caller gave up after {}, before an answer",
+    Reason.NO_AGENT: "no voice agent answered within {}; the caller got 480",
+    Reason.MEDIA_LOST: "the audio was lost; the call ended after {}",
+    Reason.TOO_LONG: "the longest call duration was reached after {}",
+    Reason.OPERATOR: "an operator ended the call after {}",
+    Reason.SHUTDOWN: "the agent was stopped with the call up; it ended after {}",
+    Reason.PROCESS_DIED: "the agent's process died with the call up; that was found {} after it began",
+}
+_REASONS: Final = {reason.value: reason for reason in Reason}
+# What a story's line looks like when it tells of trouble (agent.telemetry.stories, agent.live_call).
+_SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
+_TROUBLE: Final = re.compile(r"^(refused|timer .* ran out|no RTP|sip:.*: )")
+_CHALLENGES: Final = ("401", "407", "487")
+
+
+def verdict(
+    call: Json, signals: Sequence[Json], story: Sequence[Json] | None, *, live: bool, now: float
+) -> str:
+    """The sentence.
+
+    Args:
+        call: the call's record.
+        signals: its signals, as `agent.delivery.listing` has them, in time order.
+        story: its time line, if the agent still has it.
+        live: whether the call is up.
+        now: seconds since the epoch.
+    """
+    parts = [_ended(call, live=live, now=now), *_signalled(call, signals, live=live)]
+    unhappy = call["end"] == "failed" or any(
+        one["state"] in ("refused", "unknown", "expired") for one in signals
+    )
+    if unhappy and (cause := _first_cause(call, signals, story)):
+        parts.append(f"first cause: {cause}")
+    text = "; ".join(parts).rstrip(".")
+    return printable(f"{text[0].upper()}{text[1:]}.")
+
+
+def _ended(call: Json, *, live: bool, now: float) -> str:
+    if call["ended"] is None:
+        lasted = span(now - call["began"])
+        if live:
+            return f"the call is up ({call['state']}) since {lasted}"
+        return f"the call was {call['state']} when it was last recorded; no agent that was asked has it up"
+    lasted = span(call["ended"] - call["began"])
+    reason = _REASONS.get(call["reason"])
+    if reason is None:
+        return f"the call ended after {lasted} ({call['reason'] or 'no reason is recorded'})"
+    return _HOW.get(reason, f"{reason.text[0].lower()}{reason.text[1:]}, after {{}}").format(lasted)
+
+
+def _signalled(call: Json, signals: Sequence[Json], *, live: bool) -> Iterator[str]:
+    terminal = [one for one in signals if one["moment"] != "arrival"]
+    if terminal:
+        yield telling.verdict(terminal[-1])
+    elif not live and call["ended"] is not None:
+        why = ", as none is due when the caller hangs up" if call["end"] == "caller" else ""
+        yield f"no terminal signal was recorded{why}"
+    arrival = [one for one in signals if one["moment"] == "arrival"]
+    if arrival and (arrival[0]["state"] != "accepted" or not terminal):
+        yield telling.verdict(arrival[0])
+
+
+def _first_cause(call: Json, signals: Sequence[Json], story: Sequence[Json] | None) -> str:
+    """The earliest thing that went wrong."""
+    troubles = [*_in_story(story or ()), *_in_signals(signals)]
+    if troubles:
+        return min(troubles)[1]
+    reason = _REASONS.get(call["reason"])
+    return reason.text if reason is not None and call["end"] == "failed" else ""
+
+
+def _in_story(story: Sequence[Json]) -> Iterator[tuple[float, str]]:
+    for entry in story:
+        text = entry["text"]
+        if entry["kind"] == "sip":
+            said = _SIP_ERROR.match(text)
+            if said is not None and not said["said"].startswith(_CHALLENGES):
+                yield entry["when"], f"the {text.split()[0]} side answered {said['said'].strip()}"
+        elif entry["kind"] in ("decision", "audio") and _TROUBLE.match(text):
+            yield entry["when"], text
+
+
+def _in_signals(signals: Sequence[Json]) -> Iterator[tuple[float, str]]:
+    for signal in signals:
+        for attempt in telling.tries(signal):
+            if attempt["outcome"] != "accepted":
+                yield (
+                    attempt["ended"],
+                    f"CXone, to the {signal['moment']} signal: {telling.nice_said(attempt)}",
+                )
