@@ -55,17 +55,19 @@ class Site:
         self.house.agent.send(signal.SIGTERM)
         await eventually(lambda: not answers(self.house.plan.operations, "/readyz"), what="draining")
 
-    async def calls(self, count: int, way: Way, per_second: float = 100, **options: float) -> list[CrowdCall]:
+    async def calls(
+        self, count: int, way: Way, per_second: float = 100, *, talk: float = 0.0
+    ) -> list[CrowdCall]:
         """Make calls at a rate."""
         begun = []
         for _ in range(count):
-            begun.append(self.crowd.call(new_contact(), way, **options))
+            begun.append(self.crowd.call(new_contact(), way, talk=talk))
             await asyncio.sleep(1 / per_second)  # traffic, not a wait
         return begun
 
-    async def up(self, count: int, **options: float) -> list[CrowdCall]:
+    async def up(self, count: int) -> list[CrowdCall]:
         """Make calls that stay up, and wait until they are and CXone took their arrival."""
-        begun = await self.calls(count, Way.STAYS, **options)
+        begun = await self.calls(count, Way.STAYS)
         await self.went_their_way()
         await eventually(lambda: not self.pending, 30, "arrivals are settled")
         return begun
