@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     except Mistakes as found:
         _print_mistakes(found.mistakes, folder, as_json=options.json)
         return FOUND_WRONG
-    notes = [*not_served(snapshot), *_notes(snapshot)]
+    notes = [*not_served(snapshot), *_unheard_tokens(snapshot), *_shared_ports(snapshot)]
     counts = {
         "carriers": len(snapshot.carriers),
         "projects": len(snapshot.projects),
@@ -69,8 +69,20 @@ def _counted(count: int, plural: str) -> str:
     return f"{count} {plural[:-1] if count == 1 else plural}"
 
 
-def _notes(snapshot: Snapshot) -> list[str]:
-    """What is no mistake and still worth knowing on this machine."""
+def _unheard_tokens(snapshot: Snapshot) -> list[str]:
+    """Carriers whose calls may reach a project with a token without carrying one."""
+    if all(project.token is None for project in snapshot.projects.values()):
+        return []
+    return [
+        f"carrier {carrier.name} has no token_header: where a number has one project, its calls are taken "
+        "by source and number alone, whatever that project's token"
+        for carrier in snapshot.carriers.values()
+        if not carrier.token_header
+    ]
+
+
+def _shared_ports(snapshot: Snapshot) -> list[str]:
+    """RTP ports that the kernel of this machine gives away itself."""
     try:
         low, high = map(int, _EPHEMERAL.read_text(encoding="ascii").split())
     except (OSError, ValueError):

@@ -45,7 +45,6 @@ def across(
     yield from _same_names(found)
     if carriers is not None and carriers.model is not None:
         yield from _same_sources(carriers, carriers.model)
-        yield from _unheard_tokens(carriers.model, found)
     if agent is not None and agent.model is not None and agent.model.sip.tls is not None:
         tls = agent.model.sip.tls
         for key, path in (("certificate", tls.certificate), ("private_key", tls.private_key), ("ca", tls.ca)):
@@ -97,15 +96,6 @@ def _same_sources(checked: Checked[Carriers], carriers: Carriers) -> Iterator[Mi
             if where != path:
                 text = f"{source} is a source of {other} already, at {checked.place(*where)}: leave one out"
                 yield checked.mistake(text, *path)
-
-
-def _unheard_tokens(carriers: Carriers, projects: tuple[Checked[Project], ...]) -> Iterator[Mistake]:
-    if any(carrier.token_header for carrier in carriers.carriers.values()):
-        return
-    for project in projects:
-        if project.model is not None and project.model.token is not None:
-            text = "no carrier has a token_header, so the token is never looked at: add it in carriers.yaml"
-            yield project.mistake(text, "token")
 
 
 def _readable(checked: Checked[Agent], path: Path, where: PathOf) -> Iterator[Mistake]:

@@ -32,21 +32,24 @@ async def load_in_child(folder: Path, timeout: float = LONGEST) -> Snapshot:  # 
 
     Raises:
         Mistakes: something is wrong in the files.
-        SettingsError: the child died or took too long.
+        SettingsError: the child could not be started, died or took too long.
     """
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
     }
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "agent.settings",
-        str(folder),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=environment,
-    )
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "agent.settings",
+            str(folder),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=environment,
+        )
+    except OSError as error:  # no memory, no descriptor: that must not end the calls that are up
+        raise SettingsError(f"no process can be started to read {folder}: {error.strerror}") from None
     try:
         async with asyncio.timeout(timeout):
             output, _ = await child.communicate()

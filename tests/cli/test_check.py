@@ -60,6 +60,19 @@ def test_json_says_the_same(run: Run, capsys: pytest.CaptureFixture[str], folder
     assert json.loads(capsys.readouterr().out)["numbers"] == 5
 
 
+def test_a_carrier_that_sends_no_token_is_a_note_where_projects_have_tokens(
+    run: Run, capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    carriers = "carriers:\n  one: {sources: [192.0.2.7]}\n  two: {sources: [192.0.2.8], token_header: X-T}\n"
+    (folder / "carriers.yaml").write_text(carriers, encoding="utf-8")
+    assert run("check", "--json", "--config", str(folder)) == 0
+    note = (
+        "carrier one has no token_header: where a number has one project, its calls are taken by source and "
+        "number alone, whatever that project's token"
+    )
+    assert [one for one in json.loads(capsys.readouterr().out)["notes"] if "token" in one] == [note]
+
+
 def test_a_folder_that_is_not_there_is_one_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", "--config", "/nowhere") == 1
     assert capsys.readouterr().out.startswith("/nowhere:1:1: there is no such folder")

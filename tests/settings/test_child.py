@@ -34,6 +34,12 @@ async def test_a_child_that_takes_too_long_is_given_up_in_one_line() -> None:
         await load_in_child(EXAMPLE, timeout=0)
 
 
+async def test_a_child_that_can_not_be_started_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(SettingsError, match=r"no process can be started to read .*: No such file"):
+        await load_in_child(EXAMPLE)
+
+
 async def test_a_child_that_dies_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SettingsError, match=r"died \(1\)"):
