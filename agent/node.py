@@ -22,12 +22,14 @@ from agent.core.served import not_served
 from agent.cxone.client import Cxone
 from agent.cxone.exchange import new_session
 from agent.delivery.courier import Courier
-from agent.delivery.sqlite import SqliteStore, open_store
+from agent.delivery.retention import Keeper
+from agent.delivery.store import Store
+from agent.delivery.stores import open_store
 from agent.desks import Desks
 from agent.http.api import api_app
 from agent.http.operations import operations_app
 from agent.http.serving import Server, serve_app
-from agent.recovery import tell_of_lost_calls
+from agent.recovery import Recovery
 from agent.services import Services
 from agent.settings import Changes, Mistakes, load
 from agent.sip import native
@@ -96,9 +98,11 @@ class Node:
         self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
         self._switchboard = Switchboard(self._configuration.current, self._loop)
         self._stack: Stack | None = None
-        self._store: SqliteStore | None = None
+        self._store: Store | None = None
         self._session: aiohttp.ClientSession | None = None
         self._courier: Courier | None = None
+        self._recovery: Recovery | None = None
+        self._keeper: Keeper | None = None
         self._cxone: Cxone | None = None
         self._servers: list[Server] = []
         self._ending = asyncio.Event()
@@ -144,7 +148,7 @@ class Node:
             AgentError: one of them can't be used.
         """
         settings = self._configuration.snapshot.agent
-        self._store = await open_store(settings.storage, self._storage_changed)
+        self._store = await open_store(settings.storage, self._storage_changed, node=settings.node)
         self._session = new_session()
         self._cxone = Cxone(self._session, on_token=self._metrics.token_requested)
         self._courier = Courier(self._store, self._cxone, self._project, self._switchboard.on_signal_event)
@@ -169,7 +173,7 @@ class Node:
         )
         native.set_rate(settings.limits.calls_per_second)
         self._connect_metrics(self._stack, self._store, self._courier)
-        await self._recover(settings.node, self._store, self._courier)
+        await self._recover(self._store, self._courier)
         await self._warm_up(self._cxone)
         await self._listen(services)
         gc.collect()
@@ -210,6 +214,9 @@ class Node:
         if self._stack is not None:
             await self._last_byes(self._stack)
             await self._switchboard.settle()
+        for work in (self._keeper, self._recovery):
+            if work is not None:
+                await work.aclose()
         if self._courier is not None:
             await self._courier.aclose(_COURIER_GRACE_SECONDS)
         if self._cxone is not None:
@@ -226,6 +233,8 @@ class Node:
     async def _look(self, looks: int) -> None:
         status = self._switchboard.refresh()
         notify(WATCHDOG="1", STATUS=status.reason)
+        if self._recovery is not None:
+            self._recovery.look()
         # Young objects each second, all of them each minute: both at a moment when no native call is on
         # the stack, and on this thread only.
         gc.collect(2 if looks % _FULL_COLLECTION_EVERY == _FULL_COLLECTION_EVERY - 1 else 1)
@@ -246,13 +255,14 @@ class Node:
         for app, address in ((api_app(desks), http.api), (operations_app(desks), http.operations)):
             self._servers.append(await serve_app(app, address))
 
-    async def _recover(self, node: str, store: SqliteStore, courier: Courier) -> None:
-        await courier.resume()
-        lost = await tell_of_lost_calls(node, store, courier, self._project)
+    async def _recover(self, store: Store, courier: Courier) -> None:
+        self._recovery = Recovery(store, courier, self._project)
+        lost = await self._recovery.take_over()
         if lost:
             _log.warning("calls of an earlier process were told as failed", calls=lost)
+        self._keeper = Keeper(store, lambda: self._configuration.snapshot.agent.retention)
 
-    def _connect_metrics(self, stack: Stack, store: SqliteStore, courier: Courier) -> None:
+    def _connect_metrics(self, stack: Stack, store: Store, courier: Courier) -> None:
         metrics = self._metrics
         metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
         metrics.set_guard_reader(_refused_by_guard)

@@ -1,65 +1,115 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls that an earlier process of this node left up: their script is told, once, that the call failed."""
+"""What processes left behind that are gone: an earlier one of this node, or a neighbour on the same database.
+
+Their calls failed, and the script is told so, once; their signals go out, or end as ``unknown`` where nobody
+can know whether they went out before.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from agent.core.brief import signal_after_the_fact
 from agent.core.call import State
+from agent.core.errors import StorageError
 from agent.core.model import Project
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord
 from agent.delivery.courier import Courier
-from agent.delivery.store import Store
+from agent.delivery.store import NOTHING_LEFT, Store
 from agent.telemetry.logs import logger
 
 _log = logger("recovery")
-_AT_ONCE = 1000
 
 
-async def tell_of_lost_calls(
-    node: str, store: Store, courier: Courier, project_of: Callable[[str, str], Project | None]
-) -> int:
-    """Record the `failed` moment of each call that this node had up when its process died.
+class Recovery:
+    """Takes over what is left behind, at start and from then on.
 
-    Raises:
-        StorageError: the record can't be read or written.
-
-    Returns:
-        How many calls there were.
+    Args:
+        store: gives it, each piece to one process only.
+        courier: delivers the signals.
+        project_of: the project in force now, by account and name; None when it is configured no more.
     """
-    count = 0
-    while lost := await store.calls(live=True, node=node, limit=_AT_ONCE):
-        for call in lost:
-            await _tell(call, store, courier, project_of(call.account, call.project))
-        count += len(lost)
-    return count
 
+    def __init__(
+        self, store: Store, courier: Courier, project_of: Callable[[str, str], Project | None]
+    ) -> None:
+        self._store = store
+        self._courier = courier
+        self._project_of = project_of
+        self._calls: deque[CallRecord] = deque()  # ours by now, and their scripts are not told yet
+        self._task: asyncio.Task[None] | None = None
 
-async def _tell(call: CallRecord, store: Store, courier: Courier, project: Project | None) -> None:
-    now = time.time()
-    signal_id = f"s-{secrets.token_hex(8)}"
-    signal = signal_after_the_fact(call, project, signal_id, now, Reason.PROCESS_DIED) if project else None
-    told = await store.record_signal(signal) if signal else None
-    if told is not None:
-        courier.begin(told)
-    end = await _end(call, store)
-    over = replace(call, state=State.ENDED.value, ended=now, end=end.value, reason=Reason.PROCESS_DIED.value)
-    await store.update_call(over)
-    _log.warning(
-        "a call was up when the process died",
-        call_id=call.call_id,
-        contact_id=call.contact_id,
-        project=call.project,
-        signalled=told is not None,
-    )
+    async def take_over(self) -> int:
+        """Take over all that there is.
 
+        Returns:
+            How many calls there were.
 
-async def _end(call: CallRecord, store: Store) -> End:
-    """How the call ended: by the terminal moment that came before the process died, else by its death."""
-    moments = (signal.moment for signal in await store.signals(call_id=call.call_id))
-    return next((End(moment.value) for moment in moments if moment.terminal), End.FAILED)
+        Raises:
+            StorageError: the record can't be read or written; what is left is done the next time.
+        """
+        count = 0
+        while True:
+            while self._calls:
+                await self._tell(self._calls[0])
+                self._calls.popleft()
+                count += 1
+            estate = await self._store.take_over()
+            if estate == NOTHING_LEFT:
+                return count
+            self._courier.take_up(estate.signals)
+            self._calls.extend(estate.calls)
+            _log.warning(
+                "work of a process that is gone is taken over",
+                calls=len(estate.calls),
+                signals=len(estate.signals),
+            )
+
+    def look(self) -> None:
+        """Begin to take over what has been left behind since; returns at once."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._look())
+
+    async def aclose(self) -> None:
+        """End what `look` began; what it leaves belongs to whoever comes next."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _look(self) -> None:
+        try:
+            await self.take_over()
+        except StorageError as error:
+            _log.debug("nothing can be taken over now", error=str(error))
+
+    async def _tell(self, call: CallRecord) -> None:
+        now = time.time()
+        project = self._project_of(call.account, call.project)
+        signal_id = f"s-{secrets.token_hex(8)}"
+        died = Reason.PROCESS_DIED
+        signal = signal_after_the_fact(call, project, signal_id, now, died) if project else None
+        told = await self._store.record_signal(signal) if signal else None
+        if told is not None:
+            self._courier.begin(told)
+        end = await self._end(call)
+        over = replace(call, state=State.ENDED.value, ended=now, end=end.value, reason=died.value)
+        await self._store.update_call(over)
+        _log.warning(
+            "a call was up when its process died",
+            call_id=call.call_id,
+            contact_id=call.contact_id,
+            project=call.project,
+            node=call.node,
+            signalled=told is not None,
+        )
+
+    async def _end(self, call: CallRecord) -> End:
+        """How the call ended: by the terminal moment that came before the process died, else by its death."""
+        moments = (signal.moment for signal in await self._store.signals(call_id=call.call_id))
+        return next((End(moment.value) for moment in moments if moment.terminal), End.FAILED)

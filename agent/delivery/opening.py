@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.core.errors import StorageError
-from agent.delivery.migrations import migrate
+from agent.delivery.schema import VERSION, due
 
 _LOCK_WAIT_SECONDS: Final = 2.0  # a `signals` command may write at the same time, for milliseconds
 _PRAGMAS: Final = (
@@ -47,17 +47,33 @@ def connected(path: Path, *, owner: bool) -> Iterator[sqlite3.Connection]:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             if owner:
                 held.enter_context(_owned(path))
+            _migrate(path)
             connection = held.enter_context(
                 closing(sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None))
             )
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
-            migrate(connection)
         except OSError as error:
             raise StorageError(f"storage {path} can't be used: {error.strerror}") from error
         except (sqlite3.Error, StorageError) as error:
             raise StorageError(f"storage {path} can't be used: {one_line(error)}") from error
         yield connection
+
+
+def _migrate(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None)) as connection:
+        found = _version(connection)
+    if due(found):
+        from agent.delivery.schema.steps import upgrade_sqlite  # noqa: PLC0415 - only when one is due
+
+        upgrade_sqlite(path, _LOCK_WAIT_SECONDS)
+
+
+def _version(connection: sqlite3.Connection) -> str | None:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+        return None
+    row = connection.execute(VERSION).fetchone()
+    return None if row is None else str(row[0])
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
-from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery.group_commit import GroupCommit, Step
@@ -23,6 +23,7 @@ from agent.delivery.rows import (
     signal_of,
     signal_values,
 )
+from agent.delivery.store import NOTHING_LEFT, Estate
 
 _INSERT_CALL: Final = (
     f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join('?' * len(CALL_COLUMNS))})"  # noqa: S608
@@ -57,6 +58,24 @@ _REOPEN: Final = (
 _OF_CALL: Final = "((call_id = ? AND moment = 'arrival') OR (call_id = ? AND moment <> 'arrival'))"
 _OF_CONTACT: Final = _OF_CALL.replace("= ? ", "IN (SELECT call_id FROM calls WHERE contact_id = ?) ")
 
+# Among the oldest few, so that a look costs the same however many there are.
+_FIND_OLD: Final = (
+    "SELECT call_id FROM (SELECT rowid AS place, * FROM calls ORDER BY rowid LIMIT 200) AS oldest"  # noqa: S608
+    " WHERE ended IS NOT NULL AND (ended < ?1 OR place <= (SELECT MAX(rowid) FROM calls) - ?2)"
+    " AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND moment = 'arrival'"
+    f" AND {_NOT_SETTLED})"
+    " AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND moment <> 'arrival'"
+    f" AND {_NOT_SETTLED})"
+)
+_AMONG: Final = "call_id IN (SELECT value FROM json_each(?1))"
+_SIGNALS_AMONG: Final = f"({_AMONG} AND moment = 'arrival') OR ({_AMONG} AND moment <> 'arrival')"
+_FORGET: Final = (
+    f"DELETE FROM attempts WHERE signal_id IN (SELECT signal_id FROM signals WHERE {_SIGNALS_AMONG})",  # noqa: S608
+    f"DELETE FROM signals WHERE {_SIGNALS_AMONG}",  # noqa: S608
+    f"DELETE FROM handoffs WHERE {_AMONG}",  # noqa: S608
+    f"DELETE FROM calls WHERE {_AMONG}",  # noqa: S608
+)
+
 _SELECT_CALLS: Final = f"SELECT {', '.join(CALL_COLUMNS)} FROM calls"  # noqa: S608
 _SELECT_HANDOFFS: Final = f"SELECT {', '.join(HANDOFF_COLUMNS)} FROM handoffs"  # noqa: S608
 _SELECT_SIGNALS: Final = (
@@ -79,8 +98,9 @@ _BY_ID: Final = (
 class SqliteStore:
     """A `Store` in one SQLite file. Make one with `open`; used on the loop thread."""
 
-    def __init__(self, commits: GroupCommit) -> None:
+    def __init__(self, commits: GroupCommit, *, owner: bool) -> None:
         self._commits = commits
+        self._taken_over = not owner
 
     @classmethod
     async def open(
@@ -98,7 +118,7 @@ class SqliteStore:
         """
         commits = GroupCommit(path, on_fault, owner=owner)
         await commits.open()
-        return cls(commits)
+        return cls(commits, owner=owner)
 
     @property
     def fault(self) -> str | None:
@@ -163,6 +183,23 @@ class SqliteStore:
         return tuple(
             [each for each in waiting if await self._commits.write(Step(_CANCEL, (each,), decides=True))]
         )
+
+    async def take_over(self) -> Estate:
+        """See `Store`. The file is this process's alone: what is in it at the start was left behind."""
+        if self._taken_over:
+            return NOTHING_LEFT
+        rows = await self._commits.read(f"{_SELECT_CALLS} WHERE ended IS NULL ORDER BY rowid")
+        estate = Estate(tuple(map(call_of, rows)), await self.pending())
+        self._taken_over = True
+        return estate
+
+    async def forget(self, before: float, keep: int) -> int:
+        """See `Store`. What goes leaves its pages to what comes, so the file does not grow."""
+        old = json.dumps([row[0] for row in await self._commits.read(_FIND_OLD, (before, keep))])
+        if old == "[]":
+            return 0
+        await self._commits.write(*(Step(statement, (old,)) for statement in _FORGET))
+        return len(json.loads(old))
 
     async def call(self, call_id: str) -> CallRecord | None:
         """See `Store`."""
@@ -273,22 +310,3 @@ class _Where:
 def _attempt(signal_id: str, attempt: Attempt) -> Step:
     tried = attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail
     return Step(_INSERT_ATTEMPT, (signal_id, *tried))
-
-
-async def open_store(
-    storage: str, on_fault: Callable[[str | None], None] | None = None, *, owner: bool = True
-) -> SqliteStore:
-    """Open what ``storage`` in agent.yaml names; ``sqlite://`` and a path.
-
-    Args:
-        storage: what to open.
-        on_fault: told when writing begins to fail (why) and when it heals (None).
-        owner: whether signals are delivered from here; False for a command that looks or helps.
-
-    Raises:
-        StorageError: it can't be used, or is of a kind that this agent does not have.
-    """
-    scheme, _, path = storage.partition("://")
-    if scheme != "sqlite":
-        raise StorageError(f"storage {scheme}:// is not built in: write sqlite:///path/agent.db")
-    return await SqliteStore.open(Path(path), on_fault, owner=owner)

@@ -10,13 +10,30 @@ A call has one terminal signal for ever. The database itself sees to that, whoev
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 
-__all__ = ["HandoffStates", "Outbox", "StorageError", "Store"]
+__all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "StorageError", "Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """What processes that are gone left behind: an earlier one of this node, or a neighbour's.
+
+    Attributes:
+        calls: those that they had up.
+        signals: those that are not settled, in the order in which they were recorded.
+    """
+
+    calls: tuple[CallRecord, ...] = ()
+    signals: tuple[Signal, ...] = ()
+
+
+NOTHING_LEFT: Final = Estate()
 
 
 class Outbox(Protocol):
@@ -111,6 +128,23 @@ class Store(Outbox, HandoffStates, Protocol):
 
         Returns:
             False if it is in any other state, on the wire for one; then nothing was changed.
+        """
+
+    async def take_over(self) -> Estate:
+        """Make what processes left behind that are gone this one's own; nobody else is given it.
+
+        Asked at start, before anything else is recorded, and then again and again.
+        """
+
+    async def forget(self, before: float, keep: int) -> int:
+        """Delete some of the oldest calls with all that belongs to them; never one that is not settled.
+
+        Args:
+            before: those that ended before this time (seconds since the epoch) may go.
+            keep: of the others, all but about so many of the newest may go.
+
+        Returns:
+            How many went; 0 when none of the oldest may.
         """
 
     async def call(self, call_id: str) -> CallRecord | None:

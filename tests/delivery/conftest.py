@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,10 +13,20 @@ import pytest
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Handoff, Signal
 from agent.delivery.sqlite import SqliteStore
+from tests.calls.harness.postgres import Postgres
 
 MakeSignal: TypeAlias = Callable[..., Signal]
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeHandoff: TypeAlias = Callable[..., Handoff]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; each test asks it for a database of its own."""
+    server = Postgres()
+    server.start()
+    yield server
+    server.remove()
 
 
 @pytest.fixture

@@ -168,6 +168,17 @@ class Http(Model):
         return self
 
 
+class Retention(Model):
+    """How long the record is kept. Calls that are over go with all that belongs to them, in small steps."""
+
+    days: Count = Field(default=30, description="Calls that ended longer ago than this are deleted.")
+    calls: Count = Field(
+        default=1_000_000,
+        description="Of the others about so many are kept, the newest; this bounds the size of the database "
+        "(some 2 kB a call).",
+    )
+
+
 class Log(Model):
     """What is logged and how."""
 
@@ -196,8 +207,10 @@ class Agent(Model):
         default="sqlite:///var/lib/handoff-agent/agent.db",
         description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "
         "one starts at "
-        "the configuration folder), or postgresql://….",
+        "the configuration folder), or postgresql://…, which several nodes may share: the work of one that "
+        "dies is taken over by the others within some 15 s.",
     )
+    retention: Retention = Field(default=Retention(), description="How long the record is kept.")
     log: Log = Field(default=Log(), description="Logging.")
 
     @model_validator(mode="after")

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The store in PostgreSQL, which several agents may share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from agent.core.errors import StorageError
+from agent.core.moments import SignalState
+from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery import postgres_statements as sql
+from agent.delivery.lease import HEARTBEAT_SECONDS
+from agent.delivery.postgres_lease import Lease
+from agent.delivery.postgres_reading import CONNECT_SECONDS, SETTINGS, UNREACHABLE, Reading, said
+from agent.delivery.postgres_writer import Connection, Rows, Undo, Writer
+from agent.delivery.rows import call_of, call_values, handoff_values, signal_of, signal_values
+from agent.delivery.schema import VERSION, due
+from agent.delivery.store import NOTHING_LEFT, Estate
+
+_PROBE_SECONDS: Final = 1.0
+_CLAIMS: Final = 500
+_OLDEST: Final = 200
+
+
+class PostgresStore(Reading):
+    """A `Store` in PostgreSQL. Make one with `open`; used on the loop thread."""
+
+    def __init__(self, url: str, lease: Lease | None, on_fault: Callable[[str | None], None] | None) -> None:
+        super().__init__(url)
+        self._lease = lease
+        self._writer = Writer(self._connect, self._guard, on_fault, probed=lease is not None)
+        self._beating: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        on_fault: Callable[[str | None], None] | None = None,
+        *,
+        node: str = "",
+        owner: bool = True,
+    ) -> Self:
+        """Connect, bring the tables up to date, and take the node's lease.
+
+        Args:
+            url: ``postgresql://…`` as libpq takes it.
+            on_fault: told on the loop when writing begins to fail (why) and when it heals (None).
+            node: the name under which signals are delivered from here.
+            owner: whether they are; False for a command that looks or helps.
+
+        Raises:
+            StorageError: the database can't be used, or another agent has this name; one line says which.
+        """
+        store = cls(url, Lease(node) if owner else None, on_fault)
+        connection: Connection | None = None
+        try:
+            connection = await store._connect()
+            await store._migrate(connection)
+            if store._lease is not None:
+                await store._lease.acquire(connection)
+            await store._open_readers()
+        except (*UNREACHABLE, StorageError) as error:
+            if connection is not None:
+                connection.terminate()
+            raise StorageError(f"storage {shown(url)} can't be used: {said(error)}") from error
+        store._writer.start(connection)
+        if store._lease is not None:
+            store._beating = asyncio.get_running_loop().create_task(store._beat(store._lease))
+        return store
+
+    @property
+    def fault(self) -> str | None:
+        """Why records can't be made durable now; a beat each second finds out when they can."""
+        return self._writer.fault
+
+    async def aclose(self) -> None:
+        """Commit what waits, give the lease back and disconnect; neighbours take over what is left."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+            self._beating = None
+            if self._lease is not None:
+                with suppress(StorageError):
+                    await self._writer.do(self._lease.release)
+        await self._writer.aclose()
+        self._close_readers()
+
+    # -- writes ------------------------------------------------------------------------------------------
+
+    async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
+        """See `Store`."""
+        owner = self._owner
+        undo: list[Undo] = [(sql.UNDO_CALL, (call.call_id, owner))]
+        if signal is None:
+            await self._writer.write(sql.OPEN_CALL, *call_values(call), owner, undo=undo)
+            return
+        undo.append((sql.UNDO_SIGNAL, (signal.signal_id, owner)))
+        values = *call_values(call), owner, *signal_values(signal)
+        await self._writer.write(sql.OPEN_CALL_WITH_SIGNAL, *values, undo=undo)
+
+    async def update_call(self, call: CallRecord) -> None:
+        """See `Store`. A call that a neighbour took over is left to it."""
+        await self._writer.write(sql.UPDATE_CALL, *call_values(call), self._owner)
+
+    async def record_signal(self, signal: Signal) -> Signal | None:
+        """See `Store`."""
+        owner = self._owner
+        undo = [(sql.UNDO_SIGNAL, (signal.signal_id, owner))]
+        new = await self._writer.write(sql.RECORD_SIGNAL, *signal_values(signal), owner, undo=undo)
+        return signal if new else None
+
+    async def record_handoff(self, handoff: Handoff, signal: Signal | None) -> bool:
+        """See `Store`."""
+        owner = self._owner
+        undo: list[Undo] = [(sql.UNDO_HANDOFF, (handoff.handoff_id, owner))]
+        if signal is None:
+            new = await self._writer.write(sql.RECORD_HANDOFF, *handoff_values(handoff), undo=undo)
+            return bool(new)
+        undo.append((sql.UNDO_SIGNAL, (signal.signal_id, owner)))
+        values = *handoff_values(handoff), *signal_values(signal), owner
+        return bool(await self._writer.write(sql.RECORD_HANDOFF_WITH_SIGNAL, *values, undo=undo))
+
+    async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
+        """See `Outbox`. A signal that a neighbour took over is as good as settled."""
+        moved = signal_id, state.value, self._owner
+        if attempt is None:
+            return bool(await self._writer.write(sql.UPDATE_SIGNAL, *moved))
+        values = *moved, *attempt_values(attempt)
+        return bool(await self._writer.write(sql.UPDATE_SIGNAL_WITH_ATTEMPT, *values))
+
+    async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
+        """See `Store`. Where no agent does it itself, the next that looks for work left behind takes it."""
+        values = signal_id, expires, self._owner, *attempt_values(decision)
+        done = await self._writer.write(sql.REOPEN_SIGNAL, *values)
+        return await self.signal(signal_id) if done else None
+
+    async def discard_signal(self, signal_id: str, decision: Attempt) -> bool:
+        """See `Store`."""
+        values = signal_id, SignalState.CANCELLED.value, *attempt_values(decision)
+        return bool(await self._writer.write(sql.DISCARD_SIGNAL, *values))
+
+    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
+        """See `Store`."""
+        cancelled = await self._writer.write(sql.CANCEL_SIGNALS, call_id, self._owner)
+        return tuple(signal_id for (signal_id,) in cancelled)
+
+    async def take_over(self) -> Estate:
+        """See `Store`."""
+        if self._lease is None or not (await self._read(sql.ANY_LEFT))[0][0]:
+            return NOTHING_LEFT
+        calls: list[CallRecord] = []
+
+        async def claim(connection: Connection, undo: list[Undo]) -> Rows:
+            owner = self._owner
+            found = await connection.fetch(sql.CLAIM_CALLS, owner, _CLAIMS)
+            calls[:] = [call_of(tuple(row)) for row in found]
+            signals = [row[0] for row in await connection.fetch(sql.CLAIM_SIGNALS, owner, _CLAIMS)]
+            undo[:] = [
+                (sql.UNDO_CLAIM_OF_CALLS, ([call.call_id for call in calls], owner)),
+                (sql.UNDO_CLAIM_OF_SIGNALS, (signals, owner)),
+            ]
+            query = f"{sql.SELECT_SIGNALS} WHERE signal_id = ANY($1::text[]) ORDER BY sequence"
+            return [tuple(row) for row in await connection.fetch(query, signals)]
+
+        rows = await self._writer.do(claim)
+        return Estate(tuple(calls), tuple(map(signal_of, rows)))
+
+    async def forget(self, before: float, keep: int) -> int:
+        """See `Store`."""
+        old = [row[0] for row in await self._read(sql.FIND_OLD, before, keep, _OLDEST)]
+        return len(await self._writer.write(sql.FORGET, old)) if old else 0
+
+    # -- below -------------------------------------------------------------------------------------------
+
+    @property
+    def _owner(self) -> str:
+        return "" if self._lease is None else self._lease.incarnation
+
+    async def _guard(self, connection: Connection) -> None:
+        if self._lease is not None:
+            await self._lease.check(connection)
+
+    async def _connect(self) -> Connection:
+        connection: Connection = await asyncpg.connect(
+            self._url, timeout=CONNECT_SECONDS, server_settings=SETTINGS
+        )
+        return connection
+
+    async def _migrate(self, connection: Connection) -> None:
+        known = "SELECT to_regclass('alembic_version') IS NOT NULL"
+        found = await connection.fetchval(VERSION) if await connection.fetchval(known) else None
+        if due(found):
+            from agent.delivery.schema.steps import upgrade_postgresql  # noqa: PLC0415 - only when one is due
+
+            await upgrade_postgresql(self._connect)
+
+    async def _beat(self, lease: Lease) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS if self._writer.fault is None else _PROBE_SECONDS)
+            with suppress(StorageError):  # the writer's fault says it
+                await self._writer.do(lease.beat)
+
+
+def shown(url: str) -> str:
+    """The URL without what is secret in it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "postgresql://…"
+    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def attempt_values(attempt: Attempt) -> tuple[object, ...]:
+    """When it began and ended, its outcome, status and detail."""
+    return attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: S608 - the statements are made of constants of this module only
+"""What is asked of PostgreSQL. A write is one statement, so that what waits goes out in one go.
+
+Each write ends in a number of the caller's and gives it back if it changed something: many of a kind run as
+one prepared statement, and the numbers tell which of them held. ``owner`` is the process that a row belongs
+to; a write of another process changes nothing. An empty owner stands for an operator's command, which may.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agent.delivery.rows import CALL_COLUMNS, HANDOFF_COLUMNS, SIGNAL_COLUMNS
+
+_TIMES: Final = {"began", "answered", "ended", "recorded", "expires", "asked"}
+_CALLS, _SIGNALS, _HANDOFFS = len(CALL_COLUMNS), len(SIGNAL_COLUMNS), len(HANDOFF_COLUMNS)
+
+
+def _values(columns: tuple[str, ...], first: int = 1) -> str:
+    kinds = ("float8" if column in _TIMES else "text" for column in columns)
+    return ", ".join(f"${number}::{kind}" for number, kind in enumerate(kinds, first))
+
+
+def _owned(columns: tuple[str, ...]) -> str:
+    return ", ".join((*columns, "owner"))
+
+
+_CALL: Final = f"INSERT INTO calls ({_owned(CALL_COLUMNS)})"
+_SIGNAL: Final = f"INSERT INTO signals ({_owned(SIGNAL_COLUMNS)})"
+_HANDOFF: Final = f"INSERT INTO handoffs ({', '.join(HANDOFF_COLUMNS)})"
+NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
+
+OPEN_CALL: Final = (
+    f"{_CALL} VALUES ({_values(CALL_COLUMNS)}, ${_CALLS + 1}::text) RETURNING ${_CALLS + 2}::int"
+)
+"""Values: a call's, owner, number."""
+OPEN_CALL_WITH_SIGNAL: Final = (
+    f"WITH call AS ({_CALL} VALUES ({_values(CALL_COLUMNS)}, ${_CALLS + 1}::text)),"
+    f" arrival AS ({_SIGNAL} VALUES ({_values(SIGNAL_COLUMNS, _CALLS + 2)}, ${_CALLS + 1}::text)"
+    f" ON CONFLICT DO NOTHING) SELECT ${_CALLS + _SIGNALS + 2}::int"
+)
+"""Values: a call's, owner, a signal's, number."""
+UPDATE_CALL: Final = (
+    f"WITH known AS (UPDATE calls SET state = $10::text, answered = $12::float8, ended = $13::float8,"
+    f' "end" = $14::text, reason = $15::text WHERE call_id = $1::text'
+    f" AND ${_CALLS + 1}::text IN (owner, '')),"
+    # A call whose beginning could not be recorded, because the disk was full, is recorded with what follows.
+    f" late AS ({_CALL} SELECT {_values(CALL_COLUMNS)}, ${_CALLS + 1}::text"
+    " WHERE NOT EXISTS (SELECT 1 FROM calls WHERE call_id = $1::text) ON CONFLICT DO NOTHING)"
+    f" SELECT ${_CALLS + 2}::int"
+)
+"""Values: a call's, owner, number."""
+RECORD_SIGNAL: Final = (
+    f"{_SIGNAL} VALUES ({_values(SIGNAL_COLUMNS)}, ${_SIGNALS + 1}::text) ON CONFLICT DO NOTHING"
+    f" RETURNING ${_SIGNALS + 2}::int"
+)
+"""Values: a signal's, owner, number."""
+RECORD_HANDOFF: Final = (
+    f"{_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)}"
+    " WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = $2::text AND moment <> 'arrival')"
+    f" ON CONFLICT DO NOTHING RETURNING ${_HANDOFFS + 1}::int"
+)
+"""Values: a handoff's, number."""
+RECORD_HANDOFF_WITH_SIGNAL: Final = (
+    f"WITH told AS ({_SIGNAL} SELECT {_values(SIGNAL_COLUMNS, _HANDOFFS + 1)},"
+    f" ${_HANDOFFS + _SIGNALS + 1}::text"
+    " WHERE NOT EXISTS (SELECT 1 FROM handoffs WHERE call_id = $2::text OR handoff_id = $1::text)"
+    " ON CONFLICT DO NOTHING RETURNING 1)"
+    # A handoff that came in between breaks the statement, and the signal does not stand either.
+    f" {_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)} FROM told RETURNING ${_HANDOFFS + _SIGNALS + 2}::int"
+)
+"""Values: a handoff's, a signal's, owner, number."""
+_TRIED: Final = (
+    "INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail) SELECT $1::text,"
+    " (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE signal_id = $1::text),"
+)
+UPDATE_SIGNAL: Final = (
+    f"UPDATE signals SET state = $2::text WHERE signal_id = $1::text AND {NOT_SETTLED}"
+    " AND $3::text IN (owner, '') RETURNING $4::int"
+)
+"""Values: signal id, state, owner, number."""
+UPDATE_SIGNAL_WITH_ATTEMPT: Final = (
+    f"WITH moved AS (UPDATE signals SET state = $2::text WHERE signal_id = $1::text AND {NOT_SETTLED}"
+    " AND $3::text IN (owner, '') RETURNING signal_id),"
+    f" tried AS ({_TRIED} $4::float8, $5::float8, $6::text, $7::int, $8::text FROM moved)"
+    " SELECT $9::int FROM moved"
+)
+"""Values: signal id, state, owner, an attempt's, number."""
+CANCEL_SIGNALS: Final = (
+    "UPDATE signals SET state = 'cancelled' WHERE call_id = $1::text AND state = 'recorded'"
+    " AND $2::text IN (owner, '') RETURNING $3::int, signal_id"
+)
+"""Values: call id, owner, number."""
+
+REOPEN_SIGNAL: Final = (
+    "WITH moved AS (UPDATE signals SET state = 'recorded', expires = $2::float8, owner = $3::text"
+    " WHERE signal_id = $1::text AND state IN ('refused', 'unknown', 'expired', 'cancelled')"
+    " RETURNING signal_id),"
+    f" tried AS ({_TRIED} $4::float8, $5::float8, $6::text, $7::int, $8::text FROM moved)"
+    " SELECT $9::int FROM moved"
+)
+"""Values: signal id, expires, owner, an attempt's, number."""
+DISCARD_SIGNAL: Final = (
+    "WITH moved AS (UPDATE signals SET state = $2::text WHERE signal_id = $1::text AND state = 'recorded'"
+    " RETURNING signal_id),"
+    f" tried AS ({_TRIED} $3::float8, $4::float8, $5::text, $6::int, $7::text FROM moved)"
+    " SELECT $8::int FROM moved"
+)
+"""Values: signal id, state, an attempt's, number."""
+
+UNDO_CALL: Final = "DELETE FROM calls WHERE call_id = $1::text AND owner = $2::text"
+UNDO_SIGNAL: Final = "DELETE FROM signals WHERE signal_id = $1::text AND owner = $2::text"
+UNDO_HANDOFF: Final = "DELETE FROM handoffs WHERE handoff_id = $1::text AND $2::text IS NOT NULL"
+UNDO_CLAIM_OF_CALLS: Final = (
+    "UPDATE calls SET owner = '' WHERE call_id = ANY($1::text[]) AND owner = $2::text"
+)
+UNDO_CLAIM_OF_SIGNALS: Final = (
+    "UPDATE signals SET owner = '' WHERE signal_id = ANY($1::text[]) AND owner = $2::text"
+)
+
+SELECT_CALLS: Final = f"SELECT {', '.join(CALL_COLUMNS)} FROM calls"
+SELECT_HANDOFFS: Final = f"SELECT {', '.join(HANDOFF_COLUMNS)} FROM handoffs"
+SELECT_SIGNALS: Final = (
+    f"SELECT {', '.join(SIGNAL_COLUMNS)}, COALESCE((SELECT json_agg(json_build_array(began, ended, outcome,"
+    " status, detail) ORDER BY number) FROM attempts"
+    " WHERE attempts.signal_id = signals.signal_id), '[]')::text"
+    " FROM signals"
+)
+BY_SHARED_ID: Final = (
+    f"{SELECT_HANDOFFS} WHERE account = $1 AND project = $2 AND"
+    " ((shared_id = $3 AND shared_id <> '') OR contact_id = $3)"
+    " ORDER BY shared_id = $3 DESC, asked DESC LIMIT 1"
+)
+BY_ID: Final = (
+    f"{SELECT_HANDOFFS} WHERE account = $1 AND project = $2 AND"
+    " (handoff_id = $3 OR call_id = $3 OR contact_id = $3)"
+    " ORDER BY handoff_id = $3 DESC, call_id = $3 DESC, asked DESC LIMIT 1"
+)
+
+# Work whose owner is among the dead. SKIP LOCKED lets survivors share it without waiting for each other.
+_NOBODYS: Final = "owner <> ALL (ARRAY(SELECT incarnation FROM nodes))"
+ANY_LEFT: Final = (
+    f"SELECT EXISTS (SELECT 1 FROM calls WHERE ended IS NULL AND {_NOBODYS})"
+    f" OR EXISTS (SELECT 1 FROM signals WHERE {NOT_SETTLED} AND {_NOBODYS})"
+)
+CLAIM_CALLS: Final = (
+    "UPDATE calls SET owner = $1::text WHERE call_id IN (SELECT call_id FROM calls"
+    f" WHERE ended IS NULL AND {_NOBODYS} ORDER BY sequence LIMIT $2::int FOR UPDATE SKIP LOCKED)"
+    f" RETURNING {', '.join(CALL_COLUMNS)}"
+)
+CLAIM_SIGNALS: Final = (
+    "UPDATE signals SET owner = $1::text WHERE signal_id IN (SELECT signal_id FROM signals"
+    f" WHERE {NOT_SETTLED} AND {_NOBODYS} ORDER BY sequence LIMIT $2::int FOR UPDATE SKIP LOCKED)"
+    " RETURNING signal_id"
+)
+
+# Among the oldest few, so that a look costs the same however many there are.
+FIND_OLD: Final = (
+    f"SELECT call_id FROM (SELECT * FROM calls ORDER BY sequence LIMIT $3::int) AS oldest"
+    " WHERE ended IS NOT NULL"
+    " AND (ended < $1::float8 OR sequence <= (SELECT MAX(sequence) FROM calls) - $2::bigint)"
+    f" AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND {NOT_SETTLED})"
+)
+FORGET: Final = (
+    "WITH gone AS (DELETE FROM calls WHERE call_id = ANY($1::text[]) RETURNING call_id),"
+    " told AS (DELETE FROM signals USING gone WHERE signals.call_id = gone.call_id RETURNING signal_id),"
+    " tried AS (DELETE FROM attempts USING told WHERE attempts.signal_id = told.signal_id),"
+    " handed AS (DELETE FROM handoffs USING gone WHERE handoffs.call_id = gone.call_id)"
+    " SELECT $2::int, call_id FROM gone"
+)
+"""Values: call ids, number."""

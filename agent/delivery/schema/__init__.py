@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tables and the steps that lead to them, kept and taken by Alembic for both kinds of database.
+
+A step is never changed once it was released: a new one is appended, and `HEAD` is moved to it. Alembic and
+SQLAlchemy are loaded only when a step is due; a start without one reads a single row.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from agent.core.errors import StorageError
+
+FOLDER: Final = Path(__file__).parent
+HEAD: Final = "0002"
+"""The version that this agent works with; the newest file in ``versions``."""
+KNOWN: Final = ("0001", "0002")
+VERSION: Final = "SELECT version_num FROM alembic_version"
+
+
+def due(found: str | None) -> bool:
+    """Whether a database of this version (None: an empty one) lacks steps.
+
+    Raises:
+        StorageError: it was written by a newer agent.
+    """
+    if found is not None and found not in KNOWN:
+        raise StorageError(f"its tables are of version {found}, this agent knows {HEAD}: use the newer agent")
+    return found != HEAD
