@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Delivery under thousands of interleavings: answers, faults, hang-ups, operators, ends and crashes anywhere.
+
+The test plays the worker, the disk and NICE. What it holds against the machine is what the product promises.
+"""
+
+# ruff: noqa: D102 - the names of rules are sentences
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from agent.core import delivery as on
+from agent.core.delivery import Delivery, ImpossibleEventError, Lane, Phase
+from agent.core.moments import Moment, SignalState
+from agent.core.outcomes import Answer, Outcome
+from agent.core.records import Attempt, Signal
+from agent.core.retries import CAUTIOUS, Policy
+
+BEFORE_THE_WIRE = (Outcome.NOT_SENT, Outcome.BREAKER_OPEN)
+MAYBE = (Outcome.UNCERTAIN, Outcome.SERVER_FAULT)
+contacts = st.sampled_from(["4711", "4712"])
+calls = st.sampled_from(["a", "b", "c"])
+which = st.integers(0, 50)
+
+
+@dataclass
+class Request:
+    """One request that left. ``effect``: whether NICE ran it; ``answer``: what this process was told."""
+
+    signal_id: str
+    effect: bool
+    answer: Answer | None = None
+
+
+class World(RuleBasedStateMachine):
+    """A worker that may do any of its steps at any time."""
+
+    policy = CAUTIOUS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.disk: dict[str, Signal] = {}  # in the order in which they were recorded
+        self.lanes: dict[str, Lane[Delivery]] = {}
+        self.doing: dict[str, tuple[Delivery, on.Action | None]] = {}
+        self.on_wire: dict[str, Request] = {}
+        self.requests: list[Request] = []
+
+    @initialize(repeat=st.booleans(), faults=st.booleans())
+    def configured(self, repeat: bool, faults: bool) -> None:  # noqa: FBT001 - drawn
+        self.policy = Policy(repeat_unknown=repeat, retry_server_faults=faults)
+
+    # -- what happens to signals ---------------------------------------------------------------------------
+
+    @rule(contact=contacts, call=calls, moment=st.sampled_from(Moment), at_once=st.booleans())
+    def record(self, contact: str, call: str, moment: Moment, at_once: bool) -> None:  # noqa: FBT001 - drawn
+        call = f"{contact}{call}"
+        for known in self.disk.values():
+            if known.call_id == call and known.moment.terminal == moment.terminal:
+                return  # the database's unique index
+        state = SignalState.SENDING if at_once else SignalState.RECORDED
+        name = f"s{len(self.disk)}"
+        signal = Signal(name, call, "acme", "care", contact, moment, {}, self.now, self.now + 120, state)
+        self.disk[name] = signal
+        delivery = Delivery(signal)
+        behind = contact in self.lanes and self.lanes[contact].first is not None
+        self._take(delivery, delivery.handle(on.Held()) if behind else None)
+
+    @rule(n=which)
+    def turn(self, n: int) -> None:
+        if (found := self._pick(n, on.Queue)) is None:
+            return
+        delivery, _ = found
+        if self.lanes[delivery.signal.contact_id].first is delivery and delivery.phase is Phase.WAITING:
+            self._then(delivery, delivery.handle(on.Turn(self.now)))
+
+    @rule(n=which)
+    def hold(self, n: int) -> None:
+        if (found := self._pick(n, on.Queue)) is not None and found[0].marked:
+            self._then(found[0], found[0].handle(on.Held()))
+
+    @rule(n=which)
+    def ready(self, n: int) -> None:
+        if (found := self._pick(n, on.Ask)) is not None:
+            self._then(found[0], found[0].handle(on.Ready(self.now)))
+
+    @rule(n=which, works=st.integers(0, 3))
+    def write(self, n: int, works: int) -> None:
+        if (found := self._pick(n, on.Write)) is not None:
+            self._write(*found, works=works > 0)
+
+    @rule(n=which, effect=st.booleans())
+    def send(self, n: int, effect: bool) -> None:  # noqa: FBT001 - drawn
+        if (found := self._pick(n, on.Send)) is not None:
+            self._send(found[0], effect=effect)
+
+    @rule(n=which, again=st.booleans())
+    def refused_for_its_token(self, n: int, again: bool) -> None:  # noqa: FBT001 - drawn
+        """401: the client fetches a token and asks whether it may send again, or says so."""
+        if (found := self._wire(n)) is None:
+            return
+        delivery, request = found
+        request.effect, request.answer = False, Answer(Outcome.UNAUTHORIZED, 401, "")
+        del self.on_wire[request.signal_id]
+        event = on.Ready(self.now) if again else self._answered(request.answer)
+        self._then(delivery, delivery.handle(event))
+
+    @rule(n=which, outcome=st.sampled_from(Outcome), status=st.sampled_from([None, 500, 421]))
+    def answer(self, n: int, outcome: Outcome, status: int | None) -> None:
+        """An answer, a timeout, a reset, or no connection."""
+        if (found := self._wire(n)) is not None:
+            delivery, request = found
+            if outcome not in MAYBE:
+                request.effect = outcome is Outcome.ACCEPTED
+            request.answer = Answer(outcome, status, "")
+            del self.on_wire[request.signal_id]
+            self._then(delivery, delivery.handle(self._answered(request.answer)))
+
+    @rule(n=which, outcome=st.sampled_from(BEFORE_THE_WIRE), retry_after=st.sampled_from([None, 5.0, 500.0]))
+    def no_way(self, n: int, outcome: Outcome, retry_after: float | None) -> None:
+        """No token, no endpoint, or the breaker is open."""
+        if (found := self._pick(n, on.Ask)) is not None:
+            answer = Answer(outcome, None, "", retry_after)
+            self._then(found[0], found[0].handle(self._answered(answer)))
+
+    @rule(n=which, wait=st.booleans())
+    def rested(self, n: int, wait: bool) -> None:  # noqa: FBT001 - drawn
+        if (found := self._pick(n, on.Rest)) is None:
+            return
+        delivery, rest = found
+        if wait and isinstance(rest, on.Rest):
+            self.now = max(self.now, rest.until)
+        self._then(delivery, delivery.handle(on.Rested(self.now) if wait else on.Woken(self.now)))
+
+    @rule(n=which)
+    def settle(self, n: int) -> None:
+        if (found := self._pick(n, on.Settle)) is not None:
+            self._settle(*found)
+
+    @rule(contact=contacts, call=calls)
+    def caller_hangs_up(self, contact: str, call: str) -> None:
+        for delivery, _ in tuple(self.doing.values()):
+            if delivery.signal.call_id == f"{contact}{call}":
+                delivery.handle(on.Withdrawn())
+
+    @rule(n=which)
+    def operator_discards(self, n: int) -> None:
+        waiting = [one for one in self.disk.values() if one.state is SignalState.RECORDED]
+        if waiting:
+            signal = waiting[n % len(waiting)]
+            self.disk[signal.signal_id] = replace(signal, state=SignalState.CANCELLED)
+
+    @rule(seconds=st.sampled_from([0.1, 5.0, 60.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @precondition(lambda self: self.doing)
+    @rule(data=st.data())
+    def crash(self, data: st.DataObject) -> None:
+        for delivery, action in tuple(self.doing.values()):
+            if isinstance(action, on.Send) and data.draw(st.booleans()):
+                self._send(delivery, effect=data.draw(st.booleans()))  # it left, and nobody was told
+            if isinstance(action, on.Write | on.Settle) and data.draw(st.booleans()):
+                self._to_disk(delivery.signal.signal_id, action.state, action.attempt)
+        self._start_anew()
+
+    @precondition(lambda self: self.doing)
+    @rule()
+    def end_in_order(self) -> None:
+        for delivery, before in tuple(self.doing.values()):
+            action = before if isinstance(before, on.Settle) else delivery.handle(on.ProcessEnds(self.now))
+            if isinstance(action, on.Write | on.Settle):
+                self._to_disk(delivery.signal.signal_id, action.state, action.attempt)
+        self._start_anew()
+
+    # -- what must hold ------------------------------------------------------------------------------------
+
+    @invariant()
+    def a_contact_has_one_request_at_a_time(self) -> None:
+        on_wire = [self.disk[name].contact_id for name in self.on_wire]
+        assert len(on_wire) == len(set(on_wire))
+
+    @invariant()
+    def what_is_on_the_wire_is_sending_on_disk(self) -> None:
+        assert all(self.disk[name].state is SignalState.SENDING for name in self.on_wire)
+
+    @invariant()
+    def a_call_s_terminal_signal_took_effect_at_most_once_but_with_the_project_s_leave(self) -> None:
+        if self.policy == CAUTIOUS:
+            took = [one.signal_id for one in self.requests if one.effect]
+            assert len(took) == len(set(took))
+
+    def teardown(self) -> None:
+        """Let everything come to its end: each signal has exactly one."""
+        for _ in range(10_000):
+            if not self.doing:
+                break
+            for name in tuple(self.doing):
+                if name in self.doing:
+                    self._finish(*self.doing[name])
+        assert not self.doing
+        assert all(signal.state.final for signal in self.disk.values())
+        for name, signal in self.disk.items():
+            took = [one for one in self.requests if one.signal_id == name and one.effect]
+            assert not took or signal.state in (SignalState.ACCEPTED, SignalState.UNKNOWN)
+            if signal.state is SignalState.ACCEPTED:
+                assert took
+
+    # -- the worker ----------------------------------------------------------------------------------------
+
+    def _finish(self, delivery: Delivery, action: on.Action | None) -> None:
+        name = delivery.signal.signal_id
+        if name in self.on_wire:
+            request = self.on_wire.pop(name)
+            request.effect, request.answer = True, Answer(Outcome.ACCEPTED, 202, "")
+            self._then(delivery, delivery.handle(self._answered(request.answer)))
+            return
+        match action:
+            case on.Queue():
+                self.turn(list(self._waiting()).index(delivery)) if delivery in self._waiting() else None
+            case on.Ask():
+                self._then(delivery, delivery.handle(on.Ready(self.now)))
+            case on.Write():
+                self._write(delivery, action, works=True)
+            case on.Send():
+                self._send(delivery, effect=False)
+            case on.Rest():
+                self.now = max(self.now, action.until)
+                self._then(delivery, delivery.handle(on.Rested(self.now)))
+            case on.Settle():
+                self._settle(delivery, action)
+
+    def _waiting(self) -> list[Delivery]:
+        return [one for one, action in self.doing.values() if isinstance(action, on.Queue)]
+
+    def _pick(self, n: int, kind: type[on.Action]) -> tuple[Delivery, on.Action] | None:
+        able = [
+            (one, action)
+            for one, action in self.doing.values()
+            if isinstance(action, kind) and one.signal.signal_id not in self.on_wire
+        ]
+        return able[n % len(able)] if able else None
+
+    def _wire(self, n: int) -> tuple[Delivery, Request] | None:
+        if not self.on_wire:
+            return None
+        request = list(self.on_wire.values())[n % len(self.on_wire)]
+        return self.doing[request.signal_id][0], request
+
+    def _answered(self, answer: Answer) -> on.Answered:
+        return on.Answered(answer, self.now, self.policy, 0.5)
+
+    def _take(self, delivery: Delivery, action: on.Action | None) -> None:
+        self.lanes.setdefault(delivery.signal.contact_id, Lane()).add(delivery)
+        self._then(delivery, action or on.Queue())
+
+    def _then(self, delivery: Delivery, action: on.Action | None) -> None:
+        """Remember what a delivery wants next; one that is over and wants nothing leaves its lane."""
+        if action is None and delivery.phase is Phase.OVER:
+            self._gone(delivery)
+        else:
+            self.doing[delivery.signal.signal_id] = delivery, action
+
+    def _gone(self, delivery: Delivery) -> None:
+        self.lanes[delivery.signal.contact_id].remove(delivery)
+        del self.doing[delivery.signal.signal_id]
+
+    def _to_disk(self, name: str, state: SignalState, attempt: Attempt | None) -> bool:
+        signal = self.disk[name]
+        if signal.state.final:
+            return False
+        attempts = signal.attempts if attempt is None else (*signal.attempts, attempt)
+        self.disk[name] = replace(signal, state=state, attempts=attempts)
+        return True
+
+    def _write(self, delivery: Delivery, action: on.Action, *, works: bool) -> None:
+        assert isinstance(action, on.Write)
+        if not works:
+            event: on.Event = on.NotWritten(self.now, "disk full", 1.0)
+        elif self._to_disk(delivery.signal.signal_id, action.state, action.attempt):
+            event = on.Written(self.now)
+        else:
+            event = on.SettledElsewhere()
+        self._then(delivery, delivery.handle(event))
+
+    def _settle(self, delivery: Delivery, action: on.Action) -> None:
+        assert isinstance(action, on.Settle)
+        self._to_disk(delivery.signal.signal_id, action.state, action.attempt)
+        self._gone(delivery)
+
+    def _send(self, delivery: Delivery, *, effect: bool) -> None:
+        name, lane = delivery.signal.signal_id, self.lanes[delivery.signal.contact_id]
+        assert lane.first is delivery
+        order = list(self.disk)
+        for earlier in self.requests:
+            other = self.disk[earlier.signal_id]
+            if other.contact_id == delivery.signal.contact_id:
+                assert order.index(earlier.signal_id) <= order.index(name)
+            if earlier.signal_id == name:
+                self._may_be_repeated(earlier)
+        request = Request(name, effect)
+        self.requests.append(request)
+        self.on_wire[name] = request
+
+    def _may_be_repeated(self, earlier: Request) -> None:
+        if earlier.answer is None:  # the process died before it knew
+            assert self.policy.repeat_unknown
+            return
+        assert self.policy.leaves_to_repeat(earlier.answer) or (
+            self.policy.repeat_unknown and earlier.answer.outcome is Outcome.ACCEPTED
+        )
+
+    def _start_anew(self) -> None:
+        self.doing.clear()
+        self.on_wire.clear()
+        self.lanes.clear()
+        for signal in self.disk.values():
+            if not signal.state.final:
+                delivery = Delivery(signal)
+                self._take(delivery, delivery.handle(on.ProcessStarted(self.now, self.policy)))
+
+
+World.TestCase.settings = settings(max_examples=400, stateful_step_count=60, deadline=None)
+TestDelivery = World.TestCase
+
+
+def test_an_event_that_can_t_be_is_a_mistake_of_ours() -> None:
+    signal = Signal("s", "c", "acme", "care", "4711", Moment.HANDOFF, {}, 1000.0, 1120.0)
+    with pytest.raises(ImpossibleEventError, match="Written in phase waiting"):
+        Delivery(signal).handle(on.Written(1000.0))
