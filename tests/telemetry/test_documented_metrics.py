@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/metrics.md and the metrics that there are name each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from agent.core.node import NodeState
+from agent.telemetry.metrics import Metrics
+
+PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `(handoff_\w+)` \| (\w+) \| *(.*?) *\| \S.* \|$", re.MULTILINE)
+KIND = re.compile(r"^# TYPE (handoff_\w+) (\w+)$", re.MULTILINE)
+
+
+def everything() -> Metrics:
+    """Metrics that have all said something, so that their labels show."""
+    metrics = Metrics()
+    metrics.set_node_state_reader(lambda: "ready", NodeState)
+    metrics.invite_answered("care", "answered")
+    metrics.call_started("care")
+    metrics.call_answered("care", 0.1)
+    metrics.call_ended("care", "handoff")
+    metrics.media_returned("release", 0.1)
+    metrics.signal_started("handoff", 0.1)
+    metrics.signal_settled("care", "handoff", "accepted", 0.1)
+    metrics.parameters_cut("care", 1)
+    metrics.token_requested("issued")
+    metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
+    metrics.config_reloaded("loaded")
+    return metrics
+
+
+TEXT = everything().render()[0].decode()
+DOCUMENTED = {name: (kind, labels) for name, kind, labels in ROW.findall(PAGE)}
+
+
+def test_each_metric_has_a_row_of_its_own_kind_and_each_row_a_metric() -> None:
+    assert {name: kind for name, (kind, _) in DOCUMENTED.items()} == dict(KIND.findall(TEXT))
+
+
+def test_no_metric_has_two_rows() -> None:
+    assert len(ROW.findall(PAGE)) == len(DOCUMENTED)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_the_labels_of_a_row_are_those_of_its_metric(name: str) -> None:
+    written = set(re.findall(r"`(\w+)`", DOCUMENTED[name][1]))
+    samples = re.findall(rf"^{name}(?:_bucket)?(?:{{(.*?)}})? ", TEXT, re.MULTILINE)
+    assert samples
+    assert set(re.findall(r'(\w+)="', samples[0])) - {"le"} == written
+
+
+def test_the_rest_of_the_page_names_only_metrics_that_there_are() -> None:
+    named = {name.removesuffix("_bucket") for name in re.findall(r"handoff_\w+", PAGE)}
+    assert named == set(DOCUMENTED)
+
+
+@pytest.mark.parametrize(
+    "page", sorted((Path(__file__).parents[2] / "docs").glob("*.md")), ids=lambda page: page.name
+)
+def test_no_page_names_a_metric_that_there_is_not(page: Path) -> None:
+    named = set(re.findall(r"`(handoff_[a-z_]+)[`{]", page.read_text(encoding="utf-8")))
+    assert named <= set(DOCUMENTED)
