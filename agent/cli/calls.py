@@ -15,7 +15,7 @@ from typing import Any
 from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, add_config, read_or_explain
 from agent.cli.operations import NotRunningError, Operations
 from agent.cli.storage import opened
-from agent.cli.wording import at_least_one, moment, since, span, table
+from agent.cli.wording import at_least_one, cut, moment, since, span, table
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
 
@@ -116,7 +116,7 @@ def _row(call: Mapping[str, Any], live: Mapping[str, Any] | None) -> Sequence[st
         moment(call["began"]),
         call["call_id"],
         call["contact_id"] or "-",
-        call["project"][:16],
+        cut(call["project"], 16),
         call["number"],
         lasted,
         f"{state}{' (up)' if up else ''}",

@@ -7,15 +7,15 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import telling
+from agent.cli import outbox, telling
 from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
-from agent.cli.storage import in_use, opened
-from agent.cli.wording import at_least_one, moment, printable, since, table
-from agent.core.errors import AgentError, StorageError
+from agent.cli.storage import in_use
+from agent.cli.wording import at_least_one, cut, moment, printable, since, table
+from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 from agent.core.moments import Moment, SignalState
 
@@ -106,33 +106,8 @@ def _guarded(
 # -- looking -------------------------------------------------------------------------------------------------
 
 
-def find(snapshot: Snapshot, **filters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - those of the store
-    """Signals as `agent.delivery.listing` objects, newest first.
-
-    From the storage, beside the agent that may run on it; where this user may not read that, from the agent.
-
-    Raises:
-        AgentError: neither can be asked.
-    """
-    from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
-
-    async def read(store: Store) -> Sequence[Signal]:
-        return await store.signals(**filters)
-
-    try:
-        return [listing(signal) for signal in asyncio.run(_with(snapshot, read))]
-    except StorageError as error:
-        names = {"contact_id": "contact", "call_id": "call"}
-        query = {names.get(name, name): value for name, value in filters.items() if value}
-        try:
-            found: list[dict[str, Any]] = Operations.of(snapshot).get("signals", **query)["signals"]
-        except NotRunningError:
-            raise error from None
-        return found
-
-
 def _list(options: argparse.Namespace, snapshot: Snapshot) -> int:
-    found = find(
+    found = outbox.find(
         snapshot,
         contact_id=options.contact,
         call_id=options.call,
@@ -171,7 +146,7 @@ def _in_text(options: argparse.Namespace, found: list[dict[str, Any]]) -> Iterat
                 moment(signal["recorded"]),
                 signal["signal_id"],
                 signal["contact_id"],
-                signal["project"][:16],
+                cut(signal["project"], 16),
                 signal["moment"],
                 signal["state"],
                 str(len(telling.tries(signal))),
@@ -185,7 +160,7 @@ def _in_text(options: argparse.Namespace, found: list[dict[str, Any]]) -> Iterat
 
 
 def _show(options: argparse.Namespace, snapshot: Snapshot) -> int:
-    signal = _one(snapshot, options.id, values=options.values)
+    signal = outbox.one(snapshot, options.id, values=options.values)
     if options.json:
         print(json.dumps(signal))
         return DONE
@@ -201,26 +176,6 @@ def _show(options: argparse.Namespace, snapshot: Snapshot) -> int:
     for line in telling.story(signal):
         print(line)
     return DONE
-
-
-def _one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
-    from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
-
-    async def read(store: Store) -> Signal | None:
-        return await store.signal(signal_id)
-
-    try:
-        signal = asyncio.run(_with(snapshot, read))
-    except StorageError as error:
-        if values:  # the listener tells no values: it has no log-in
-            raise
-        try:
-            return Operations.of(snapshot).get("signals", signal_id)
-        except NotRunningError:
-            raise error from None
-    if signal is None:
-        raise AgentError(f"there is no signal {printable(signal_id)}")
-    return listing(signal, values=values)
 
 
 # -- deciding ------------------------------------------------------------------------------------------------
@@ -290,7 +245,7 @@ def _decide(
                     "configuration that it runs with?"
                 ) from None
             running = False
-            signal = listing(asyncio.run(_with(snapshot, directly)))
+            signal = listing(asyncio.run(outbox.with_store(snapshot, directly)))
     except (RefusedError, DecisionRefusedError) as error:
         return _explain(options, error, error.refusal)
     print(json.dumps(signal) if options.json else printable(told(signal, running=running)))
@@ -306,8 +261,3 @@ def _explain(options: argparse.Namespace, error: AgentError, refusal: str) -> in
     else:
         print(f"not done: {printable(str(error))}{hint}")
     return FOUND_WRONG
-
-
-async def _with(snapshot: Snapshot, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401
-    async with opened(snapshot) as store:
-        return await work(store)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads signals for a command, as `agent.delivery.listing` objects.
+
+From the storage, beside the agent that may run on it; where this user may not read that, from the agent. That
+one tells no values: its operations listener has no log-in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent.cli.operations import NotRunningError, Operations
+from agent.cli.storage import opened
+from agent.cli.wording import printable
+from agent.core.errors import AgentError, StorageError
+from agent.core.model import Snapshot
+
+if TYPE_CHECKING:
+    from agent.core.records import Signal
+    from agent.delivery.store import Store
+
+
+def find(snapshot: Snapshot, **filters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - those of the store
+    """Signals, newest first; ``filters`` are those of `agent.delivery.store.HandoffStates.signals`.
+
+    Raises:
+        AgentError: neither can be asked.
+    """
+    from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
+
+    async def read(store: Store) -> Sequence[Signal]:
+        return await store.signals(**filters)
+
+    try:
+        return [listing(signal) for signal in asyncio.run(with_store(snapshot, read))]
+    except StorageError as error:
+        names = {"contact_id": "contact", "call_id": "call"}
+        query = {names.get(name, name): value for name, value in filters.items() if value}
+        try:
+            found: list[dict[str, Any]] = Operations.of(snapshot).get("signals", **query)["signals"]
+        except NotRunningError:
+            raise error from None
+        return found
+
+
+def one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
+    """One signal, with the values of its parameters if wanted.
+
+    Raises:
+        AgentError: there is none, or nobody can be asked.
+    """
+    from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
+
+    async def read(store: Store) -> Signal | None:
+        return await store.signal(signal_id)
+
+    try:
+        signal = asyncio.run(with_store(snapshot, read))
+    except StorageError as error:
+        if values:  # the listener tells no values: it has no log-in
+            raise
+        try:
+            return Operations.of(snapshot).get("signals", signal_id)
+        except NotRunningError:
+            raise error from None
+    if signal is None:
+        raise AgentError(f"there is no signal {printable(signal_id)}")
+    return listing(signal, values=values)
+
+
+async def with_store(snapshot: Snapshot, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401
+    """What ``work`` makes of the opened storage."""
+    async with opened(snapshot) as store:
+        return await work(store)
