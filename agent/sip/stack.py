@@ -27,6 +27,7 @@ from agent.sip import native
 from agent.sip.players import Comfort
 
 _TICK_SECONDS = 0.01
+_RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
 
@@ -104,7 +105,8 @@ class Stack:
         """Let the guard answer OPTIONS and new INVITEs by this state."""
         cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
         pjsua2.handoff_guard_set_cause(cause)
-        pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after)
+        # A ready node still refuses what is beyond its rate: for that, a second is long enough.
+        pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after or _RATE_RETRY_SECONDS)
 
     def set_sources(self, sources: str, *, reject_strangers: bool) -> None:
         """Replace the guard's table of who may send requests."""
