@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli import outbox, telling
 from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
-from agent.cli.storage import in_use
+from agent.cli.storage import in_use, sqlite_path
 from agent.cli.wording import at_least_one, cut, moment, printable, since, table
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
@@ -203,7 +203,8 @@ def _retry(options: argparse.Namespace, snapshot: Snapshot) -> int:
         until = f"until {moment(signal['expires'])} UTC"
         if running:
             return f"{name} goes out again, {until}; handoff-agent signals show {signal['signal_id']}"
-        return f"{name} is recorded again: it goes out when the agent starts, if that is before {until[6:]}"
+        when = "when the agent starts" if sqlite_path(snapshot) else "when an agent of this database sees it"
+        return f"{name} is recorded again: it goes out {when}, if that is before {until[6:]}"
 
     return _decide(options, snapshot, "retry", directly, told)
 
