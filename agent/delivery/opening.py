@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from agent.core.errors import StorageError
 from agent.delivery.schema import VERSION, due
 
 _LOCK_WAIT_SECONDS: Final = 2.0  # a `signals` command may write at the same time, for milliseconds
+_LOCK_PAUSE_SECONDS: Final = 0.02
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # with WAL anything less may lose the last commits with the power
@@ -52,12 +54,26 @@ def connected(path: Path, *, owner: bool) -> Iterator[sqlite3.Connection]:
                 closing(sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None))
             )
             for pragma in _PRAGMAS:
-                connection.execute(pragma)
+                _patiently(connection, pragma)
         except OSError as error:
             raise StorageError(f"storage {path} can't be used: {error.strerror}") from error
         except (sqlite3.Error, StorageError) as error:
             raise StorageError(f"storage {path} can't be used: {one_line(error)}") from error
         yield connection
+
+
+def _patiently(connection: sqlite3.Connection, pragma: str) -> None:
+    # SQLite does not wait by itself for the others while it changes to WAL, which a new file does once.
+    until = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            connection.execute(pragma)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _migrate(path: Path) -> None:

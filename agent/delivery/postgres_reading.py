@@ -28,7 +28,14 @@ SETTINGS: Final = {
     # An agent that is stopped in the middle of a transaction must not hold its neighbours up.
     "idle_in_transaction_session_timeout": "5s",
 }
-UNREACHABLE: Final = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    ValueError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Reading:

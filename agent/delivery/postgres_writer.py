@@ -35,7 +35,13 @@ ANSWER_SECONDS: Final = 5.0
 STUCK_SECONDS: Final = 3.0
 
 _OWN_FAULT_CLASSES: Final = ("22", "23")  # data and integrity: one operation is wrong, not the database
-_LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what the driver may say of a connection that was cut in the middle
+)
 
 
 class _Operation:

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An older database is brought up to date with all that is in it, a newer one refused; two start at once."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from agent.core.errors import StorageError
+from agent.core.moments import Moment
+from agent.core.records import CallRecord, Signal
+from agent.delivery.schema import FOLDER, HEAD, KNOWN
+from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
+from agent.delivery.stores import open_store
+from tests.calls.harness.postgres import Postgres
+
+MakeCall: TypeAlias = Callable[..., CallRecord]
+MakeSignal: TypeAlias = Callable[..., Signal]
+
+_CALL = (
+    "INSERT INTO calls (call_id, node, carrier, account, project, number, contact_id, master_id, sip_call_id,"
+    " state, began, \"end\", reason) VALUES ('call-1', 'edge-1', 'nice-na1', 'acme', 'acme-care',"
+    " '9995550100', '4711', '4710', 'sip-1', 'ringing', 1000, '', '')"
+)
+_SIGNAL = (
+    "INSERT INTO signals (signal_id, call_id, account, project, contact_id, moment, parameters, recorded,"
+    " expires, state) VALUES ('signal-1', 'call-1', 'acme', 'acme-care', '4711', 'arrival', '{}', 1000, 1120,"
+    " 'recorded')"
+)
+
+
+def test_the_code_knows_the_steps_that_are_there() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("path_separator", "os")
+    steps = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert tuple(step.revision for step in reversed(steps)) == KNOWN
+    assert KNOWN[-1] == HEAD
+
+
+@pytest.mark.parametrize("version", KNOWN[:-1])
+async def test_an_older_sqlite_file_keeps_what_is_in_it(
+    tmp_path: Path, version: str, make_call: MakeCall, make_signal: MakeSignal
+) -> None:
+    path = tmp_path / "agent.db"
+    upgrade_sqlite(path, 1.0, target=version)
+    with closing(sqlite3.connect(path, isolation_level=None)) as older:
+        older.execute(_CALL)
+        older.execute(_SIGNAL)
+    await _taken_over(f"sqlite://{path}", make_call, make_signal)
+
+
+async def test_a_file_of_before_the_steps_were_alembic_s_keeps_what_is_in_it(
+    tmp_path: Path, make_call: MakeCall, make_signal: MakeSignal
+) -> None:
+    path = tmp_path / "agent.db"
+    upgrade_sqlite(path, 1.0, target="0001")
+    with closing(sqlite3.connect(path, isolation_level=None)) as older:
+        older.execute(_CALL)
+        older.execute(_SIGNAL)
+        older.execute("DROP TABLE alembic_version")
+        older.execute("PRAGMA user_version = 1")
+    await _taken_over(f"sqlite://{path}", make_call, make_signal)
+
+
+@pytest.mark.parametrize("version", KNOWN[:-1])
+async def test_an_older_postgresql_database_keeps_what_is_in_it(
+    postgres: Postgres, version: str, make_call: MakeCall, make_signal: MakeSignal
+) -> None:
+    url = postgres.new()
+    await upgrade_postgresql(lambda: asyncpg.connect(url), target=version)
+    older = await asyncpg.connect(url)
+    await older.execute(_CALL)
+    await older.execute(_SIGNAL)
+    await older.close()
+    await _taken_over(url, make_call, make_signal)
+
+
+async def _taken_over(url: str, make_call: MakeCall, make_signal: MakeSignal) -> None:
+    store = await open_store(url, node="edge-1")
+    estate = await store.take_over()
+    assert estate.calls == (make_call(),)
+    assert estate.signals == (make_signal(moment=Moment.ARRIVAL, parameters={}),)
+    await store.aclose()
+
+
+async def test_a_newer_postgresql_database_is_refused_in_one_line(postgres: Postgres) -> None:
+    url = postgres.new()
+    await (await open_store(url, node="edge-1")).aclose()
+    newer = await asyncpg.connect(url)
+    await newer.execute("UPDATE alembic_version SET version_num = '0099'")
+    await newer.close()
+    with pytest.raises(
+        StorageError, match="version 0099, this agent knows 0002: use the newer agent"
+    ) as caught:
+        await open_store(url, node="edge-1")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+async def test_several_agents_that_start_at_once_on_an_empty_database_all_come_up(postgres: Postgres) -> None:
+    url = postgres.new()
+    stores = await asyncio.gather(*(open_store(url, node=f"edge-{number}") for number in range(4)))
+    await asyncio.gather(*(store.aclose() for store in stores))
+
+
+async def test_several_commands_that_open_an_empty_file_at_once_all_come_through(tmp_path: Path) -> None:
+    url = f"sqlite://{tmp_path / 'agent.db'}"
+    stores = await asyncio.gather(*(open_store(url, owner=False) for _ in range(4)))
+    await asyncio.gather(*(store.aclose() for store in stores))
+
+
+async def test_a_step_that_fails_leaves_what_was_before(tmp_path: Path, postgres: Postgres) -> None:
+    path, url = tmp_path / "agent.db", postgres.new()
+    with closing(sqlite3.connect(path, isolation_level=None)) as found:
+        found.execute("CREATE TABLE handoffs (one)")  # in the way of the first step, near its end
+    with pytest.raises(StorageError, match="already exists"):
+        await open_store(f"sqlite://{path}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as found:
+        assert found.execute("SELECT name FROM sqlite_master").fetchall() == [("handoffs",)]
+
+    other = await asyncpg.connect(url)
+    await other.execute("CREATE TABLE handoffs (one INT)")
+    with pytest.raises(StorageError, match="already exists") as caught:
+        await open_store(url, node="edge-1")
+    assert len(str(caught.value).splitlines()) == 1
+    assert await other.fetchval("SELECT to_regclass('calls') IS NULL")
+    await other.close()
