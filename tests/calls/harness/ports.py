@@ -32,17 +32,20 @@ def free_rtp_port() -> int:
 
 
 def free_range(size: int) -> tuple[int, int]:
-    """First and last of ``size`` neighbouring ports (first even), none of them bound at this moment."""
+    """First and last of ``size`` neighbouring ports for RTP (first even), none bound for UDP at this moment.
+
+    TCP is not looked at: connections that ended a minute ago still hold ports all over the range.
+    """
     while True:
         low = _random.randrange(_RTP_LOW, _RTP_HIGH - size, 2)
         ports = range(low, low + size)
-        if not _given.intersection(ports) and all(_is_free(port) for port in ports):
+        if not _given.intersection(ports) and all(_is_free(port, socket.SOCK_DGRAM) for port in ports):
             _given.update(ports)
             return low, low + size - 1
 
 
-def _is_free(port: int) -> bool:
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+def _is_free(port: int, *only: socket.SocketKind) -> bool:
+    for kind in only or (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
                 probe.bind(("127.0.0.1", port))
