@@ -13,6 +13,7 @@ from agent.configuration import Configuration
 from agent.core.call import State
 from agent.core.model import Project
 from agent.core.records import CallRecord, Handoff, Signal
+from agent.cxone.token import Alarm
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
 from agent.delivery.store import HandoffStates
@@ -42,11 +43,13 @@ class Desks:
         configuration: Configuration,
         services: Services,
         drain: Callable[[], None],
+        alarms: Callable[[], Mapping[str, Alarm]],
     ) -> None:
         self._switchboard = switchboard
         self._configuration = configuration
         self._services = services
         self._drain = drain
+        self._alarms = alarms
 
     # -- the handoff API ---------------------------------------------------------------------------------
 
@@ -157,6 +160,13 @@ class Desks:
         """Whether new calls are taken, and why."""
         status = self._switchboard.status
         return status.ready, status.reason
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """Projects whose signals can't leave until somebody changes something, and why."""
+        return [
+            {"project": name, "error": alarm.error, "text": alarm.text, "since": alarm.since}
+            for name, alarm in self._alarms().items()
+        ]
 
     async def reload(self) -> ReloadAnswer:
         """Load the configuration again."""

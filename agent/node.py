@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
+from agent.chronicle import Chronicle
 from agent.configuration import Configuration
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
@@ -21,6 +22,7 @@ from agent.core.reasons import Reason
 from agent.core.served import not_served
 from agent.cxone.client import Cxone
 from agent.cxone.exchange import new_session
+from agent.cxone.token import Alarm
 from agent.delivery.courier import Courier
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
@@ -48,15 +50,6 @@ _LAST_BYES_SECONDS = 2.0
 _WARM_UP_SECONDS = 3.0
 _COURIER_GRACE_SECONDS = 10.0
 _FULL_COLLECTION_EVERY = 60
-_RESULTS_OF_GUARD = {
-    "unknown_source": Reason.UNKNOWN_SOURCE,
-    "draining": Reason.DRAINING,
-    "over_limit": Reason.OVER_LIMIT,
-    "not_ready": Reason.NOT_READY,
-    "too_many_hops": Reason.TOO_MANY_HOPS,
-    "too_large": Reason.MALFORMED,
-    "malformed": Reason.MALFORMED,
-}
 
 
 async def serve(folder: Path) -> int:
@@ -96,7 +89,9 @@ class Node:
         self._metrics = Metrics()
         self._stories = Stories()
         self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
-        self._switchboard = Switchboard(self._configuration.current, self._loop)
+        self._switchboard = Switchboard(
+            self._configuration.current, Chronicle(self._metrics, self._stories), self._loop
+        )
         self._stack: Stack | None = None
         self._store: Store | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -251,7 +246,7 @@ class Node:
 
     async def _listen(self, services: Services) -> None:
         http = self._configuration.snapshot.agent.http
-        desks = Desks(self._switchboard, self._configuration, services, self._drain)
+        desks = Desks(self._switchboard, self._configuration, services, self._drain, self._alarms)
         for app, address in ((api_app(desks), http.api), (operations_app(desks), http.operations)):
             self._servers.append(await serve_app(app, address))
 
@@ -265,8 +260,9 @@ class Node:
     def _connect_metrics(self, stack: Stack, store: Store, courier: Courier) -> None:
         metrics = self._metrics
         metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
-        metrics.set_guard_reader(_refused_by_guard)
+        metrics.set_guard_reader(native.invites_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
+        metrics.set_credential_alarm_reader(self._alarmed)
         metrics.set_pending_reader(lambda: courier.pending)
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
@@ -292,6 +288,18 @@ class Node:
         if self._stack is not None:
             self._switchboard.refresh()
 
+    def _alarms(self) -> dict[str, Alarm]:
+        """Projects whose credential somebody has to see to."""
+        projects, cxone = self._configuration.snapshot.projects, self._cxone
+        if cxone is None:
+            return {}
+        found = ((name, cxone.alarm(project)) for name, project in projects.items())
+        return {name: alarm for name, alarm in found if alarm is not None}
+
+    def _alarmed(self) -> dict[str, bool]:
+        alarms, projects = self._alarms(), self._configuration.snapshot.projects
+        return {name: name in alarms for name, project in projects.items() if project.cxone is not None}
+
     def _drain(self) -> None:
         self._switchboard.drain()
 
@@ -308,17 +316,6 @@ class Node:
         until = self._loop.time() + _LAST_BYES_SECONDS
         while stack.native_calls() and self._loop.time() < until:
             await asyncio.sleep(0.02)
-
-
-def _refused_by_guard() -> dict[str, int]:
-    """INVITEs that the guard refused. What it could not even read counts whatever its method was."""
-    counters = native.guard_counters()
-    refused: dict[str, int] = {}
-    for name, reason in _RESULTS_OF_GUARD.items():
-        everything, invites = counters.get(name, (0, 0))
-        count = everything if reason is Reason.MALFORMED else invites
-        refused[reason.value] = refused.get(reason.value, 0) + count
-    return refused
 
 
 async def _way(cxone: Cxone, project: Project) -> None:

@@ -18,6 +18,10 @@ from agent.core.errors import CxoneError
 _LONGEST: Final = 65_536
 
 
+class WrongBusinessUnitError(CxoneError):
+    """The access key is one of another customer: only a change of the configuration helps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """Whom a token belongs to: tenant (uuid), business unit (empty when not told), and who says so."""
@@ -43,13 +47,13 @@ def read(id_token: object) -> Claims:
 
 
 def check_business_unit(claims: Claims, configured: str) -> None:
-    """Refuse a key of another customer.
+    """Refuse a key of another customer. An id_token that names no business unit can't be checked and passes.
 
     Raises:
-        CxoneError: the access key belongs to a business unit other than the project's.
+        WrongBusinessUnitError: the access key belongs to a business unit other than the project's.
     """
     if claims.business_unit and claims.business_unit != configured:
-        raise CxoneError(
+        raise WrongBusinessUnitError(
             f"the access key belongs to business unit {claims.business_unit}, "
             f"but the project's cxone.business_unit is {configured}; nothing is sent"
         )

@@ -125,6 +125,10 @@ class Cxone:
         """The credentials that can't log in until somebody changes something."""
         return self._tokens.alarms()
 
+    def alarm(self, project: Project) -> Alarm | None:
+        """Why a project can't signal until somebody changes something, if that is so."""
+        return None if project.cxone is None else self._tokens.alarm(project.cxone)
+
     async def signal(
         self,
         project: Project,
@@ -176,11 +180,18 @@ class Cxone:
         try:
             async with asyncio.timeout(limit):
                 token = await self._tokens.get(cxone)
-                claims.check_business_unit(token.claims, cxone.business_unit)
+                self._check(cxone, token)
                 at = token.claims
                 return _Way(cxone, token, await self._discovery.api_endpoint(cxone, at.issuer, at.tenant_id))
         except TimeoutError:
             raise BackedOffError("log-in and discovery took too long", 1.0) from None
+
+    def _check(self, cxone: CxoneTenant, token: Token) -> None:
+        try:
+            claims.check_business_unit(token.claims, cxone.business_unit)
+        except claims.WrongBusinessUnitError as error:
+            self._tokens.object_to(cxone, "wrong_business_unit", str(error))
+            raise
 
     async def _attempt(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> tuple[_Way | None, Answer]:
         """Send at most one request; without a way when there was none, so that nothing was sent."""

@@ -80,16 +80,9 @@ async def fetch(
     Raises:
         ExchangeError: no connection, another status than 200, or no JSON object.
     """
+    sent = {"Accept": "application/json"} | dict(headers or {})
     try:
-        async with session.request(
-            "GET" if form is None else "POST",
-            URL(url, encoded=True),
-            data=form,
-            headers={"Accept": "application/json"} | dict(headers or {}),
-            timeout=aiohttp.ClientTimeout(total=timeout),
-            allow_redirects=False,
-        ) as response:
-            body = await read_text(response, _LONGEST_BODY)
+        response, body = await _exchanged(session, URL(url, encoded=True), form, sent, timeout)
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise ExchangeError(f"{what}: {of_failure(error, may_have_left=False).detail}") from None
     document = _document(body)
@@ -99,6 +92,24 @@ async def fetch(
         page = " but a web page" if body.lstrip().startswith("<") else ""
         raise ExchangeError(f"{what}: the answer is no JSON document{page}", response.status)
     return document
+
+
+async def _exchanged(
+    session: aiohttp.ClientSession,
+    url: URL,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
+) -> tuple[aiohttp.ClientResponse, str]:
+    async with session.request(
+        "GET" if form is None else "POST",
+        url,
+        data=form,
+        headers=headers,
+        timeout=aiohttp.ClientTimeout(total=timeout),
+        allow_redirects=False,
+    ) as response:
+        return response, await read_text(response, _LONGEST_BODY)
 
 
 async def read_text(response: aiohttp.ClientResponse, limit: int) -> str:

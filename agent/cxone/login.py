@@ -26,6 +26,13 @@ _PERMANENT_ERRORS: Final = frozenset(
     }
 )
 _PERMANENT_STATUSES: Final = frozenset({400, 401, 403})
+_CAUSES: Final = {
+    "invalid_client": "check client_id and client_secret, and that NICE has approved the application",
+    "invalid_grant": "check the access key, that it is active, and that its employee is",
+    "unauthorized_client": "NICE has not given the application the password grant",
+    "unsupported_grant_type": "NICE has not given the application the password grant",
+    "invalid_scope": "NICE has not given the application the AdminAPI",
+}
 _WHAT: Final = "log-in at the issuer"
 
 
@@ -125,11 +132,7 @@ def _basic(who: Credential) -> str:
 
 
 def _cause(error: str) -> str:
-    if error == "invalid_client":
-        return "; check client_id and client_secret, and that NICE has approved the application"
-    if error == "invalid_grant":
-        return "; check the access key, that it is active, and that its employee is"
-    return ""
+    return "; " + _CAUSES.get(error, "check client and access key, and that cxone.issuer is the tenant's own")
 
 
 def _token(document: dict[str, object], now: float) -> Token:

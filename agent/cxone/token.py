@@ -127,7 +127,8 @@ class Tokens:
         kept = self._keep(cxone, now)
         if kept.token is token:
             kept.token = None
-            self._ban(kept, "the API refuses fresh tokens", "token_refused")
+            why = "the API refuses fresh tokens; check that the employee has the permission for the Admin API"
+            self._ban(kept, why, "token_refused")
         return max(kept.not_before - now, 0.0)
 
     def proved(self, cxone: CxoneTenant, token: Token) -> None:
@@ -135,6 +136,18 @@ class Tokens:
         kept = self._kept.get(Credential.of(cxone))
         if kept is not None and kept.token is token and (kept.alarm is not None or kept.failures):
             kept.alarm, kept.failures, kept.not_before = None, 0, 0.0
+
+    def object_to(self, cxone: CxoneTenant, error: str, text: str) -> None:
+        """Raise an alarm for a credential that logs in and must not be used all the same."""
+        kept = self._keep(cxone, self._clock())
+        if kept.alarm is None or kept.alarm.error != error:
+            kept.alarm = Alarm(cxone.issuer, cxone.client_id, error, text, self._clock())
+            _log.error("cxone credential must not be used", issuer=cxone.issuer, why=text)
+
+    def alarm(self, cxone: CxoneTenant) -> Alarm | None:
+        """Why somebody has to see to a credential, if somebody has."""
+        kept = self._kept.get(Credential.of(cxone))
+        return None if kept is None else kept.alarm
 
     def alarms(self) -> tuple[Alarm, ...]:
         """The credentials that can't log in until somebody changes something."""
@@ -195,6 +208,12 @@ class Tokens:
 
     def _take(self, kept: _Kept, token: Token) -> None:
         kept.token = token
+        if not token.claims.business_unit:
+            _log.warning(
+                "the id_token names no business unit: whose access key it is can't be checked",
+                issuer=kept.cxone.issuer,
+                business_unit=kept.cxone.business_unit,
+            )
         if kept.alarm is None or kept.alarm.error != "token_refused":
             # a credential whose fresh tokens the API refuses is only proved by the API, not by one more token
             kept.failures, kept.not_before, kept.alarm = 0, 0.0, None

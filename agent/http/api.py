@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 from aiohttp import web
 from pydantic import ValidationError
 
-from agent.core.moments import Moment, SignalState
+from agent.core.moments import Moment
 from agent.core.records import Handoff, Signal
 from agent.http.errors import json_errors, refusal
 from agent.http.keys import Access, ApiKeys
@@ -114,7 +114,8 @@ def _status(handoff: Handoff, signal: Signal | None) -> HandoffStatus:
         id=handoff.handoff_id,
         call_id=handoff.call_id,
         contact_id=handoff.contact_id,
-        state=(SignalState.RECORDED if signal is None else signal.state).value,
+        # Both are recorded in one transaction: where there is no signal now there will never be one.
+        state="unsignalled" if signal is None else signal.state.value,
         attempts=[
             AttemptAnswer(
                 began=attempt.began,

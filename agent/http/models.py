@@ -58,12 +58,14 @@ class AttemptAnswer(BaseModel):
 
 
 class HandoffStatus(BaseModel):
-    """Where a handoff's signal stands."""
+    """Where a handoff's signal stands; ``unsignalled`` when the project sends none at a handoff."""
 
     id: str
     call_id: str
     contact_id: str
-    state: Literal["recorded", "sending", "accepted", "unknown", "refused", "expired", "cancelled"]
+    state: Literal[
+        "unsignalled", "recorded", "sending", "accepted", "unknown", "refused", "expired", "cancelled"
+    ]
     attempts: list[AttemptAnswer]
 
 

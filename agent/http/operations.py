@@ -20,6 +20,7 @@ _PAGE: Final = """<!doctype html>
 <ul>
 <li><a href="/healthz">/healthz</a> whether the process is alive</li>
 <li><a href="/readyz">/readyz</a> whether it takes calls, and why</li>
+<li><a href="/alarms">/alarms</a> projects whose CXone credential is refused, and why</li>
 <li><a href="/metrics">/metrics</a></li>
 <li><a href="/calls">/calls</a> the calls that are up</li>
 <li><a href="/signals">/signals</a> the newest signals and what NICE said; ?contact=4512</li>
@@ -35,6 +36,7 @@ def operations_app(desk: OperationsDesk) -> web.Application:
     app.router.add_get("/", routes.page)
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_get("/readyz", routes.readyz)
+    app.router.add_get("/alarms", routes.alarms)
     app.router.add_get("/metrics", routes.metrics)
     app.router.add_post("/reload", routes.reload)
     app.router.add_post("/drain", routes.drain)
@@ -71,7 +73,12 @@ class _Routes:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         ready, reason = self._desk.readiness()
-        return web.json_response({"ready": ready, "reason": reason}, status=200 if ready else 503)
+        # One project's refused credential is no reason to turn the calls of all others away.
+        body = {"ready": ready, "reason": reason, "alarms": self._desk.alarms()}
+        return web.json_response(body, status=200 if ready else 503)
+
+    async def alarms(self, _request: web.Request) -> web.Response:
+        return web.json_response({"alarms": self._desk.alarms()})
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._desk.metrics(), headers={"Content-Type": CONTENT_TYPE})

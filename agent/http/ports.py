@@ -95,6 +95,9 @@ class NodeDesk(Protocol):
     def readiness(self) -> tuple[bool, str]:
         """Whether new calls are taken, and why."""
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """Projects whose signals can't leave until somebody changes something, and why."""
+
     async def reload(self) -> ReloadAnswer:
         """Load the configuration again, all or nothing."""
 

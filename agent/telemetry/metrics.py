@@ -111,6 +111,7 @@ class _Readings(Collector):
         self.node_states: tuple[str, ...] = ()
         self.pending: Callable[[], int] = int
         self.storage_fault: Callable[[], str | None] = str
+        self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
         self.tasks: Callable[[], int] = int
@@ -139,6 +140,14 @@ class _Readings(Collector):
             "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
             value=self.native_calls(),
         )
+        alarms = GaugeMetricFamily(
+            "handoff_credential_alarm",
+            "1 while the project's CXone credential is refused and somebody has to see to it",
+            labels=["project"],
+        )
+        for project, refused in sorted(self.credential_alarms().items()):
+            alarms.add_metric([project], float(refused))
+        yield alarms
         yield GaugeMetricFamily(
             "handoff_signals_pending",
             "Signals recorded or on the wire, not settled yet",
@@ -205,6 +214,10 @@ class Metrics:
     def set_pending_reader(self, read: Callable[[], int]) -> None:
         """Take ``handoff_signals_pending`` from the courier."""
         self._readings.pending = read
+
+    def set_credential_alarm_reader(self, read: Callable[[], Mapping[str, bool]]) -> None:
+        """Take ``handoff_credential_alarm`` from the CXone client: by project, whether there is one."""
+        self._readings.credential_alarms = read
 
     def set_storage_fault_reader(self, read: Callable[[], str | None]) -> None:
         """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""

@@ -27,6 +27,7 @@ MAYBE = (Outcome.UNCERTAIN, Outcome.SERVER_FAULT)
 contacts = st.sampled_from(["4711", "4712"])
 calls = st.sampled_from(["a", "b", "c"])
 which = st.integers(0, 50)
+pauses = st.sampled_from([None, 5.0, 500.0])
 
 
 @dataclass
@@ -51,6 +52,7 @@ class World(RuleBasedStateMachine):
         self.doing: dict[str, tuple[Delivery, on.Action | None]] = {}
         self.on_wire: dict[str, Request] = {}
         self.requests: list[Request] = []
+        self.discarded: set[str] = set()
 
     @initialize(repeat=st.booleans(), faults=st.booleans())
     def configured(self, repeat: bool, faults: bool) -> None:  # noqa: FBT001 - drawn
@@ -72,76 +74,20 @@ class World(RuleBasedStateMachine):
         behind = contact in self.lanes and self.lanes[contact].first is not None
         self._take(delivery, delivery.handle(on.Held()) if behind else None)
 
-    @rule(n=which)
-    def turn(self, n: int) -> None:
-        if (found := self._pick(n, on.Queue)) is None:
-            return
-        delivery, _ = found
-        if self.lanes[delivery.signal.contact_id].first is delivery and delivery.phase is Phase.WAITING:
-            self._then(delivery, delivery.handle(on.Turn(self.now)))
+    @rule(n=which, data=st.data())
+    def one_step(self, n: int, data: st.DataObject) -> None:
+        """Whatever some signal waits for comes, well or badly."""
+        if self.doing:
+            delivery, action = list(self.doing.values())[n % len(self.doing)]
+            self._step(delivery, action, data)
 
-    @rule(n=which)
-    def hold(self, n: int) -> None:
-        if (found := self._pick(n, on.Queue)) is not None and found[0].marked:
-            self._then(found[0], found[0].handle(on.Held()))
-
-    @rule(n=which)
-    def ready(self, n: int) -> None:
-        if (found := self._pick(n, on.Ask)) is not None:
-            self._then(found[0], found[0].handle(on.Ready(self.now)))
-
-    @rule(n=which, works=st.integers(0, 3))
-    def write(self, n: int, works: int) -> None:
-        if (found := self._pick(n, on.Write)) is not None:
-            self._write(*found, works=works > 0)
-
-    @rule(n=which, effect=st.booleans())
-    def send(self, n: int, effect: bool) -> None:  # noqa: FBT001 - drawn
-        if (found := self._pick(n, on.Send)) is not None:
-            self._send(found[0], effect=effect)
-
-    @rule(n=which, again=st.booleans())
-    def refused_for_its_token(self, n: int, again: bool) -> None:  # noqa: FBT001 - drawn
-        """401: the client fetches a token and asks whether it may send again, or says so."""
-        if (found := self._wire(n)) is None:
-            return
-        delivery, request = found
-        request.effect, request.answer = False, Answer(Outcome.UNAUTHORIZED, 401, "")
-        del self.on_wire[request.signal_id]
-        event = on.Ready(self.now) if again else self._answered(request.answer)
-        self._then(delivery, delivery.handle(event))
-
-    @rule(n=which, outcome=st.sampled_from(Outcome), status=st.sampled_from([None, 500, 421]))
-    def answer(self, n: int, outcome: Outcome, status: int | None) -> None:
-        """An answer, a timeout, a reset, or no connection."""
-        if (found := self._wire(n)) is not None:
-            delivery, request = found
-            if outcome not in MAYBE:
-                request.effect = outcome is Outcome.ACCEPTED
-            request.answer = Answer(outcome, status, "")
-            del self.on_wire[request.signal_id]
-            self._then(delivery, delivery.handle(self._answered(request.answer)))
-
-    @rule(n=which, outcome=st.sampled_from(BEFORE_THE_WIRE), retry_after=st.sampled_from([None, 5.0, 500.0]))
-    def no_way(self, n: int, outcome: Outcome, retry_after: float | None) -> None:
-        """No token, no endpoint, or the breaker is open."""
-        if (found := self._pick(n, on.Ask)) is not None:
-            answer = Answer(outcome, None, "", retry_after)
-            self._then(found[0], found[0].handle(self._answered(answer)))
-
-    @rule(n=which, wait=st.booleans())
-    def rested(self, n: int, wait: bool) -> None:  # noqa: FBT001 - drawn
-        if (found := self._pick(n, on.Rest)) is None:
-            return
-        delivery, rest = found
-        if wait and isinstance(rest, on.Rest):
-            self.now = max(self.now, rest.until)
-        self._then(delivery, delivery.handle(on.Rested(self.now) if wait else on.Woken(self.now)))
-
-    @rule(n=which)
-    def settle(self, n: int) -> None:
-        if (found := self._pick(n, on.Settle)) is not None:
-            self._settle(*found)
+    @rule(n=which, data=st.data())
+    def several_steps(self, n: int, data: st.DataObject) -> None:
+        """The same signal gets on without anything in between."""
+        name = list(self.doing)[n % len(self.doing)] if self.doing else ""
+        for _ in range(4):
+            if name in self.doing:
+                self._step(*self.doing[name], data)
 
     @rule(contact=contacts, call=calls)
     def caller_hangs_up(self, contact: str, call: str) -> None:
@@ -155,6 +101,7 @@ class World(RuleBasedStateMachine):
         if waiting:
             signal = waiting[n % len(waiting)]
             self.disk[signal.signal_id] = replace(signal, state=SignalState.CANCELLED)
+            self.discarded.add(signal.signal_id)
 
     @rule(seconds=st.sampled_from([0.1, 5.0, 60.0]))
     def time_passes(self, seconds: float) -> None:
@@ -166,8 +113,11 @@ class World(RuleBasedStateMachine):
         for delivery, action in tuple(self.doing.values()):
             if isinstance(action, on.Send) and data.draw(st.booleans()):
                 self._send(delivery, effect=data.draw(st.booleans()))  # it left, and nobody was told
-            if isinstance(action, on.Write | on.Settle) and data.draw(st.booleans()):
-                self._to_disk(delivery.signal.signal_id, action.state, action.attempt)
+            if isinstance(action, on.Write | on.Settle):
+                if data.draw(st.booleans()):
+                    self._to_disk(delivery.signal.signal_id, action.state, action.attempt)
+                else:
+                    self._forget_answers(delivery.signal.signal_id)
         self._start_anew()
 
     @precondition(lambda self: self.doing)
@@ -208,7 +158,9 @@ class World(RuleBasedStateMachine):
         assert all(signal.state.final for signal in self.disk.values())
         for name, signal in self.disk.items():
             took = [one for one in self.requests if one.signal_id == name and one.effect]
-            assert not took or signal.state in (SignalState.ACCEPTED, SignalState.UNKNOWN)
+            # An operator's word stands, whatever became of requests before it.
+            known = signal.state in (SignalState.ACCEPTED, SignalState.UNKNOWN)
+            assert not took or known or name in self.discarded
             if signal.state is SignalState.ACCEPTED:
                 assert took
 
@@ -223,7 +175,7 @@ class World(RuleBasedStateMachine):
             return
         match action:
             case on.Queue():
-                self.turn(list(self._waiting()).index(delivery)) if delivery in self._waiting() else None
+                self._turn(delivery, hold=False)
             case on.Ask():
                 self._then(delivery, delivery.handle(on.Ready(self.now)))
             case on.Write():
@@ -236,22 +188,48 @@ class World(RuleBasedStateMachine):
             case on.Settle():
                 self._settle(delivery, action)
 
-    def _waiting(self) -> list[Delivery]:
-        return [one for one, action in self.doing.values() if isinstance(action, on.Queue)]
+    def _step(self, delivery: Delivery, action: on.Action | None, data: st.DataObject) -> None:
+        if delivery.signal.signal_id in self.on_wire:
+            self._hear(delivery, data)
+            return
+        match action:
+            case on.Queue():
+                self._turn(delivery, hold=data.draw(st.booleans()))
+            case on.Ask() if data.draw(st.integers(0, 3)):
+                self._then(delivery, delivery.handle(on.Ready(self.now)))
+            case on.Ask():  # no token, no endpoint, or the breaker is open
+                outcome, pause = data.draw(st.sampled_from(BEFORE_THE_WIRE)), data.draw(pauses)
+                answer = self._answered(Answer(outcome, None, "", pause))
+                self._then(delivery, delivery.handle(answer))
+            case on.Write():
+                self._write(delivery, action, works=data.draw(st.integers(0, 3)) > 0)
+            case on.Send():
+                self._send(delivery, effect=data.draw(st.booleans()))
+            case on.Rest():
+                early = data.draw(st.booleans())
+                self.now = self.now if early else max(self.now, action.until)
+                rested = on.Woken(self.now) if early else on.Rested(self.now)
+                self._then(delivery, delivery.handle(rested))
+            case on.Settle():
+                self._settle(delivery, action)
 
-    def _pick(self, n: int, kind: type[on.Action]) -> tuple[Delivery, on.Action] | None:
-        able = [
-            (one, action)
-            for one, action in self.doing.values()
-            if isinstance(action, kind) and one.signal.signal_id not in self.on_wire
-        ]
-        return able[n % len(able)] if able else None
+    def _turn(self, delivery: Delivery, *, hold: bool) -> None:
+        if hold and delivery.marked:
+            self._then(delivery, delivery.handle(on.Held()))
+        elif self.lanes[delivery.signal.contact_id].first is delivery:
+            self._then(delivery, delivery.handle(on.Turn(self.now)))
 
-    def _wire(self, n: int) -> tuple[Delivery, Request] | None:
-        if not self.on_wire:
-            return None
-        request = list(self.on_wire.values())[n % len(self.on_wire)]
-        return self.doing[request.signal_id][0], request
+    def _hear(self, delivery: Delivery, data: st.DataObject) -> None:
+        """An answer, a timeout, a reset, or no connection; after 401 the client may ask to send again."""
+        request = self.on_wire.pop(delivery.signal.signal_id)
+        outcome = data.draw(st.sampled_from(Outcome))
+        status = data.draw(st.sampled_from([None, 500, 421]))
+        if outcome not in MAYBE:
+            request.effect = outcome is Outcome.ACCEPTED
+        request.answer = Answer(outcome, status, "", data.draw(pauses))
+        again = outcome is Outcome.UNAUTHORIZED and data.draw(st.booleans())
+        event = on.Ready(self.now) if again else self._answered(request.answer)
+        self._then(delivery, delivery.handle(event))
 
     def _answered(self, answer: Answer) -> on.Answered:
         return on.Answered(answer, self.now, self.policy, 0.5)
@@ -307,6 +285,7 @@ class World(RuleBasedStateMachine):
         request = Request(name, effect)
         self.requests.append(request)
         self.on_wire[name] = request
+        self.doing[name] = delivery, None
 
     def _may_be_repeated(self, earlier: Request) -> None:
         if earlier.answer is None:  # the process died before it knew
@@ -315,6 +294,12 @@ class World(RuleBasedStateMachine):
         assert self.policy.leaves_to_repeat(earlier.answer) or (
             self.policy.repeat_unknown and earlier.answer.outcome is Outcome.ACCEPTED
         )
+
+    def _forget_answers(self, name: str) -> None:
+        """What the dead process was told and had not written down yet, nobody knows."""
+        for request in self.requests:
+            if request.signal_id == name:
+                request.answer = None
 
     def _start_anew(self) -> None:
         self.doing.clear()

@@ -425,3 +425,37 @@ def _closed_port() -> int:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
+
+
+async def test_a_key_of_another_customer_raises_an_alarm_for_its_project(
+    simulator: CxoneSimulator, cxone: Cxone, project_for: Callable[..., Project]
+) -> None:
+    project = project_for(simulator.url, business_unit="1")
+    answer = await cxone.signal(project, "4711", {"p1": "x"})
+    assert answer.outcome is Outcome.NOT_SENT
+    alarm = cxone.alarm(project)
+    assert alarm is not None
+    assert alarm.error == "wrong_business_unit"
+    assert "belongs to business unit 4591234" in alarm.text
+
+
+async def test_a_request_can_leave_at_once_only_when_there_is_nothing_to_wait_for(
+    session: aiohttp.ClientSession, project: Project
+) -> None:
+    now = time.time()
+    cxone = Cxone(session, lambda: now)
+    assert not cxone.can_send_now(project)
+    await cxone.ready(project)
+    assert cxone.can_send_now(project)
+    now += 3600
+    assert not cxone.can_send_now(project)  # the token is near its end
+    await cxone.aclose()
+
+
+async def test_nothing_can_leave_at_once_while_the_breaker_is_open(
+    simulator: CxoneSimulator, cxone: Cxone, project: Project
+) -> None:
+    simulator.fails("signal", status=503)
+    for _ in range(30):
+        await cxone.signal(project, "4711", {"p1": "x"})
+    assert not cxone.can_send_now(project)

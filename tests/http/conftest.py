@@ -110,6 +110,10 @@ class Desk:
     async def discard_signal(self, signal_id: str, by: str) -> Signal:
         return await decisions.discard(self.states, signal_id, by=by, now=time.time())
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """None."""
+        return []
+
     def readiness(self) -> tuple[bool, str]:
         return self.ready
 

@@ -16,9 +16,10 @@ from agent.telemetry.metrics import CONTENT_TYPE
 
 
 async def test_alive_is_not_the_same_as_ready(operations: Any, desk: Any) -> None:
-    assert (await operations("GET", "/readyz"))[:2] == (200, {"ready": True, "reason": "ready"})
+    assert (await operations("GET", "/readyz"))[:2] == (200, {"ready": True, "reason": "ready", "alarms": []})
     desk.ready = (False, "draining")
-    assert (await operations("GET", "/readyz"))[:2] == (503, {"ready": False, "reason": "draining"})
+    draining = {"ready": False, "reason": "draining", "alarms": []}
+    assert (await operations("GET", "/readyz"))[:2] == (503, draining)
     assert (await operations("GET", "/healthz"))[:2] == (200, {"alive": True})
 
 

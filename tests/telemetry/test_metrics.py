@@ -73,6 +73,12 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ("config_loaded_timestamp_seconds", {}, lambda m: m.config_loaded(1_800_000_000), 1_800_000_000),
     ("loop_lag_seconds_count", {}, lambda m: m.loop_lagged(0.001), 1),
     ("parameters_cut_total", {"project": "acme-care"}, lambda m: m.parameters_cut("acme-care", 2), 2),
+    (
+        "credential_alarm",
+        {"project": "acme-care"},
+        lambda m: m.set_credential_alarm_reader(lambda: {"acme-care": True, "acme-sales": False}),
+        1,
+    ),
     ("storage_fault", {}, lambda m: m.set_storage_fault_reader(lambda: "disk full"), 1),
 ]
 
