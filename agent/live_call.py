@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from agent.clocks import Clocks
 from agent.core import events as on
 from agent.core.brief import Brief
 from agent.core.call import Call, State
@@ -60,7 +61,7 @@ class LiveCall:
         self._machine = Call(len(self._targets))
         self._legs: dict[Side, Leg] = {Side.CALLER: leg}
         self._dialled: dict[int, int] = {}  # leg key → the attempt it came from
-        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
         self._told: asyncio.Future[bool] | None = None
         self._terminal_at = 0.0
         self._invite_settled = False
@@ -147,9 +148,9 @@ class LiveCall:
             case on.CancelSignals():
                 self._services.courier.cancel(self.record.call_id)
             case on.Start():
-                self._start(action.timer)
+                self._clocks.start(action.timer)
             case on.Stop():
-                self._stop(action.timer)
+                self._clocks.stop(action.timer)
             case on.Close():
                 self._close(action.end, action.reason)
 
@@ -157,10 +158,12 @@ class LiveCall:
         signal = self._signal(Moment.ARRIVAL)
         try:
             await self._services.store.open_call(self.record, signal)
-        except StorageError as error:
+        except Exception as error:  # a mistake of ours must not leave a caller in silence either
             self.note("decision", f"not recorded: {error}")
             self.handle(on.NotRecorded())
-            return
+            if isinstance(error, StorageError):
+                return
+            raise
         self._recorded = True
         self._services.metrics.call_started(self.record.project)
         if signal is not None:
@@ -177,11 +180,13 @@ class LiveCall:
                 first = await store.record_handoff(action.handoff, signal)
             else:
                 first = signal is not None and await store.record_signal(signal) is not None
-        except StorageError as error:
+        except Exception as error:  # as above
             self.note("decision", f"{action.moment.value} not recorded: {error}")
             self._resolve_told(error)
             self.handle(on.NotTold())
-            return
+            if isinstance(error, StorageError):
+                return
+            raise
         sent = signal is not None and first
         if sent and signal is not None:
             self._begin(signal)
@@ -192,11 +197,11 @@ class LiveCall:
         self.note("signal", f"{signal.moment.value} begun: durable, on its way")
         self._services.courier.begin(signal)
 
-    def _resolve_told(self, outcome: StorageError | bool) -> None:  # noqa: FBT001 - one of two outcomes
+    def _resolve_told(self, outcome: Exception | bool) -> None:  # noqa: FBT001 - one of two outcomes
         told, self._told = self._told, None
         if told is None or told.done():
             return
-        if isinstance(outcome, StorageError):
+        if isinstance(outcome, Exception):
             told.set_exception(outcome)
         else:
             told.set_result(outcome)
@@ -280,34 +285,9 @@ class LiveCall:
 
     # -- clocks ------------------------------------------------------------------------------------------
 
-    def _start(self, timer: Timer) -> None:
-        self._stop(timer)
-        loop = asyncio.get_running_loop()
-        self._timers[timer] = loop.call_later(self._seconds(timer), self._fired, timer)
-
-    def _stop(self, timer: Timer) -> None:
-        handle = self._timers.pop(timer, None)
-        if handle is not None:
-            handle.cancel()
-
     def _fired(self, timer: Timer) -> None:
-        self._timers.pop(timer, None)
         self.note("decision", f"timer {timer.value} ran out")
         self.handle(on.TimerFired(timer))
-
-    def _seconds(self, timer: Timer) -> float:
-        limits = self._snapshot.agent.limits
-        match timer:
-            case Timer.RING:
-                return limits.ring
-            case Timer.RESPONSE:
-                return self._project.voice_agent.response_timeout
-            case Timer.DEADLINE:
-                return self._project.handoff.deadline
-            case Timer.WAIT_FOR_BYE:
-                return self._project.handoff.wait_for_bye
-            case Timer.DURATION:
-                return limits.duration
 
     def _media_lost(self, side: Side) -> None:
         self.note("audio", f"no RTP from the {side.value} any more")

@@ -15,14 +15,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
+from agent.chronicle import Chronicle
 from agent.core import events as on
 from agent.core.admission import Admitted, Invite, Load, Refused, admit
 from agent.core.brief import Brief
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
-from agent.core.headers import Message
 from agent.core.model import Snapshot
-from agent.core.moments import SignalState
 from agent.core.node import NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
 from agent.core.records import CallRecord
@@ -31,9 +30,6 @@ from agent.live_call import LiveCall
 from agent.services import Services
 from agent.sip import events as sip
 from agent.sip.leg import Leg
-from agent.telemetry.logs import logger
-
-_log = logger("switchboard")
 
 
 class Switchboard:
@@ -41,11 +37,15 @@ class Switchboard:
 
     Args:
         snapshot: gives the configuration in force.
+        chronicle: told of all that happens.
         loop: the loop that everything runs on.
     """
 
-    def __init__(self, snapshot: Callable[[], Snapshot], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, snapshot: Callable[[], Snapshot], chronicle: Chronicle, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._snapshot = snapshot
+        self._told = chronicle
         self._loop = loop
         self._services: Services | None = None
         self._calls: dict[str, LiveCall] = {}
@@ -79,7 +79,7 @@ class Switchboard:
         """Judge the node's state anew and let the guard in C follow it."""
         now = self.status
         if self._told_guard is None or now.state is not self._told_guard.state:
-            _log.info("node state", state=now.state.value, reason=now.reason)
+            self._told.node(now)
             self._parts.stack.apply(now)
             self._told_guard = now
         return now
@@ -121,7 +121,8 @@ class Switchboard:
         call = self._by_leg.get(event.leg.key)
         if isinstance(event, sip.Ended):
             self._by_leg.pop(event.leg.key, None)
-            self._measure(event.leg, call)
+            record, side = (call.record, call.side_of(event.leg)) if call else (None, None)
+            self._told.leg_over(record, side, event.leg.traffic)
         if call is None:
             return
         if isinstance(event, sip.Ended):
@@ -139,9 +140,8 @@ class Switchboard:
 
     def _intake(self, event: sip.IncomingCall) -> None:
         snapshot = self._snapshot()
-        call_id = f"c-{secrets.token_hex(8)}"
-        arrived = self._loop.time()
-        self._parts.stories.bind(call_id, event.leg.sip_call_id, on.Side.CALLER)
+        call_id, arrived = _new_call_id(), self._loop.time()
+        self._told.bound(call_id, event.leg.sip_call_id, on.Side.CALLER)
         verdict = admit(Invite(event.source, event.message), snapshot, self._load())
         if isinstance(verdict, Refused):
             self._refuse(call_id, event, verdict)
@@ -152,53 +152,22 @@ class Switchboard:
         self._idle.clear()
         self._by_leg[event.leg.key] = call
         self._count(call.record, 1)
-        self._admitted(call, verdict, event)
+        self._told.admitted(call.record, verdict)
         self.refresh()
         call.begin()
 
-    def _admitted(self, call: LiveCall, verdict: Admitted, event: sip.IncomingCall) -> None:
-        rule = verdict.rule
-        call.note(
-            "decision",
-            f"admitted: carrier {verdict.carrier.name}, rule {rule.pattern} ({rule.file}:{rule.line}), "
-            f"project {verdict.project.project}, contact {verdict.contact_id or 'unknown'}",
-        )
-        _log.info(
-            "call admitted",
-            call_id=call.record.call_id,
-            sip_call_id=event.leg.sip_call_id,
-            contact_id=verdict.contact_id,
-            carrier=verdict.carrier.name,
-            project=verdict.project.project,
-            number=verdict.number,
-            rule=f"{rule.file}:{rule.line}",
-        )
-
     def _refuse(self, call_id: str, event: sip.IncomingCall, refused: Refused) -> None:
-        self._note_refusal(call_id, event.message, event.source, refused)
+        self._told.refused(call_id, event.leg.sip_call_id, event.source, refused)
         event.leg.refuse(refused.reason.code, refused.reason.text, refused.headers)
 
     def _refused_by_stack(self, event: sip.RefusedByStack) -> None:
         """Count and tell of an INVITE that was answered without us; the project is that of its number."""
-        call_id = f"c-{secrets.token_hex(8)}"
-        self._parts.stories.bind(call_id, event.message.first("call-id"), on.Side.CALLER)
+        call_id, sip_call_id = _new_call_id(), event.message.first("call-id")
+        self._told.bound(call_id, sip_call_id, on.Side.CALLER)
         verdict = admit(Invite(event.source, event.message), self._snapshot(), self._load())
         project = verdict.project.project if isinstance(verdict, Admitted) else verdict.project
-        reason = of_status(event.status)
-        self._note_refusal(call_id, event.message, event.source, Refused(reason, event.text, project))
-
-    def _note_refusal(self, call_id: str, message: Message, source: str, refused: Refused) -> None:
-        self._parts.stories.note(call_id, time.time(), "decision", f"refused: {refused.detail}")
-        self._parts.metrics.invite_answered(refused.project, refused.reason.value)
-        _log.warning(
-            "call refused",
-            call_id=call_id,
-            sip_call_id=message.first("call-id"),
-            source=source,
-            code=refused.reason.code,
-            reason=refused.reason.value,
-            detail=refused.detail,
-        )
+        refused = Refused(of_status(event.status), event.text, project)
+        self._told.refused(call_id, sip_call_id, event.source, refused)
 
     def _load(self) -> Load:
         return Load(
@@ -210,21 +179,10 @@ class Switchboard:
             now=time.time(),
         )
 
-    def _measure(self, leg: Leg, call: LiveCall | None) -> None:
-        traffic = leg.traffic
-        self._parts.metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter)
-        if call is not None:
-            side = call.side_of(leg)
-            call.note(
-                "audio",
-                f"{side.value if side else 'earlier voice agent'}: {traffic.received} RTP packets in, "
-                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms",
-            )
-
     def adopt(self, leg: Leg, call: LiveCall) -> None:
         """A call dialled a leg: its events go there."""
         self._by_leg[leg.key] = call
-        self._parts.stories.bind(call.record.call_id, leg.sip_call_id, on.Side.AGENT)
+        self._told.bound(call.record.call_id, leg.sip_call_id, on.Side.AGENT)
 
     def _closed(self, call: LiveCall) -> None:
         record = call.record
@@ -233,15 +191,7 @@ class Switchboard:
         if not self._calls:
             self._idle.set()
         self.refresh()
-        _log.info(
-            "call over",
-            call_id=record.call_id,
-            contact_id=record.contact_id,
-            project=record.project,
-            end=record.end,
-            reason=record.reason,
-            seconds=round((record.ended or 0) - record.began, 3),
-        )
+        self._told.over(record)
 
     def _count(self, record: CallRecord, step: int) -> None:
         contact = (record.account, record.project, record.contact_id)
@@ -255,22 +205,10 @@ class Switchboard:
     def on_signal_event(self, event: SignalEvent) -> None:
         """Take what the courier reports of a signal."""
         signal = event.signal
-        self._parts.stories.note(signal.call_id, time.time(), "signal", _signal_line(event))
-        self._measure_signal(event)
+        self._told.signal(event)
         call = self._calls.get(signal.call_id)
         if call is not None and signal.state.final:
             call.handle(on.SignalSettled(signal.moment))
-
-    def _measure_signal(self, event: SignalEvent) -> None:
-        signal, attempt = event.signal, event.attempt
-        seconds = time.time() - signal.recorded
-        if signal.state is SignalState.SENDING and not signal.attempts:
-            self._parts.metrics.signal_started(signal.moment.value, seconds)
-        if not signal.state.final:
-            return
-        told = signal.state is SignalState.REFUSED and attempt is not None
-        outcome = attempt.outcome if told and attempt else signal.state.value
-        self._parts.metrics.signal_settled(signal.project, signal.moment.value, outcome, seconds)
 
     # -- what HTTP may ask -------------------------------------------------------------------------------
 
@@ -309,7 +247,7 @@ class Switchboard:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a call's work failed", error=repr(error), exc_info=error)
+            self._told.broke(error)
 
     def save(self, record: CallRecord) -> None:
         """Store a call's new state; a fault is logged, the call goes on."""
@@ -319,7 +257,7 @@ class Switchboard:
         try:
             await self._parts.store.update_call(record)
         except StorageError as error:
-            _log.error("call not updated", call_id=record.call_id, state=record.state, error=str(error))
+            self._told.not_stored(record, error)
 
     @property
     def _parts(self) -> Services:
@@ -328,10 +266,5 @@ class Switchboard:
         return self._services
 
 
-def _signal_line(event: SignalEvent) -> str:
-    signal, attempt = event.signal, event.attempt
-    line = f"{signal.moment.value} {signal.state.value}"
-    if attempt is None:
-        return line
-    status = f" {attempt.status}" if attempt.status else ""
-    return f"{line}: {attempt.outcome}{status} {attempt.detail}".rstrip()
+def _new_call_id() -> str:
+    return f"c-{secrets.token_hex(8)}"

@@ -10,11 +10,21 @@ import pjsua2
 from agent import __version__
 from agent.core.errors import SipError
 from agent.core.model import Agent
+from agent.core.reasons import Reason
 from agent.core.units import Listen, bracketed
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
 _NARROW = ("PCMU", "PCMA")
+_REASONS_OF_GUARD = {
+    "unknown_source": Reason.UNKNOWN_SOURCE,
+    "draining": Reason.DRAINING,
+    "over_limit": Reason.OVER_LIMIT,
+    "not_ready": Reason.NOT_READY,
+    "too_many_hops": Reason.TOO_MANY_HOPS,
+    "too_large": Reason.MALFORMED,
+    "malformed": Reason.MALFORMED,
+}
 _SRTP = {
     "none": pjsua2.PJMEDIA_SRTP_DISABLED,
     "optional": pjsua2.PJMEDIA_SRTP_OPTIONAL,
@@ -162,15 +172,21 @@ def set_rate(calls_per_second: int) -> None:
     pjsua2.handoff_guard_set_rate(calls_per_second, calls_per_second)
 
 
-def guard_counters() -> dict[str, tuple[int, int]]:
-    """What the guard has done since the start, by its own names: requests of all methods, INVITEs."""
-    counters = {}
+def invites_refused() -> dict[str, int]:
+    """INVITEs that the guard refused since the start, by the value of their reason.
+
+    What it could not even read counts whatever its method was.
+    """
+    refused: dict[str, int] = {}
     which = 0
     while name := pjsua2.handoff_guard_counter_name(which):
-        both = pjsua2.handoff_guard_counter(which), pjsua2.handoff_guard_invites(which)
-        counters[name] = (int(both[0]), int(both[1]))
+        reason = _REASONS_OF_GUARD.get(name)
+        if reason is not None:
+            unread = reason is Reason.MALFORMED
+            count = pjsua2.handoff_guard_counter(which) if unread else pjsua2.handoff_guard_invites(which)
+            refused[reason.value] = refused.get(reason.value, 0) + int(count)
         which += 1
-    return counters
+    return refused
 
 
 def call_count() -> int:

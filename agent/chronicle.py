@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is told of calls: each fact once, in the story of the call, the log and the metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from agent.core.admission import Admitted, Refused
+from agent.core.moments import SignalState
+from agent.core.node import NodeStatus
+from agent.core.records import CallRecord
+from agent.delivery.courier import SignalEvent
+from agent.sip.leg import Traffic
+from agent.telemetry.logs import logger
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.stories import Stories
+
+if TYPE_CHECKING:
+    from agent.core.events import Side
+
+_log = logger("switchboard")
+
+
+class Chronicle:
+    """Tells what happens to calls."""
+
+    def __init__(self, metrics: Metrics, stories: Stories) -> None:
+        self._metrics = metrics
+        self._stories = stories
+
+    def bound(self, call_id: str, sip_call_id: str, side: Side) -> None:
+        """A dialog belongs to a call: its SIP messages go into the call's story."""
+        self._stories.bind(call_id, sip_call_id, side.value)
+
+    def node(self, status: NodeStatus) -> None:
+        """The node came into a state."""
+        _log.info("node state", state=status.state.value, reason=status.reason)
+
+    def admitted(self, call: CallRecord, verdict: Admitted) -> None:
+        """An INVITE became a call."""
+        rule = verdict.rule
+        self._note(
+            call.call_id,
+            "decision",
+            f"admitted: carrier {verdict.carrier.name}, rule {rule.pattern} ({rule.file}:{rule.line}), "
+            f"project {verdict.project.project}, contact {verdict.contact_id or 'unknown'}",
+        )
+        _log.info(
+            "call admitted",
+            call_id=call.call_id,
+            sip_call_id=call.sip_call_id,
+            contact_id=call.contact_id,
+            carrier=call.carrier,
+            project=call.project,
+            number=call.number,
+            rule=f"{rule.file}:{rule.line}",
+        )
+
+    def refused(self, call_id: str, sip_call_id: str, source: str, refused: Refused) -> None:
+        """An INVITE was refused."""
+        self._note(call_id, "decision", f"refused: {refused.detail}")
+        self._metrics.invite_answered(refused.project, refused.reason.value)
+        _log.warning(
+            "call refused",
+            call_id=call_id,
+            sip_call_id=sip_call_id,
+            source=source,
+            code=refused.reason.code,
+            reason=refused.reason.value,
+            detail=refused.detail,
+        )
+
+    def leg_over(self, call: CallRecord | None, side: Side | None, traffic: Traffic) -> None:
+        """A leg is gone; `side` is None for a voice agent's leg that was given up."""
+        self._metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter)
+        if call is not None:
+            self._note(
+                call.call_id,
+                "audio",
+                f"{side.value if side else 'released voice agent'}: {traffic.received} RTP packets in, "
+                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms",
+            )
+
+    def over(self, call: CallRecord) -> None:
+        """A call ended."""
+        _log.info(
+            "call over",
+            call_id=call.call_id,
+            contact_id=call.contact_id,
+            project=call.project,
+            end=call.end,
+            reason=call.reason,
+            seconds=round((call.ended or 0) - call.began, 3),
+        )
+
+    def not_stored(self, call: CallRecord, error: Exception) -> None:
+        """A call's new state could not be made durable."""
+        _log.error("call not updated", call_id=call.call_id, state=call.state, error=str(error))
+
+    def broke(self, error: BaseException) -> None:
+        """Work for a call ended with a mistake of ours."""
+        _log.error("a call's work failed", error=repr(error), exc_info=error)
+
+    def signal(self, event: SignalEvent) -> None:
+        """A signal changed its state; the courier logs it itself."""
+        signal, attempt = event.signal, event.attempt
+        self._note(signal.call_id, "signal", _in_words(event))
+        seconds = time.time() - signal.recorded
+        if signal.state is SignalState.SENDING and not signal.attempts:
+            self._metrics.signal_started(signal.moment.value, seconds)
+        if signal.state.final:
+            told = signal.state is SignalState.REFUSED and attempt is not None
+            outcome = attempt.outcome if told and attempt else signal.state.value
+            self._metrics.signal_settled(signal.project, signal.moment.value, outcome, seconds)
+
+    def _note(self, call_id: str, kind: str, text: str) -> None:
+        self._stories.note(call_id, time.time(), kind, text)
+
+
+def _in_words(event: SignalEvent) -> str:
+    signal, attempt = event.signal, event.attempt
+    line = f"{signal.moment.value} {signal.state.value}"
+    if attempt is None:
+        return line
+    status = f" {attempt.status}" if attempt.status else ""
+    return f"{line}: {attempt.outcome}{status} {attempt.detail}".rstrip()

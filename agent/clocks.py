@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running clocks of one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from agent.core.events import Timer
+from agent.core.model import Limits, Project
+
+
+class Clocks:
+    """Starts and stops a call's timers; tells which one ran out.
+
+    Args:
+        limits: the node's limits, as the call began with them.
+        project: the call's project.
+        fired: called with a timer that ran out.
+    """
+
+    def __init__(self, limits: Limits, project: Project, fired: Callable[[Timer], None]) -> None:
+        self._seconds = {
+            Timer.RING: limits.ring,
+            Timer.RESPONSE: project.voice_agent.response_timeout,
+            Timer.DEADLINE: project.handoff.deadline,
+            Timer.WAIT_FOR_BYE: project.handoff.wait_for_bye,
+            Timer.DURATION: limits.duration,
+        }
+        self._fired = fired
+        self._running: dict[Timer, asyncio.TimerHandle] = {}
+
+    def start(self, timer: Timer) -> None:
+        """Start a timer, anew if it runs."""
+        self.stop(timer)
+        loop = asyncio.get_running_loop()
+        self._running[timer] = loop.call_later(self._seconds[timer], self._ran_out, timer)
+
+    def stop(self, timer: Timer) -> None:
+        """Stop a timer, if it runs."""
+        handle = self._running.pop(timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _ran_out(self, timer: Timer) -> None:
+        del self._running[timer]
+        self._fired(timer)
