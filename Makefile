@@ -32,7 +32,7 @@ bench: setup ## measure; raw results go to docs/performance
 	@$(BIN)/python -m tests.benchmarks
 
 lock: setup ## pin all Python packages anew
-	@$(BIN)/python -m piptools compile -q --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile -q pyproject.toml --group dev --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
 
 clean: ## remove what set-up made in this folder
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
