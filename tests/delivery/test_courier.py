@@ -288,6 +288,18 @@ async def test_when_the_caller_hangs_up_only_what_is_not_on_the_wire_is_cancelle
     assert len(bench.cxone.sent) == 2
 
 
+@pytest.mark.parametrize("state", [SignalState.RECORDED, SignalState.SENDING])
+async def test_one_begun_and_cancelled_in_the_same_step_never_leaves(
+    bench: Bench, make_signal: MakeSignal, state: SignalState
+) -> None:
+    signal = replace(make_signal(), state=state)
+    assert await bench.store.record_signal(signal)
+    bench.courier.begin(signal)
+    bench.courier.cancel("call-1")  # as a call does whose caller hung up while the signal was recorded
+    await bench.reached(signal, SignalState.CANCELLED)
+    assert bench.cxone.sent == []
+
+
 async def test_a_signal_that_rests_is_cancelled_at_once(bench: Bench, make_signal: MakeSignal) -> None:
     bench.cxone.script = [Answer(Outcome.THROTTLED, 429, "", 60.0)]
     signal = make_signal()
