@@ -23,7 +23,7 @@ Result = dict[str, object]
 
 async def setup() -> Result:
     """150 calls a second for 30 s, each with its arrival signal: no failure, no retransmission, CPU per call."""
-    rate, calls, hold = 150, 4500, 1000
+    rate, calls, hold = 150, 4500, 200
     async with edge(1000) as house:
         await Load(house, 20, 100, 200).run()  # warm: the token, the caches
         before, used = house.metrics(), cost(house.agent.pid)
