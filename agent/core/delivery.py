@@ -4,22 +4,44 @@
 What stands on disk decides what a process that starts may do. So ``sending`` is durable before a byte may
 leave, and ``recorded`` is durable again before anything is waited for. The table at the end is the machine.
 
-Two rules need the neighbours and stand in `Lane`: one request at a time per contact, in the order of moments;
+Two rules need the neighbours and stand in `agent.core.lane`: one request at a time per contact, in the order of moments;
 and an arrival that was tried in vain gives way to the terminal signal of its call.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
+from agent.core.delivery_events import (
+    Action,
+    Answered,
+    Ask,
+    Event,
+    Held,
+    NotWritten,
+    Overtaken,
+    ProcessEnds,
+    ProcessStarted,
+    Queue,
+    Ready,
+    Rest,
+    Rested,
+    Send,
+    Settle,
+    SettledElsewhere,
+    Turn,
+    Withdrawn,
+    Woken,
+    Write,
+    Written,
+)
 from agent.core.moments import SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
-from agent.core.retries import CAUTIOUS, Policy, RetryAt, given_up, next_step
+from agent.core.retries import CAUTIOUS, RetryAt, given_up, next_step
 
 
 class Phase(StrEnum):
@@ -39,149 +61,6 @@ class Phase(StrEnum):
     """Until the time of the next try. On disk ``recorded``, unless the storage is faulty."""
     OVER = "over"
     """Settled, here or by somebody else."""
-
-
-# -- events; times are seconds since the epoch ------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """No other signal of the contact is before it, and its project has a request to spare."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """It was to leave at once and can't: one before it is not over, or there is something to wait for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Token and endpoint are at hand and the breaker is closed: a byte could leave now."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was to be written is durable."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class NotWritten:
-    """The storage refused it, for the reason `detail`; trying again makes sense after `pause` seconds."""
-
-    now: float
-    detail: str
-    pause: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The exchange is over: an answer, a timeout, a reset, or no connection at all; `answer` says which."""
-
-    answer: Answer
-    now: float
-    policy: Policy
-    chance: float
-
-
-@dataclass(frozen=True, slots=True)
-class Rested:
-    """The time of the next try has come."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Woken:
-    """Something changed while it rested: it may not be wanted any more."""
-
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """The caller hung up: unless it is on the wire nothing is sent any more, and nothing is repeated."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overtaken:
-    """The terminal moment of its call came. Once tried in vain, an arrival would only hold that one up."""
-
-
-@dataclass(frozen=True, slots=True)
-class SettledElsewhere:
-    """Somebody else, an operator say, settled it on disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessStarted:
-    """An earlier process left it as it stands on disk."""
-
-    now: float
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessEnds:
-    """This process ends."""
-
-    now: float
-
-
-Event: TypeAlias = (
-    Turn | Held | Ready | Written | NotWritten | Answered | Rested | Woken | Withdrawn | Overtaken
-    | SettledElsewhere | ProcessStarted | ProcessEnds
-)  # fmt: skip
-
-# -- actions ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Get all that a request needs and give `Ready`; where that fails, give `Answered`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Make `state` durable, and `attempt` with it; give `Written`, `NotWritten` or `SettledElsewhere`."""
-
-    state: SignalState
-    attempt: Attempt | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Let the request leave, `again` with a fresh token after 401 or 403; give `Answered`."""
-
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Give `Rested` at this time, or `Woken` before."""
-
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """Give `Turn` when it comes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """It ended in `state`: write that down, with the `attempt` that brought it. Nothing follows."""
-
-    state: SignalState
-    attempt: Attempt | None = None
-
-
-Action: TypeAlias = Ask | Write | Send | Rest | Queue | Settle
 
 
 class ImpossibleEventError(Exception):
@@ -406,33 +285,3 @@ _ANY_PHASE: Final[dict[type[Event], _Reaction]] = {
     SettledElsewhere: _forget,
     ProcessEnds: _leave,
 }
-
-
-_Kind = TypeVar("_Kind", bound=Delivery)
-
-
-class Lane(Generic[_Kind]):
-    """The signals of one contact, in the order in which they were begun; only the first has its turn."""
-
-    __slots__ = ("_line",)
-
-    def __init__(self) -> None:
-        self._line: deque[_Kind] = deque()
-
-    @property
-    def first(self) -> _Kind | None:
-        """The one whose turn it is."""
-        return self._line[0] if self._line else None
-
-    def add(self, delivery: _Kind) -> None:
-        """Let a signal join; it may make an arrival before it pointless."""
-        new = delivery.signal
-        for before in self._line:
-            same_call = before.signal.call_id == new.call_id
-            if same_call and new.moment.terminal and not before.signal.moment.terminal:
-                before.handle(Overtaken())
-        self._line.append(delivery)
-
-    def remove(self, delivery: _Kind) -> None:
-        """Let a signal go, settled or not."""
-        self._line.remove(delivery)

@@ -23,18 +23,19 @@ from agent.core.model.cxone import CxoneTenant
 from agent.core.model.project import Project
 from agent.cxone import claims
 from agent.cxone.answers import Answer, Outcome, of_failure, of_response
-from agent.cxone.breaker import Breaker
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError, read_text
 from agent.cxone.login import Token
 from agent.cxone.signal import Request, build, without_gaps
 from agent.cxone.token import Alarm, BackedOffError, Tokens
+from agent.cxone.way import Health, Way
 from agent.cxone.wire import Wire, watch
 
 _log: Final = structlog.get_logger(__name__)
 
 _BODY_READ: Final = 65_536
 _NOT_FOUND_IN_A_ROW: Final = 5
+_WAY_KEPT: Final = 10.0
 _OLD_ENOUGH_TO_RENEW: Final = 300.0
 _MISDIRECTED: Final = 421
 _FAULTS: Final = frozenset(
@@ -43,27 +44,6 @@ _FAULTS: Final = frozenset(
 
 
 _TOKEN_TAKEN: Final = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN_CONTACT})
-
-
-@dataclass(slots=True)
-class _Tenant:
-    """What is known of the health of one tenant's API."""
-
-    breaker: Breaker = field(default_factory=Breaker)
-    not_found: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """All that a request to a tenant needs."""
-
-    cxone: CxoneTenant
-    token: Token
-    api_endpoint: str
-
-    @property
-    def tenant(self) -> tuple[str, str]:
-        return self.token.claims.issuer, self.token.claims.tenant_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +67,8 @@ class Cxone:
         self._session, self._clock = session, clock
         self._discovery = Discovery(session, clock)
         self._tokens = Tokens(session, self._discovery, clock, on_token)
-        self._tenants: dict[tuple[str, str], _Tenant] = {}
+        self._tenants: dict[tuple[str, str], Health] = {}
+        self._ways: dict[int, Way] = {}  # by identity of their settings, which each holds on to
         self._warming: set[asyncio.Task[None]] = set()
         watch(session)
 
@@ -110,15 +91,23 @@ class Cxone:
 
     def can_send_now(self, project: Project) -> bool:
         """Whether a request could leave at once: nothing to wait for, and the breaker closed."""
-        if project.cxone is None or (token := self._tokens.at_hand(project.cxone)) is None:
+        if project.cxone is None:
             return False
-        at = token.claims
-        tenant = self._tenants.get((at.issuer, at.tenant_id))
-        held_back = tenant is not None and tenant.breaker.is_open
-        return not held_back and self._discovery.at_hand(at.issuer, at.tenant_id)
+        way = self._known_way(project.cxone)
+        if way is not None:
+            tenant = way.tenant
+        elif (token := self._tokens.at_hand(project.cxone)) is not None:
+            tenant = token.claims.issuer, token.claims.tenant_id
+            if not self._discovery.at_hand(*tenant):
+                return False
+        else:
+            return False
+        health = self._tenants.get(tenant)
+        return health is None or not health.breaker.is_open
 
     def keep_only(self, projects: Iterable[Project]) -> None:
         """Forget the credentials that none of these projects uses (after a reload)."""
+        self._ways.clear()
         self._tokens.keep_only(project.cxone for project in projects if project.cxone is not None)
 
     def alarms(self) -> tuple[Alarm, ...]:
@@ -162,9 +151,11 @@ class Cxone:
         wanted = _Wanted(contact_id, without_gaps(parameters), before_send)
         way, answer = await self._attempt(cxone, wanted, limit)
         if way is not None and self._needs_fresh_token(way, answer):
+            self._ways.clear()
             self._tokens.invalidate(cxone, way.token)
             way, answer = await self._attempt(cxone, wanted, limit)
             if way is not None and answer.outcome is Outcome.UNAUTHORIZED:
+                self._ways.clear()
                 return replace(answer, retry_after=self._tokens.refused_twice(cxone, way.token))
         return answer
 
@@ -176,15 +167,25 @@ class Cxone:
         await self._tokens.aclose()
         await self._discovery.aclose()
 
-    async def _way(self, cxone: CxoneTenant, limit: float | None = None) -> _Way:
+    async def _way(self, cxone: CxoneTenant, limit: float | None = None) -> Way:
+        if (known := self._known_way(cxone)) is not None:
+            return known
         try:
             async with asyncio.timeout(limit):
                 token = await self._tokens.get(cxone)
                 self._check(cxone, token)
                 at = token.claims
-                return _Way(cxone, token, await self._discovery.api_endpoint(cxone, at.issuer, at.tenant_id))
+                endpoint = await self._discovery.api_endpoint(cxone, at.issuer, at.tenant_id)
         except TimeoutError:
             raise BackedOffError("log-in and discovery took too long", 1.0) from None
+        good_until = min(token.renew_at, self._clock() + _WAY_KEPT)
+        way = self._ways[id(cxone)] = Way(cxone, token, endpoint, good_until)
+        return way
+
+    def _known_way(self, cxone: CxoneTenant) -> Way | None:
+        """The way found a moment ago: most signals need not look at token, hosts and endpoint again."""
+        way = self._ways.get(id(cxone))
+        return way if way is not None and self._clock() < way.good_until else None
 
     def _check(self, cxone: CxoneTenant, token: Token) -> None:
         try:
@@ -193,7 +194,7 @@ class Cxone:
             self._tokens.object_to(cxone, "wrong_business_unit", str(error))
             raise
 
-    async def _attempt(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> tuple[_Way | None, Answer]:
+    async def _attempt(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> tuple[Way | None, Answer]:
         """Send at most one request; without a way when there was none, so that nothing was sent."""
         try:
             way = await self._way(cxone, limit)
@@ -210,7 +211,7 @@ class Cxone:
             await wanted.before_send()
         return way, await self._send(way, request, limit, wanted.parameters.values())
 
-    async def _send(self, way: _Way, request: Request, limit: float, values: Collection[str]) -> Answer:
+    async def _send(self, way: Way, request: Request, limit: float, values: Collection[str]) -> Answer:
         correlation_id = uuid.uuid4().hex
         headers = {
             **request.headers,
@@ -247,7 +248,7 @@ class Cxone:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return of_failure(error, may_have_left=wire.may_have_left)
 
-    def _learn(self, way: _Way, answer: Answer) -> None:
+    def _learn(self, way: Way, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""
         tenant = self._tenant(way)
         failed = True if answer.outcome in _FAULTS else (False if answer.accepted else None)
@@ -256,11 +257,12 @@ class Cxone:
         lost = answer.outcome is Outcome.NOT_SENT or answer.status == _MISDIRECTED
         if lost or tenant.not_found >= _NOT_FOUND_IN_A_ROW:
             tenant.not_found = 0
+            self._ways.clear()
             self._discovery.doubt(*way.tenant)
         if answer.outcome in _TOKEN_TAKEN:
             self._tokens.proved(way.cxone, way.token)
 
-    def _needs_fresh_token(self, way: _Way, answer: Answer) -> bool:
+    def _needs_fresh_token(self, way: Way, answer: Answer) -> bool:
         """After a 401, and after a 403 if the token is from before a permission may have been given.
 
         Neither had an effect. A fresh token for every 403 would make a storm of log-ins.
@@ -268,8 +270,8 @@ class Cxone:
         old = self._clock() - way.token.born > _OLD_ENOUGH_TO_RENEW
         return answer.outcome is Outcome.UNAUTHORIZED or (old and answer.outcome is Outcome.FORBIDDEN)
 
-    def _tenant(self, way: _Way) -> _Tenant:
-        return self._tenants.setdefault(way.tenant, _Tenant())
+    def _tenant(self, way: Way) -> Health:
+        return self._tenants.setdefault(way.tenant, Health())
 
     async def _warm(self, cxone: CxoneTenant) -> None:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Delivers durable signals to NICE: the worker around `agent.core.delivery`, whose machine decides.
+"""Delivers durable signals to NICE: the worker around `agent.core.delivery`, which decides.
 
 It gives each signal its turn, carries out what the machine asks for and reports back what came of it.
 """
@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Final
 
-from agent.core import delivery as on
+from agent.core import delivery_events as on
+from agent.core.delivery import Phase
 from agent.core.errors import StorageError
+from agent.core.lane import Lane
 from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.records import Signal
@@ -64,7 +66,7 @@ class Courier:
         self._clock = clock
         self._in_flight = in_flight
         self._slots: dict[tuple[str, str], asyncio.Semaphore] = {}
-        self._lanes: dict[Contact, on.Lane[Job]] = {}
+        self._lanes: dict[Contact, Lane[Job]] = {}
         self._jobs: dict[str, Job] = {}
         self._of_call: dict[str, list[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -166,7 +168,7 @@ class Courier:
         if action is not None:
             job.aside = self._spawn(self._aside(job, action))
         if lane is None:
-            lane = self._lanes[job.contact] = on.Lane()
+            lane = self._lanes[job.contact] = Lane()
             lane.add(job)
             self._spawn(self._run(lane, job.contact))
         else:
@@ -187,7 +189,7 @@ class Courier:
             return False
         return self._cxone.can_send_now(project)
 
-    async def _run(self, lane: on.Lane[Job], contact: Contact) -> None:
+    async def _run(self, lane: Lane[Job], contact: Contact) -> None:
         """Deliver the signals of one contact, one after the other, in the order in which they were begun."""
         while (job := lane.first) is not None:
             try:
@@ -211,14 +213,14 @@ class Courier:
                 action = job.handle(on.Turn(self._clock()))
                 if isinstance(action, on.Ask):
                     action = await self._exchange.run(job, self._project_of(*key))
-        if job.phase is on.Phase.OVER:
+        if job.phase is Phase.OVER:
             self._forget(job)
 
     async def _aside(self, job: Job, action: on.Action | None) -> None:
         """Carry out what a signal needs whose turn has not come; one that ends by it leaves the line."""
         await self._prepared(job, action)
         lane = self._lanes.get(job.contact)
-        if job.phase is on.Phase.OVER and lane is not None and lane.first is not job:
+        if job.phase is Phase.OVER and lane is not None and lane.first is not job:
             lane.remove(job)
             self._forget(job)
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.core.delivery import Action, Answered, Phase, Ready, Send
+from agent.core.delivery import Phase
+from agent.core.delivery_events import Action, Answered, Ready, Send
 from agent.core.errors import AgentError
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome

@@ -15,8 +15,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from agent.core import delivery as on
-from agent.core.delivery import Delivery, ImpossibleEventError, Lane, Phase
+from agent.core import delivery_events as on
+from agent.core.delivery import Delivery, ImpossibleEventError, Phase
+from agent.core.lane import Lane
 from agent.core.moments import Moment, SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All that a request to a tenant's Signal API needs, and what is known of that API's health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.core.model.cxone import CxoneTenant
+from agent.cxone.breaker import Breaker
+from agent.cxone.login import Token
+
+
+@dataclass(slots=True)
+class Health:
+    """What is known of the health of one tenant's API."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    not_found: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """All that a request to a tenant needs."""
+
+    cxone: CxoneTenant
+    token: Token
+    api_endpoint: str
+    good_until: float
+
+    @property
+    def tenant(self) -> tuple[str, str]:
+        """Issuer and tenant id: whose API it is."""
+        return self.token.claims.issuer, self.token.claims.tenant_id
