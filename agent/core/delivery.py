@@ -4,8 +4,8 @@
 What stands on disk decides what a process that starts may do. So ``sending`` is durable before a byte may
 leave, and ``recorded`` is durable again before anything is waited for. The table at the end is the machine.
 
-Two rules need the neighbours and stand in `agent.core.lane`: one request at a time per contact, in the order of moments;
-and an arrival that was tried in vain gives way to the terminal signal of its call.
+Two rules need the neighbours and stand in `agent.core.lane`: one request at a time per contact, in the order
+of moments; and an arrival that was tried in vain gives way to the terminal signal of its call.
 """
 
 from __future__ import annotations

@@ -142,6 +142,12 @@ class World(RuleBasedStateMachine):
         assert all(self.disk[name].state is SignalState.SENDING for name in self.on_wire)
 
     @invariant()
+    def what_rests_is_recorded_on_disk(self) -> None:
+        for name, (delivery, _) in self.doing.items():
+            if delivery.phase is Phase.RESTING:
+                assert self.disk[name].state is not SignalState.SENDING
+
+    @invariant()
     def a_call_s_terminal_signal_took_effect_at_most_once_but_with_the_project_s_leave(self) -> None:
         if self.policy == CAUTIOUS:
             took = [one.signal_id for one in self.requests if one.effect]
