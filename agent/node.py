@@ -208,6 +208,7 @@ class Node:
             await server.aclose()
         if self._stack is not None:
             await self._last_byes(self._stack)
+            self._switchboard.save_late()
             await self._switchboard.settle()
         for work in (self._keeper, self._recovery):
             if work is not None:
@@ -228,6 +229,7 @@ class Node:
     async def _look(self, looks: int) -> None:
         status = self._switchboard.refresh()
         notify(WATCHDOG="1", STATUS=status.reason)
+        self._switchboard.save_late()
         if self._recovery is not None:
             self._recovery.look()
         # Young objects each second, all of them each minute: both at a moment when no native call is on
@@ -235,7 +237,7 @@ class Node:
         gc.collect(2 if looks % _FULL_COLLECTION_EVERY == _FULL_COLLECTION_EVERY - 1 else 1)
         if self._reload_wanted or self._configuration.edited():
             self._reload_wanted = False
-            await self._configuration.reload()
+            self._switchboard.run(self._reload())
 
     async def _warm_up(self, cxone: Cxone) -> None:
         """Log in and discover ahead of the first call; a NICE that is down or slow is not waited for."""
@@ -243,6 +245,9 @@ class Node:
         if projects:
             ways = [asyncio.ensure_future(_way(cxone, project)) for project in projects]
             await asyncio.wait(ways, timeout=_WARM_UP_SECONDS)
+
+    async def _reload(self) -> None:
+        await self._configuration.reload()
 
     async def _listen(self, services: Services) -> None:
         http = self._configuration.snapshot.agent.http

@@ -53,6 +53,7 @@ class Switchboard:
         self._project_calls: Counter[str] = Counter()
         self._contacts: Counter[tuple[str, str, str]] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unsaved: dict[str, CallRecord] = {}
         self._facts = NodeFacts()
         self._told_guard: NodeStatus | None = None
         self._idle = asyncio.Event()
@@ -158,7 +159,7 @@ class Switchboard:
 
     def _refuse(self, call_id: str, event: sip.IncomingCall, refused: Refused) -> None:
         self._told.refused(call_id, event.leg.sip_call_id, event.source, refused)
-        event.leg.refuse(refused.reason.code, refused.reason.text, refused.headers)
+        event.leg.refuse(refused.code, refused.reason.text, refused.headers)
 
     def _refused_by_stack(self, event: sip.RefusedByStack) -> None:
         """Count and tell of an INVITE that was answered without us; the project is that of its number."""
@@ -250,13 +251,21 @@ class Switchboard:
             self._told.broke(error)
 
     def save(self, record: CallRecord) -> None:
-        """Store a call's new state; a fault is logged, the call goes on."""
+        """Store a call's new state; a fault is logged, the call goes on, and `save_late` tries again."""
+        self._unsaved.pop(record.call_id, None)
         self.run(self._save(record))
+
+    def save_late(self) -> None:
+        """Store what could not be stored at its time, if the storage has healed since."""
+        if self._unsaved and self._parts.store.fault is None:
+            for record in tuple(self._unsaved.values()):
+                self.save(record)
 
     async def _save(self, record: CallRecord) -> None:
         try:
             await self._parts.store.update_call(record)
         except StorageError as error:
+            self._unsaved[record.call_id] = record
             self._told.not_stored(record, error)
 
     @property

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from agent.core.errors import StorageError
-from agent.delivery.opening import connected, one_line
+from agent.delivery.opening import OpenFile, connected, one_line
 from agent.delivery.rows import Row, Value
 
 _Result: TypeAlias = bool | list[Row] | str  # a text says what went wrong
@@ -226,28 +226,27 @@ class GroupCommit:
 
     def _run(self) -> None:
         try:
-            with connected(self._path, owner=self._owner) as connection:
+            with connected(self._path, owner=self._owner) as file:
                 self._tell(self._opened.set_result, None)
-                self._serve(connection)
+                self._serve(file)
         except StorageError as error:
             self._tell(self._opened.set_result, error)
         self._tell(self._ended.set_result, None)
 
-    def _serve(self, connection: sqlite3.Connection) -> None:
+    def _serve(self, file: OpenFile) -> None:
         while (batch := self._batches.get()) is not None:
-            self._tell(self._resolve, batch, *_committed(connection, batch))
+            self._tell(self._resolve, batch, *_committed(file, batch))
 
     def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
             self._loop.call_soon_threadsafe(callback, *arguments)
 
 
-def _committed(connection: sqlite3.Connection, batch: list[_Operation]) -> tuple[list[_Result], str | None]:
+def _committed(file: OpenFile, batch: list[_Operation]) -> tuple[list[_Result], str | None]:
     try:
-        return _commit(connection, batch)
+        return _commit(file.connection(), batch)
     except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave callers waiting for ever
-        with suppress(sqlite3.Error):
-            connection.rollback()
+        file.rollback()
         return [one_line(error)] * len(batch), one_line(error)
 
 

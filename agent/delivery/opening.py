@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +31,78 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+class OpenFile:
+    """The database file while it is open.
+
+    SQLite would write for ever to a file that somebody has deleted, and all of it would be gone with the
+    process. What is in such a file is still to be had, so it is put back in its place.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = _connect(path)
+        self._known = path.stat()
+
+    def connection(self) -> sqlite3.Connection:
+        """The connection to the file that is in its place now.
+
+        Raises:
+            sqlite3.OperationalError: somebody put another file there, or it can't be put back.
+        """
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            self._put_back()
+        else:
+            if not os.path.samestat(found, self._known):
+                raise sqlite3.OperationalError(f"somebody replaced {self._path}: start the agent anew")
+        return self._connection
+
+    def rollback(self) -> None:
+        """Undo what is not committed."""
+        with suppress(sqlite3.Error):
+            self._connection.rollback()
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+    def _put_back(self) -> None:
+        aside = self._path.with_name(self._path.name + ".put-back")
+        try:
+            aside.unlink(missing_ok=True)
+            _make(aside)
+            self._connection.execute("VACUUM INTO ?", (str(aside),))
+            for rest in ("-wal", "-shm"):  # of the deleted file, and no use to this one
+                self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
+            aside.rename(self._path)
+            fresh = _connect(self._path)
+        except OSError as error:
+            raise sqlite3.OperationalError(
+                f"somebody deleted {self._path}, and it can't be put back: {error.strerror}"
+            ) from error
+        self._connection.close()
+        self._connection, self._known = fresh, self._path.stat()
+
+
+def _make(path: Path) -> None:
+    # Made by us and not by SQLite: what was said on the phone is nobody else's business.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None)
+    try:
+        for pragma in _PRAGMAS:
+            _patiently(connection, pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
 @contextmanager
-def connected(path: Path, *, owner: bool) -> Iterator[sqlite3.Connection]:
+def connected(path: Path, *, owner: bool) -> Iterator[OpenFile]:
     """Open the database, bring its tables up to date, and close it in the end. Blocks.
 
     Args:
@@ -44,22 +114,17 @@ def connected(path: Path, *, owner: bool) -> Iterator[sqlite3.Connection]:
     """
     with ExitStack() as held:
         try:
-            # Made by us and not by SQLite: what was said on the phone is nobody else's business.
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _make(path)
             if owner:
                 held.enter_context(_owned(path))
             _migrate(path)
-            connection = held.enter_context(
-                closing(sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None))
-            )
-            for pragma in _PRAGMAS:
-                _patiently(connection, pragma)
+            file = held.enter_context(closing(OpenFile(path)))
         except OSError as error:
             raise StorageError(f"storage {path} can't be used: {error.strerror}") from error
         except (sqlite3.Error, StorageError) as error:
             raise StorageError(f"storage {path} can't be used: {one_line(error)}") from error
-        yield connection
+        yield file
 
 
 def _patiently(connection: sqlite3.Connection, pragma: str) -> None:

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The SQLite file in trouble under a real agent: calls that are up go on, new ones get 503, and it heals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.house import new_contact
+from tests.calls.harness.plan import SECRETS, Plan
+from tests.calls.harness.processes import COMMAND
+from tests.calls.harness.waiting import eventually
+from tests.calls.harness.web import answers
+from tests.faults.harness.audit import Books, ledger, mistakes
+from tests.faults.harness.crowd import Way
+from tests.faults.harness.site import Site, site
+
+pytestmark = [pytest.mark.calls, pytest.mark.slow]
+
+SMALL = "4m"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with little room."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount(place, f"size={SMALL}")
+    yield place
+    unmount(place)
+
+
+def mount(place: Path, options: str) -> None:
+    """Put a file system in memory there."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
+
+
+def unmount(place: Path) -> None:
+    """Take it away again."""
+    subprocess.run(["/bin/umount", "--lazy", str(place)], check=True)
+
+
+def on(path: Path) -> Callable[[Plan], None]:
+    """A plan whose record is there."""
+
+    def change(plan: Plan) -> None:
+        plan.agent["storage"] = f"sqlite://{path}"
+
+    return change
+
+
+def fill(place: Path) -> Path:
+    """Take all the room that is left."""
+    ballast = place / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"\0" * 4096)
+    return ballast
+
+
+async def new_calls_are_refused(at: Site, why: str) -> None:
+    """Hold the agent to saying why it takes no call: to the balancer, to the caller."""
+    await eventually(lambda: at.house.operations("GET", "/readyz").status == 503, what="not ready")
+    assert why in at.house.operations("GET", "/readyz").text
+    assert at.house.operations("GET", "/healthz").status == 200
+    refused = at.crowd.call(new_contact(), Way.STAYS)
+    await eventually(lambda: refused.saw("503 INVITE at the caller"), what="503")
+
+
+async def ready(at: Site) -> None:
+    """Wait until it takes calls again, by itself."""
+    await eventually(lambda: answers(at.house.plan.operations, "/readyz"), 15, "ready again")
+
+
+async def settled(path: Path, within: float = 30) -> Books:
+    """Wait until no call is up and no signal open."""
+    await eventually(lambda: Books.read(path).settled, within, "every call is over, every signal settled")
+    return Books.read(path)
+
+
+async def test_a_full_disk_harms_no_call_that_is_up_and_nothing_is_sent_twice(
+    cxone: Cxone, tmp_path: Path, small_disk: Path
+) -> None:
+    path = small_disk / "agent.db"
+    async with site(cxone, tmp_path, on(path)) as at:
+        await at.start()
+        calls = await at.up(12)
+        ballast = fill(small_disk)
+        lost = at.crowd.call(new_contact(), Way.STAYS)  # finds out
+        await eventually(lambda: lost.saw("503 INVITE at the caller"), what="503")
+        await new_calls_are_refused(at, "full")
+        for call in calls[:3]:
+            at.crowd.hang_up(call)
+        for call in calls[3:6]:
+            at.crowd.hand_off(call)
+        await eventually(lambda: all(call.over for call in calls[:3]), what="callers may hang up")
+        await eventually(lambda: all(call.promised for call in calls[3:6]), what="handoffs are answered")
+        assert {call.promised for call in calls[3:6]} == {503}
+        assert not any(call.over for call in calls[6:])
+
+        ballast.unlink()
+        await ready(at)
+        for call in calls[3:6]:
+            at.crowd.hand_off(call)  # again, as a voice agent does after 503
+        await eventually(lambda: all(call.over for call in calls[3:6]), what="they are handed off after all")
+        for call in calls[6:]:
+            at.crowd.hang_up(call)
+        await at.calls(5, Way.COMPLETED)
+        await at.went_their_way()
+        found = await settled(path)
+        assert not mistakes(found, ledger(cxone), at.crowd.calls)
+        assert len(found.calls) == 17
+        assert {row["end"] for row in found.calls} == {"caller", "handoff", "completed"}
+        await at.stop()
+
+
+async def test_a_file_that_somebody_holds_locked_is_waited_for(cxone: Cxone, tmp_path: Path) -> None:
+    async with site(cxone, tmp_path) as at:
+        await at.start()
+        (call,) = await at.up(1)
+        with closing(sqlite3.connect(tmp_path / "agent.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            at.crowd.call(new_contact(), Way.STAYS)
+            await new_calls_are_refused(at, "locked")
+            assert not call.over
+            other.execute("ROLLBACK")
+        await ready(at)
+        at.crowd.hang_up(call)
+        await settled(tmp_path / "agent.db")
+        await at.stop()
+
+
+async def test_a_file_that_somebody_deletes_is_put_back_with_all_that_was_in_it(
+    cxone: Cxone, tmp_path: Path
+) -> None:
+    async with site(cxone, tmp_path) as at:
+        await at.start()
+        calls = await at.up(3)
+        for file in tmp_path.glob("agent.db*"):
+            file.unlink()
+        await at.calls(5, Way.COMPLETED)
+        for call in calls:
+            at.crowd.hand_off(call)
+        await eventually(lambda: all(call.over for call in calls), what="they are handed off")
+        await at.went_their_way()
+        found = await settled(tmp_path / "agent.db")
+        assert len(found.calls) == 8
+        assert not mistakes(found, ledger(cxone), at.crowd.calls)
+        await at.stop()
+
+
+async def test_a_file_in_the_place_of_the_agent_s_own_is_not_written_to(cxone: Cxone, tmp_path: Path) -> None:
+    path = tmp_path / "agent.db"
+    async with site(cxone, tmp_path) as at:
+        await at.start()
+        (call,) = await at.up(1)
+        path.rename(tmp_path / "moved.db")
+        path.write_bytes(b"another file")
+        at.crowd.call(new_contact(), Way.STAYS)
+        await new_calls_are_refused(at, "replaced")
+        assert not call.over
+        assert path.read_bytes() == b"another file"
+        (tmp_path / "moved.db").rename(path)
+        await ready(at)
+        at.crowd.hang_up(call)
+        assert len((await settled(path)).calls) == 1
+        await at.stop()
+
+
+@pytest.mark.parametrize("kind", ["rubbish", "folder is read-only", "cut in the middle"])
+async def test_a_file_that_can_t_be_used_ends_the_start_with_one_line(
+    cxone: Cxone, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "data" / "agent.db"
+    path.parent.mkdir()
+    async with site(cxone, tmp_path, on(path)) as at:
+        if kind == "rubbish":
+            path.write_bytes(b"not a database, by no means " * 1000)
+        elif kind == "cut in the middle":
+            await at.start()
+            await at.stop()
+            path.write_bytes(path.read_bytes()[:5000])
+        else:
+            mount(path.parent, "ro,size=1m")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(COMMAND),
+                "run",
+                "--config",
+                str(at.house.config),
+                env=SECRETS,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            _, said = await asyncio.wait_for(process.communicate(), 20)
+        finally:
+            if kind == "folder is read-only":
+                unmount(path.parent)
+        assert process.returncode == 2
+        (line,) = said.decode().splitlines()
+        assert line.startswith(f"handoff-agent: storage {path} can't be used: ")
