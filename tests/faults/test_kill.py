@@ -27,10 +27,9 @@ PATIENCE = 20.0
 WAYS = [
     *[Way.COMPLETED] * 8,
     *[Way.HANDOFF] * 8,
-    Way.HUNG_UP,
-    Way.HUNG_UP,
-    Way.CANCELLED,
-    Way.NO_AGENT,
+    *[Way.HUNG_UP] * 2,
+    *[Way.CANCELLED] * 2,
+    *[Way.NO_AGENT] * 2,
     Way.STAYS,
 ]
 STEPS = (
@@ -60,7 +59,8 @@ STEPS = (
     "BYE at the caller",
 )
 """In the order in which a call goes through them."""
-RARE = ("480 INVITE at the caller", "487 INVITE at the caller", "200 BYE at the caller")
+MOST_OFTEN = {"480 INVITE at the caller": 2, "487 INVITE at the caller": 2, "log-in request": 1}
+"""How often a round surely sees a step that is rare."""
 AT_START = ("log-in request", "terminal recorded on disk", "terminal request", "terminal answer returned")
 """Steps of a process that settles what an earlier one left."""
 
@@ -84,7 +84,7 @@ class Rounds:
         """Start the agent, give it calls, and kill it at a step."""
         choose = self._random
         micros = choose.choice((0, 0, choose.randrange(300), choose.randrange(5000)))
-        strike = Strike(step, choose.randint(1, 3 if at_start else 6 if step in RARE else 15), micros)
+        strike = Strike(step, choose.randint(1, MOST_OFTEN.get(step, 3 if at_start else 12)), micros)
         if at_start:
             self._killer.arm(strike)
         await self.start()

@@ -94,10 +94,14 @@ class DiskWatch:
             await self._task
 
     async def _look(self) -> None:
+        looked = False
         while True:
-            if self._killer.looks_at_disk:
+            looks, before = self._killer.looks_at_disk, looked
+            looked = looks
+            if looks:
                 for step in self._news():
-                    self._killer.see(step)
+                    if before:  # what stood there when the strike was armed is no news
+                        self._killer.see(step)
             await asyncio.sleep(0.001)
 
     def _news(self) -> list[str]:
