@@ -59,6 +59,7 @@ class Chronicle:
 
     def refused(self, call_id: str, sip_call_id: str, source: str, refused: Refused) -> None:
         """An INVITE was refused."""
+        self._stories.over(call_id)
         self._note(call_id, "decision", f"refused: {refused.detail}")
         self._metrics.invite_answered(refused.project, refused.reason.value)
         _log.warning(
@@ -66,7 +67,7 @@ class Chronicle:
             call_id=call_id,
             sip_call_id=sip_call_id,
             source=source,
-            code=refused.reason.code,
+            code=refused.code,
             reason=refused.reason.value,
             detail=refused.detail,
         )
@@ -84,6 +85,7 @@ class Chronicle:
 
     def over(self, call: CallRecord) -> None:
         """A call ended."""
+        self._stories.over(call.call_id)
         _log.info(
             "call over",
             call_id=call.call_id,

@@ -18,7 +18,7 @@ class MediaWatch:
     Args:
         timeout: how long a leg may bring nothing, unless its far end has put the call on hold.
         legs: the call's legs, as they are at each look.
-        lost: called once, with the side that fell silent.
+        lost: called with a side that fell silent; again after as long, if it was of no consequence.
     """
 
     def __init__(self, timeout: float, legs: Mapping[Side, Leg], lost: Callable[[Side], None]) -> None:
@@ -27,15 +27,17 @@ class MediaWatch:
         self._lost = lost
         self._seen: dict[int, tuple[int, int]] = {}  # leg key → packets, looks without a new one
         self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
 
     def begin(self) -> None:
         """Start to look."""
-        if self._timeout:
+        if self._timeout and not self._ended:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._timeout / _LOOKS, self._look)
 
     def end(self) -> None:
         """Look no more."""
+        self._ended = True
         if self._timer is not None:
             self._timer.cancel()
 
@@ -46,6 +48,7 @@ class MediaWatch:
             silent = 0 if leg.held or received != before else silent + 1
             self._seen[leg.key] = (received, silent)
             if silent >= _LOOKS:
+                del self._seen[leg.key]
                 self._lost(side)
-                return
+                break  # the call may have other legs by now
         self.begin()

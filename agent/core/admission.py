@@ -21,6 +21,7 @@ from agent.core.offer import has_common_codec
 from agent.core.reasons import Reason
 
 _CONTACT_ID_DIGITS_AT_MOST = 19
+_FORBIDDEN = 403
 _CONTACT_ID_AT_MOST = 2**63 - 1
 _LONGEST_CONTACT_ID_SHOWN = 32
 _UNQUOTABLE = re.compile(r'[^ -~]|["\\]')  # in a quoted-string of printable ASCII (RFC 3261 section 25.1)
@@ -56,12 +57,19 @@ class Refused:
         detail: what an operator reads; holds no secret.
         project: the project it would have gone to, where that is known.
         headers: what the answer carries besides.
+        status: the SIP code, where the reason has another one than its usual.
     """
 
     reason: Reason
     detail: str
     project: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    status: int = 0
+
+    @property
+    def code(self) -> int:
+        """The SIP code of the answer."""
+        return self.status or self.reason.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,9 @@ def _authenticate(message: Message, carrier: Carrier, now: float) -> Refused | N
     verdict = digest.verify(message, rules.realm, rules.username, secret, now)
     if verdict is digest.Verdict.GOOD:
         return None
+    if verdict is digest.Verdict.WRONG:
+        # Another challenge would only make it try again (RFC 3261 section 22.1 leaves 403 for this).
+        return Refused(Reason.UNAUTHORIZED, "digest wrong", status=_FORBIDDEN)
     challenge = digest.challenge(rules.realm, secret, now, stale=verdict is digest.Verdict.STALE)
     return Refused(Reason.UNAUTHORIZED, f"digest {verdict.value}", headers=(("WWW-Authenticate", challenge),))
 

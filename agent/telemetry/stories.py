@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -28,10 +28,11 @@ class _Story:
 
 
 class Stories:
-    """Keeps the stories of the last thousand calls in memory, each bounded too."""
+    """Keeps the stories of live calls and of the last thousand others in memory, each bounded too."""
 
     def __init__(self) -> None:
-        self._stories: OrderedDict[str, _Story] = OrderedDict()
+        self._stories: dict[str, _Story] = {}
+        self._over: deque[str] = deque()
         self._by_leg: dict[str, tuple[str, str]] = {}
 
     def bind(self, call_id: str, sip_call_id: str, side: str) -> None:
@@ -39,13 +40,6 @@ class Stories:
         story = self._stories.get(call_id)
         if story is None:
             story = self._stories[call_id] = _Story()
-            if len(self._stories) > _STORIES_AT_MOST:
-                forgotten, oldest = self._stories.popitem(last=False)
-                for leg in oldest.legs:
-                    if (
-                        self._by_leg.get(leg, ("", ""))[0] == forgotten
-                    ):  # a caller may try again with the same Call-ID
-                        del self._by_leg[leg]
         story.legs[sip_call_id] = side
         self._by_leg[sip_call_id] = (call_id, side)
 
@@ -54,6 +48,16 @@ class Stories:
         story = self._stories.get(call_id)
         if story is not None and len(story.entries) < _ENTRIES_AT_MOST:
             story.entries.append(Entry(when, kind, text))
+
+    def over(self, call_id: str) -> None:
+        """The call has ended: its story is kept until a thousand more have."""
+        self._over.append(call_id)
+        if len(self._over) > _STORIES_AT_MOST:
+            forgotten = self._over.popleft()
+            for leg in self._stories.pop(forgotten, _Story()).legs:
+                # A caller may have tried again with the same Call-ID.
+                if self._by_leg.get(leg, ("", ""))[0] == forgotten:
+                    del self._by_leg[leg]
 
     def sip(self, records: Iterable[str]) -> None:
         """Add SIP messages, each to the call that its dialog belongs to; others are passed over.

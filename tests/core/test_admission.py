@@ -158,6 +158,12 @@ def test_a_carrier_with_a_log_in_is_asked_for_it() -> None:
     assert admitted(invite(_authorization(), CONTACT_LINE), settings)
 
 
+def test_a_wrong_password_is_not_challenged_again() -> None:
+    settings = snapshot(carriers={"one": carrier(digest=DIGEST)})
+    found = refused(invite(_authorization().replace('response="', 'response="0')), settings)
+    assert (found.reason, found.code, found.headers) == (Reason.UNAUTHORIZED, 403, ())
+
+
 # -- number ------------------------------------------------------------------------------------------------
 
 

@@ -52,10 +52,11 @@ def test_messages_of_no_known_call_are_passed_over() -> None:
     assert stories.story("c-2") is None
 
 
-def test_a_thousand_calls_are_remembered_and_the_oldest_is_forgotten_first() -> None:
+def test_a_thousand_ended_calls_are_remembered_and_the_first_to_end_is_forgotten_first() -> None:
     stories = Stories()
     for number in range(1001):
         stories.bind(f"c-{number}", f"{number}@peer", "caller")
+        stories.over(f"c-{number}")
     assert stories.story("c-0") is None
     assert stories.story("c-1") == ()
     stories.sip([message(1.0, "0@peer"), message(1.0, "1000@peer")])
@@ -65,12 +66,23 @@ def test_a_thousand_calls_are_remembered_and_the_oldest_is_forgotten_first() -> 
 def test_a_second_try_with_the_same_call_id_keeps_its_messages_when_the_first_is_forgotten() -> None:
     stories = Stories()
     stories.bind("c-refused", "a@peer", "caller")
+    stories.over("c-refused")
     stories.bind("c-taken", "a@peer", "caller")
-    for number in range(999):
+    for number in range(1000):
         stories.bind(f"c-{number}", f"{number}@peer", "caller")
+        stories.over(f"c-{number}")
     assert stories.story("c-refused") is None
     stories.sip([message(1.0, "a@peer")])
     assert len(told(stories, "c-taken")) == 1
+
+
+def test_a_live_call_keeps_its_story_however_many_end_meanwhile() -> None:
+    stories = Stories()
+    stories.bind("c-live", "a@peer", "caller")
+    for number in range(2000):
+        stories.bind(f"c-{number}", f"{number}@peer", "caller")
+        stories.over(f"c-{number}")
+    assert stories.story("c-live") == ()
 
 
 def test_a_call_that_never_ends_does_not_fill_the_memory() -> None:
