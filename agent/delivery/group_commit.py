@@ -30,6 +30,8 @@ _Result: TypeAlias = bool | list[Row] | str  # a text says what went wrong
 COMMITS_PER_SECOND: Final = 100
 """Transactions a second under load; a write then waits for up to this share of a second."""
 _BURST_SECONDS: Final = 0.2  # of transactions that were not used up, and may begin without waiting
+PATIENCE_SECONDS: Final = 0.02
+"""How long a write for which no call waits may be held back for company that must be committed at once."""
 MOST_AT_ONCE: Final = 256
 """Operations in one transaction: enough to share the fsync, few enough to keep its answer near."""
 CAPACITY: Final = 10_000
@@ -61,14 +63,15 @@ class Step(NamedTuple):
 class _Operation:
     """Steps that stand or fall together, or one query, and whom to tell."""
 
-    __slots__ = ("done", "query", "steps")
+    __slots__ = ("done", "query", "steps", "wanted")
 
     def __init__(
-        self, steps: tuple[Step, ...], *, query: bool, done: asyncio.Future[bool | list[Row]]
+        self, steps: tuple[Step, ...], done: asyncio.Future[bool | list[Row]], *, query: bool, wanted: float
     ) -> None:
         self.steps = steps
         self.query = query
         self.done = done
+        self.wanted = wanted  # by the loop's clock; a query at once, whatever else waits
 
 
 class GroupCommit:
@@ -91,6 +94,7 @@ class GroupCommit:
         self._waiting: list[_Operation] = []
         self._committing = False
         self._next: asyncio.Handle | None = None
+        self._next_at = 0.0
         self._began = 0.0
         self._due = 0.0  # when the next transaction may begin, were there no burst
         self._fault: str | None = None
@@ -121,8 +125,12 @@ class GroupCommit:
             await self._ended
             raise error
 
-    async def write(self, *steps: Step) -> bool:
+    async def write(self, *steps: Step, patient: bool = False) -> bool:
         """Run the steps as one unit; returns once they are on disk.
+
+        Args:
+            steps: the statements.
+            patient: they may wait a little for others; nothing that a caller hears hangs on them.
 
         Returns:
             False if a deciding step changed nothing; then none of them stands.
@@ -130,7 +138,7 @@ class GroupCommit:
         Raises:
             StorageError: nothing of it stands.
         """
-        return await self._submit(steps, query=False) is True
+        return await self._submit(steps, query=False, patience=PATIENCE_SECONDS if patient else 0.0) is True
 
     async def read(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """The rows of one query; it sees all that was durable when it was asked.
@@ -155,23 +163,30 @@ class GroupCommit:
         await self._ended
         self._thread.join()  # its last act was to say that it ended
 
-    def _submit(self, steps: tuple[Step, ...], *, query: bool) -> asyncio.Future[bool | list[Row]]:
+    def _submit(
+        self, steps: tuple[Step, ...], *, query: bool, patience: float = 0.0
+    ) -> asyncio.Future[bool | list[Row]]:
         if self._closing:
             raise StorageError("the storage is closed")
         if len(self._waiting) >= CAPACITY:
             raise StorageError(f"the storage is stuck: {CAPACITY} operations wait")
         done: asyncio.Future[bool | list[Row]] = self._loop.create_future()
-        self._waiting.append(_Operation(steps, query=query, done=done))
-        self._schedule(at_once=query)  # a query alone costs no commit
+        wanted = self._loop.time() + patience
+        self._waiting.append(_Operation(steps, done, query=query, wanted=wanted))
+        self._schedule(wanted, at_once=query)  # a query alone costs no commit
         return done
 
-    def _schedule(self, *, at_once: bool = False) -> None:
-        if self._committing or (self._next is not None and not at_once):
+    def _schedule(self, wanted: float, *, at_once: bool = False) -> None:
+        """Let a transaction begin when its most urgent operation wants it, and the pace allows it."""
+        if self._committing:
             return
+        at = wanted if at_once else max(wanted, self._due - _BURST_SECONDS)
         if self._next is not None:
+            if self._next_at <= at:
+                return
             self._next.cancel()
-        at = self._due - _BURST_SECONDS
-        if at_once or at <= self._loop.time():
+        self._next_at = at
+        if at <= self._loop.time():
             self._next = self._loop.call_soon(self._hand_over)  # with what else this turn of the loop brings
         else:
             self._next = self._loop.call_at(at, self._hand_over)
@@ -195,7 +210,8 @@ class GroupCommit:
         self._committing = False
         self._rested.set()
         if self._waiting:
-            self._schedule(at_once=any(operation.query for operation in self._waiting))
+            wanted = min(operation.wanted for operation in self._waiting)
+            self._schedule(wanted, at_once=any(operation.query for operation in self._waiting))
         if not all(operation.query for operation in batch):
             self._note(fault)
         for operation, result in zip(batch, results, strict=True):

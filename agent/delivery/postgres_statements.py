@@ -163,7 +163,11 @@ FIND_OLD: Final = (
     f" AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND {NOT_SETTLED})"
 )
 FORGET: Final = (
-    "WITH gone AS (DELETE FROM calls WHERE call_id = ANY($1::text[]) RETURNING call_id),"
+    # Two nodes may have found the same; and an operator may have reopened a signal in between.
+    "WITH old AS (SELECT call_id FROM calls WHERE call_id = ANY($1::text[]) AND NOT EXISTS"
+    f" (SELECT 1 FROM signals WHERE signals.call_id = calls.call_id AND {NOT_SETTLED})"
+    " FOR UPDATE SKIP LOCKED),"
+    " gone AS (DELETE FROM calls USING old WHERE calls.call_id = old.call_id RETURNING calls.call_id),"
     " told AS (DELETE FROM signals USING gone WHERE signals.call_id = gone.call_id RETURNING signal_id),"
     " tried AS (DELETE FROM attempts USING told WHERE attempts.signal_id = told.signal_id),"
     " handed AS (DELETE FROM handoffs USING gone WHERE handoffs.call_id = gone.call_id)"

@@ -69,6 +69,12 @@ _FIND_OLD: Final = (
 )
 _AMONG: Final = "call_id IN (SELECT value FROM json_each(?1))"
 _SIGNALS_AMONG: Final = f"({_AMONG} AND moment = 'arrival') OR ({_AMONG} AND moment <> 'arrival')"
+# An operator's command may have reopened a signal since; the probe's row is there to be written to.
+_NONE_REOPENED: Final = (
+    "INSERT INTO probe SELECT 1, unixepoch() WHERE NOT EXISTS"  # noqa: S608
+    f" (SELECT 1 FROM signals WHERE {_NOT_SETTLED} AND {_AMONG})"
+    " ON CONFLICT DO UPDATE SET at = excluded.at"
+)
 _FORGET: Final = (
     f"DELETE FROM attempts WHERE signal_id IN (SELECT signal_id FROM signals WHERE {_SIGNALS_AMONG})",  # noqa: S608
     f"DELETE FROM signals WHERE {_SIGNALS_AMONG}",  # noqa: S608
@@ -138,7 +144,7 @@ class SqliteStore:
 
     async def update_call(self, call: CallRecord) -> None:
         """See `Store`."""
-        await self._commits.write(Step(_UPSERT_CALL, call_values(call)))
+        await self._commits.write(Step(_UPSERT_CALL, call_values(call)), patient=True)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
@@ -159,7 +165,7 @@ class SqliteStore:
         steps = [Step(_UPDATE_SIGNAL, (state.value, signal_id), decides=True)]
         if attempt is not None:
             steps.append(_attempt(signal_id, attempt))
-        return await self._commits.write(*steps)
+        return await self._commits.write(*steps, patient=state.final)
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
         """See `Store`."""
@@ -198,8 +204,9 @@ class SqliteStore:
         old = json.dumps([row[0] for row in await self._commits.read(_FIND_OLD, (before, keep))])
         if old == "[]":
             return 0
-        await self._commits.write(*(Step(statement, (old,)) for statement in _FORGET))
-        return len(json.loads(old))
+        still_old = Step(_NONE_REOPENED, (old,), decides=True)
+        gone = await self._commits.write(still_old, *(Step(statement, (old,)) for statement in _FORGET))
+        return len(json.loads(old)) if gone else 0
 
     async def call(self, call_id: str) -> CallRecord | None:
         """See `Store`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
+from tests.benchmarks.records import records
 from tests.calls.harness.metrics import total
 
 RAW = Path("docs/performance/raw")
@@ -22,7 +23,7 @@ Result = dict[str, object]
 
 
 async def setup() -> Result:
-    """150 calls a second for 30 s, each with its arrival signal: no failure, no retransmission, CPU per call."""
+    """150 calls a second for 30 s, each with its arrival signal: failures, retransmissions, CPU per call."""
     rate, calls, hold = 150, 4500, 200
     async with edge(1000) as house:
         await Load(house, 20, 100, 200).run()  # warm: the token, the caches
@@ -109,7 +110,12 @@ def _reading(pid: int, samples: Mapping[tuple[str, frozenset[tuple[str, str]]], 
     }
 
 
-PROFILES: dict[str, Callable[[], Awaitable[Result]]] = {"setup": setup, "media": media, "soak": soak}
+PROFILES: dict[str, Callable[[], Awaitable[Result]]] = {
+    "setup": setup,
+    "media": media,
+    "soak": soak,
+    "records": records,
+}
 
 
 def _ms(seconds: float) -> float:
@@ -122,8 +128,8 @@ def _machine() -> Result:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if "model name" in line
     )
-    cores = subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout.strip()
-    return {"processor": model, "cores": int(cores), "python": platform.python_version()}
+    cores = os.cpu_count()
+    return {"processor": model, "cores": cores, "python": platform.python_version()}
 
 
 def main(names: list[str]) -> int:

@@ -41,7 +41,7 @@ def cost(pid: int) -> Cost:
     status = Path(f"/proc/{pid}/status").read_text()
     memory = re.search(r"VmRSS:\s+(\d+)", status)
     assert memory is not None
-    descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     return Cost((int(fields[11]) + int(fields[12])) / _TICKS, int(memory.group(1)), descriptors)
 
 
@@ -63,7 +63,9 @@ def quantile(after: Samples, before: Samples, name: str, share: float) -> float:
     for edge in edges:
         if rows[edge] >= wanted:
             inside = rows[edge] - below
-            return low if inside == 0 or edge == float("inf") else low + (edge - low) * (wanted - below) / inside
+            if inside == 0 or edge == float("inf"):
+                return low
+            return low + (edge - low) * (wanted - below) / inside
         low, below = edge, rows[edge]
     return low
 

@@ -269,7 +269,7 @@ async def test_who_waits_for_a_log_in_when_the_client_closes_gets_an_answer(
     cxone = Cxone(session)
     simulator.fails("token", mode="timeout_before_accept")
     waiting = asyncio.create_task(cxone.signal(project, "1", PARAMETERS))
-    while not simulator.world.mint.requests:  # noqa: ASYNC110 - passes of the loop, until the log-in is there
+    while not simulator.world.mint.requests:
         await asyncio.sleep(0)
 
     await cxone.aclose()

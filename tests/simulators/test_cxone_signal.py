@@ -29,7 +29,7 @@ async def _signal(
 
 
 async def _effects(simulator: CxoneSimulator, contact_id: str = "1001") -> list[str]:
-    while any(entry["effect"] == "pending" for entry in simulator.signals(contact_id)):  # noqa: ASYNC110 - a pass of the loop or two
+    while any(entry["effect"] == "pending" for entry in simulator.signals(contact_id)):
         await asyncio.sleep(0)
     return [entry["effect"] for entry in simulator.signals(contact_id)]
 
@@ -206,7 +206,7 @@ async def test_a_script_may_wait_again_after_a_time(
     simulator.world.turn({"busy_seconds": 0})
     await _signal(http, token)
     await _effects(simulator)
-    while simulator.world.studio.place("1001").script == "busy":  # noqa: ASYNC110 - the same
+    while simulator.world.studio.place("1001").script == "busy":
         await asyncio.sleep(0)
 
 
