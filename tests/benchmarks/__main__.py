@@ -9,9 +9,10 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
 from tests.benchmarks.records import records
@@ -110,7 +111,7 @@ def _reading(pid: int, samples: Mapping[tuple[str, frozenset[tuple[str, str]]], 
     }
 
 
-PROFILES: dict[str, Callable[[], Awaitable[Result]]] = {
+PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "setup": setup,
     "media": media,
     "soak": soak,
@@ -141,7 +142,7 @@ def main(names: list[str]) -> int:
     RAW.mkdir(parents=True, exist_ok=True)
     for name in names or list(PROFILES):
         print(f"{name}: {PROFILES[name].__doc__}", flush=True)
-        measured = asyncio.run(PROFILES[name]())  # type: ignore[arg-type]  # each is a coroutine function
+        measured = asyncio.run(PROFILES[name]())
         result = {
             "profile": name,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
