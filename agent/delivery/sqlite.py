@@ -6,15 +6,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery import sqlite_statements as sql
 from agent.delivery.group_commit import GroupCommit, Step
 from agent.delivery.rows import (
-    CALL_COLUMNS,
-    HANDOFF_COLUMNS,
-    SIGNAL_COLUMNS,
     Value,
     call_of,
     call_values,
@@ -24,81 +22,6 @@ from agent.delivery.rows import (
     signal_values,
 )
 from agent.delivery.store import NOTHING_LEFT, Estate
-
-_INSERT_CALL: Final = (
-    f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join('?' * len(CALL_COLUMNS))})"  # noqa: S608
-)
-# A call whose beginning could not be recorded, because the disk was full, is recorded with what follows.
-_UPSERT_CALL: Final = (
-    _INSERT_CALL
-    + " ON CONFLICT (call_id) DO UPDATE SET state = excluded.state, answered = excluded.answered,"
-    ' ended = excluded.ended, "end" = excluded."end", reason = excluded.reason'
-)
-_INSERT_SIGNAL: Final = (
-    f"INSERT INTO signals ({', '.join(SIGNAL_COLUMNS)}) VALUES ({', '.join('?' * len(SIGNAL_COLUMNS))})"  # noqa: S608
-    " ON CONFLICT DO NOTHING"
-)
-_INSERT_HANDOFF: Final = (
-    f"INSERT INTO handoffs ({', '.join(HANDOFF_COLUMNS)}) SELECT {', '.join('?' * len(HANDOFF_COLUMNS))}"  # noqa: S608
-    " WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = ? AND moment <> 'arrival' AND signal_id <> ?)"
-    " ON CONFLICT DO NOTHING"
-)
-_NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
-_UPDATE_SIGNAL: Final = f"UPDATE signals SET state = ? WHERE signal_id = ? AND {_NOT_SETTLED}"  # noqa: S608
-_INSERT_ATTEMPT: Final = (
-    "INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail)"
-    " SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM attempts WHERE signal_id = ?1"
-)
-_CANCEL: Final = "UPDATE signals SET state = 'cancelled' WHERE signal_id = ? AND state = 'recorded'"
-_REOPEN: Final = (
-    "UPDATE signals SET state = 'recorded', expires = ? WHERE signal_id = ?"
-    " AND state IN ('refused', 'unknown', 'expired', 'cancelled')"
-)
-# Spelled so that the two partial indices serve; a third index would cost every write.
-_OF_CALL: Final = "((call_id = ? AND moment = 'arrival') OR (call_id = ? AND moment <> 'arrival'))"
-_OF_CONTACT: Final = _OF_CALL.replace("= ? ", "IN (SELECT call_id FROM calls WHERE contact_id = ?) ")
-
-# Among the oldest few, so that a look costs the same however many there are.
-_FIND_OLD: Final = (
-    "SELECT call_id FROM (SELECT rowid AS place, * FROM calls ORDER BY rowid LIMIT 200) AS oldest"  # noqa: S608
-    " WHERE ended IS NOT NULL AND (ended < ?1 OR place <= (SELECT MAX(rowid) FROM calls) - ?2)"
-    " AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND moment = 'arrival'"
-    f" AND {_NOT_SETTLED})"
-    " AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND moment <> 'arrival'"
-    f" AND {_NOT_SETTLED})"
-)
-_AMONG: Final = "call_id IN (SELECT value FROM json_each(?1))"
-_SIGNALS_AMONG: Final = f"({_AMONG} AND moment = 'arrival') OR ({_AMONG} AND moment <> 'arrival')"
-# An operator's command may have reopened a signal since; the probe's row is there to be written to.
-_NONE_REOPENED: Final = (
-    "INSERT INTO probe SELECT 1, unixepoch() WHERE NOT EXISTS"  # noqa: S608
-    f" (SELECT 1 FROM signals WHERE {_NOT_SETTLED} AND {_AMONG})"
-    " ON CONFLICT DO UPDATE SET at = excluded.at"
-)
-_FORGET: Final = (
-    f"DELETE FROM attempts WHERE signal_id IN (SELECT signal_id FROM signals WHERE {_SIGNALS_AMONG})",  # noqa: S608
-    f"DELETE FROM signals WHERE {_SIGNALS_AMONG}",  # noqa: S608
-    f"DELETE FROM handoffs WHERE {_AMONG}",  # noqa: S608
-    f"DELETE FROM calls WHERE {_AMONG}",  # noqa: S608
-)
-
-_SELECT_CALLS: Final = f"SELECT {', '.join(CALL_COLUMNS)} FROM calls"  # noqa: S608
-_SELECT_HANDOFFS: Final = f"SELECT {', '.join(HANDOFF_COLUMNS)} FROM handoffs"  # noqa: S608
-_SELECT_SIGNALS: Final = (
-    f"SELECT {', '.join(SIGNAL_COLUMNS)}, (SELECT json_group_array(json_array(began, ended, outcome, status,"  # noqa: S608
-    " detail)) FROM (SELECT * FROM attempts WHERE attempts.signal_id = signals.signal_id ORDER BY number))"
-    " FROM signals"
-)
-_BY_SHARED_ID: Final = (
-    f"{_SELECT_HANDOFFS} WHERE account = ?1 AND project = ?2 AND"
-    " ((shared_id = ?3 AND shared_id <> '') OR contact_id = ?3)"
-    " ORDER BY shared_id = ?3 DESC, asked DESC LIMIT 1"
-)
-_BY_ID: Final = (
-    f"{_SELECT_HANDOFFS} WHERE account = ?1 AND project = ?2 AND"
-    " (handoff_id = ?3 OR call_id = ?3 OR contact_id = ?3)"
-    " ORDER BY handoff_id = ?3 DESC, call_id = ?3 DESC, asked DESC LIMIT 1"
-)
 
 
 class SqliteStore:
@@ -137,45 +60,45 @@ class SqliteStore:
 
     async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
         """See `Store`."""
-        steps = [Step(_INSERT_CALL, call_values(call))]
+        steps = [Step(sql.INSERT_CALL, call_values(call))]
         if signal is not None:
-            steps.append(Step(_INSERT_SIGNAL, signal_values(signal)))
+            steps.append(Step(sql.INSERT_SIGNAL, signal_values(signal)))
         await self._commits.write(*steps)
 
     async def update_call(self, call: CallRecord) -> None:
         """See `Store`."""
-        await self._commits.write(Step(_UPSERT_CALL, call_values(call)), patient=True)
+        await self._commits.write(Step(sql.UPSERT_CALL, call_values(call)), patient=True)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
-        new = await self._commits.write(Step(_INSERT_SIGNAL, signal_values(signal), decides=True))
+        new = await self._commits.write(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
         return signal if new else None
 
     async def record_handoff(self, handoff: Handoff, signal: Signal | None) -> bool:
         """See `Store`."""
         steps = []
         if signal is not None:
-            steps.append(Step(_INSERT_SIGNAL, signal_values(signal), decides=True))
+            steps.append(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
         own = "" if signal is None else signal.signal_id
-        steps.append(Step(_INSERT_HANDOFF, (*handoff_values(handoff), handoff.call_id, own), decides=True))
+        steps.append(Step(sql.INSERT_HANDOFF, (*handoff_values(handoff), handoff.call_id, own), decides=True))
         return await self._commits.write(*steps)
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
         """See `Outbox`."""
-        steps = [Step(_UPDATE_SIGNAL, (state.value, signal_id), decides=True)]
+        steps = [Step(sql.UPDATE_SIGNAL, (state.value, signal_id), decides=True)]
         if attempt is not None:
             steps.append(_attempt(signal_id, attempt))
         return await self._commits.write(*steps, patient=state.final)
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
         """See `Store`."""
-        reopen = Step(_REOPEN, (expires, signal_id), decides=True)
+        reopen = Step(sql.REOPEN, (expires, signal_id), decides=True)
         done = await self._commits.write(reopen, _attempt(signal_id, decision))
         return await self.signal(signal_id) if done else None
 
     async def discard_signal(self, signal_id: str, decision: Attempt) -> bool:
         """See `Store`."""
-        discard = Step(_CANCEL, (signal_id,), decides=True)
+        discard = Step(sql.CANCEL, (signal_id,), decides=True)
         return await self._commits.write(discard, _attempt(signal_id, decision))
 
     async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
@@ -187,30 +110,30 @@ class SqliteStore:
         ]
         # One that went on the wire since it was read is left alone by the statement itself.
         return tuple(
-            [each for each in waiting if await self._commits.write(Step(_CANCEL, (each,), decides=True))]
+            [each for each in waiting if await self._commits.write(Step(sql.CANCEL, (each,), decides=True))]
         )
 
     async def take_over(self) -> Estate:
         """See `Store`. The file is this process's alone: what is in it at the start was left behind."""
         if self._taken_over:
             return NOTHING_LEFT
-        rows = await self._commits.read(f"{_SELECT_CALLS} WHERE ended IS NULL ORDER BY rowid")
+        rows = await self._commits.read(f"{sql.SELECT_CALLS} WHERE ended IS NULL ORDER BY rowid")
         estate = Estate(tuple(map(call_of, rows)), await self.pending())
         self._taken_over = True
         return estate
 
     async def forget(self, before: float, keep: int) -> int:
         """See `Store`. What goes leaves its pages to what comes, so the file does not grow."""
-        old = json.dumps([row[0] for row in await self._commits.read(_FIND_OLD, (before, keep))])
+        old = json.dumps([row[0] for row in await self._commits.read(sql.FIND_OLD, (before, keep))])
         if old == "[]":
             return 0
-        still_old = Step(_NONE_REOPENED, (old,), decides=True)
-        gone = await self._commits.write(still_old, *(Step(statement, (old,)) for statement in _FORGET))
+        still_old = Step(sql.NONE_REOPENED, (old,), decides=True)
+        gone = await self._commits.write(still_old, *(Step(statement, (old,)) for statement in sql.FORGET))
         return len(json.loads(old)) if gone else 0
 
     async def call(self, call_id: str) -> CallRecord | None:
         """See `Store`."""
-        rows = await self._commits.read(f"{_SELECT_CALLS} WHERE call_id = ?", (call_id,))
+        rows = await self._commits.read(f"{sql.SELECT_CALLS} WHERE call_id = ?", (call_id,))
         return call_of(rows[0]) if rows else None
 
     async def calls(
@@ -234,7 +157,7 @@ class SqliteStore:
         if since is not None:
             where.add("began >= ?", since)
         rows = await self._commits.read(
-            f"{_SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, limit)
+            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, limit)
         )
         return tuple(map(call_of, rows))
 
@@ -252,12 +175,12 @@ class SqliteStore:
         """See `HandoffStates`."""
         where = _Where()
         if call_id:
-            where.add(_OF_CALL, call_id, call_id)
+            where.add(sql.OF_CALL, call_id, call_id)
         if contact_id:
-            where.add(_OF_CONTACT, contact_id, contact_id)
+            where.add(sql.OF_CONTACT, contact_id, contact_id)
         if state is not None and not state.final:
-            where.add(_NOT_SETTLED)  # lets the index of the few that wait serve
-        few = bool(where.values) or str(where) == _NOT_SETTLED
+            where.add(sql.NOT_SETTLED)  # lets the index of the few that wait serve
+        few = bool(where.values) or str(where) == sql.NOT_SETTLED
         where.equal("state", state)
         where.equal("project", project)
         where.equal("moment", moment)
@@ -266,30 +189,32 @@ class SqliteStore:
         # Without an index that finds them, the table is walked from its new end, and no further than needed.
         order = "recorded DESC, rowid DESC" if few else "rowid DESC"
         rows = await self._commits.read(
-            f"{_SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT ?", (*where.values, limit)
+            f"{sql.SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT ?", (*where.values, limit)
         )
         return tuple(map(signal_of, rows))
 
     async def signal(self, signal_id: str) -> Signal | None:
         """See `Store`."""
-        rows = await self._commits.read(f"{_SELECT_SIGNALS} WHERE signal_id = ?", (signal_id,))
+        rows = await self._commits.read(f"{sql.SELECT_SIGNALS} WHERE signal_id = ?", (signal_id,))
         return signal_of(rows[0]) if rows else None
 
     async def pending(self) -> tuple[Signal, ...]:
         """See `Outbox`."""
-        rows = await self._commits.read(f"{_SELECT_SIGNALS} WHERE {_NOT_SETTLED} ORDER BY recorded, rowid")
+        rows = await self._commits.read(
+            f"{sql.SELECT_SIGNALS} WHERE {sql.NOT_SETTLED} ORDER BY recorded, rowid"
+        )
         return tuple(map(signal_of, rows))
 
     async def handoff(self, handoff_id: str) -> Handoff | None:
         """See `HandoffStates`."""
-        rows = await self._commits.read(f"{_SELECT_HANDOFFS} WHERE handoff_id = ?", (handoff_id,))
+        rows = await self._commits.read(f"{sql.SELECT_HANDOFFS} WHERE handoff_id = ?", (handoff_id,))
         return handoff_of(rows[0]) if rows else None
 
     async def handoff_by_key(
         self, account: str, project: str, *, handoff_id: str = "", shared_id: str = ""
     ) -> Handoff | None:
         """See `HandoffStates`."""
-        sql, key = (_BY_SHARED_ID, shared_id) if shared_id else (_BY_ID, handoff_id)
+        sql, key = (sql.BY_SHARED_ID, shared_id) if shared_id else (sql.BY_ID, handoff_id)
         rows = await self._commits.read(sql, (account, project, key))
         return handoff_of(rows[0]) if rows else None
 
@@ -316,4 +241,4 @@ class _Where:
 
 def _attempt(signal_id: str, attempt: Attempt) -> Step:
     tried = attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail
-    return Step(_INSERT_ATTEMPT, (signal_id, *tried))
+    return Step(sql.INSERT_ATTEMPT, (signal_id, *tried))
