@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import signals as signals_alone
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
 from tests.benchmarks.records import records
 from tests.calls.harness.metrics import total
@@ -115,6 +116,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "setup": setup,
     "media": media,
     "soak": soak,
+    "signals": signals_alone.signals,
     "records": records,
 }
 

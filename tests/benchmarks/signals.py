@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -57,6 +58,7 @@ async def signals() -> Result:
             await bench.run(100, 200)  # warm: the token, connections, caches
             return {
                 "token_lifetime_seconds": _TOKEN_SECONDS,
+                "load_average_before": round(os.getloadavg()[0], 2),  # what else the machine had to do
                 "at_1_per_second": await bench.run(1, 30),
                 "at_100_per_second": await bench.run(100, 6000),
             }
