@@ -214,8 +214,8 @@ class SqliteStore:
         self, account: str, project: str, *, handoff_id: str = "", shared_id: str = ""
     ) -> Handoff | None:
         """See `HandoffStates`."""
-        sql, key = (sql.BY_SHARED_ID, shared_id) if shared_id else (sql.BY_ID, handoff_id)
-        rows = await self._commits.read(sql, (account, project, key))
+        query, key = (sql.BY_SHARED_ID, shared_id) if shared_id else (sql.BY_ID, handoff_id)
+        rows = await self._commits.read(query, (account, project, key))
         return handoff_of(rows[0]) if rows else None
 
 
