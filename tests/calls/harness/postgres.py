@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -33,6 +34,7 @@ class Postgres:
         self._as_user = {"user": _USER, "group": _USER, "extra_groups": []} if os.geteuid() == 0 else {}
         if self._as_user:
             shutil.chown(self.folder, _USER, _USER)
+        atexit.register(self.remove)  # when the tests are broken off
         self._run("initdb", "-D", str(self.data), "-U", _USER, "--auth=trust", "-E", "UTF8", "--no-sync")
 
     @property
@@ -76,6 +78,7 @@ class Postgres:
 
     def remove(self) -> None:
         """Stop it and remove its folder."""
+        atexit.unregister(self.remove)
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
