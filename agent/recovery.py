@@ -11,15 +11,16 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from agent.core.brief import signal_after_the_fact
 from agent.core.call import State
 from agent.core.errors import StorageError
 from agent.core.model import Project
+from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
-from agent.core.records import CallRecord
+from agent.core.records import CallRecord, Signal
 from agent.delivery.courier import Courier
 from agent.delivery.store import NOTHING_LEFT, Store
 from agent.telemetry.logs import logger
@@ -63,7 +64,10 @@ class Recovery:
             estate = await self._store.take_over()
             if estate == NOTHING_LEFT:
                 return count
+            gone = [call_id for call_id in _arrived(estate.signals) if await self._hung_up(call_id)]
             self._courier.take_up(estate.signals)
+            for call_id in gone:
+                self._courier.cancel(call_id)
             self._calls.extend(estate.calls)
             _log.warning(
                 "work of a process that is gone is taken over",
@@ -87,6 +91,14 @@ class Recovery:
             await self.take_over()
         except StorageError as error:
             _log.debug("nothing can be taken over now", error=str(error))
+
+    async def _hung_up(self, call_id: str) -> bool:
+        """Whether the caller hung up: an arrival that still waited then is of no use to anybody."""
+        try:
+            call = await self._store.call(call_id)
+        except StorageError:
+            return False  # what was taken over must go on, and this is not known
+        return call is not None and call.end == End.CALLER.value
 
     async def _tell(self, call: CallRecord) -> None:
         now = time.time()
@@ -113,3 +125,8 @@ class Recovery:
         """How the call ended: by the terminal moment that came before the process died, else by its death."""
         moments = (signal.moment for signal in await self._store.signals(call_id=call.call_id))
         return next((End(moment.value) for moment in moments if moment.terminal), End.FAILED)
+
+
+def _arrived(signals: Iterable[Signal]) -> Iterator[str]:
+    """The calls of the arrivals among these signals."""
+    return (signal.call_id for signal in signals if signal.moment is Moment.ARRIVAL)

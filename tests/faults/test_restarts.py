@@ -14,8 +14,8 @@ from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.metrics import total
 from tests.calls.harness.waiting import eventually
 from tests.faults.harness.audit import Books, ledger
-from tests.faults.harness.crowd import Way
-from tests.faults.harness.site import site, with_ttl
+from tests.faults.harness.crowd import CrowdCall, Way
+from tests.faults.harness.site import Site, site, with_ttl
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
 
@@ -118,3 +118,29 @@ async def test_a_signal_whose_time_passes_while_the_agent_is_down_expires_unsent
         assert len(ledger(cxone)) == sent
         assert not at.mistakes()
         await at.stop()
+
+
+async def test_an_arrival_that_waited_when_the_caller_hung_up_is_not_sent_by_the_next_process(
+    cxone: Cxone, tmp_path: Path
+) -> None:
+    async with site(cxone, tmp_path) as at:
+        cxone.fault(token={"mode": "timeout_before_accept"})  # signals wait for a log-in that never answers
+        await at.start()
+        for call in await _up_unsignalled(at, 5):
+            at.crowd.hang_up(call)
+        await eventually(lambda: all(row["ended"] for row in at.books().calls), what="the calls are over")
+        await at.kill()
+        assert {row["state"] for row in at.books().signals} <= {"recorded", "cancelled"}
+        cxone.heal()
+        await at.start()
+        books = await at.settled()
+        assert _ends(books) == {("caller", "caller_hung_up")}
+        assert [row["state"] for row in books.signals] == ["cancelled"] * 5
+        assert not ledger(cxone)
+        await at.stop()
+
+
+async def _up_unsignalled(at: Site, count: int) -> list[CrowdCall]:
+    calls = await at.calls(count, Way.STAYS)
+    await at.went_their_way()
+    return calls

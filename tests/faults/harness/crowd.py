@@ -51,6 +51,11 @@ class CrowdCall:
     agent_leg: Message | None = None  # the INVITE that the voice agent got
     over: bool = False
 
+    @property
+    def up(self) -> bool:
+        """Whether both ends have talked to each other's 200."""
+        return self.saw("200 INVITE at the caller") and self.saw("ACK at the voice agent")
+
     def saw(self, step: str) -> bool:
         """Whether that step was seen."""
         return step in self.seen
@@ -174,11 +179,7 @@ class Crowd:
     @property
     def unfinished(self) -> list[CrowdCall]:
         """Calls that have not come as far as their way leads."""
-        return [
-            call
-            for call in self.calls
-            if not call.over and not (call.way is Way.STAYS and call.saw("ACK at the voice agent"))
-        ]
+        return [call for call in self.calls if not call.over and not (call.way is Way.STAYS and call.up)]
 
     # -- the callers ----------------------------------------------------------------------------------------
 
