@@ -28,7 +28,8 @@ check: setup ## lint, types, walls
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## measure; raw results go to docs/performance
+bench: ## measure; raw results go to docs/performance
+	@deploy/setup --tests
 	@$(BIN)/python -m tests.benchmarks
 
 lock: setup ## pin all Python packages anew
