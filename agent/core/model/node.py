@@ -175,7 +175,7 @@ class Retention(Model):
     calls: Count = Field(
         default=1_000_000,
         description="Of the others about so many are kept, the newest; this bounds the size of the database "
-        "(some 2 kB a call).",
+        "(1 to 2 kB a call).",
     )
 
 
