@@ -7,7 +7,6 @@ SIPp can't tell a test the instant at which a message came; this can, and lets e
 from __future__ import annotations
 
 import asyncio
-import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +19,8 @@ import aiohttp
 from tests.calls.harness.house import House, identity
 from tests.calls.harness.plan import API_KEY, CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_port, free_rtp_port
-from tests.faults.harness.sip_text import Message, idle_audio, read, request, response
+from tests.faults.harness.datagrams import Datagrams
+from tests.faults.harness.sip_text import Message, idle_audio, request, response
 
 
 class Way(StrEnum):
@@ -61,38 +61,6 @@ class CrowdCall:
         return step in self.seen
 
 
-class _Socket(asyncio.DatagramProtocol):
-    """One UDP socket that takes bursts."""
-
-    def __init__(self, address: str, port: int, agent: int, heard: Callable[[Message], None]) -> None:
-        self.here = f"{address}:{port}"
-        self._end, self._agent, self._heard = (address, port), ("127.0.0.1", agent), heard
-        self._transport: asyncio.DatagramTransport | None = None
-
-    async def open(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=self._end)
-        wire: socket.socket = self._transport.get_extra_info("socket")
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def send(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._transport.sendto(data, self._agent)
-
-    def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
-        _ = addr
-        message = read(data)
-        if message is not None:
-            self._heard(message)
-
-    def error_received(self, exc: Exception) -> None:
-        _ = exc  # the agent is dead at the moment
-
-
 class Crowd:
     """Callers and voice agents of one agent.
 
@@ -112,8 +80,8 @@ class Crowd:
         self.calls: list[CrowdCall] = []
         self._by_contact: dict[str, CrowdCall] = {}
         self._by_leg: dict[str, CrowdCall] = {}
-        self._callers = _Socket("127.0.0.1", free_port(), plan.sip, self._caller_heard)
-        self._agents = _Socket(VOICE_AGENT, plan.first, plan.sip, self._agent_heard)
+        self._callers = Datagrams("127.0.0.1", free_port(), plan.sip, self._caller_heard)
+        self._agents = Datagrams(VOICE_AGENT, plan.first, plan.sip, self._agent_heard)
         self._rtp = free_rtp_port()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
