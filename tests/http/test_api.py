@@ -11,7 +11,7 @@ import pytest
 
 from agent.core.errors import StorageError
 from agent.core.moments import SignalState
-from agent.core.records import Attempt
+from agent.core.records import Attempt, Handoff
 from agent.http.ports import AlreadyEnded, HandoffOutcome, NoSuchCall
 
 HANDOFFS = "/v1/acme/acme-care/handoffs"
@@ -216,3 +216,10 @@ async def test_the_openapi_document_describes_each_route(api: Any) -> None:
     for name in ("HandoffRequest", "HandoffAnswer", "HandoffStatus", "HandoffState", "ErrorAnswer"):
         assert f"#/components/schemas/{name}" in text
         assert name in found["components"]["schemas"]
+
+
+async def test_a_handoff_of_a_project_that_signals_none_says_so(api: Any, desk: Any) -> None:
+    handoff = Handoff("handoff-9", "call-9", "acme", "acme-care", "4719", 1000.0)
+    await desk.states.record_handoff(handoff, None)
+    answer = (await api("GET", f"{HANDOFFS}/handoff-9", headers=KEY))[1]
+    assert (answer["state"], answer["attempts"]) == ("unsignalled", [])
