@@ -49,6 +49,7 @@ _FORCED_SECONDS = 5.0
 _LAST_BYES_SECONDS = 2.0
 _WARM_UP_SECONDS = 3.0
 _COURIER_GRACE_SECONDS = 10.0
+_FORCED_GRACE_SECONDS = 1.0
 _FULL_COLLECTION_EVERY = 60
 
 
@@ -214,7 +215,8 @@ class Node:
             if work is not None:
                 await work.aclose()
         if self._courier is not None:
-            await self._courier.aclose(_COURIER_GRACE_SECONDS)
+            grace = _FORCED_GRACE_SECONDS if self._forced.is_set() else _COURIER_GRACE_SECONDS
+            await self._courier.aclose(grace)
         if self._cxone is not None:
             await self._cxone.aclose()
         if self._session is not None:

@@ -10,7 +10,9 @@ from typing import Final, Generic, TypeVar
 from agent.core.errors import CxoneError
 from agent.cxone.flight import begin, joined
 
-_PAUSE_AFTER_FAILURE: Final = 5.0
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 5.0
+_PAUSES_COUNTED: Final = 10
 _PAUSE_BETWEEN_DOUBTS: Final = 5.0
 
 Value = TypeVar("Value")
@@ -28,6 +30,7 @@ class LastGood(Generic[Value]):
         self._next_try = 0.0
         self._doubted = False
         self._failure: CxoneError | None = None
+        self._failures = 0
         self._task: asyncio.Task[Value] | None = None
 
     async def get(self) -> Value:
@@ -36,8 +39,8 @@ class LastGood(Generic[Value]):
         One that was doubted is fetched anew first; when that fails, the last good one is given.
 
         Raises:
-            CxoneError: there is none yet and it can't be fetched; for some seconds after a failure it is not
-                tried again.
+            CxoneError: there is none yet and it can't be fetched; for a moment after a failure, half a
+                second at first and five at most, it is not tried again.
         """
         now = self._clock()
         if self._value is not None and not self._doubted:
@@ -79,10 +82,11 @@ class LastGood(Generic[Value]):
             self._value = await self._fetch()
         except CxoneError as error:
             self._failure = error
-            self._next_try = self._clock() + _PAUSE_AFTER_FAILURE
+            self._next_try = self._clock() + min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
+            self._failures = min(self._failures + 1, _PAUSES_COUNTED)
             raise
         else:
-            self._failure = None
+            self._failure, self._failures = None, 0
             self._stale_at = self._clock() + self._lifetime
             return self._value
         finally:
