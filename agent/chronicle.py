@@ -11,7 +11,7 @@ from agent.core.moments import SignalState
 from agent.core.node import NodeStatus
 from agent.core.records import CallRecord
 from agent.delivery.courier import SignalEvent
-from agent.sip.leg import Traffic
+from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories

@@ -9,7 +9,8 @@ from typing import cast
 
 from agent.core.events import Side
 from agent.media_watch import MediaWatch
-from agent.sip.leg import Leg, Traffic
+from agent.sip.leg import Leg
+from agent.sip.traffic import Traffic
 
 
 @dataclass

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pjsua2
 
 from agent.core.errors import SipError
-from agent.core.headers import parse, writable
+from agent.core.headers import parse
 from agent.sip import events as on
+from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
 from agent.sip.players import Recording
+from agent.sip.traffic import Traffic
 
 if TYPE_CHECKING:
     from agent.sip.stack import Stack
@@ -27,36 +29,9 @@ _keys = itertools.count(1)
 _OK = 200
 _RINGING = 180
 _SESSION_PROGRESS = 183
-_DECLINE = 603
-_BUSY_HERE = 486
 _SERVER_INTERNAL_ERROR = 500
 _SERVICE_UNAVAILABLE = 503
 _DTMF_MILLISECONDS = 160
-_EARLY = pjsua2.PJSIP_INV_STATE_EARLY
-_CONNECTING = pjsua2.PJSIP_INV_STATE_CONNECTING
-_CONFIRMED = pjsua2.PJSIP_INV_STATE_CONFIRMED
-_DISCONNECTED = pjsua2.PJSIP_INV_STATE_DISCONNECTED
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """RTP of one leg from its start: packets, losses as pjmedia counts them, jitter in seconds (mean)."""
-
-    received: int = 0
-    sent: int = 0
-    lost: int = 0
-    lost_by_peer: int = 0
-    jitter: float = 0.0
-
-    def plus(self, other: Traffic) -> Traffic:
-        """Both together; the jitter is the worse one."""
-        return Traffic(
-            self.received + other.received,
-            self.sent + other.sent,
-            self.lost + other.lost,
-            self.lost_by_peer + other.lost_by_peer,
-            max(self.jitter, other.jitter),
-        )
 
 
 class Source(Protocol):
@@ -104,7 +79,7 @@ class Leg:
         self._joined: tuple[Source, int, int] | None = None
         self._recording: Recording | None = None
         self.listeners: set[Leg] = set()
-        self._native: _NativeCall | None = _NativeCall(self, stack, native_id)
+        self._native: NativeCall | None = NativeCall(self, stack, native_id)
 
     def __repr__(self) -> str:
         """Short, for logs."""
@@ -126,9 +101,9 @@ class Leg:
         Raises:
             SipError: the stack would not send it; the leg has ended and reports nothing.
         """
-        parameters = _parameters()
-        _add_headers(parameters, headers)
-        _add(parameters, "Max-Forwards", str(max_forwards))
+        parameters = one_audio_stream()
+        add_headers(parameters, headers)
+        add_header(parameters, "Max-Forwards", str(max_forwards))
         parameters.txOption.localUri = local_uri
         try:
             self._call.makeCall(uri, parameters)
@@ -242,7 +217,7 @@ class Leg:
         self.stack.forget(self)
 
     @property
-    def _call(self) -> _NativeCall:
+    def _call(self) -> NativeCall:
         if self._native is None:
             raise SipError("the leg has ended")
         return self._native
@@ -250,9 +225,9 @@ class Leg:
     def _answer(self, status: int, headers: Iterable[tuple[str, str]]) -> bool:
         if not self.alive:
             return False
-        parameters = _parameters()
+        parameters = one_audio_stream()
         parameters.statusCode = status
-        _add_headers(parameters, headers)
+        add_headers(parameters, headers)
         try:
             self._call.answer(parameters)
         except pjsua2.Error:
@@ -267,99 +242,14 @@ class Leg:
         parameters = pjsua2.CallOpParam()
         parameters.statusCode = status
         parameters.reason = text
-        _add_headers(parameters, headers)
+        add_headers(parameters, headers)
         try:
             self._native.hangup(parameters)
         except pjsua2.Error as error:
             self.stack.emit(on.Ended(self, _SERVICE_UNAVAILABLE, error.reason))
 
 
-class _NativeCall(pjsua2.Call):
-    """The native call. Callbacks must not raise, not block, and not act: they queue."""
-
-    def __init__(self, leg: Leg, stack: Stack, native_id: int | None) -> None:
-        if native_id is None:
-            super().__init__(stack.account)
-        else:
-            super().__init__(stack.account, native_id)
-        self._leg = leg  # the cycle is cut by Leg.bury
-        self._id = -1 if native_id is None else native_id
-        self._emit = stack.emit
-
-    def onCallState(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        number, leg = self._number(), self._leg
-        state = pjsua2.handoff_leg_state(number)
-        if state == _EARLY and pjsua2.handoff_leg_is_ours(number):
-            self._emit(on.Provisional(leg, pjsua2.handoff_leg_status(number), media=False))
-        elif state == _CONNECTING:
-            leg.answered = True
-        elif state == _CONFIRMED:
-            self._emit(on.Confirmed(leg))
-        elif state == _DISCONNECTED:
-            status, reason = pjsua2.handoff_leg_status(number), pjsua2.handoff_leg_reason(number)
-            self._emit(on.Ended(leg, status, reason))
-
-    def onCallMediaState(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        number, leg = self._number(), self._leg
-        leg.slot = pjsua2.handoff_leg_audio(number)
-        leg.held = bool(pjsua2.handoff_leg_held(number))
-        leg.generation += 1
-        leg.stack.media_changed(leg)
-
-    def onStreamDestroyed(self, _: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        # The last moment at which the counts can be read: they are gone at DISCONNECTED.
-        self._leg.traffic = self._leg.traffic.plus(self.traffic())
-        self._leg.slot = -1
-
-    def traffic(self) -> Traffic:
-        """RTP of the stream that runs now."""
-        counts = pjsua2.handoff_leg_traffic(self._number())
-        if not counts:
-            return Traffic()
-        received, sent, lost, lost_by_peer, jitter = map(int, counts.split())
-        return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000)
-
-    def _number(self) -> int:
-        if self._id < 0:
-            self._id = self.getId()
-        return self._id
-
-    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        self._emit(on.Digit(self._leg, prm.digit))
-
-    def onCallTransferRequest(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        prm.statusCode = _DECLINE  # by default pjsua would dial whatever the REFER names
-
-    def onCallReplaceRequest(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
-        prm.statusCode = _BUSY_HERE  # by default pjsua would let a stranger take the dialog over
-
-    def onCallRedirected(self, _: Any) -> int:  # noqa: N802, ANN401 - pjsua2's name, no types
-        return int(pjsua2.PJSIP_REDIRECT_STOP)
-
-
-def _parameters() -> Any:  # noqa: ANN401 - pjsua2 carries no types
-    """Call parameters for one audio stream and nothing else; by default pjsua offers real-time text too."""
-    parameters = pjsua2.CallOpParam(True)  # noqa: FBT003 - pjsua2's signature
-    parameters.opt.audioCount = 1
-    parameters.opt.videoCount = 0
-    parameters.opt.textCount = 0
-    return parameters
-
-
-def _add_headers(parameters: Any, headers: Iterable[tuple[str, str]]) -> None:  # noqa: ANN401 - as above
-    for name, value in headers:
-        if writable(name, value):
-            _add(parameters, name, value)
-
-
-def _add(parameters: Any, name: str, value: str) -> None:  # noqa: ANN401 - as above
-    header = pjsua2.SipHeader()
-    header.hName = name
-    header.hValue = value
-    parameters.txOption.headers.push_back(header)
-
-
-def incoming(stack: Stack, prm: Any) -> None:  # noqa: ANN401 - as above
+def incoming(stack: Stack, prm: Any) -> None:
     """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
     leg = Leg(stack, prm.callId)
     stack.keep(leg)
@@ -368,7 +258,7 @@ def incoming(stack: Stack, prm: Any) -> None:  # noqa: ANN401 - as above
     stack.emit(on.IncomingCall(leg, source_of(prm), message))
 
 
-def source_of(prm: Any) -> str:  # noqa: ANN401 - as above
+def source_of(prm: Any) -> str:
     """The address that a request came from, without its port."""
     address: str = prm.rdata.srcAddress
     return address.rpartition(":")[0].strip("[]")

@@ -55,7 +55,7 @@ def require_capacity(calls: int) -> None:
         )
 
 
-def endpoint_config(settings: Agent) -> Any:  # noqa: ANN401 - pjsua2 carries no types
+def endpoint_config(settings: Agent) -> Any:
     """Everything that the library lets us choose, chosen: its defaults are those of a softphone."""
     config = pjsua2.EpConfig()
     agent = config.uaConfig
@@ -107,7 +107,7 @@ def transport(settings: Agent, listen: Listen) -> tuple[int, Any]:
     return _TRANSPORTS[listen.transport, 6 if ":" in listen.host else 4], config
 
 
-def choose_codecs(endpoint: Any, codecs: tuple[str, ...]) -> None:  # noqa: ANN401 - as above
+def choose_codecs(endpoint: Any, codecs: tuple[str, ...]) -> None:
     """Offer these codecs in this order, and no other."""
     wanted = [_CODECS[name.upper()] for name in codecs]
     for codec in endpoint.codecEnum2():
@@ -120,7 +120,7 @@ def host(settings: Agent) -> str:
     return bracketed(settings.sip.public_address or settings.sip.listen[0].host)
 
 
-def account(settings: Agent, native: Any) -> Any:  # noqa: ANN401 - as above
+def account(settings: Agent, native: Any) -> Any:
     """Make the local account. It registers nowhere."""
     # Must come after libInit: before it the session timers' defaults are 0 and every call fails.
     config = pjsua2.AccountConfig()

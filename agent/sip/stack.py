@@ -93,7 +93,7 @@ class Stack:
         self._loop.add_reader(self._descriptor, self._poll)
         self._tick(self._loop.time())
 
-    def _open(self, listen: Any) -> None:  # noqa: ANN401 - a Listen of the model
+    def _open(self, listen: Any) -> None:
         kind, config = native.transport(self._settings, listen)
         try:
             self._endpoint.transportCreate(kind, config)
@@ -233,7 +233,7 @@ class _Endpoint(pjsua2.Endpoint):
         super().__init__()
         self._stack = stack
 
-    def onRejectedIncomingCall(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+    def onRejectedIncomingCall(self, prm: Any) -> None:
         """An INVITE was answered before it became a call."""
         message = parse(prm.rdata.wholeMsg)
         refused = on.RefusedByStack(legs.source_of(prm), message, prm.statusCode, prm.reason)
@@ -247,7 +247,7 @@ class IncomingAccount(pjsua2.Account):
         super().__init__()
         self._stack = stack
 
-    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802, ANN401 - pjsua2's name, no types
+    def onIncomingCall(self, prm: Any) -> None:
         """A new INVITE passed the guard."""
         legs.incoming(self._stack, prm)
 

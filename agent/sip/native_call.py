@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The native call under a leg, and the parameters that go into its verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pjsua2
+
+from agent.core.headers import writable
+from agent.sip import events as on
+from agent.sip.traffic import Traffic
+
+if TYPE_CHECKING:
+    from agent.sip.leg import Leg
+    from agent.sip.stack import Stack
+
+_DECLINE = 603
+_BUSY_HERE = 486
+_EARLY = pjsua2.PJSIP_INV_STATE_EARLY
+_CONNECTING = pjsua2.PJSIP_INV_STATE_CONNECTING
+_CONFIRMED = pjsua2.PJSIP_INV_STATE_CONFIRMED
+_DISCONNECTED = pjsua2.PJSIP_INV_STATE_DISCONNECTED
+
+
+class NativeCall(pjsua2.Call):
+    """The native call. Callbacks must not raise, not block, and not act: they queue."""
+
+    def __init__(self, leg: Leg, stack: Stack, native_id: int | None) -> None:
+        if native_id is None:
+            super().__init__(stack.account)
+        else:
+            super().__init__(stack.account, native_id)
+        self._leg = leg  # the cycle is cut by Leg.bury
+        self._id = -1 if native_id is None else native_id
+        self._emit = stack.emit
+
+    def onCallState(self, _: Any) -> None:
+        """The INVITE session is in another state."""
+        number, leg = self._number(), self._leg
+        state = pjsua2.handoff_leg_state(number)
+        if state == _EARLY and pjsua2.handoff_leg_is_ours(number):
+            self._emit(on.Provisional(leg, pjsua2.handoff_leg_status(number), media=False))
+        elif state == _CONNECTING:
+            leg.answered = True
+        elif state == _CONFIRMED:
+            self._emit(on.Confirmed(leg))
+        elif state == _DISCONNECTED:
+            status, reason = pjsua2.handoff_leg_status(number), pjsua2.handoff_leg_reason(number)
+            self._emit(on.Ended(leg, status, reason))
+
+    def onCallMediaState(self, _: Any) -> None:
+        """An offer and answer changed the audio stream."""
+        number, leg = self._number(), self._leg
+        leg.slot = pjsua2.handoff_leg_audio(number)
+        leg.held = bool(pjsua2.handoff_leg_held(number))
+        leg.generation += 1
+        leg.stack.media_changed(leg)
+
+    def onStreamDestroyed(self, _: Any) -> None:
+        """The audio stream is about to go."""
+        # The last moment at which the counts can be read: they are gone at DISCONNECTED.
+        self._leg.traffic = self._leg.traffic.plus(self.traffic())
+        self._leg.slot = -1
+
+    def traffic(self) -> Traffic:
+        """RTP of the stream that runs now."""
+        counts = pjsua2.handoff_leg_traffic(self._number())
+        if not counts:
+            return Traffic()
+        received, sent, lost, lost_by_peer, jitter = map(int, counts.split())
+        return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000)
+
+    def _number(self) -> int:
+        if self._id < 0:
+            self._id = self.getId()
+        return self._id
+
+    def onDtmfDigit(self, prm: Any) -> None:
+        """A digit began (RFC 4733) or came by INFO."""
+        self._emit(on.Digit(self._leg, prm.digit))
+
+    def onCallTransferRequest(self, prm: Any) -> None:
+        """A REFER came on the leg."""
+        prm.statusCode = _DECLINE  # by default pjsua would dial whatever the REFER names
+
+    def onCallReplaceRequest(self, prm: Any) -> None:
+        """An INVITE with Replaces names the leg."""
+        prm.statusCode = _BUSY_HERE  # by default pjsua would let a stranger take the dialog over
+
+    def onCallRedirected(self, _: Any) -> int:
+        """A 3xx came: it counts as a refusal."""
+        return int(pjsua2.PJSIP_REDIRECT_STOP)
+
+
+def one_audio_stream() -> Any:
+    """Call parameters for one audio stream and nothing else; by default pjsua offers real-time text too."""
+    parameters = pjsua2.CallOpParam(True)  # noqa: FBT003 - pjsua2's signature
+    parameters.opt.audioCount = 1
+    parameters.opt.videoCount = 0
+    parameters.opt.textCount = 0
+    return parameters
+
+
+def add_headers(parameters: Any, headers: Iterable[tuple[str, str]]) -> None:
+    """Add headers to a message of ours; one that can't be written is left out."""
+    for name, value in headers:
+        if writable(name, value):
+            add_header(parameters, name, value)
+
+
+def add_header(parameters: Any, name: str, value: str) -> None:
+    """Add one header, as it is."""
+    header = pjsua2.SipHeader()
+    header.hName = name
+    header.hValue = value
+    parameters.txOption.headers.push_back(header)
