@@ -96,19 +96,19 @@ async def test_a_signal_whose_time_passes_while_the_agent_is_down_expires_unsent
     cxone: Cxone, tmp_path: Path
 ) -> None:
     async with site(cxone, tmp_path, with_ttl("4s")) as at:
+        cxone.fault(token={"mode": "timeout_before_accept"})  # signals wait for a log-in that never answers
         await at.start()
-        calls = await at.up(6)
-        await at.front.shut()
+        calls = await _up_unsignalled(at, 6)
         for call in calls:
             at.crowd.hand_off(call)
         await eventually(lambda: all(call.promised for call in calls), what="handoffs are promised")
         await at.kill()
-        waiting = [row for row in at.books().signals if row["state"] == "recorded"]
-        assert len(waiting) == 6
+        waiting = [row for row in at.books().signals if row["moment"] == "handoff"]
+        assert [row["state"] for row in waiting] == ["recorded"] * 6
         sent = len(ledger(cxone))
         last = max(row["expires"] for row in waiting)
         await eventually(lambda: time.time() > last, what="their time has passed")
-        await at.front.open()
+        cxone.heal()
         await at.start()
         books = await at.settled()
         assert _terminal(books) == [("handoff", "expired")] * 6

@@ -13,6 +13,22 @@ _given: set[int] = set()
 _random = random.Random(os.getpid())  # noqa: S311 - spreads parallel runs apart, guards nothing
 
 
+class _Round:
+    """Goes through the RTP ports again and again, from a place that differs with each run."""
+
+    def __init__(self) -> None:
+        self._next = _random.randrange(_RTP_LOW, _RTP_HIGH, 2)
+
+    def take(self, size: int) -> int:
+        """The first of the next ``size`` ports."""
+        low = self._next if self._next + size <= _RTP_HIGH else _RTP_LOW
+        self._next = low + size
+        return low
+
+
+_round = _Round()
+
+
 def free_port() -> int:
     """A port that nobody holds for UDP or TCP now and that this process has not given out before."""
     while True:
@@ -34,14 +50,18 @@ def free_rtp_port() -> int:
 def free_range(size: int) -> tuple[int, int]:
     """First and last of ``size`` neighbouring ports for RTP (first even), none bound for UDP at this moment.
 
+    They are handed out round and round, so that one comes again only long after the agent that had it.
     TCP is not looked at: connections that ended a minute ago still hold ports all over the range.
+
+    Raises:
+        AssertionError: twice around, and no such range was free.
     """
-    while True:
-        low = _random.randrange(_RTP_LOW, _RTP_HIGH - size, 2)
-        ports = range(low, low + size)
-        if not _given.intersection(ports) and all(_is_free(port, socket.SOCK_DGRAM) for port in ports):
-            _given.update(ports)
+    size += size % 2
+    for _ in range(2 * (_RTP_HIGH - _RTP_LOW) // size):
+        low = _round.take(size)
+        if all(_is_free(port, socket.SOCK_DGRAM) for port in range(low, low + size)):
             return low, low + size - 1
+    raise AssertionError(f"no {size} neighbouring UDP ports are free between {_RTP_LOW} and {_RTP_HIGH}")
 
 
 def _is_free(port: int, *only: socket.SocketKind) -> bool:
