@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -59,6 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except Exception as error:
+        if os.environ.get("HANDOFF_TRACEBACK"):
+            raise
+        what = f"{type(error).__name__}: {error}".partition("\n")[0]
+        sys.stderr.write(f"handoff-agent: a mistake of ours, {what}; HANDOFF_TRACEBACK=1 shows where\n")
+        return _COULD_NOT_RUN
 
 
 if __name__ == "__main__":

@@ -103,8 +103,10 @@ class Child:
     def _why(self) -> str:
         with contextlib.suppress(OSError):
             lines = self.log.read_text(errors="replace").strip().splitlines()
-            if lines:
-                return f": {lines[-1]}"
+            # What a command says last of itself comes before what its log says.
+            own = [line for line in lines if not line.startswith("{")] or lines
+            if own:
+                return f": {own[-1]}"
         return f": {self.lines[-1]}" if self.lines else ""
 
     async def _read(self) -> None:

@@ -65,8 +65,8 @@ def endpoint_config(settings: Agent) -> Any:
     agent.userAgent = f"handoff-agent/{__version__}"
     agent.mwiUnsolicitedEnabled = False
     agent.natTypeInSdp = 0
-    config.logConfig.level = 2
-    config.logConfig.consoleLevel = 1
+    # What goes wrong is raised, and told in our own words: its lines would break up those of our log.
+    config.logConfig.level = config.logConfig.consoleLevel = 0
     config.logConfig.msgLogging = 0
     media = config.medConfig
     media.clockRate = media.sndClockRate = clock_rate(settings.media.codecs)

@@ -113,8 +113,9 @@ class Stack:
         native.set_sources(sources, reject_strangers=reject_strangers)
 
     def close(self) -> None:
-        """End everything. Calls should be over; what is left is hung up without waiting."""
-        self._loop.remove_reader(self._descriptor)
+        """End everything, also what came up only in part; calls that are left are hung up without waiting."""
+        if self._descriptor >= 0:
+            self._loop.remove_reader(self._descriptor)
         if self._timer is not None:
             self._timer.cancel()
         for leg in tuple(self._legs):
@@ -122,8 +123,9 @@ class Stack:
             leg.bury()
         self._events.clear()
         self.comfort.close()
-        self.account.shutdown()
-        self.account = None
+        if self.account is not None:
+            self.account.shutdown()
+            self.account = None
         self._endpoint.libDestroy()
 
     # -- legs ----------------------------------------------------------------------------------------------
