@@ -106,15 +106,13 @@ class Chronicle:
 
     def signal(self, event: SignalEvent) -> None:
         """A signal changed its state; the courier logs it itself."""
-        signal, attempt = event.signal, event.attempt
+        signal = event.signal
         self._note(signal.call_id, "signal", _in_words(event))
         seconds = time.time() - signal.recorded
         if signal.state is SignalState.SENDING and not signal.attempts:
             self._metrics.signal_started(signal.moment.value, seconds)
         if signal.state.final:
-            told = signal.state is SignalState.REFUSED and attempt is not None
-            outcome = attempt.outcome if told and attempt else signal.state.value
-            self._metrics.signal_settled(signal.project, signal.moment.value, outcome, seconds)
+            self._metrics.signal_settled(signal.project, signal.moment.value, event.outcome, seconds)
 
     def _note(self, call_id: str, kind: str, text: str) -> None:
         self._stories.note(call_id, time.time(), kind, text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.errors import SettingsError
-from agent.core.model import Snapshot
+from agent.core.model import Project, Snapshot
 from agent.settings import Changes, changes, load_in_child
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
@@ -65,6 +65,11 @@ class Configuration:
     def current(self) -> Snapshot:
         """The snapshot in force."""
         return self.snapshot
+
+    def project(self, account: str, name: str) -> Project | None:
+        """The project in force under this account; None when there is none (any more)."""
+        project = self.snapshot.projects.get(name)
+        return project if project is not None and project.account == account else None
 
     async def reload(self) -> Reloaded:
         """Load the files in a child process and put them in force, all or nothing."""

@@ -42,13 +42,11 @@ class Desks:
         switchboard: Switchboard,
         configuration: Configuration,
         services: Services,
-        drain: Callable[[], None],
         alarms: Callable[[], Mapping[str, Alarm]],
     ) -> None:
         self._switchboard = switchboard
         self._configuration = configuration
         self._services = services
-        self._drain = drain
         self._alarms = alarms
 
     # -- the handoff API ---------------------------------------------------------------------------------
@@ -125,7 +123,7 @@ class Desks:
             signal_id,
             by=by,
             confirmed=confirmed,
-            project_of=self._project,
+            project_of=self._configuration.project,
             now=time.time(),
         )
         self._tell(signal)
@@ -152,10 +150,6 @@ class Desks:
         )
         self._switchboard.on_signal_event(SignalEvent(signal, decision))
 
-    def _project(self, account: str, name: str) -> Project | None:
-        project = self._configuration.snapshot.projects.get(name)
-        return project if project is not None and project.account == account else None
-
     def readiness(self) -> tuple[bool, str]:
         """Whether new calls are taken, and why."""
         status = self._switchboard.status
@@ -175,7 +169,7 @@ class Desks:
 
     def drain(self) -> None:
         """Take no new calls from now on."""
-        self._drain()
+        self._switchboard.drain()
 
     def metrics(self) -> bytes:
         """All metrics."""

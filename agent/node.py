@@ -147,7 +147,9 @@ class Node:
         self._store = await open_store(settings.storage, self._storage_changed, node=settings.node)
         self._session = new_session()
         self._cxone = Cxone(self._session, on_token=self._metrics.token_requested)
-        self._courier = Courier(self._store, self._cxone, self._project, self._switchboard.on_signal_event)
+        self._courier = Courier(
+            self._store, self._cxone, self._configuration.project, self._switchboard.on_signal_event
+        )
         self._stack = Stack(
             settings, self._switchboard.on_sip_event, self._stories.sip, self._metrics.loop_lagged
         )
@@ -253,12 +255,12 @@ class Node:
 
     async def _listen(self, services: Services) -> None:
         http = self._configuration.snapshot.agent.http
-        desks = Desks(self._switchboard, self._configuration, services, self._drain, self._alarms)
+        desks = Desks(self._switchboard, self._configuration, services, self._alarms)
         for app, address in ((api_app(desks), http.api), (operations_app(desks), http.operations)):
             self._servers.append(await serve_app(app, address))
 
     async def _recover(self, store: Store, courier: Courier) -> None:
-        self._recovery = Recovery(store, courier, self._project)
+        self._recovery = Recovery(store, courier, self._configuration.project)
         lost = await self._recovery.take_over()
         if lost:
             _log.warning("calls of an earlier process were told as failed", calls=lost)
@@ -307,16 +309,9 @@ class Node:
         alarms, projects = self._alarms(), self._configuration.snapshot.projects
         return {name: name in alarms for name, project in projects.items() if project.cxone is not None}
 
-    def _drain(self) -> None:
-        self._switchboard.drain()
-
     def _sources(self) -> str:
         carriers = self._configuration.snapshot.carriers.values()
         return " ".join(str(network) for carrier in carriers for network in carrier.sources)
-
-    def _project(self, account: str, name: str) -> Project | None:
-        project = self._configuration.snapshot.projects.get(name)
-        return project if project is not None and project.account == account else None
 
     async def _last_byes(self, stack: Stack) -> None:
         """Let the last transactions end, so that no peer is left to find out by itself."""

@@ -21,10 +21,12 @@ from agent.sip import events as on
 from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
 from agent.sip.players import Recording
 from agent.sip.traffic import Traffic
+from agent.telemetry.logs import logger
 
 if TYPE_CHECKING:
     from agent.sip.stack import Stack
 
+_log = logger("sip")
 _keys = itertools.count(1)
 _OK = 200
 _RINGING = 180
@@ -193,7 +195,7 @@ class Leg:
         if pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
             self._joined = joined
         else:
-            self.stack.media_faults.append(f"{self!r} can't hear {source!r}")
+            _log.warning("audio can't be joined", sip_call_id=self.sip_call_id, source=repr(source))
 
     def _part(self, source: Source) -> None:
         if isinstance(source, Leg):

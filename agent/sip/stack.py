@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import _pjsua2
 import pjsua2
 
 from agent.core.errors import SipError
@@ -50,7 +49,6 @@ class Stack:
         lag: Callable[[float], None],
     ) -> None:
         self.account: Any = None
-        self.media_faults: deque[str] = deque(maxlen=100)
         self._settings = settings
         self._report = report
         self._trace = trace
@@ -252,8 +250,3 @@ class IncomingAccount(pjsua2.Account):
     def onIncomingCall(self, prm: Any) -> None:
         """A new INVITE passed the guard."""
         legs.incoming(self._stack, prm)
-
-
-def module_file() -> str:
-    """The path of the native module, for those who tell which build is in use."""
-    return str(_pjsua2.__file__)
