@@ -35,6 +35,17 @@ class CallRecord:
     reason: str = ""
 
 
+class Channel(StrEnum):
+    """Which way an entry of the outbox leaves."""
+
+    SIGNAL = "signal"
+    """NICE's Signal API, for the contact."""
+    WEBHOOK = "webhook"
+    """The customer's own system; `Signal.parameters` is ``{"body": JSON text}``."""
+    TRANSCRIPT = "transcript"
+    """NICE's TMS, under the master contact id; `Signal.parameters` is ``{"body": JSON text}``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """One signal of one call: what the project asked to send at a moment, and where it stands.
@@ -54,6 +65,7 @@ class Signal:
     expires: float
     state: SignalState = SignalState.RECORDED
     attempts: tuple[Attempt, ...] = ()
+    channel: Channel = Channel.SIGNAL
 
 
 class Decision(StrEnum):
@@ -82,11 +94,21 @@ class Attempt:
         return self.outcome in tuple(Decision)
 
 
+class Way(StrEnum):
+    """How a voice agent asked for a handoff."""
+
+    HTTP = "http"
+    REFER = "refer"
+    INFO = "info"
+    BYE = "bye"
+
+
 @dataclass(frozen=True, slots=True)
 class Handoff:
     """What the voice agent said when it handed the caller back; readable before the signal leaves.
 
     ``data`` is a free JSON object for the desktop, ``parameters`` override p1..p9 of the project's template.
+    ``target`` is the SIP URI that a REFER named, where the project allows it, else empty.
     """
 
     handoff_id: str
@@ -101,3 +123,5 @@ class Handoff:
     parameters: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, object] = field(default_factory=dict)
     shared_id: str = ""
+    way: Way = Way.HTTP
+    target: str = ""

@@ -10,18 +10,12 @@ from __future__ import annotations
 from agent.core.model.base import REFERENCES_ONLY, Resolved
 from agent.core.model.carriers import Carrier, Carriers, Digest, NumberForm
 from agent.core.model.cxone import CxoneTenant
+from agent.core.model.handoff import PARAMETERS, FinishPrompt, HandoffSettings
 from agent.core.model.map import NumbersFile, NumberTarget
 from agent.core.model.node import CODECS, PORTS_PER_CALL, Agent, Http, Limits, Log, Media, Sip, Tls
-from agent.core.model.project import (
-    PARAMETERS,
-    HandoffSettings,
-    Probe,
-    Project,
-    ProjectLimits,
-    Target,
-    VoiceAgent,
-)
+from agent.core.model.project import Project, ProjectLimits, VoiceAgent, Webhook
 from agent.core.model.snapshot import Snapshot
+from agent.core.model.targets import Probe, Target
 from agent.core.model.templates import LABEL_PREFIX, PLACEHOLDERS, is_label_name, parse_template
 
 __all__ = [
@@ -36,6 +30,7 @@ __all__ = [
     "Carriers",
     "CxoneTenant",
     "Digest",
+    "FinishPrompt",
     "HandoffSettings",
     "Http",
     "Limits",
@@ -53,6 +48,7 @@ __all__ = [
     "Target",
     "Tls",
     "VoiceAgent",
+    "Webhook",
     "is_label_name",
     "parse_template",
 ]

@@ -28,6 +28,13 @@ def _version(value: str) -> str:
     return value
 
 
+class Transcripts(Model):
+    """How transcripts are posted to CXone (TMS)."""
+
+    vendor_id: Text = Field(description="vendorId that NICE gave.")
+    virtual_agent_id: Text = Field(description="virtualAgentId, as it is called in CXone.")
+
+
 class CxoneTenant(Model):
     """One business unit of NICE CXone and the access key for it."""
 
@@ -63,6 +70,11 @@ class CxoneTenant(Model):
         description="Percent-encode client id and secret in the Basic header (RFC 6749 section 2.3.1).",
     )
     timeout: Duration = Field(default=10.0, description="Time for one request.")
+    transcripts: Transcripts | None = Field(
+        default=None,
+        description="Post transcripts of voice agents to CXone, under the master contact id; absent: "
+        "transcripts are refused.",
+    )
     parameter_limit: Count = Field(
         default=2000, description="Longest value of p1..p9 in bytes; longer ones are cut."
     )

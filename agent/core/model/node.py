@@ -6,6 +6,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
@@ -152,6 +153,20 @@ class Limits(Model):
     duration: Duration = Field(default=14400.0, description="The longest call.")
 
 
+class HttpTls(Model):
+    """Certificate of the handoff API's listener."""
+
+    certificate: FilePath = Field(description="PEM file with our certificate and its chain.")
+    private_key: FilePath = Field(description="PEM file with its private key.")
+
+
+def _origin(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname or value != f"{url.scheme}://{url.netloc}":
+        raise ValueError(f"{value!r} is no origin: write https://desktop.example.org, nothing after the host")
+    return value
+
+
 class Http(Model):
     """HTTP listeners."""
 
@@ -159,6 +174,11 @@ class Http(Model):
     operations: HttpAddress = Field(
         default=Address("127.0.0.1", 8081),
         description="Health, metrics, reload, drain and console; has no log-in, so keep it inside.",
+    )
+    tls: HttpTls | None = Field(default=None, description="Serve the handoff API over TLS.")
+    origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], Listed] = Field(
+        default=(),
+        description="Origins of desktop pages that may read the handoff API (CORS): https://host[:port].",
     )
 
     @model_validator(mode="after")

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agent.core.frozen import NOTHING
+from agent.core.hosts import loopback
 from agent.core.model.base import (
     Count,
     Duration,
@@ -18,18 +20,14 @@ from agent.core.model.base import (
     Model,
     Name,
     Secret,
-    SipTarget,
-    Span,
     Template,
-    Text,
     misplaced,
 )
 from agent.core.model.cxone import CxoneTenant
+from agent.core.model.handoff import PARAMETERS, HandoffSettings
+from agent.core.model.targets import Probe, Target
+from agent.core.model.templates import UNKNOWN_BEFORE_HANDOFF, parse_template
 from agent.core.moments import Moment
-from agent.core.uris import SipUri, sip_uri
-
-PARAMETERS = tuple(f"p{number}" for number in range(1, 10))
-"""The keys of a signal's parameters."""
 
 
 def _parameter(value: str) -> str:
@@ -38,36 +36,26 @@ def _parameter(value: str) -> str:
     return value
 
 
+def _x_header(value: str) -> str:
+    if not value.lower().startswith("x-"):
+        raise ValueError(f"{value} can't be read by a CXone script: choose a name that starts with X-")
+    return value
+
+
+def _webhook_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("http", "https") or not url.hostname or url.username or url.password:
+        raise ValueError(f"{value!r} is no usable URL: write https://host/path")
+    if url.scheme == "http" and not loopback(url.hostname):
+        raise ValueError(f"{value!r} would go over the network unencrypted: write https://")
+    return value
+
+
 def _moment(value: object) -> object:
     try:
         return Moment(str(value))
     except ValueError:
         raise ValueError(f"{value!r} is not a moment: known are {', '.join(Moment)}") from None
-
-
-class Target(Model):
-    """One SIP address of the voice agent."""
-
-    uri: SipTarget = Field(description="sip:user@host:port, with ;transport=tcp or tls if wanted.")
-    priority: int = Field(
-        default=1, ge=0, le=65535, description="Lower ones are tried first (as in RFC 2782)."
-    )
-    weight: int = Field(
-        default=1, ge=1, le=65535, description="Share of the calls among targets of one priority."
-    )
-
-    @property
-    def address(self) -> SipUri:
-        """The URI, taken apart."""
-        return sip_uri(self.uri)
-
-
-class Probe(Model):
-    """OPTIONS sent to the targets, so that calls avoid those that are down."""
-
-    every: Duration = Field(default=10.0, description="Time between two OPTIONS.")
-    fail: Count = Field(default=3, description="So many without answer in a row: the target is down.")
-    recover: Count = Field(default=2, description="So many answered in a row: it is up again.")
 
 
 class VoiceAgent(Model):
@@ -90,38 +78,15 @@ class VoiceAgent(Model):
     probe: Probe | None = Field(default=None, description="OPTIONS to the targets; none when absent.")
 
 
-class HandoffSettings(Model):
-    """How the caller goes back to CXone."""
+class Webhook(Model):
+    """The customer's own system, told of each handoff."""
 
-    method: Literal["release", "refer", "bridge"] = Field(
-        default="release",
-        description="release: wait for CXone's BYE, then send ours; refer: REFER the caller to target; "
-        "bridge: dial "
-        "target and bridge the caller to it.",
+    url: Annotated[str, AfterValidator(_webhook_url)] = Field(
+        description="Where each handoff is posted as JSON: https, or http on loopback."
     )
-    target: SipTarget | None = Field(default=None, description="SIP URI for refer and bridge.")
-    deadline: Duration = Field(
-        default=3.0, description="The longest that media waits for the signal to be accepted."
-    )
-    wait_for_bye: Span = Field(default=5.0, description="With release: how long CXone's BYE is waited for.")
-    comfort_audio: Text = Field(
-        default="tone",
-        description="What the caller hears meanwhile: tone, silence, or the path of a WAV file.",
-    )
-    on_signal_failure: Literal["release", "refer", "keep"] = Field(
-        default="release",
-        description="When the signal was not accepted: release the caller all the same, REFER to "
-        "target, or keep the "
-        "call with the voice agent.",
-    )
-
-    @model_validator(mode="after")
-    def _target_where_needed(self) -> Self:
-        if self.target is None and self.method != "release":
-            raise misplaced(f"method {self.method} needs a target: add target: sip:…", "method")
-        if self.target is None and self.on_signal_failure == "refer":
-            raise misplaced("refer needs a target: add target: sip:…", "on_signal_failure")
-        return self
+    secret: Secret = Field(description="Key of the signature (HMAC-SHA256) in X-Handoff-Signature.")
+    timeout: Duration = Field(default=5.0, description="Time for one request.")
+    ttl: Duration = Field(default=86400.0, description="How long an unanswered one is tried again.")
 
 
 class ProjectLimits(Model):
@@ -130,8 +95,13 @@ class ProjectLimits(Model):
     calls: Count | None = Field(
         default=None, description="Calls up at the same time; only the node's limit if absent."
     )
+    requests_per_second: Count = Field(
+        default=50,
+        description="Requests to the handoff API, with a burst of twice as many; more get 429.",
+    )
 
 
+XHeader = Annotated[FreeHeader, AfterValidator(_x_header)]
 Parameters = Annotated[Mapping[Annotated[str, AfterValidator(_parameter)], Template], Frozen]
 Signals = Annotated[Mapping[Annotated[Moment, BeforeValidator(_moment)], Parameters], Frozen]
 
@@ -173,9 +143,29 @@ class Project(Model):
         "an answer had an effect; it may run the script twice.",
     )
     handoff: HandoffSettings = Field(default=HandoffSettings(), description="How the caller goes back.")
+    answer_headers: Annotated[Mapping[XHeader, Template], Frozen] = Field(
+        default=NOTHING,
+        description="X- headers of our 200 OK, which CXone's script can read, with placeholders for what is "
+        "known at that time.",
+    )
+    webhook: Webhook | None = Field(
+        default=None, description="The customer's own system that is told of handoffs; none when absent."
+    )
     limits: ProjectLimits = Field(
         default=ProjectLimits(), description="What the project may take of the node."
     )
+
+    @model_validator(mode="after")
+    def _answer_headers_are_known_in_time(self) -> Self:
+        for header, text in self.answer_headers.items():
+            for _, name in parse_template(text):
+                if name in UNKNOWN_BEFORE_HANDOFF:
+                    raise misplaced(
+                        f"{{{name}}} is not known yet when the call is answered: leave it out",
+                        "answer_headers",
+                        header,
+                    )
+        return self
 
     @model_validator(mode="after")
     def _signals_have_a_tenant(self) -> Self:

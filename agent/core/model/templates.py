@@ -31,6 +31,9 @@ PLACEHOLDERS = frozenset(
 )
 """The names a template may use, besides ``label.NAME`` for a label of the number's rule."""
 
+UNKNOWN_BEFORE_HANDOFF = frozenset({"destination", "handoff_id", "reason", "shared_id", "skill"})
+"""Those that stand for nothing until the voice agent has handed off."""
+
 LABEL_PREFIX = "label."
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 
