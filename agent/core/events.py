@@ -6,30 +6,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 from agent.core.records import Handoff
 
 
 class Side(StrEnum):
-    """One of the two legs: towards the contact centre, or towards the voice agent."""
+    """One leg: towards the contact centre, towards the voice agent, or towards where the caller goes back to.
+
+    There are never more than two at a time: the third takes the voice agent's place.
+    """
 
     CALLER = "caller"
     AGENT = "agent"
-
-    @property
-    def other(self) -> Side:
-        """The leg across."""
-        return Side.AGENT if self is Side.CALLER else Side.CALLER
+    QUEUE = "queue"
 
 
 class Timer(StrEnum):
     """The clocks of a call; the shell knows how long each runs."""
 
-    RING = "ring"  # from the first dial to an answer, all targets together
+    RING = "ring"  # from the first dial to an answer, all targets together, on either dialled side
     RESPONSE = "response"  # from a dial to the target's first provisional response
     DEADLINE = "deadline"  # from a terminal moment until media goes back, whatever NICE says
-    WAIT_FOR_BYE = "wait_for_bye"  # from the release of the voice agent until our own BYE
+    PROMPT = "prompt"  # from the record of a handoff until it is begun, though the voice agent still speaks
+    TRANSFER = "transfer"  # from our REFER to its outcome
+    WAIT_FOR_BYE = "wait_for_bye"  # from the caller's going back until our own BYE
     DURATION = "duration"  # the longest call
 
 
@@ -39,6 +41,7 @@ class Audio(StrEnum):
     NOTHING = "nothing"
     BRIDGED = "bridged"
     COMFORT = "comfort"
+    TRANSFERRED = "transferred"
 
 
 # -- events ---------------------------------------------------------------------------------------------
@@ -101,9 +104,38 @@ class NotTold:
 
 @dataclass(frozen=True, slots=True)
 class SignalSettled:
-    """A signal reached a final state."""
+    """A signal reached a final state: `accepted`, or any other."""
 
     moment: Moment
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFinished:
+    """The voice agent has fallen silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueProgress:
+    """A provisional response of the target that the caller goes back to."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueAnswered:
+    """Its 2xx."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress:
+    """What is known of our REFER: its own answer, or what a NOTIFY told (RFC 3515 section 2.4.5).
+
+    Nothing follows one that is `final`.
+    """
+
+    status: int
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +169,8 @@ class EndAsked:
 
 Event = (
     Recorded | NotRecorded | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told | NotTold
-    | SignalSettled | TimerFired | MediaLost | DtmfReceived | EndAsked
+    | SignalSettled | PromptFinished | QueueProgress | QueueAnswered | TransferProgress | TimerFired
+    | MediaLost | DtmfReceived | EndAsked
 )  # fmt: skip
 
 # -- actions --------------------------------------------------------------------------------------------
@@ -150,8 +183,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Send an INVITE to target number `target` (in the plan's order); `attempt` comes back in `LegEnded`."""
+    """Send an INVITE to target number `target` of a side; `attempt` comes back in `LegEnded`."""
 
+    side: Side
     target: int
     attempt: int
 
@@ -200,7 +234,10 @@ class SendDtmf:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Make signal and handoff state durable, begin delivery; answer `Told` or `NotTold`."""
+    """Make signal and handoff state durable; answer `Told` or `NotTold`.
+
+    Delivery begins before `Told` is given, unless the call holds the signal until `Begin`.
+    """
 
     moment: Moment
     reason: Reason
@@ -208,8 +245,41 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitSilence:
+    """Listen to the voice agent; give `PromptFinished` once it is silent. Over when `Timer.PROMPT` is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin the delivery of the signal that was held."""
+
+
+@dataclass(frozen=True, slots=True)
 class CancelSignals:
-    """Take back what has not been sent yet: the contact is gone."""
+    """Take back what has not been sent yet; all signals of the call, or that of one moment."""
+
+    moment: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell the voice agent, the way it asked, whether its handoff is `taken` or it keeps the caller."""
+
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refer:
+    """Send REFER on the caller's leg, to target number `target`; answer with `TransferProgress`."""
+
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The caller is given back, by this method: media waits for us no longer."""
+
+    method: Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +305,6 @@ class Close:
 
 
 Action = (
-    Record | Dial | Relay | AnswerCaller | RefuseCaller | HangUp | Play | SendDtmf | Tell | CancelSignals
-    | Start | Stop | Close
+    Record | Dial | Relay | AnswerCaller | RefuseCaller | HangUp | Play | SendDtmf | Tell | AwaitSilence
+    | Begin | CancelSignals | Report | Refer | Returned | Start | Stop | Close
 )  # fmt: skip

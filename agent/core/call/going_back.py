@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The caller goes back: by release, by REFER, or bridged to a target; and what follows when that fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.core import events as on
+from agent.core.call.states import UNANSWERED, Actions, State, Table
+from agent.core.events import (
+    Audio,
+    CancelSignals,
+    Dial,
+    HangUp,
+    Play,
+    Refer,
+    RefuseCaller,
+    Report,
+    Returned,
+    SendDtmf,
+    Side,
+    Start,
+    Stop,
+    Timer,
+)
+from agent.core.methods import Method, OnFailure
+from agent.core.moments import Moment
+from agent.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from agent.core.call.machine import Call
+
+_OK = range(200, 300)
+_FIRST_ERROR = 400
+
+# -- which way ---------------------------------------------------------------------------------------------
+
+
+def by_method(call: Call) -> Actions:
+    """The script is told, or need not be: the caller goes back as the project wants it."""
+    if call.terminal is not Moment.HANDOFF or call.plan.method is Method.RELEASE:
+        return _release(call)
+    return _refer(call) if call.plan.method is Method.REFER else _bridge(call)
+
+
+def after_failure(call: Call) -> Actions:
+    """The script could not be told, or nobody knows whether it was."""
+    policy = call.plan.on_failure
+    if policy is OnFailure.KEEP and call.terminal is Moment.HANDOFF and call.leave_agent():
+        return _keep(call, call.terminal)
+    if policy is OnFailure.REFER and call.terminal is not Moment.COMPLETED and call.state not in UNANSWERED:
+        # The caller does not go where the script would send it: what still waits must not reach it.
+        return [CancelSignals(call.terminal), *_refer(call)]
+    return _release(call)
+
+
+def _keep(call: Call, moment: Moment) -> Actions:
+    call.state = State.STORING_KEPT if call.state is State.STORING else State.KEPT
+    return [Stop(Timer.DEADLINE), CancelSignals(moment), Report(taken=False), Start(Timer.DURATION)]
+
+
+def after_deadline(call: Call) -> Actions:
+    """Media waits no longer; the signal is still on its way."""
+    return by_method(call) if call.plan.on_failure is OnFailure.RELEASE else after_failure(call)
+
+
+def end_both(call: Call, reason: Reason) -> Actions:
+    """End the call with both its legs: the voice agent's, or the target's."""
+    across = (
+        [HangUp(Side.QUEUE)] if call.state in (State.DIALLING_BACK, State.TRANSFERRED) else call.leave_agent()
+    )
+    return [*across, HangUp(Side.CALLER), *call.close(call.end, reason)]
+
+
+def _leave(call: Call) -> Actions:
+    """Release the voice agent; the caller hears comfort audio from here on."""
+    told: Actions = [Report(taken=True)] if call.terminal is Moment.HANDOFF else []
+    return [Stop(Timer.DEADLINE), Play(Audio.COMFORT), *told, *call.leave_agent()]
+
+
+# -- release -----------------------------------------------------------------------------------------------
+
+
+def _release(call: Call) -> Actions:
+    if call.state in UNANSWERED:
+        reason = call.reason if call.reason.code >= _FIRST_ERROR else Reason.NO_AGENT
+        return [RefuseCaller(reason), *call.close(call.end, call.reason)]
+    if call.terminal is Moment.COMPLETED:
+        return [HangUp(Side.CALLER), *call.close(call.end, call.reason)]
+    return [*_leave(call), *_wait_for_bye(call, Method.RELEASE)]
+
+
+def _wait_for_bye(call: Call, method: Method) -> Actions:
+    call.state = State.RETURNING
+    return [Returned(method), Start(Timer.WAIT_FOR_BYE)]
+
+
+def _caller_gone(call: Call, event: on.LegEnded) -> Actions:
+    return call.close(call.end, call.reason) if event.side is Side.CALLER else []
+
+
+def _timer_while_returning(call: Call, event: on.TimerFired) -> Actions:
+    return end_both(call, call.reason) if event.timer is Timer.WAIT_FOR_BYE else []
+
+
+def _end_asked(call: Call, event: on.EndAsked) -> Actions:
+    return end_both(call, event.reason)
+
+
+# -- refer (RFC 3515) --------------------------------------------------------------------------------------
+
+
+def _refer(call: Call) -> Actions:
+    leave = _leave(call)
+    call.state = State.REFERRING
+    return [*leave, *_refer_next(call)]
+
+
+def _refer_next(call: Call) -> Actions:
+    if call.back_attempt == call.back:
+        return [Stop(Timer.TRANSFER), *_wait_for_bye(call, Method.RELEASE)]
+    call.back_attempt += 1
+    return [Refer(call.back_attempt - 1), Start(Timer.TRANSFER)]
+
+
+def _transfer_progress(call: Call, event: on.TransferProgress) -> Actions:
+    if not event.final:
+        return []
+    if event.status in _OK:
+        return [Stop(Timer.TRANSFER), *_wait_for_bye(call, Method.REFER)]
+    return _refer_next(call)
+
+
+def _timer_while_referring(call: Call, event: on.TimerFired) -> Actions:
+    # An accepted REFER of which nothing more is heard may yet come true: no second one is sent.
+    return _wait_for_bye(call, Method.RELEASE) if event.timer is Timer.TRANSFER else []
+
+
+# -- bridge ------------------------------------------------------------------------------------------------
+
+
+def _bridge(call: Call) -> Actions:
+    leave = _leave(call)
+    call.state = State.DIALLING_BACK
+    return [*leave, Start(Timer.RING), *_dial_next(call)]
+
+
+def _dial_next(call: Call) -> Actions:
+    if call.back_attempt == call.back:
+        return _nobody_there(call)
+    call.back_attempt += 1
+    return [Dial(Side.QUEUE, call.back_attempt - 1, call.back_attempt), Start(Timer.RESPONSE)]
+
+
+def _nobody_there(call: Call) -> Actions:
+    return [Stop(Timer.RING), Stop(Timer.RESPONSE), *_wait_for_bye(call, Method.RELEASE)]
+
+
+def _queue_progress(_: Call, __: on.QueueProgress) -> Actions:
+    return [Stop(Timer.RESPONSE)]
+
+
+def _queue_answered(call: Call, _: on.QueueAnswered) -> Actions:
+    call.state = State.TRANSFERRED
+    return [
+        Stop(Timer.RING),
+        Stop(Timer.RESPONSE),
+        Play(Audio.TRANSFERRED),
+        Returned(Method.BRIDGE),
+        Start(Timer.DURATION),
+    ]
+
+
+def _ended_while_dialling_back(call: Call, event: on.LegEnded) -> Actions:
+    if event.side is Side.CALLER:
+        return [HangUp(Side.QUEUE), *call.close(call.end, call.reason)]
+    if event.side is not Side.QUEUE or event.attempt != call.back_attempt:
+        return []  # the voice agent's end, or that of a target that was given up before
+    return _dial_next(call)
+
+
+def _timer_while_dialling_back(call: Call, event: on.TimerFired) -> Actions:
+    if event.timer is Timer.RESPONSE:
+        return [HangUp(Side.QUEUE), *_dial_next(call)]
+    if event.timer is Timer.RING:
+        return [HangUp(Side.QUEUE), *_nobody_there(call)]
+    return []
+
+
+def _ended_while_transferred(call: Call, event: on.LegEnded) -> Actions:
+    if event.side is Side.CALLER:
+        return [HangUp(Side.QUEUE), *call.close(call.end, call.reason)]
+    if event.side is not Side.QUEUE or event.attempt != call.back_attempt:
+        return []
+    return [HangUp(Side.CALLER), *call.close(call.end, call.reason)]
+
+
+def _timer_while_transferred(call: Call, event: on.TimerFired) -> Actions:
+    return end_both(call, Reason.TOO_LONG) if event.timer is Timer.DURATION else []
+
+
+def _media_lost(call: Call, _: on.MediaLost) -> Actions:
+    return end_both(call, Reason.MEDIA_LOST)
+
+
+def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
+    return [SendDtmf(Side.QUEUE if event.side is Side.CALLER else Side.CALLER, event.digit)]
+
+
+TABLE: Final[Table] = {
+    (State.RETURNING, on.LegEnded): _caller_gone,
+    (State.RETURNING, on.TimerFired): _timer_while_returning,
+    (State.RETURNING, on.EndAsked): _end_asked,
+    (State.REFERRING, on.TransferProgress): _transfer_progress,
+    (State.REFERRING, on.LegEnded): _caller_gone,
+    (State.REFERRING, on.TimerFired): _timer_while_referring,
+    (State.REFERRING, on.EndAsked): _end_asked,
+    (State.DIALLING_BACK, on.QueueProgress): _queue_progress,
+    (State.DIALLING_BACK, on.QueueAnswered): _queue_answered,
+    (State.DIALLING_BACK, on.LegEnded): _ended_while_dialling_back,
+    (State.DIALLING_BACK, on.TimerFired): _timer_while_dialling_back,
+    (State.DIALLING_BACK, on.EndAsked): _end_asked,
+    (State.TRANSFERRED, on.LegEnded): _ended_while_transferred,
+    (State.TRANSFERRED, on.TimerFired): _timer_while_transferred,
+    (State.TRANSFERRED, on.MediaLost): _media_lost,
+    (State.TRANSFERRED, on.DtmfReceived): _dtmf,
+    (State.TRANSFERRED, on.EndAsked): _end_asked,
+}

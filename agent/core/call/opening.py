@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the INVITE to the voice agent's answer: the record, then one target after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.core import events as on
+from agent.core.call.states import Actions, State, Table
+from agent.core.call.telling import tell
+from agent.core.events import (
+    AnswerCaller,
+    Audio,
+    CancelSignals,
+    Dial,
+    Play,
+    RefuseCaller,
+    Relay,
+    Side,
+    Start,
+    Stop,
+    Timer,
+)
+from agent.core.moments import Moment
+from agent.core.reasons import End, Reason
+
+if TYPE_CHECKING:
+    from agent.core.call.machine import Call
+
+# -- recording ---------------------------------------------------------------------------------------------
+
+
+def _recorded(call: Call, _: on.Recorded) -> Actions:
+    call.state = State.DIALLING
+    return [Start(Timer.RING), *_dial_next(call)]
+
+
+def _recorded_for_nobody(call: Call, _: on.Recorded) -> Actions:
+    return [CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
+
+
+def _recorded_to_end(call: Call, _: on.Recorded) -> Actions:
+    return tell(call, State.STORING_UNANSWERED, Moment.FAILED, call.reason)
+
+
+def _not_recorded(call: Call, _: on.NotRecorded) -> Actions:
+    return [RefuseCaller(Reason.NOT_READY), *call.close(End.FAILED, Reason.NOT_READY)]
+
+
+def _not_recorded_for_anybody(call: Call, _: on.NotRecorded) -> Actions:
+    return call.close(End.CALLER, Reason.CANCELLED)
+
+
+def _gave_up_while_recording(call: Call, event: on.LegEnded) -> Actions:
+    # The record is under way: wait for it, so that it can be closed and its signal taken back.
+    if event.side is Side.CALLER:
+        call.state = State.RECORDING_LEFT
+    return []
+
+
+def _end_asked_while_recording(call: Call, event: on.EndAsked) -> Actions:
+    call.state = State.RECORDING_ENDING
+    call.reason = event.reason
+    return []
+
+
+# -- dialling ----------------------------------------------------------------------------------------------
+
+
+def _dial_next(call: Call) -> Actions:
+    if call.attempt == call.plan.targets:
+        return _no_agent(call)
+    call.attempt += 1
+    return [Dial(Side.AGENT, call.attempt - 1, call.attempt), Start(Timer.RESPONSE)]
+
+
+def _no_agent(call: Call) -> Actions:
+    return _fail(call, Reason.NO_AGENT)
+
+
+def _fail(call: Call, reason: Reason) -> Actions:
+    stop: Actions = [Stop(Timer.RING), Stop(Timer.RESPONSE)]
+    return [*stop, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
+
+
+def _progress(_: Call, event: on.AgentProgress) -> Actions:
+    actions: Actions = [Stop(Timer.RESPONSE), Relay(event.status, event.media)]
+    return [*actions, Play(Audio.BRIDGED)] if event.media else actions
+
+
+def _agent_answered(call: Call, _: on.AgentAnswered) -> Actions:
+    call.state = State.BRIDGED
+    return [
+        Stop(Timer.RING),
+        Stop(Timer.RESPONSE),
+        AnswerCaller(),
+        Play(Audio.BRIDGED),
+        Start(Timer.DURATION),
+    ]
+
+
+def _ended_while_dialling(call: Call, event: on.LegEnded) -> Actions:
+    if event.side is Side.CALLER:
+        return [*call.leave_agent(), CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
+    if event.attempt != call.attempt:
+        return []  # the end of a target that was given up before
+    return _dial_next(call)
+
+
+def _timer_while_dialling(call: Call, event: on.TimerFired) -> Actions:
+    if event.timer is Timer.RESPONSE:
+        return [*call.leave_agent(), *_dial_next(call)]
+    if event.timer is Timer.RING:
+        return [*call.leave_agent(), *_no_agent(call)]
+    return []
+
+
+def _end_asked_while_dialling(call: Call, event: on.EndAsked) -> Actions:
+    return [*call.leave_agent(), *_fail(call, event.reason)]
+
+
+TABLE: Final[Table] = {
+    (State.RECORDING, on.Recorded): _recorded,
+    (State.RECORDING, on.NotRecorded): _not_recorded,
+    (State.RECORDING, on.LegEnded): _gave_up_while_recording,
+    (State.RECORDING, on.EndAsked): _end_asked_while_recording,
+    (State.RECORDING_LEFT, on.Recorded): _recorded_for_nobody,
+    (State.RECORDING_LEFT, on.NotRecorded): _not_recorded_for_anybody,
+    (State.RECORDING_ENDING, on.Recorded): _recorded_to_end,
+    (State.RECORDING_ENDING, on.NotRecorded): _not_recorded,
+    (State.RECORDING_ENDING, on.LegEnded): _gave_up_while_recording,
+    (State.DIALLING, on.AgentProgress): _progress,
+    (State.DIALLING, on.AgentAnswered): _agent_answered,
+    (State.DIALLING, on.LegEnded): _ended_while_dialling,
+    (State.DIALLING, on.TimerFired): _timer_while_dialling,
+    (State.DIALLING, on.EndAsked): _end_asked_while_dialling,
+}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a call can stand, and what its project planned for it.
+
+Who is still there is part of the state: in a state called ``…_ALONE`` the voice agent is gone, in one called
+``…_LEFT`` the caller is, in one called ``…_UNANSWERED`` the caller's INVITE waits for its final answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from agent.core.methods import Method, OnFailure
+
+if TYPE_CHECKING:
+    from agent.core.call.machine import Call
+    from agent.core.events import Action
+
+
+class State(StrEnum):
+    """Where a call stands; the value is what its record holds."""
+
+    RECORDING = "recording"  # admitted; not yet durable
+    RECORDING_LEFT = "recording_left"  # the same, and the caller gave up
+    RECORDING_ENDING = "recording_ending"  # the same, and an operator wants it ended
+    DIALLING = "dialling"  # the voice agent is being called
+    BRIDGED = "bridged"  # both legs answered
+
+    STORING = "storing"  # a terminal moment came; it is being made durable
+    STORING_ALONE = "storing_alone"
+    STORING_UNANSWERED = "storing_unanswered"
+    STORING_LEFT = "storing_left"
+    STORING_KEPT = "storing_kept"  # the record takes too long, and the voice agent keeps the caller
+    FINISHING = "finishing"  # the handoff is durable; its signal waits for the end of the voice agent's words
+    FINISHING_UNSIGNALLED = "finishing_unsignalled"  # the same, in a project that signals no handoff
+    TELLING = "telling"  # the signal is on its way: accepted, failed, or the deadline
+    TELLING_ALONE = "telling_alone"
+    TELLING_UNANSWERED = "telling_unanswered"
+    KEPT = "kept"  # the signal failed, and the voice agent keeps the caller
+
+    REFERRING = "referring"  # the voice agent is gone; the caller's side is asked to go to a target
+    DIALLING_BACK = "dialling_back"  # the voice agent is gone; a target is being called
+    TRANSFERRED = "transferred"  # the caller talks to the target
+    RETURNING = "returning"  # the voice agent is gone; the contact centre takes the caller back
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a project planned for its calls.
+
+    Attributes:
+        targets: how many addresses the voice agent has.
+        back: how many addresses there are to go back to, for `Method.REFER` and `Method.BRIDGE`.
+        finish_prompt: whether the voice agent may finish its words before the script is told.
+    """
+
+    targets: int
+    method: Method = Method.RELEASE
+    back: int = 0
+    on_failure: OnFailure = OnFailure.RELEASE
+    finish_prompt: bool = False
+
+
+Actions: TypeAlias = "list[Action]"
+# Each reaction takes the one kind of event that it stands next to; hence Any.
+Reaction: TypeAlias = "Callable[[Call, Any], Actions]"
+Table: TypeAlias = "dict[tuple[State, type], Reaction]"
+
+UNANSWERED = frozenset(
+    {
+        State.RECORDING,
+        State.RECORDING_LEFT,
+        State.RECORDING_ENDING,
+        State.DIALLING,
+        State.STORING_UNANSWERED,
+        State.TELLING_UNANSWERED,
+    }
+)
+WITH_AGENT = frozenset(
+    {
+        State.DIALLING,
+        State.BRIDGED,
+        State.STORING,
+        State.STORING_KEPT,
+        State.FINISHING,
+        State.FINISHING_UNSIGNALLED,
+        State.TELLING,
+        State.KEPT,
+    }
+)
+
+
+def during(states: Iterable[State], reactions: Mapping[type, Reaction]) -> Table:
+    """The part of a table that is the same in each of these states."""
+    return {(state, event): reaction for state in states for event, reaction in reactions.items()}

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a terminal moment until media may go back: durable → begun → accepted, failed, or the deadline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agent.core import events as on
+from agent.core.call.going_back import after_deadline, after_failure, by_method
+from agent.core.call.states import Actions, State, Table, during
+from agent.core.events import (
+    Audio,
+    AwaitSilence,
+    CancelSignals,
+    Play,
+    Report,
+    Side,
+    Start,
+    Stop,
+    Tell,
+    Timer,
+)
+from agent.core.moments import Moment
+from agent.core.reasons import End, Reason
+from agent.core.records import Handoff
+
+if TYPE_CHECKING:
+    from agent.core.call.machine import Call
+
+
+def tell(call: Call, state: State, moment: Moment, reason: Reason, handoff: Handoff | None = None) -> Actions:
+    """The terminal moment came: let it be made durable, in `state`."""
+    call.state = state
+    call.terminal = moment
+    call.reason = reason
+    return [Start(Timer.DEADLINE), Tell(moment, reason, handoff)]
+
+
+# -- storing -----------------------------------------------------------------------------------------------
+
+
+def _told(call: Call, event: on.Told) -> Actions:
+    if call.holds_signal:
+        call.state = State.FINISHING if event.sent else State.FINISHING_UNSIGNALLED
+        return [Stop(Timer.DEADLINE), Start(Timer.PROMPT), AwaitSilence()]
+    if event.sent:
+        call.state = _TELLING[call.state]
+        return []
+    return by_method(call)
+
+
+def _told_for_nobody(call: Call, _: on.Told) -> Actions:
+    return [CancelSignals(), *call.close(call.end, call.reason)]
+
+
+def _not_told(call: Call, _: on.NotTold) -> Actions:
+    if call.terminal is Moment.HANDOFF and call.state is State.STORING:
+        # The voice agent reads of the failure in its answer and still has the caller: it may ask again.
+        call.state = State.BRIDGED
+        call.terminal = None
+        return [Stop(Timer.DEADLINE), Report(taken=False), Start(Timer.DURATION)]
+    return after_failure(call)
+
+
+def _not_told_for_anybody(call: Call, _: on.NotTold) -> Actions:
+    return [CancelSignals(), *call.close(End.CALLER, Reason.CALLER_HUNG_UP)]
+
+
+def _ended_while_storing(call: Call, event: on.LegEnded) -> Actions:
+    if event.side is Side.CALLER:
+        return leave_while_storing(call)
+    return _agent_gone(call, event, State.STORING_ALONE)
+
+
+def leave_while_storing(call: Call) -> Actions:
+    """The caller is gone. The signal is becoming durable: wait for it, so that it can be taken back."""
+    left = call.leave_agent()
+    call.state = State.STORING_LEFT
+    return [Stop(Timer.DEADLINE), Stop(Timer.DURATION), *left]
+
+
+# -- telling -----------------------------------------------------------------------------------------------
+
+
+def _settled(call: Call, event: on.SignalSettled) -> Actions:
+    if event.moment is not call.terminal:
+        return []
+    return by_method(call) if event.accepted else after_failure(call)
+
+
+def _deadline(call: Call, event: on.TimerFired) -> Actions:
+    return after_deadline(call) if event.timer is Timer.DEADLINE else []
+
+
+def _ended_while_telling(call: Call, event: on.LegEnded) -> Actions:
+    if event.side is Side.CALLER:
+        return [*call.leave_agent(), CancelSignals(), *call.close(call.end, call.reason)]
+    return _agent_gone(call, event, State.TELLING_ALONE)
+
+
+def _agent_gone(call: Call, event: on.LegEnded, state: State) -> Actions:
+    if event.attempt != call.attempt or not call.leave_agent():
+        return []
+    call.state = state
+    return [Play(Audio.COMFORT)]
+
+
+_TELLING: Final = {
+    State.STORING: State.TELLING,
+    State.STORING_ALONE: State.TELLING_ALONE,
+    State.STORING_UNANSWERED: State.TELLING_UNANSWERED,
+}
+TABLE: Final[Table] = {
+    **during(
+        _TELLING,
+        {
+            on.Told: _told,
+            on.NotTold: _not_told,
+            on.TimerFired: _deadline,
+            on.LegEnded: _ended_while_storing,
+        },
+    ),
+    (State.STORING_LEFT, on.Told): _told_for_nobody,
+    (State.STORING_LEFT, on.NotTold): _not_told_for_anybody,
+    **during(
+        _TELLING.values(),
+        {
+            on.SignalSettled: _settled,
+            on.TimerFired: _deadline,
+            on.LegEnded: _ended_while_telling,
+        },
+    ),
+}

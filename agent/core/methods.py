@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a caller goes back to the contact centre, and what happens when the script could not be told."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Method(StrEnum):
+    """How the caller goes back."""
+
+    RELEASE = "release"
+    REFER = "refer"
+    BRIDGE = "bridge"
+
+
+class OnFailure(StrEnum):
+    """What happens to the caller when the signal was not accepted."""
+
+    RELEASE = "release"
+    REFER = "refer"
+    KEEP = "keep"
