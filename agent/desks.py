@@ -12,19 +12,22 @@ from typing import Any
 from agent.configuration import Configuration
 from agent.core.call import State
 from agent.core.model import Project
-from agent.core.records import CallRecord, Handoff, Signal
+from agent.core.records import CallRecord, Handoff, Signal, Whereabouts
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
 from agent.delivery.store import HandoffStates
-from agent.http.models import HandoffRequest
+from agent.http.bell import Bell
+from agent.http.models import HandoffRequest, TranscriptRequest
 from agent.http.ports import (
     AlreadyEnded,
     HandoffAccepted,
     HandoffOutcome,
     NoSuchCall,
     NotAnswered,
+    NotConfigured,
     ReloadAnswer,
+    TranscriptOutcome,
 )
 from agent.live_call import LiveCall
 from agent.services import Services
@@ -48,6 +51,7 @@ class Desks:
         self._configuration = configuration
         self._services = services
         self._alarms = alarms
+        self._bell = Bell()
 
     # -- the handoff API ---------------------------------------------------------------------------------
 
@@ -61,7 +65,18 @@ class Desks:
         """Where handoffs are read."""
         return self._services.store
 
-    async def hand_off(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
+    @property
+    def bell(self) -> Bell:
+        """Rung on what requests wait for."""
+        return self._bell
+
+    async def hand_off(
+        self,
+        account: str,
+        project: str,
+        request: HandoffRequest,
+        wait: float | None,  # noqa: ARG002 - a part of the port
+    ) -> HandoffOutcome:
         """Hand a live call back; see `agent.http.ports.ApiDesk`."""
         call = self._switchboard.find(account, project, request.call_id, request.contact_id)
         if call is None:
@@ -72,6 +87,20 @@ class Desks:
         if await call.hand_off(handoff):
             return HandoffAccepted(handoff.handoff_id)
         return AlreadyEnded(call.state.value)
+
+    async def whereabouts(self, call_id: str) -> Whereabouts:
+        """Where the caller of a handed-off call is."""
+        up = any(call.record.call_id == call_id for call in self._switchboard.live_calls())
+        return Whereabouts.ON_THE_WAY if up else Whereabouts.GONE
+
+    async def transcript(
+        self,
+        account: str,  # noqa: ARG002 - a part of the port
+        project: str,  # noqa: ARG002 - a part of the port
+        request: TranscriptRequest,  # noqa: ARG002 - a part of the port
+    ) -> TranscriptOutcome:
+        """Transcripts are not taken yet."""
+        return NotConfigured()
 
     async def _not_live(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
         """Tell a call that is over from one that never was."""

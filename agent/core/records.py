@@ -125,3 +125,18 @@ class Handoff:
     shared_id: str = ""
     way: Way = Way.HTTP
     target: str = ""
+
+
+class Whereabouts(StrEnum):
+    """Where the caller of a handoff is now."""
+
+    VOICE_AGENT = "voice_agent"
+    """The handoff is under way and the caller still talks to the voice agent."""
+    ON_THE_WAY = "on_the_way"
+    """The voice agent is released; the caller hears comfort audio."""
+    QUEUE = "queue"
+    """The caller is bridged to a target."""
+    KEPT = "kept"
+    """The signal failed and the voice agent keeps the caller."""
+    GONE = "gone"
+    """The caller is back at CXone, or has hung up."""

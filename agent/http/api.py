@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from agent.core.moments import Moment
-from agent.core.records import Handoff, Signal
+from agent.core.records import Handoff, Signal, Whereabouts
 from agent.http.errors import json_errors, refusal
 from agent.http.keys import Access, ApiKeys
 from agent.http.models import (
@@ -58,10 +58,10 @@ class _Routes:
             return refusal(422, "the body can't be used", fields=_fields(error))
         except (ValueError, RecursionError):
             return refusal(400, "the body is not JSON")
-        match await self._desk.hand_off(account, project, asked):
-            case HandoffAccepted(handoff_id, state):
-                answer = HandoffAnswer(id=handoff_id, state=state)
-                return web.json_response(answer.model_dump(), status=202)
+        match await self._desk.hand_off(account, project, asked, None):
+            case HandoffAccepted(handoff_id, state, caller):
+                answer = HandoffAnswer(id=handoff_id, state=state, caller=caller)
+                return web.json_response(answer.model_dump(mode="json"), status=202)
             case NoSuchCall():
                 return refusal(404, "no such call is up")
             case NotAnswered():
@@ -78,7 +78,9 @@ class _Routes:
             return refusal(404, "there is no such handoff")
         signals = await self._desk.states.signals(call_id=found.call_id)
         told = next((signal for signal in signals if signal.moment is Moment.HANDOFF), None)
-        return web.json_response(_status(found, told).model_dump(mode="json"))
+        return web.json_response(
+            _status(found, told, await self._desk.whereabouts(found.call_id)).model_dump(mode="json")
+        )
 
     async def handoff_state(self, request: web.Request) -> web.Response:
         account, project, refused = self._admit(request)
@@ -109,13 +111,14 @@ class _Routes:
                 return account, project, None
 
 
-def _status(handoff: Handoff, signal: Signal | None) -> HandoffStatus:
+def _status(handoff: Handoff, signal: Signal | None, caller: Whereabouts) -> HandoffStatus:
     return HandoffStatus(
         id=handoff.handoff_id,
         call_id=handoff.call_id,
         contact_id=handoff.contact_id,
         # Both are recorded in one transaction: where there is no signal now there will never be one.
         state="unsignalled" if signal is None else signal.state.value,
+        caller=caller,
         attempts=[
             AttemptAnswer(
                 began=attempt.began,

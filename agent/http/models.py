@@ -3,35 +3,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import math
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.config import JsonDict
 
-Parameter = Literal["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"]
-_Key = Annotated[str, StringConstraints(max_length=256, strip_whitespace=True)]
+from agent.core.asking import Ask
+from agent.core.records import Whereabouts
+
+ENTRIES_AT_MOST: Final = 2000
+ENTRY_AT_MOST: Final = 10_000
+_LATEST: Final = 253_402_300_799.0  # the end of the year 9999, the last that ISO 8601 writes with four digits
+_NAMES_A_CALL: Final[JsonDict] = {
+    "anyOf": [
+        {"required": [name], "properties": {name: {"pattern": "[^\\s]"}}}
+        for name in ("call_id", "contact_id")
+    ]
+}
+
+Id = Annotated[str, StringConstraints(max_length=256, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""An id: one line of at most 256 characters."""
 
 
-class HandoffRequest(BaseModel):
-    """What the voice agent says when it hands the caller back. Numbers are taken for texts."""
+def _time(value: object) -> object:
+    """Seconds since the epoch from those, or from an ISO 8601 time; one without a zone is taken for UTC."""
+    if isinstance(value, str):
+        try:
+            time = datetime.fromisoformat(value)
+            seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            raise ValueError("not a time: write 2026-01-31T12:00:00.250Z or seconds since 1970") from None
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value) if abs(value) <= _LATEST else math.inf
+    else:
+        raise ValueError("not a time: write 2026-01-31T12:00:00.250Z or seconds since 1970")  # noqa: TRY004 - pydantic wants it
+    if not 0 <= seconds <= _LATEST:
+        raise ValueError("lies before 1970 or after 9999")
+    return seconds
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True
+
+Time = Annotated[
+    float,
+    BeforeValidator(_time),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "number", "minimum": 0, "maximum": _LATEST},
+            ]
+        }
+    ),
+]
+
+
+class _Named(BaseModel):
+    """Says which call is meant."""
+
+    call_id: Id = Field(default="", description="Id of the call, as in the INVITE's X-Call-Id header.")
+    contact_id: Id = Field(
+        default="", description="Contact id, instead of call_id; the newest call with it is meant."
     )
-
-    call_id: _Key = Field(default="", description="Id of the call, as in the INVITE's X-Call-Id header.")
-    contact_id: _Key = Field(
-        default="", description="Contact id, instead of call_id; the newest live call is meant."
-    )
-    destination: str = Field(default="", max_length=256, description="{destination} of the templates.")
-    skill: str = Field(default="", max_length=256, description="{skill} of the templates.")
-    reason: str = Field(default="", max_length=2000, description="{reason} of the templates.")
-    parameters: dict[Parameter, Annotated[str, Field(max_length=32_000)]] = Field(
-        default_factory=dict, description="Values that replace those of the project's templates."
-    )
-    data: dict[str, Any] = Field(
-        default_factory=dict, description="Free object for the desktop, given back by handoff_state."
-    )
-    shared_id: _Key = Field(default="", description="Key of your own under which handoff_state finds it.")
 
     @model_validator(mode="after")
     def _names_a_call(self) -> Self:
@@ -40,11 +81,66 @@ class HandoffRequest(BaseModel):
         return self
 
 
+class HandoffRequest(Ask, _Named):
+    """What the voice agent says when it hands the caller back. Numbers are taken for texts."""
+
+    model_config = ConfigDict(json_schema_extra=_NAMES_A_CALL)
+
+    shared_id: Id = Field(default="", description="Key of your own under which handoff_state finds it.")
+
+
+class TranscriptEntry(BaseModel):
+    """What one of the two said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    who: Literal["bot", "patron"] = Field(description="bot: the voice agent; patron: the caller.")
+    text: str = Field(max_length=ENTRY_AT_MOST, description="What was said; an empty one is left out.")
+    at: Time | None = Field(default=None, description="When; ISO 8601, or seconds since 1970.")
+
+
+class TranscriptRequest(_Named):
+    """What was said in a call, for NICE's transcript store; posted once per contact."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+        json_schema_extra=_NAMES_A_CALL,
+    )
+
+    completion: Literal["contained", "escalated"] = Field(
+        default="contained", description="escalated: a human went on; contained: none was needed."
+    )
+    details: str = Field(default="", max_length=2000, description="Why it ended so.")
+    summary: str = Field(default="", max_length=10_000, description="What it was about.")
+    entries: tuple[TranscriptEntry, ...] = Field(
+        default=(), max_length=ENTRIES_AT_MOST, description="In the order in which it was said."
+    )
+
+
+SignalStanding = Literal[
+    "unsignalled", "recorded", "sending", "accepted", "unknown", "refused", "expired", "cancelled"
+]
+
+
+class TranscriptAnswer(BaseModel):
+    """The transcript is on disk; it is posted to NICE from there."""
+
+    id: str = Field(description="Id of the transcript among the entries of the outbox.")
+    state: str = Field(description="Where it stands.")
+
+
 class HandoffAnswer(BaseModel):
     """The handoff is on disk, and readable."""
 
     id: str = Field(description="Id of the handoff.")
-    state: str = Field(description="Where its signal stands.")
+    state: SignalStanding = Field(description="Where its signal stands.")
+    caller: Whereabouts = Field(
+        description="Where the caller is: still with the voice_agent, on_the_way, bridged to a queue, kept "
+        "by the voice agent because the signal failed, or gone back to CXone."
+    )
 
 
 class AttemptAnswer(BaseModel):
@@ -63,9 +159,8 @@ class HandoffStatus(BaseModel):
     id: str
     call_id: str
     contact_id: str
-    state: Literal[
-        "unsignalled", "recorded", "sending", "accepted", "unknown", "refused", "expired", "cancelled"
-    ]
+    state: SignalStanding
+    caller: Whereabouts
     attempts: list[AttemptAnswer]
 
 

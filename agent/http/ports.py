@@ -8,17 +8,25 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from agent.core.model.project import Project
-from agent.core.records import Signal
+from agent.core.records import Signal, Whereabouts
 from agent.delivery.store import HandoffStates
-from agent.http.models import HandoffRequest
+from agent.http.bell import Bell
+from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
 
 
 @dataclass(frozen=True, slots=True)
 class HandoffAccepted:
-    """The handoff and its signal are durable. ``state`` is where the signal stands."""
+    """The handoff and its signal are durable.
+
+    Attributes:
+        handoff_id: its id.
+        state: where the signal stands.
+        caller: where the caller is.
+    """
 
     handoff_id: str
-    state: str = "recorded"
+    state: SignalStanding = "recorded"
+    caller: Whereabouts = Whereabouts.VOICE_AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,34 @@ class NotAnswered:
 
 
 HandoffOutcome: TypeAlias = HandoffAccepted | NoSuchCall | NotAnswered | AlreadyEnded
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptAccepted:
+    """The transcript is durable. ``state`` is where it stands."""
+
+    transcript_id: str
+    state: str = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class NotConfigured:
+    """The project posts no transcripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPosted:
+    """A transcript of this contact was taken before; NICE gets one for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoMasterContact:
+    """The call came without a master contact id, under which NICE would file the transcript."""
+
+
+TranscriptOutcome: TypeAlias = (
+    TranscriptAccepted | NoSuchCall | NotConfigured | AlreadyPosted | NoMasterContact
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +105,31 @@ class ApiDesk(Protocol):
     def states(self) -> HandoffStates:
         """Where handoffs are read."""
 
-    async def hand_off(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
-        """Hand a live call back. Returns when handoff and signal are durable; raises `StorageError`."""
+    @property
+    def bell(self) -> Bell:
+        """Rung on each recorded handoff, event of a signal and change of a call's state."""
+
+    async def hand_off(
+        self, account: str, project: str, request: HandoffRequest, wait: float | None
+    ) -> HandoffOutcome:
+        """Hand a live call back; returns when handoff and signal are durable.
+
+        Args:
+            account: of the project.
+            project: whose call it must be.
+            request: what the voice agent says.
+            wait: seconds that the outcome may be waited for; 0 answers as soon as it is durable. None: until
+                it is decided whether the voice agent keeps the caller, where the project may leave it so.
+
+        Raises:
+            StorageError: it could not be recorded.
+        """
+
+    async def whereabouts(self, call_id: str) -> Whereabouts:
+        """Where the caller of a handed-off call is; `Whereabouts.GONE` when the call is over or not known."""
+
+    async def transcript(self, account: str, project: str, request: TranscriptRequest) -> TranscriptOutcome:
+        """Record a transcript, to be posted to NICE; returns when it is durable, raises `StorageError`."""
 
 
 class CallDesk(Protocol):

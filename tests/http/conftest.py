@@ -15,13 +15,20 @@ import pytest
 from agent.core.frozen import FrozenDict
 from agent.core.model.project import Project
 from agent.core.moments import Moment
-from agent.core.records import Handoff, Signal
+from agent.core.records import Handoff, Signal, Whereabouts
 from agent.delivery import decisions
 from agent.delivery.sqlite import SqliteStore
 from agent.http.api import api_app
-from agent.http.models import HandoffRequest
+from agent.http.bell import Bell
+from agent.http.models import HandoffRequest, TranscriptRequest
 from agent.http.operations import operations_app
-from agent.http.ports import HandoffAccepted, HandoffOutcome, ReloadAnswer
+from agent.http.ports import (
+    HandoffAccepted,
+    HandoffOutcome,
+    ReloadAnswer,
+    TranscriptAccepted,
+    TranscriptOutcome,
+)
 from agent.http.serving import serve
 from agent.telemetry.metrics import Metrics
 
@@ -57,7 +64,12 @@ class Desk:
             }
         )
         self.asked: list[HandoffRequest] = []
+        self.waits: list[float | None] = []
         self.answer: Callable[[], HandoffOutcome] | None = None
+        self.posted: list[tuple[str, str, TranscriptRequest]] = []
+        self.transcript_answer: TranscriptOutcome = TranscriptAccepted("transcript-1")
+        self.bell = Bell()
+        self.caller = Whereabouts.VOICE_AGENT
         self.ready = (True, "ready")
         self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
         self.drained = False
@@ -65,8 +77,11 @@ class Desk:
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.verbs = Metrics()
 
-    async def hand_off(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
+    async def hand_off(
+        self, account: str, project: str, request: HandoffRequest, wait: float | None
+    ) -> HandoffOutcome:
         self.asked.append(request)
+        self.waits.append(wait)
         if self.answer is not None:
             return self.answer()
         now = time.time()
@@ -76,7 +91,15 @@ class Desk:
         ids = ("signal-1", call_id, account, project, contact_id)
         signal = Signal(*ids, Moment.HANDOFF, {"p1": request.destination}, now, now + 120)
         assert await self.states.record_handoff(handoff, signal)
+        self.bell.ring()
         return HandoffAccepted("handoff-1")
+
+    async def whereabouts(self, call_id: str) -> Whereabouts:
+        return self.caller if call_id in self.live else Whereabouts.GONE
+
+    async def transcript(self, account: str, project: str, request: TranscriptRequest) -> TranscriptOutcome:
+        self.posted.append((account, project, request))
+        return self.transcript_answer
 
     def calls(self) -> list[dict[str, Any]]:
         return list(self.live.values())

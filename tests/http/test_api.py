@@ -29,7 +29,7 @@ async def test_a_handoff_is_taken_and_its_state_can_be_read_at_once(api: Any, de
         "shared_id": "shared-1",
     }
     status, answer, _ = await api("POST", HANDOFFS, json=body, headers=KEY)
-    assert (status, answer) == (202, {"id": "handoff-1", "state": "recorded"})
+    assert (status, answer) == (202, {"id": "handoff-1", "state": "recorded", "caller": "voice_agent"})
     assert desk.asked[0].skill == "4711"
     assert desk.asked[0].parameters == {"p4": "gold"}
     expected = {"id": "handoff-1", "data": body["data"], "shared_id": "shared-1"}
@@ -52,6 +52,7 @@ async def test_the_states_of_its_signal_can_be_followed(api: Any, desk: Any) -> 
         "call_id": "call-1",
         "contact_id": "4711",
         "state": "accepted",
+        "caller": "voice_agent",
         "attempts": [{"began": 1.0, "ended": 2.0, "outcome": "accepted", "status": 202, "detail": ""}],
     }
 
