@@ -115,16 +115,21 @@ class PostgresStore(Reading):
         new = await self._writer.write(sql.RECORD_SIGNAL, *signal_values(signal), owner, undo=undo)
         return signal if new else None
 
-    async def record_handoff(self, handoff: Handoff, signal: Signal | None) -> bool:
+    async def record_handoff(
+        self, handoff: Handoff, signal: Signal | None, webhook: Signal | None = None
+    ) -> bool:
         """See `Store`."""
         owner = self._owner
+        entries = [entry for entry in (signal, webhook) if entry is not None]
         undo: list[Undo] = [(sql.UNDO_HANDOFF, (handoff.handoff_id, owner))]
+        undo += [(sql.UNDO_SIGNAL, (entry.signal_id, owner)) for entry in entries]
+        if not entries:
+            return bool(await self._writer.write(sql.RECORD_HANDOFF, *handoff_values(handoff), undo=undo))
+        statement = sql.RECORD_HANDOFF_WITH_BOTH if len(entries) > 1 else sql.RECORD_HANDOFF_WITH_SIGNAL
         if signal is None:
-            new = await self._writer.write(sql.RECORD_HANDOFF, *handoff_values(handoff), undo=undo)
-            return bool(new)
-        undo.append((sql.UNDO_SIGNAL, (signal.signal_id, owner)))
-        values = *handoff_values(handoff), *signal_values(signal), owner
-        return bool(await self._writer.write(sql.RECORD_HANDOFF_WITH_SIGNAL, *values, undo=undo))
+            statement = sql.RECORD_HANDOFF_WITH_WEBHOOK
+        values = (value for entry in entries for value in signal_values(entry))
+        return bool(await self._writer.write(statement, *handoff_values(handoff), *values, owner, undo=undo))
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
         """See `Outbox`. A signal that a neighbour took over is as good as settled."""

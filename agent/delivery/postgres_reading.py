@@ -11,8 +11,9 @@ import asyncpg
 
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
-from agent.core.records import CallRecord, Handoff, Signal
+from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.delivery import postgres_statements as sql
+from agent.delivery.finding import OF_CALL, OF_CONTACT, of_calls
 from agent.delivery.opening import one_line
 from agent.delivery.rows import call_of, handoff_of, signal_of
 
@@ -86,14 +87,14 @@ class Reading:
         moment: Moment | None = None,
         since: float | None = None,
         limit: int = 100,
+        channel: Channel | None = Channel.SIGNAL,
     ) -> tuple[Signal, ...]:
         """See `HandoffStates`."""
-        where = _Where({"project": project, "state": state, "moment": moment})
-        if call_id:
-            where.add(_OF_CALL.format("= ?"), call_id, call_id)
-        if contact_id:
-            of_contact = "IN (SELECT call_id FROM calls WHERE contact_id = ?)"
-            where.add(_OF_CALL.format(of_contact), contact_id, contact_id)
+        where = _Where({"project": project, "state": state, "moment": moment, "channel": channel})
+        for which, wanted in ((OF_CALL, call_id), (OF_CONTACT, contact_id)):
+            if wanted:
+                condition, times = of_calls(which, channel)
+                where.add(condition, *[wanted] * times)
         if state is not None and not state.final:
             where.add(sql.NOT_SETTLED)  # lets the index of the few that wait serve
         if since is not None:
@@ -150,10 +151,6 @@ class Reading:
                 return [tuple(row) for row in await self._readers.fetch(query, *values)]
         except UNREACHABLE as error:
             raise StorageError(f"the storage refused: {said(error)}") from error
-
-
-# Spelled so that the two partial indices serve.
-_OF_CALL: Final = "((call_id {0} AND moment = 'arrival') OR (call_id {0} AND moment <> 'arrival'))"
 
 
 class _Where:

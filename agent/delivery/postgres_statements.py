@@ -56,21 +56,45 @@ RECORD_SIGNAL: Final = (
     f" RETURNING ${_SIGNALS + 2}::int"
 )
 """Values: a signal's, owner, number."""
-RECORD_HANDOFF: Final = (
-    f"{_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)}"
-    " WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = $2::text AND moment <> 'arrival')"
-    f" ON CONFLICT DO NOTHING RETURNING ${_HANDOFFS + 1}::int"
+# Of two who ask at once one breaks on the other's handoff, and nothing of it stands, its signal neither.
+_FIRST_HANDOFF: Final = (
+    f"SELECT {_values(HANDOFF_COLUMNS)} WHERE NOT EXISTS"
+    " (SELECT 1 FROM signals WHERE call_id = $2::text AND channel = 'signal' AND moment <> 'arrival')"
 )
+RECORD_HANDOFF: Final = f"{_HANDOFF} {_FIRST_HANDOFF} ON CONFLICT DO NOTHING RETURNING ${_HANDOFFS + 1}::int"
 """Values: a handoff's, number."""
+
+
+def _entry(first: int, owner: int) -> str:
+    """An entry of the outbox as a SELECT's values, from ``first`` on."""
+    return f"{_values(SIGNAL_COLUMNS, first)}, ${owner}::text"
+
+
+def _told(owner: int) -> str:
+    """The signal of a handoff, unless the call has a handoff or a terminal signal already."""
+    return (
+        f"told AS ({_SIGNAL} SELECT {_entry(_HANDOFFS + 1, owner)}"
+        " WHERE NOT EXISTS (SELECT 1 FROM handoffs WHERE call_id = $2::text OR handoff_id = $1::text)"
+        " ON CONFLICT DO NOTHING RETURNING 1)"
+    )
+
+
+_ONE, _TWO = _HANDOFFS + _SIGNALS + 1, _HANDOFFS + 2 * _SIGNALS + 1
 RECORD_HANDOFF_WITH_SIGNAL: Final = (
-    f"WITH told AS ({_SIGNAL} SELECT {_values(SIGNAL_COLUMNS, _HANDOFFS + 1)},"
-    f" ${_HANDOFFS + _SIGNALS + 1}::text"
-    " WHERE NOT EXISTS (SELECT 1 FROM handoffs WHERE call_id = $2::text OR handoff_id = $1::text)"
-    " ON CONFLICT DO NOTHING RETURNING 1)"
-    # A handoff that came in between breaks the statement, and the signal does not stand either.
-    f" {_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)} FROM told RETURNING ${_HANDOFFS + _SIGNALS + 2}::int"
+    f"WITH {_told(_ONE)} {_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)} FROM told RETURNING ${_ONE + 1}::int"
 )
 """Values: a handoff's, a signal's, owner, number."""
+RECORD_HANDOFF_WITH_WEBHOOK: Final = (
+    f"WITH handed AS ({_HANDOFF} {_FIRST_HANDOFF} ON CONFLICT DO NOTHING RETURNING 1)"
+    f" {_SIGNAL} SELECT {_entry(_HANDOFFS + 1, _ONE)} FROM handed RETURNING ${_ONE + 1}::int"
+)
+"""Values: a handoff's, a webhook's, owner, number."""
+RECORD_HANDOFF_WITH_BOTH: Final = (
+    f"WITH {_told(_TWO)},"
+    f" hooked AS ({_SIGNAL} SELECT {_entry(_ONE, _TWO)} FROM told)"
+    f" {_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)} FROM told RETURNING ${_TWO + 1}::int"
+)
+"""Values: a handoff's, a signal's, a webhook's, owner, number."""
 _TRIED: Final = (
     "INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail) SELECT $1::text,"
     " (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE signal_id = $1::text),"
@@ -89,7 +113,7 @@ UPDATE_SIGNAL_WITH_ATTEMPT: Final = (
 """Values: signal id, state, owner, an attempt's, number."""
 CANCEL_SIGNALS: Final = (
     "UPDATE signals SET state = 'cancelled' WHERE call_id = $1::text AND state = 'recorded'"
-    " AND $2::text IN (owner, '') RETURNING $3::int, signal_id"
+    " AND channel = 'signal' AND $2::text IN (owner, '') RETURNING $3::int, signal_id"
 )
 """Values: call id, owner, number."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from agent.core.frozen import FrozenDict
 from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal, Way
 
 Value: TypeAlias = str | int | float | None
 Row: TypeAlias = tuple[Value, ...]
@@ -19,11 +19,11 @@ CALL_COLUMNS: Final = (
 )
 SIGNAL_COLUMNS: Final = (
     *("signal_id", "call_id", "account", "project", "contact_id", "moment", "parameters"),
-    *("recorded", "expires", "state"),
+    *("recorded", "expires", "state", "channel"),
 )
 HANDOFF_COLUMNS: Final = (
     *("handoff_id", "call_id", "account", "project", "contact_id", "asked", "destination", "skill"),
-    *("reason", "parameters", "data", "shared_id"),
+    *("reason", "parameters", "data", "shared_id", "way", "target"),
 )
 
 
@@ -46,7 +46,7 @@ def signal_values(signal: Signal) -> Row:
     return (
         *(signal.signal_id, signal.call_id, signal.account, signal.project, signal.contact_id),
         *(signal.moment.value, json.dumps(dict(signal.parameters)), signal.recorded, signal.expires),
-        signal.state.value,
+        *(signal.state.value, signal.channel.value),
     )
 
 
@@ -63,6 +63,7 @@ def signal_of(row: Row) -> Signal:
         recorded,
         expires,
         state,
+        channel,
         attempts,
     ) = cast("tuple[Any, ...]", row)
     return Signal(
@@ -77,6 +78,7 @@ def signal_of(row: Row) -> Signal:
         expires,
         SignalState(state),
         tuple(Attempt(*attempt) for attempt in json.loads(attempts)),
+        Channel(channel),
     )
 
 
@@ -86,6 +88,7 @@ def handoff_values(handoff: Handoff) -> Row:
         *(handoff.handoff_id, handoff.call_id, handoff.account, handoff.project, handoff.contact_id),
         *(handoff.asked, handoff.destination, handoff.skill, handoff.reason),
         *(json.dumps(dict(handoff.parameters)), json.dumps(dict(handoff.data)), handoff.shared_id),
+        *(handoff.way.value, handoff.target),
     )
 
 
@@ -95,4 +98,6 @@ def handoff_of(row: Row) -> Handoff:
     for column in ("parameters", "data"):
         index = HANDOFF_COLUMNS.index(column)
         values[index] = FrozenDict(json.loads(values[index]))
+    way = HANDOFF_COLUMNS.index("way")
+    values[way] = Way(values[way])
     return Handoff(*values)

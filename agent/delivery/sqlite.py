@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
 from agent.delivery import sqlite_statements as sql
+from agent.delivery.finding import OF_CALL, OF_CONTACT, of_calls
 from agent.delivery.group_commit import GroupCommit, Step
 from agent.delivery.rows import (
     Value,
@@ -74,13 +75,17 @@ class SqliteStore:
         new = await self._commits.write(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
         return signal if new else None
 
-    async def record_handoff(self, handoff: Handoff, signal: Signal | None) -> bool:
+    async def record_handoff(
+        self, handoff: Handoff, signal: Signal | None, webhook: Signal | None = None
+    ) -> bool:
         """See `Store`."""
         steps = []
         if signal is not None:
             steps.append(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
         own = "" if signal is None else signal.signal_id
         steps.append(Step(sql.INSERT_HANDOFF, (*handoff_values(handoff), handoff.call_id, own), decides=True))
+        if webhook is not None:
+            steps.append(Step(sql.INSERT_SIGNAL, signal_values(webhook)))
         return await self._commits.write(*steps)
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
@@ -171,19 +176,21 @@ class SqliteStore:
         moment: Moment | None = None,
         since: float | None = None,
         limit: int = 100,
+        channel: Channel | None = Channel.SIGNAL,
     ) -> tuple[Signal, ...]:
         """See `HandoffStates`."""
         where = _Where()
-        if call_id:
-            where.add(sql.OF_CALL, call_id, call_id)
-        if contact_id:
-            where.add(sql.OF_CONTACT, contact_id, contact_id)
+        for which, wanted in ((OF_CALL, call_id), (OF_CONTACT, contact_id)):
+            if wanted:
+                condition, times = of_calls(which, channel)
+                where.add(condition, *[wanted] * times)
         if state is not None and not state.final:
             where.add(sql.NOT_SETTLED)  # lets the index of the few that wait serve
         few = bool(where.values) or str(where) == sql.NOT_SETTLED
         where.equal("state", state)
         where.equal("project", project)
         where.equal("moment", moment)
+        where.equal("channel", channel)
         if since is not None:
             where.add("recorded >= ?", since)
         # Without an index that finds them, the table is walked from its new end, and no further than needed.

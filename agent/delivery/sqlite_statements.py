@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.delivery.finding import PARTS
 from agent.delivery.rows import CALL_COLUMNS, HANDOFF_COLUMNS, SIGNAL_COLUMNS
 
 INSERT_CALL: Final = (
@@ -22,7 +23,8 @@ INSERT_SIGNAL: Final = (
 )
 INSERT_HANDOFF: Final = (
     f"INSERT INTO handoffs ({', '.join(HANDOFF_COLUMNS)}) SELECT {', '.join('?' * len(HANDOFF_COLUMNS))}"
-    " WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = ? AND moment <> 'arrival' AND signal_id <> ?)"
+    " WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = ? AND channel = 'signal'"
+    " AND moment <> 'arrival' AND signal_id <> ?)"
     " ON CONFLICT DO NOTHING"
 )
 NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
@@ -36,21 +38,19 @@ REOPEN: Final = (
     "UPDATE signals SET state = 'recorded', expires = ? WHERE signal_id = ?"
     " AND state IN ('refused', 'unknown', 'expired', 'cancelled')"
 )
-# Spelled so that the two partial indices serve; a third index would cost every write.
-OF_CALL: Final = "((call_id = ? AND moment = 'arrival') OR (call_id = ? AND moment <> 'arrival'))"
-OF_CONTACT: Final = OF_CALL.replace("= ? ", "IN (SELECT call_id FROM calls WHERE contact_id = ?) ")
 
 # Among the oldest few, so that a look costs the same however many there are.
 FIND_OLD: Final = (
     "SELECT call_id FROM (SELECT rowid AS place, * FROM calls ORDER BY rowid LIMIT 200) AS oldest"
     " WHERE ended IS NOT NULL AND (ended < ?1 OR place <= (SELECT MAX(rowid) FROM calls) - ?2)"
-    " AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND moment = 'arrival'"
-    f" AND {NOT_SETTLED})"
-    " AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND moment <> 'arrival'"
-    f" AND {NOT_SETTLED})"
+    + "".join(
+        f" AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND {part}"
+        f" AND {NOT_SETTLED})"
+        for part in PARTS
+    )
 )
 _AMONG: Final = "call_id IN (SELECT value FROM json_each(?1))"
-_SIGNALS_AMONG: Final = f"({_AMONG} AND moment = 'arrival') OR ({_AMONG} AND moment <> 'arrival')"
+_SIGNALS_AMONG: Final = " OR ".join(f"({_AMONG} AND {part})" for part in PARTS)
 # An operator's command may have reopened a signal since; the probe's row is there to be written to.
 NONE_REOPENED: Final = (
     "INSERT INTO probe SELECT 1, unixepoch() WHERE NOT EXISTS"

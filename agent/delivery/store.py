@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
 
 __all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "StorageError", "Store"]
 
@@ -74,10 +74,13 @@ class HandoffStates(Protocol):
         moment: Moment | None = None,
         since: float | None = None,
         limit: int = 100,
+        channel: Channel | None = Channel.SIGNAL,
     ) -> tuple[Signal, ...]:
         """Signals, newest first, with their attempts: those to which all that is given applies.
 
-        ``since`` is in seconds since the epoch; signals recorded then or later are meant.
+        Webhooks and transcripts are told only when ``channel`` says so; None stands for all channels.
+        ``contact_id`` is that of the call, with transcripts too. ``since`` is in seconds since the epoch;
+        signals recorded then or later are meant.
         """
 
 
@@ -95,17 +98,24 @@ class Store(Outbox, HandoffStates, Protocol):
         """Record where a call stands now: state, answered, ended, end, reason."""
 
     async def record_signal(self, signal: Signal) -> Signal | None:
-        """Record a signal; None if it is terminal and the call has a terminal signal already."""
+        """Record an entry of the outbox, a signal or a transcript.
 
-    async def record_handoff(self, handoff: Handoff, signal: Signal | None) -> bool:
-        """Record what the voice agent said and its signal, if the project wants one, in one transaction.
+        Returns:
+            None if it is terminal and the call has a terminal signal already; or if it is a transcript and
+            one was recorded for the same master contact before.
+        """
+
+    async def record_handoff(
+        self, handoff: Handoff, signal: Signal | None, webhook: Signal | None = None
+    ) -> bool:
+        """Record what the voice agent said, and its signal and webhook where wanted, in one transaction.
 
         Returns:
             False if the call has a terminal signal or a handoff already; then nothing was recorded.
         """
 
     async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
-        """Cancel the signals of a call that are still ``recorded``; gives their ids."""
+        """Cancel the signals of a call that are still ``recorded``; gives their ids. Webhooks stay."""
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
         """Put a settled signal that was not accepted back to ``recorded``, by an operator's decision.

@@ -100,7 +100,7 @@ async def test_a_newer_postgresql_database_is_refused_in_one_line(postgres: Post
     await newer.execute("UPDATE alembic_version SET version_num = '0099'")
     await newer.close()
     with pytest.raises(
-        StorageError, match="version 0099, this agent knows 0002: use the newer agent"
+        StorageError, match="version 0099, this agent knows 0003: use the newer agent"
     ) as caught:
         await open_store(url, node="edge-1")
     assert len(str(caught.value).splitlines()) == 1

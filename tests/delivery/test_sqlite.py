@@ -43,9 +43,11 @@ async def test_no_statement_can_break_the_one_terminal_signal(
         copy = "INSERT INTO signals SELECT 'other', call_id, account, project, contact_id, ?, parameters,"
         for moment in TERMINAL:
             with pytest.raises(sqlite3.IntegrityError):
-                other.execute(copy + " recorded, expires, state FROM signals", (moment.value,))
+                other.execute(copy + " recorded, expires, state, channel FROM signals", (moment.value,))
         with pytest.raises(sqlite3.IntegrityError):
             other.execute("UPDATE signals SET moment = 'handoff' WHERE moment = 'arrival'")
+        with pytest.raises(sqlite3.IntegrityError):
+            other.execute("UPDATE signals SET channel = 'webhook' WHERE moment = 'failed'")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ async def test_no_statement_can_break_the_one_terminal_signal(
         ("rubbish.db/agent.db", "Not a directory|File exists"),
         ("folder", "Is a directory"),
         ("rubbish.db", "file is not a database"),
-        ("newer.db", "version 0099, this agent knows 0002: use the newer agent"),
+        ("newer.db", "version 0099, this agent knows 0003: use the newer agent"),
     ],
 )
 async def test_a_path_that_can_t_be_used_is_said_in_one_line(tmp_path: Path, name: str, why: str) -> None:

@@ -13,9 +13,9 @@ from typing import Final
 from agent.core.errors import StorageError
 
 FOLDER: Final = Path(__file__).parent
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The version that this agent works with; the newest file in ``versions``."""
-KNOWN: Final = ("0001", "0002")
+KNOWN: Final = ("0001", "0002", "0003")
 VERSION: Final = "SELECT version_num FROM alembic_version"
 
 
