@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from enum import Enum
 
+from agent.core.model.keys import digest_of
 from agent.core.model.project import Project
 
 
@@ -23,7 +24,7 @@ class Access(Enum):
 class ApiKeys:
     """Judges keys against the projects in force.
 
-    Only keyed digests are compared and looked up: how long that takes tells nothing of any key.
+    Only digests under a salt of this process are looked up: how long that takes tells nothing of any key.
     """
 
     def __init__(self) -> None:
@@ -45,10 +46,13 @@ class ApiKeys:
     def _learn(self, projects: Mapping[str, Project]) -> None:
         owners: dict[bytes, set[tuple[str, str]]] = {}
         for project in projects.values():
-            if project.api_key is not None:
-                digest = self._digest(project.api_key.get_secret_value())
+            for key in project.api_key:
+                digest = self._salted(digest_of(key))
                 owners.setdefault(digest, set()).add((project.account, project.project))
         self._owners, self._projects = owners, projects
 
     def _digest(self, key: str) -> bytes:
-        return hmac.digest(self._salt, key.encode(errors="surrogateescape"), hashlib.sha256)
+        return self._salted(hashlib.sha256(key.encode(errors="surrogateescape")).digest())
+
+    def _salted(self, digest: bytes) -> bytes:
+        return hmac.digest(self._salt, digest, hashlib.sha256)

@@ -24,7 +24,8 @@ right`.
 - **Durations**: `30s`, `500ms`, `2m`, `1h30m`, `4h`, or a number of seconds.
 - **Secrets** are never written in, only referred to: `${env:NAME}`, or `${file:/path}` (its text without
   white space
-  at either end). Any other text may be a reference too. A reference is the whole value.
+  at either end). Any other text may be a reference too. A reference is the whole value. An `api_key` may
+  also stand there as its hash, which is no secret: `sha256:` and what `printf %s KEY | sha256sum` prints.
 - **Relative paths** start at the configuration folder, in references, `storage`, `sip.tls` and
   `comfort_audio`.
 - **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,

@@ -15,6 +15,7 @@ import aiohttp
 
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
+from agent.core.model.keys import is_hash
 from agent.simulators.ear import Ear
 from agent.simulators.hearing import Heard
 from agent.simulators.processes import Child
@@ -145,7 +146,7 @@ class Rehearsal:
 
     async def _start_all(self) -> None:
         target = self.project.voice_agent.targets[0].address
-        api_key = self.project.api_key.get_secret_value() if self.project.api_key else ""
+        api_key = next((key.get_secret_value() for key in self.project.api_key if not is_hash(key)), "")
         cxone = await self._start("cxone", "simulate", "cxone", "--listen", self._cxone.split("//")[1])
         await cxone.said(lambda line: "listens on" in line, _UP_SECONDS)
         voice_agent = await self._start(

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 import pytest
 
 from agent.core.errors import StorageError
+from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.records import Attempt, Handoff
 from agent.http.ports import AlreadyEnded, HandoffOutcome, NoSuchCall
@@ -197,7 +199,7 @@ async def test_a_reload_s_new_keys_hold_from_the_next_request_on(api: Any, desk:
 
 
 async def test_a_project_without_a_key_is_closed(api: Any, desk: Any) -> None:
-    closed = desk.projects["acme-care"].model_copy(update={"api_key": None})
+    closed = desk.projects["acme-care"].model_copy(update={"api_key": ()})
     desk.projects = {"acme-care": closed}
     for headers in ({}, {"x-api-key": ""}, {"x-api-key": "None"}):
         assert (await api("GET", f"{STATE}?id=none", headers=headers))[0] == 401
@@ -224,3 +226,14 @@ async def test_a_handoff_of_a_project_that_signals_none_says_so(api: Any, desk: 
     await desk.states.record_handoff(handoff, None)
     answer = (await api("GET", f"{HANDOFFS}/handoff-9", headers=KEY))[1]
     assert (answer["state"], answer["attempts"]) == ("unsignalled", [])
+
+
+async def test_any_of_several_keys_opens_a_project_and_a_hash_is_as_good_as_the_key(
+    api: Any, desk: Any
+) -> None:
+    keys = [f"sha256:{hashlib.sha256(b'old-key').hexdigest()}", "new-key"]
+    written = {"account": "acme", "project": "acme-care", "api_key": keys}
+    written["voice_agent"] = {"targets": [{"uri": "sip:bot@127.0.0.1"}]}
+    desk.projects = {"acme-care": Project.model_validate(written)}
+    for key, expected in (("old-key", 404), ("new-key", 404), ("care-key", 401), (keys[0], 401)):
+        assert (await api("GET", f"{STATE}?id=none", headers={"x-api-key": key}))[0] == expected, key

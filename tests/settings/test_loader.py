@@ -158,6 +158,9 @@ PROJECT_MISTAKES = [
     (HEAD + "token: ${env:NOWHERE}\n", "4:8: the environment has no NOWHERE"),
     (HEAD + "api_key: ${file:/nowhere}\n", "4:10: there is no file /nowhere"),
     (HEAD + "api_key: ${file:.}\n", "4:10: there is no file "),
+    (HEAD + "api_key: abcdefghijkl\n", "4:10: a key is never written in: write ${env:NAME}"),
+    (HEAD + "api_key: sha256:abc\n", "4:10: sha256: wants 64 hex digits after it"),
+    (HEAD + f"api_key:\n  - sha256:{'0' * 64}\n  - plain\n", "6:5: a key is never written in"),
     (HEAD + "signals: {arrival: {p1: x}}\n", "4:1: signals need cxone"),
     (HEAD + TENANT + "}\nsignals: {arival: {p1: x}}\n", "5:11: 'arival' is not a moment"),
     (

@@ -25,6 +25,7 @@ from agent.core.model.base import (
 )
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.handoff import PARAMETERS, HandoffSettings
+from agent.core.model.keys import ApiKeys
 from agent.core.model.targets import Probe, Target
 from agent.core.model.templates import UNKNOWN_BEFORE_HANDOFF, parse_template
 from agent.core.moments import Moment
@@ -117,9 +118,10 @@ class Project(Model):
     token: Secret | None = Field(
         default=None, description="Connector token that calls must carry; none if absent."
     )
-    api_key: Secret | None = Field(
-        default=None,
-        description="Key for the handoff API (x-api-key); without it the API is closed for the project.",
+    api_key: ApiKeys = Field(
+        default=(),
+        description="Key for the handoff API (x-api-key), a reference or sha256: with its hash; several in a "
+        "list, while one replaces another. Without it the API is closed for the project.",
     )
     voice_agent: VoiceAgent = Field(description="The voice agent.")
     cxone: CxoneTenant | None = Field(
