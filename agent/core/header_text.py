@@ -89,4 +89,5 @@ def _from_hex(digits: str, *, sure: bool) -> str:
         found = text.decode()
     except UnicodeDecodeError:
         return text.decode(errors="replace") if sure else ""
-    return found if sure or not _CONTROLS.sub("", found) != found.strip("\r\n\t") else ""
+    readable = all(character.isprintable() or character in "\r\n\t" for character in found)
+    return found if sure or readable else ""

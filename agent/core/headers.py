@@ -15,7 +15,8 @@ _COMPACT = {
     "s": "subject", "t": "to", "u": "allow-events", "v": "via", "x": "session-expires", "y": "identity",
 }  # fmt: skip
 _FOLD = re.compile(r"\r?\n[ \t]+")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+# An unclosed one ends with the value. It matches wherever a quote stands, so that its time stays linear.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*+"?')
 _USER = re.compile(r"sips?:([^@;?\s]*)(?:;[^@\s]*)?@", re.IGNORECASE)
 _TEL = re.compile(r"tel:([^;?\s]*)", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
@@ -90,14 +91,19 @@ def parse(text: str) -> Message:
     return Message(lines[0], tuple(pairs), body)
 
 
+def address_of(value: str) -> str:
+    """The URI of a name-addr, or an addr-spec as it stands (RFC 3261 section 25.1)."""
+    bare = _QUOTED.sub("", value)
+    _, bracket, inside = bare.partition("<")
+    return (inside.partition(">")[0] if bracket else bare).strip()
+
+
 def user_part(uri: str) -> str:
     """The user of a sip:, sips: or tel: URI, also inside a name-addr, without its parameters.
 
     A display name never counts, whatever it looks like.
     """
-    bare = _QUOTED.sub("", uri)
-    _, bracket, inside = bare.partition("<")
-    address = (inside.partition(">")[0] if bracket else bare).strip()
+    address = address_of(uri)
     found = _USER.match(address) or _TEL.match(address)
     return found.group(1).partition(":")[0] if found else ""
 

@@ -118,6 +118,8 @@ def test_nor_do_bytes_of_any_kind(data: bytes) -> None:
         ('"sip:911@evil" <sip:100@edge>', "100"),
         ('"a \\" <sip:911@evil>" <sip:100@edge>', "100"),
         ("sip:911@evil <sip:100@edge>", "100"),
+        ('"Jo <sip:911@evil>', ""),
+        ('"Jo\\', ""),
         ("<sip:100;x=sip:911@evil>", "100"),
         ("sip:edge", ""),
         ("sip:@edge", ""),
@@ -128,6 +130,12 @@ def test_nor_do_bytes_of_any_kind(data: bytes) -> None:
 )
 def test_the_user_part_is_that_of_the_address_and_of_nothing_beside_it(uri: str, user: str) -> None:
     assert user_part(uri) == user
+
+
+@pytest.mark.parametrize("hostile", ['"\\' * 150_000, "sip:" * 75_000, "<" * 300_000, 'a:"' * 100_000])
+def test_an_address_of_any_length_is_read_in_time_that_grows_with_it_alone(hostile: str) -> None:
+    # Were it the square of the length, this would take minutes: the test's own time limit ends it.
+    assert user_part(hostile) == ""
 
 
 @pytest.mark.parametrize("value", ["", "plain", "caf\u00e9", "tab\there", '"quoted"; a=b'])
