@@ -14,7 +14,7 @@ from enum import Enum
 from agent.core.headers import Message
 
 _NONCE_SECONDS = 300
-_FIELD = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_FIELD = re.compile(r'(?<!\w)(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 _ALGORITHMS = {"MD5": "md5", "SHA-256": "sha256"}
 
 

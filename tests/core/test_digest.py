@@ -178,3 +178,9 @@ def test_half_a_log_in_is_none(value: str) -> None:
 def test_garbage_is_never_good_and_never_raises(text: str) -> None:
     for value in (text, f"Digest {text}", f'Digest realm="edge", response="{text}", nonce="{text}"'):
         assert judged(request(value)) in (Verdict.ABSENT, Verdict.WRONG)
+
+
+@pytest.mark.parametrize("hostile", ["a" * 300_000, 'a="\\' * 60_000, "a = " * 75_000])
+def test_a_header_of_any_length_is_judged_in_time_that_grows_with_it_alone(hostile: str) -> None:
+    # Were it the square of the length, this would take minutes: the test's own time limit ends it.
+    assert judged(request(f"Digest {hostile}")) is Verdict.ABSENT
