@@ -3,6 +3,7 @@
 %{
 #include "guard.h"
 #include "legs.h"
+#include "requests.h"
 #include "trace.h"
 %}
 
@@ -22,4 +23,5 @@
 
 %include "guard.h"
 %include "legs.h"
+%include "requests.h"
 %include "trace.h"

@@ -88,6 +88,16 @@ int handoff_leg_held(int call_id)
     return media && media->state == PJSUA_CALL_MEDIA_REMOTE_HOLD;
 }
 
+int handoff_leg_level(int call_id)
+{
+    int slot = handoff_leg_audio(call_id);
+    unsigned to_leg, from_leg;
+
+    if (slot < 0 || pjsua_conf_get_signal_level(slot, &to_leg, &from_leg) != PJ_SUCCESS)
+        return 0;
+    return pjmedia_ulaw2linear((pj_uint8_t)(from_leg ^ 0xff)); /* as the bridge keeps it: u-law, inverted */
+}
+
 const char *handoff_leg_traffic(int call_id)
 {
     static char text[96];

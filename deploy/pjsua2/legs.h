@@ -22,6 +22,10 @@ int handoff_leg_audio(int call_id);
 /* 1 while the far end has put it on hold. */
 int handoff_leg_held(int call_id);
 
+/* How loud its far end is just now: the mean amplitude of a frame, 0 to 32767; 0 while no audio flows or
+ * nobody listens to it. */
+int handoff_leg_level(int call_id);
+
 /* RTP of its audio stream: "received sent lost lost_by_peer jitter", the jitter a mean in microseconds;
  * empty when there is no stream. */
 const char *handoff_leg_traffic(int call_id);
