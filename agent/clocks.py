@@ -20,11 +20,14 @@ class Clocks:
     """
 
     def __init__(self, limits: Limits, project: Project, fired: Callable[[Timer], None]) -> None:
+        handoff = project.handoff
         self._seconds = {
             Timer.RING: limits.ring,
             Timer.RESPONSE: project.voice_agent.response_timeout,
-            Timer.DEADLINE: project.handoff.deadline,
-            Timer.WAIT_FOR_BYE: project.handoff.wait_for_bye,
+            Timer.DEADLINE: handoff.deadline,
+            Timer.PROMPT: handoff.finish_prompt.at_most if handoff.finish_prompt else 0.0,
+            Timer.TRANSFER: handoff.transfer_timeout,
+            Timer.WAIT_FOR_BYE: handoff.wait_for_bye,
             Timer.DURATION: limits.duration,
         }
         self._fired = fired

@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from agent.configuration import Configuration
-from agent.core.call import State
+from agent.core.call import State, whereabouts
 from agent.core.model import Project
-from agent.core.records import CallRecord, Handoff, Signal, Whereabouts
+from agent.core.moments import Moment
+from agent.core.records import Signal, Whereabouts
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
-from agent.http.models import HandoffRequest, TranscriptRequest
+from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
 from agent.http.ports import (
     AlreadyEnded,
     HandoffAccepted,
@@ -46,12 +46,13 @@ class Desks:
         configuration: Configuration,
         services: Services,
         alarms: Callable[[], Mapping[str, Alarm]],
+        bell: Bell,
     ) -> None:
         self._switchboard = switchboard
         self._configuration = configuration
         self._services = services
         self._alarms = alarms
-        self._bell = Bell()
+        self._bell = bell
 
     # -- the handoff API ---------------------------------------------------------------------------------
 
@@ -71,11 +72,7 @@ class Desks:
         return self._bell
 
     async def hand_off(
-        self,
-        account: str,
-        project: str,
-        request: HandoffRequest,
-        wait: float | None,  # noqa: ARG002 - a part of the port
+        self, account: str, project: str, request: HandoffRequest, wait: float | None
     ) -> HandoffOutcome:
         """Hand a live call back; see `agent.http.ports.ApiDesk`."""
         call = self._switchboard.find(account, project, request.call_id, request.contact_id)
@@ -83,15 +80,26 @@ class Desks:
             return await self._not_live(account, project, request)
         if call.state in (State.RECORDING, State.DIALLING):
             return NotAnswered()
-        handoff = _handoff(call.record, request)
-        if await call.hand_off(handoff):
-            return HandoffAccepted(handoff.handoff_id)
-        return AlreadyEnded(call.state.value)
+        asker = await call.hand_off(request)
+        if asker is None:
+            return AlreadyEnded(call.state.value)
+        seconds = call.longest_decision if wait is None else wait
+        if seconds:
+            await asker.decided(seconds)
+        told = await self._services.store.signals(call_id=call.record.call_id, moment=Moment.HANDOFF)
+        state = told[0].state.value if told else "unsignalled"
+        caller = whereabouts(call.state)
+        return HandoffAccepted(asker.handoff.handoff_id, cast("SignalStanding", state), caller)
 
     async def whereabouts(self, call_id: str) -> Whereabouts:
         """Where the caller of a handed-off call is."""
-        up = any(call.record.call_id == call_id for call in self._switchboard.live_calls())
-        return Whereabouts.ON_THE_WAY if up else Whereabouts.GONE
+        call = self._switchboard.by_id(call_id)
+        if call is not None:
+            return whereabouts(call.state)
+        record = await self._services.store.call(call_id)  # another node may have it up
+        if record is None or record.ended is not None or record.state not in tuple(State):
+            return Whereabouts.GONE
+        return whereabouts(State(record.state))
 
     async def transcript(
         self,
@@ -122,9 +130,9 @@ class Desks:
 
     async def call(self, call_id: str) -> dict[str, Any] | None:
         """One call, live or over."""
-        for call in self._switchboard.live_calls():
-            if call.record.call_id == call_id:
-                return _shown(call)
+        call = self._switchboard.by_id(call_id)
+        if call is not None:
+            return _shown(call)
         record = await self._services.store.call(call_id)
         return asdict(record) if record else None
 
@@ -207,20 +215,3 @@ class Desks:
 
 def _shown(call: LiveCall) -> dict[str, Any]:
     return {**asdict(call.record), "state": call.state.value}
-
-
-def _handoff(record: CallRecord, request: HandoffRequest) -> Handoff:
-    return Handoff(
-        handoff_id=f"h-{secrets.token_hex(8)}",
-        call_id=record.call_id,
-        account=record.account,
-        project=record.project,
-        contact_id=record.contact_id,
-        asked=time.time(),
-        destination=request.destination,
-        skill=request.skill,
-        reason=request.reason,
-        parameters={str(name): value for name, value in request.parameters.items()},
-        data=request.data,
-        shared_id=request.shared_id,
-    )

@@ -7,23 +7,29 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 
+from agent.asker import Asker, refuse
 from agent.clocks import Clocks
 from agent.core import events as on
+from agent.core.asking import Ask
 from agent.core.brief import Brief
 from agent.core.call import Call, State
 from agent.core.errors import SipError, StorageError
 from agent.core.events import Action, Audio, Event, Side, Timer
+from agent.core.methods import Method
 from agent.core.model import Snapshot, Target
-from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
-from agent.core.records import Handoff, Signal
+from agent.core.records import CallRecord, Way
 from agent.core.targets import in_order
+from agent.ledger import Ledger
 from agent.media_watch import MediaWatch
+from agent.prompt_watch import PromptWatch
 from agent.services import Services
 from agent.sip.leg import Leg
+
+_SERVER_INTERNAL_ERROR = 500
+_LASTING = (State.KEPT, State.REFERRING, State.TRANSFERRED)  # where a call may stand for long: stored at once
 
 
 class LiveCall:
@@ -36,9 +42,6 @@ class LiveCall:
         services: the rest of the agent.
         arrived: when the INVITE came, by the loop's clock.
         closed: called once, when the call is over.
-
-    Attributes:
-        record: the call as it is stored.
     """
 
     def __init__(
@@ -52,22 +55,29 @@ class LiveCall:
         closed: Callable[[LiveCall], None],
     ) -> None:
         self._brief = brief
-        self._snapshot = snapshot
         self._services = services
         self._closed = closed
         self._arrived = arrived
         self._project = brief.admitted.project
-        self._targets = in_order(self._project.voice_agent.targets, random.random, services.targets_down())
-        self._machine = Call(len(self._targets))
+        self._targets = {
+            Side.AGENT: self._in_order(self._project.voice_agent.targets),
+            Side.QUEUE: self._in_order(self._project.handoff.all_targets),
+        }
+        self._machine = Call(brief.plan)
+        self._ledger = Ledger(brief, services, leg.sip_call_id)
         self._legs: dict[Side, Leg] = {Side.CALLER: leg}
-        self._dialled: dict[int, int] = {}  # leg key → the attempt it came from
+        self._dialled: dict[int, tuple[Side, int]] = {}  # leg key → where it goes, the attempt it came from
         self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
-        self._told: asyncio.Future[bool] | None = None
+        self._asker: Asker | None = None
+        self._prompt: PromptWatch | None = None
         self._terminal_at = 0.0
         self._invite_settled = False
-        self._recorded = False
         self._watch = MediaWatch(snapshot.agent.media.silence_timeout, self._legs, self._media_lost)
-        self.record = brief.record(leg.sip_call_id, State.RECORDING.value, time.time())
+
+    @property
+    def record(self) -> CallRecord:
+        """The call as it is stored."""
+        return self._ledger.record
 
     @property
     def state(self) -> State:
@@ -79,44 +89,85 @@ class LiveCall:
         """The legs that belong to the call now."""
         return self._legs
 
+    @property
+    def asking_headers(self) -> Mapping[str, str]:
+        """Headers of the voice agent's BYE or REFER that ask for a handoff: field → name."""
+        return self._project.handoff.headers
+
+    @property
+    def asker(self) -> Asker | None:
+        """Who asked for a handoff, if it was taken."""
+        return self._asker
+
     def begin(self) -> None:
         """Start with the first actions."""
         self._perform(self._machine.begin())
 
     def handle(self, event: Event) -> None:
         """Let the state machine take an event."""
+        before = self._machine.state
         self._perform(self._machine.handle(event))
+        if self._machine.state is not before:
+            self._services.ring(self.record.call_id, self.record.contact_id)
+            if self._machine.state in _LASTING:
+                self._ledger.save(self._machine.state)
 
     def side_of(self, leg: Leg) -> Side | None:
-        """Which side a leg is on now; None for a voice agent's leg that was given up."""
+        """Which side a leg is on now; None for one that was given up."""
         return next((side for side, one in self._legs.items() if one is leg), None)
 
     def leg_ended(self, leg: Leg, status: int) -> None:
         """A leg is gone, the present one or an earlier one."""
-        side = Side.CALLER if leg is self._legs[Side.CALLER] else Side.AGENT
-        if self._legs.get(side) is leg and side is Side.AGENT:
+        side, attempt = self._dialled.get(leg.key, (Side.CALLER, 0))
+        if self._legs.get(side) is leg and side is not Side.CALLER:
             del self._legs[side]
-        self.handle(on.LegEnded(side, status, self._dialled.get(leg.key, 0)))
+        self.handle(on.LegEnded(side, status, attempt))
 
-    async def hand_off(self, handoff: Handoff) -> bool:
-        """Let the voice agent hand the caller back.
+    # -- the handoff is asked for ----------------------------------------------------------------------------
+
+    @property
+    def longest_decision(self) -> float:
+        """How long it may take, in seconds, until it is known who has the caller; 0 where that is certain."""
+        settings = self._project.handoff
+        if settings.on_signal_failure != "keep":
+            return 0.0
+        return settings.deadline + (settings.finish_prompt.at_most if settings.finish_prompt else 0.0) + 1.0
+
+    async def hand_off(self, ask: Ask) -> Asker | None:
+        """Let the voice agent hand the caller back (HTTP).
 
         Returns:
-            True once handoff and signal are durable, False when a terminal moment came before.
+            Who waits for it, once handoff and signal are durable; None when a terminal moment came before.
 
         Raises:
             StorageError: they could not be made durable; the call goes on as it was.
         """
+        asker = self._ask(ask, Way.HTTP)
+        return asker if asker is not None and await asker.recorded() else None
+
+    def asked(self, ask: Ask, way: Way, *, refer_to: str = "", subscription: int = 0) -> None:
+        """The voice agent asks on its leg: by REFER, INFO or BYE."""
+        self.note("decision", f"the voice agent asks for a handoff by {way.value.upper()}")
+        asked = self._ask(ask, way, refer_to=refer_to, subscription=subscription)
+        if asked is None:
+            self.note("decision", f"no handoff any more: the call is {self.state.value}")
+            if (leg := self._legs.get(Side.AGENT)) is not None:
+                refuse(leg, subscription)
+
+    def _ask(self, ask: Ask, way: Way, *, refer_to: str = "", subscription: int = 0) -> Asker | None:
         if not self._machine.takes_handoff:
-            return False
-        told = self._told = asyncio.get_running_loop().create_future()
+            return None
+        handoff_id = f"h-{secrets.token_hex(8)}"
+        handoff = self._brief.handoff(ask, way, handoff_id, time.time(), refer_to=refer_to)
+        if refer_to and not handoff.target:
+            self.note("decision", f"Refer-To {refer_to} is not dialled: the project's own target counts")
+        asker = self._asker = Asker(handoff, self._legs.get(Side.AGENT), subscription)
         self.handle(on.HandoffAsked(handoff))
-        recorded: bool = await told
-        return recorded
+        return asker
 
     def note(self, kind: str, text: str) -> None:
         """Add a line to the call's story."""
-        self._services.stories.note(self.record.call_id, time.time(), kind, text)
+        self._ledger.note(kind, text)
 
     # -- actions -----------------------------------------------------------------------------------------
 
@@ -130,8 +181,12 @@ class LiveCall:
                 self._services.run(self._make_durable())
             case on.Tell():
                 self._services.run(self._tell(action))
+            case on.Begin():
+                self._ledger.begin_held()
+            case on.AwaitSilence():
+                self._await_silence()
             case on.Dial():
-                self._services.run(self._dial(self._targets[action.target], action.attempt))
+                self._services.run(self._dial(action))
             case on.Relay():
                 self._caller.ring(action.status, media=action.media)
             case on.AnswerCaller():
@@ -139,115 +194,109 @@ class LiveCall:
             case on.RefuseCaller():
                 self._refuse(action.reason)
             case on.HangUp():
-                self._hang_up(action.side)
+                if leg := (self._caller if action.side is Side.CALLER else self._legs.pop(action.side, None)):
+                    leg.hang_up()
             case on.Play():
                 self._play(action.audio)
             case on.SendDtmf():
                 if leg := self._legs.get(action.side):
                     leg.send_dtmf(action.digit)
             case on.CancelSignals():
-                self._services.courier.cancel(self.record.call_id)
+                self._services.courier.cancel(self.record.call_id, action.moment)
+            case on.Report():
+                self._report(taken=action.taken)
+            case on.Refer():
+                self._refer(action.target)
+            case on.Returned():
+                self._returned(action.method)
             case on.Start():
                 self._clocks.start(action.timer)
             case on.Stop():
-                self._clocks.stop(action.timer)
+                self._stop(action.timer)
             case on.Close():
                 self._close(action.end, action.reason)
 
     async def _make_durable(self) -> None:
-        signal = self._signal(Moment.ARRIVAL)
         try:
-            await self._services.store.open_call(self.record, signal)
+            await self._ledger.open()
         except Exception as error:  # a mistake of ours must not leave a caller in silence either
             self.note("decision", f"not recorded: {error}")
             self.handle(on.NotRecorded())
             if isinstance(error, StorageError):
                 return
             raise
-        self._recorded = True
-        self._services.metrics.call_started(self.record.project)
-        if signal is not None:
-            self._begin(signal)
         self.handle(on.Recorded())
 
     async def _tell(self, action: on.Tell) -> None:
         self._terminal_at = time.monotonic()
         self.note("decision", f"{action.moment.value}: {action.reason.text}")
-        signal = self._signal(action.moment, action.reason, action.handoff)
-        store = self._services.store
+        asker = self._asker
         try:
-            if action.handoff is not None:
-                first = await store.record_handoff(action.handoff, signal)
-            else:
-                first = signal is not None and await store.record_signal(signal) is not None
+            first, sent = await self._ledger.tell(action, lambda: self._machine.holds_signal)
         except Exception as error:  # as above
             self.note("decision", f"{action.moment.value} not recorded: {error}")
-            self._resolve_told(error)
+            if asker is not None:
+                asker.resolve(error)
             self.handle(on.NotTold())
+            self._asker = None  # it may ask again
             if isinstance(error, StorageError):
                 return
             raise
-        sent = signal is not None and first
-        if sent and signal is not None:
-            self._begin(signal)
-        self._resolve_told(first)
+        if asker is not None:
+            asker.resolve(first)
         self.handle(on.Told(sent))
 
-    def _begin(self, signal: Signal) -> None:
-        self.note("signal", f"{signal.moment.value} begun: durable, on its way")
-        self._services.courier.begin(signal)
-
-    def _resolve_told(self, outcome: Exception | bool) -> None:  # noqa: FBT001 - one of two outcomes
-        told, self._told = self._told, None
-        if told is None or told.done():
-            return
-        if isinstance(outcome, Exception):
-            told.set_exception(outcome)
-        else:
-            told.set_result(outcome)
-
-    def _signal(
-        self, moment: Moment, reason: Reason | None = None, handoff: Handoff | None = None
-    ) -> Signal | None:
-        signal_id = f"s-{secrets.token_hex(8)}"
-        composed = self._brief.signal(moment, signal_id, time.time(), reason=reason, handoff=handoff)
-        if composed is None:
-            return None
-        signal, cut = composed
-        if cut:
-            self.note("signal", f"{moment.value}: {', '.join(cut)} cut at the limit")
-            self._services.metrics.parameters_cut(self.record.project, len(cut))
-        state = self._services.courier.opening_state(self._project, signal.contact_id)
-        return replace(signal, state=state)
-
-    async def _dial(self, target: Target, attempt: int) -> None:
-        self.note("decision", f"dial {target.uri} ({attempt} of {len(self._targets)})")
+    async def _dial(self, action: on.Dial) -> None:
+        side, targets = action.side, self._targets[action.side]
+        if side is Side.QUEUE:
+            targets = self._ways_back
+        target = targets[action.target]
+        self.note("decision", f"dial {target.uri} ({action.attempt} of {len(targets)})")
+        headers = self._transfer_headers() if side is Side.QUEUE else self._brief.invite_headers()
         try:
             uri = await self._services.resolve(target)
-            if not self._machine.wants(attempt):
+            if not self._machine.wants(side, action.attempt):
                 return  # given up while its name was looked up
             leg = self._services.stack.dial(
-                uri,
-                self._brief.invite_headers(),
-                local_user=self._brief.caller_user,
-                max_forwards=self._brief.hops_left,
+                uri, headers, local_user=self._brief.caller_user, max_forwards=self._brief.hops_left
             )
         except SipError as error:
             self.note("decision", f"{target.uri}: {error}")
-            self.handle(on.LegEnded(Side.AGENT, 503, attempt))
+            self.handle(on.LegEnded(side, 503, action.attempt))
             return
-        self._legs[Side.AGENT] = leg
-        self._dialled[leg.key] = attempt
-        self._services.adopt(leg, self)
+        leg.takes_handoffs = side is Side.AGENT
+        self._legs[side] = leg
+        self._dialled[leg.key] = side, action.attempt
+        self._services.adopt(leg, self, side)
+
+    def _refer(self, target: int) -> None:
+        uri = self._ways_back[target].uri
+        self.note("decision", f"refer the caller to {uri} ({target + 1} of {len(self._ways_back)})")
+        try:
+            self._caller.refer(uri, self._transfer_headers())
+        except SipError as error:
+            self.note("decision", f"{uri}: {error}")
+            self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
+
+    def _transfer_headers(self) -> list[tuple[str, str]]:
+        return self._brief.transfer_headers(self._asker.handoff if self._asker else None)
+
+    @property
+    def _ways_back(self) -> tuple[Target, ...]:
+        """The targets to go back to, the one that the voice agent named first."""
+        named = self._asker.handoff.target if self._asker else ""
+        return (*((Target(uri=named),) if named else ()), *self._targets[Side.QUEUE])
+
+    def _in_order(self, targets: Iterable[Target]) -> tuple[Target, ...]:
+        return in_order(tuple(targets), random.random, self._services.targets_down())
 
     def _answer(self) -> None:
-        if not self._caller.answer():
+        if not self._caller.answer(self._brief.answer_headers()):
             return  # the caller is gone; its end is on the way to us
-        self.record = replace(self.record, answered=time.time())
         seconds = asyncio.get_running_loop().time() - self._arrived
         self._services.metrics.call_answered(self.record.project, seconds)
         self._settle_invite(Reason.ANSWERED)
-        self._save()
+        self._ledger.save(self._machine.state, answered=time.time())
         self._watch.begin()
 
     def _refuse(self, reason: Reason) -> None:
@@ -261,29 +310,45 @@ class LiveCall:
             self._invite_settled = True
             self._services.metrics.invite_answered(self.record.project, result.value)
 
-    def _hang_up(self, side: Side) -> None:
-        leg = self._legs.get(side)
-        if side is Side.AGENT:
-            self._legs.pop(side, None)
-            if self._machine.state is State.RETURNING:
-                method = self._project.handoff.method
-                self._services.metrics.media_returned(method, time.monotonic() - self._terminal_at)
-        if leg is not None:
-            leg.hang_up()
+    def _report(self, *, taken: bool) -> None:
+        if self._asker is None:
+            return
+        if not taken:
+            self.note("decision", "the voice agent is told that it keeps the caller")
+        self._asker.tell(taken=taken)
+
+    def _returned(self, method: Method) -> None:
+        self.note("decision", f"the caller is given back by {method.value}")
+        self._services.metrics.media_returned(method.value, time.monotonic() - self._terminal_at)
 
     def _play(self, audio: Audio) -> None:
-        agent = self._legs.get(Side.AGENT)
-        if audio is Audio.BRIDGED and agent is not None:
-            self._caller.hear(agent)
-            agent.hear(self._caller)
+        across = {Audio.BRIDGED: Side.AGENT, Audio.TRANSFERRED: Side.QUEUE}.get(audio)
+        if across is not None and (leg := self._legs.get(across)) is not None:
+            self._caller.hear(leg)
+            leg.hear(self._caller)
         elif audio is Audio.COMFORT:
             choice = self._project.handoff.comfort_audio
             self.note("audio", f"the caller hears comfort audio ({choice})")
             self._caller.hear(self._services.stack.comfort.player(choice))
-            if agent is not None:
+            if (agent := self._legs.get(Side.AGENT)) is not None:
                 agent.hear(None)
 
-    # -- clocks ------------------------------------------------------------------------------------------
+    def _await_silence(self) -> None:
+        settings, agent = self._project.handoff.finish_prompt, self._legs.get(Side.AGENT)
+        if settings is not None and agent is not None:
+            self._prompt = PromptWatch(agent, settings.silence, self._prompt_finished)
+
+    # -- clocks and watches ------------------------------------------------------------------------------
+
+    def _stop(self, timer: Timer) -> None:
+        self._clocks.stop(timer)
+        if timer is Timer.PROMPT and self._prompt is not None:
+            self._prompt.end()
+            self._prompt = None
+
+    def _prompt_finished(self) -> None:
+        self.note("audio", "the voice agent has fallen silent")
+        self.handle(on.PromptFinished())
 
     def _fired(self, timer: Timer) -> None:
         self.note("decision", f"timer {timer.value} ran out")
@@ -298,16 +363,13 @@ class LiveCall:
     def _close(self, end: End, reason: Reason) -> None:
         self._watch.end()
         self._settle_invite(Reason.CANCELLED)  # where nothing else did: the caller gave up
-        self.record = replace(self.record, ended=time.time(), end=end.value, reason=reason.value)
+        if self._asker is not None:
+            self._asker.tell(taken=False)  # where nobody did: the caller is gone
+        self._ledger.save(State.ENDED, ended=time.time(), end=end.value, reason=reason.value)
         self.note("decision", f"over: {end.value}, {reason.text}")
-        if self._recorded:
+        if self._ledger.opened:
             self._services.metrics.call_ended(self.record.project, end.value)
-            self._save()
         self._closed(self)
-
-    def _save(self) -> None:
-        self.record = replace(self.record, state=self._machine.state.value)
-        self._services.save(self.record)
 
     @property
     def _caller(self) -> Leg:

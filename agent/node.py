@@ -29,6 +29,7 @@ from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from agent.desks import Desks
 from agent.http.api import api_app
+from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import Server, serve_app
 from agent.recovery import Recovery
@@ -101,6 +102,7 @@ class Node:
         self._keeper: Keeper | None = None
         self._cxone: Cxone | None = None
         self._servers: list[Server] = []
+        self._bell = Bell()
         self._ending = asyncio.Event()
         self._forced = asyncio.Event()
         self._reload_wanted = False
@@ -163,6 +165,7 @@ class Node:
             run=self._switchboard.run,
             adopt=self._switchboard.adopt,
             save=self._switchboard.save,
+            ring=self._bell.ring,
             targets_down=frozenset,
         )
         self._switchboard.connect(services)
@@ -255,7 +258,7 @@ class Node:
 
     async def _listen(self, services: Services) -> None:
         http = self._configuration.snapshot.agent.http
-        desks = Desks(self._switchboard, self._configuration, services, self._alarms)
+        desks = Desks(self._switchboard, self._configuration, services, self._alarms, self._bell)
         for app, address in ((api_app(desks), http.api), (operations_app(desks), http.operations)):
             self._servers.append(await serve_app(app, address))
 

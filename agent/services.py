@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent.core.events import Side
 from agent.core.model import Target
 from agent.core.records import CallRecord
 from agent.delivery.courier import Courier
@@ -27,8 +28,9 @@ class Services:
 
     Attributes:
         run: start a coroutine and keep it until it is done.
-        adopt: from now on a leg's events go to this call.
+        adopt: from now on the events of a leg, which is on this side, go to this call.
         save: store a call's new state, without waiting for it.
+        ring: wake those who wait for news of a call, a contact or a shared id.
         targets_down: URIs of the voice agents that do not answer their probes.
     """
 
@@ -39,8 +41,9 @@ class Services:
     stories: Stories
     resolver: Resolver
     run: Callable[[Coroutine[Any, Any, None]], None]
-    adopt: Callable[[Leg, LiveCall], None]
+    adopt: Callable[[Leg, LiveCall, Side], None]
     save: Callable[[CallRecord], None]
+    ring: Callable[..., None]
     targets_down: Callable[[], frozenset[str]]
 
     async def resolve(self, target: Target) -> str:

@@ -18,18 +18,24 @@ from typing import Any
 from agent.chronicle import Chronicle
 from agent.core import events as on
 from agent.core.admission import Admitted, Invite, Load, Refused, admit
+from agent.core.asking import from_bye, from_info, from_refer
 from agent.core.brief import Brief
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
+from agent.core.headers import Message
 from agent.core.model import Snapshot
+from agent.core.moments import SignalState
 from agent.core.node import NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
-from agent.core.records import CallRecord
+from agent.core.records import CallRecord, Way
 from agent.delivery.courier import SignalEvent
 from agent.live_call import LiveCall
 from agent.services import Services
 from agent.sip import events as sip
 from agent.sip.leg import Leg
+
+# A terminal moment was reached; the script hears of that one, and only the caller's leg can be ended.
+_BEYOND_RECALL = (State.STORING, State.STORING_ALONE, State.TELLING, State.TELLING_ALONE)
 
 
 class Switchboard:
@@ -126,18 +132,39 @@ class Switchboard:
             self._told.leg_over(record, side, event.leg.traffic)
         if call is None:
             return
+        side = call.side_of(event.leg)
         if isinstance(event, sip.Ended):
+            if event.bye is not None and side is on.Side.AGENT:
+                self._read_bye(call, event.bye)
             call.leg_ended(event.leg, event.status)
-        elif side := call.side_of(event.leg):
+        elif side is not None:
             self._pass_on(call, side, event)
 
     def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
-        if isinstance(event, sip.Digit):
-            call.handle(on.DtmfReceived(side, event.digit))
-        elif side is on.Side.AGENT and isinstance(event, sip.Provisional):
-            call.handle(on.AgentProgress(event.status, event.media))
-        elif side is on.Side.AGENT and isinstance(event, sip.Confirmed):
-            call.handle(on.AgentAnswered())
+        match event, side:
+            case sip.Digit(), _:
+                call.handle(on.DtmfReceived(side, event.digit))
+            case sip.Provisional(), on.Side.AGENT:
+                call.handle(on.AgentProgress(event.status, event.media))
+            case sip.Confirmed(), on.Side.AGENT:
+                call.handle(on.AgentAnswered())
+            case sip.Provisional(), on.Side.QUEUE:
+                call.handle(on.QueueProgress(event.status))
+            case sip.Confirmed(), on.Side.QUEUE:
+                call.handle(on.QueueAnswered())
+            case sip.TransferProgress(), on.Side.CALLER:
+                call.handle(on.TransferProgress(event.status, event.final))
+            case sip.Referred(), on.Side.AGENT:
+                asked = from_refer(event.message, call.asking_headers)
+                call.asked(asked.ask, Way.REFER, refer_to=asked.refer_to, subscription=event.subscription)
+            case sip.Informed(), on.Side.AGENT:
+                call.asked(from_info(event.body), Way.INFO)
+
+    def _read_bye(self, call: LiveCall, bye: Message) -> None:
+        """A voice agent hung up: with the project's headers it hands the caller back."""
+        ask = from_bye(bye, call.asking_headers)
+        if ask is not None:
+            call.asked(ask, Way.BYE)
 
     def _intake(self, event: sip.IncomingCall) -> None:
         snapshot = self._snapshot()
@@ -180,10 +207,10 @@ class Switchboard:
             now=time.time(),
         )
 
-    def adopt(self, leg: Leg, call: LiveCall) -> None:
+    def adopt(self, leg: Leg, call: LiveCall, side: on.Side) -> None:
         """A call dialled a leg: its events go there."""
         self._by_leg[leg.key] = call
-        self._told.bound(call.record.call_id, leg.sip_call_id, on.Side.AGENT)
+        self._told.bound(call.record.call_id, leg.sip_call_id, side)
 
     def _closed(self, call: LiveCall) -> None:
         record = call.record
@@ -207,9 +234,11 @@ class Switchboard:
         """Take what the courier reports of a signal."""
         signal = event.signal
         self._told.signal(event)
+        self._parts.ring(signal.call_id, signal.contact_id)
         call = self._calls.get(signal.call_id)
         if call is not None and signal.state.final:
-            call.handle(on.SignalSettled(signal.moment))
+            accepted = signal.state is SignalState.ACCEPTED
+            call.handle(on.SignalSettled(signal.moment, accepted))
 
     # -- what HTTP may ask -------------------------------------------------------------------------------
 
@@ -223,6 +252,10 @@ class Switchboard:
                 return call
         return None
 
+    def by_id(self, call_id: str) -> LiveCall | None:
+        """The live call of this id."""
+        return self._calls.get(call_id)
+
     def live_calls(self) -> list[LiveCall]:
         """The calls that are up, oldest first."""
         return list(self._calls.values())
@@ -232,7 +265,7 @@ class Switchboard:
         call = self._calls.get(call_id)
         if call is None:
             return False
-        if call.state in (State.TELLING, State.RETURNING):
+        if call.state in _BEYOND_RECALL:
             call.legs[on.Side.CALLER].hang_up()
         call.handle(on.EndAsked(Reason.OPERATOR))
         return True

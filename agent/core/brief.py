@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.core.admission import Admitted
+from agent.core.asking import Ask, allowed
+from agent.core.call import Plan
 from agent.core.frozen import NOTHING
 from agent.core.headers import Message
+from agent.core.methods import Method, OnFailure
 from agent.core.model import Project
 from agent.core.moments import Moment
 from agent.core.parameters import render, render_headers
 from agent.core.reasons import Reason
-from agent.core.records import CallRecord, Handoff, Signal
+from agent.core.records import CallRecord, Handoff, Signal, Way
+from agent.core.uris import sip_uri
 
 _MAX_FORWARDS = 70  # RFC 3261 section 8.1.1.6
 _MAX_FORWARDS_DIGITS = 3
@@ -60,15 +64,7 @@ class Brief:
 
         None where the project wants no signal then, or there is no contact to signal.
         """
-        values = {**self.values, "reason": reason.value if reason else ""}
-        if handoff is not None:
-            values |= {
-                "destination": handoff.destination,
-                "handoff_id": handoff.handoff_id,
-                "reason": handoff.reason,
-                "shared_id": handoff.shared_id,
-                "skill": handoff.skill,
-            }
+        values = {**self.values, "reason": reason.value if reason else "", **_said(handoff)}
         overrides = handoff.parameters if handoff else {}
         return _compose(self.admitted.project, moment, signal_id, now, values=values, overrides=overrides)
 
@@ -89,11 +85,56 @@ class Brief:
             **{f"label.{name}": value for name, value in self.admitted.rule.labels.items()},
         }
 
+    @property
+    def plan(self) -> Plan:
+        """What the project planned for the call."""
+        project = self.admitted.project
+        handoff = project.handoff
+        return Plan(
+            targets=len(project.voice_agent.targets),
+            method=Method(handoff.method),
+            back=len(handoff.all_targets),
+            on_failure=OnFailure(handoff.on_signal_failure),
+            finish_prompt=handoff.finish_prompt is not None,
+        )
+
+    def handoff(self, ask: Ask, way: Way, handoff_id: str, now: float, *, refer_to: str = "") -> Handoff:
+        """What the voice agent said, as it is stored.
+
+        `refer_to` is what its REFER names; it becomes the target only where the project's list allows it.
+        """
+        project = self.admitted.project
+        return Handoff(
+            handoff_id=handoff_id,
+            call_id=self.call_id,
+            account=project.account,
+            project=project.project,
+            contact_id=self.admitted.contact_id,
+            asked=now,
+            destination=ask.destination,
+            skill=ask.skill,
+            reason=ask.reason,
+            parameters={str(name): value for name, value in ask.parameters.items()},
+            data=ask.data,
+            shared_id=ask.shared_id,
+            way=way,
+            target=refer_to if _may_go_to(project, refer_to) else "",
+        )
+
+    def answer_headers(self) -> list[tuple[str, str]]:
+        """What our 200 OK carries for the contact centre's script."""
+        return _rendered(self.admitted.project.answer_headers, self.values)
+
+    def transfer_headers(self, handoff: Handoff | None) -> list[tuple[str, str]]:
+        """What the REFER, or the INVITE to where the caller goes back to, carries."""
+        templates = self.admitted.project.handoff.transfer_headers
+        return _rendered(templates, {**self.values, **_said(handoff)})
+
     def invite_headers(self) -> list[tuple[str, str]]:
         """What the voice agent's INVITE carries: headers passed on as they came, then the project's own."""
         agent = self.admitted.project.voice_agent
         passed = [(name, value) for name in agent.pass_headers for value in self.message.all(name)]
-        return [*passed, *render_headers(agent.headers, self.values).items()]
+        return [*passed, *_rendered(agent.headers, self.values)]
 
     @property
     def caller_user(self) -> str:
@@ -107,6 +148,33 @@ class Brief:
         given = self.message.first("max-forwards")
         known = given.isascii() and given.isdigit() and len(given) <= _MAX_FORWARDS_DIGITS
         return max(0, (int(given) if known else _MAX_FORWARDS) - 1)
+
+
+def _said(handoff: Handoff | None) -> dict[str, str]:
+    if handoff is None:
+        return {}
+    return {
+        "destination": handoff.destination,
+        "handoff_id": handoff.handoff_id,
+        "reason": handoff.reason,
+        "shared_id": handoff.shared_id,
+        "skill": handoff.skill,
+    }
+
+
+def _may_go_to(project: Project, refer_to: str) -> bool:
+    settings = project.handoff
+    if settings.method == "release" or not allowed(refer_to, settings.refer_to_allowed):
+        return False
+    try:
+        sip_uri(refer_to)
+    except ValueError:
+        return False  # nothing that we could dial
+    return True
+
+
+def _rendered(templates: Mapping[str, str], values: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in render_headers(templates, values).items() if value]
 
 
 def signal_after_the_fact(

@@ -14,12 +14,6 @@ def not_served(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _of(project: Project) -> Iterator[str]:
-    handoff = project.handoff
     where = f"project {project.project}"
-    if handoff.method != "release":
-        yield f"{where}: handoff.method {handoff.method} is not served yet, callers are released"
-    if handoff.on_signal_failure != "release":
-        wanted = handoff.on_signal_failure
-        yield f"{where}: handoff.on_signal_failure {wanted} is not served yet, callers are released"
     if project.voice_agent.probe is not None:
         yield f"{where}: voice_agent.probe is not served yet, targets are tried in their order"

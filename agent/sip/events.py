@@ -39,11 +39,47 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A leg is over; `status` is the SIP status that ended it. Nothing more is ever reported of it."""
+    """A leg is over; `status` is the SIP status that ended it. Nothing more is ever reported of it.
+
+    `bye` is the BYE that ended a leg which may hand off, if the far end sent one.
+    """
 
     leg: Leg
     status: int
     text: str
+    bye: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """A leg that may hand off sent REFER, which was answered with 202; nobody is called.
+
+    `subscription` is for `Leg.notify`; 0 where the sender wants to hear nothing.
+    """
+
+    leg: Leg
+    message: Message
+    subscription: int
+
+
+@dataclass(frozen=True, slots=True)
+class Informed:
+    """A leg that may hand off sent an INFO with this JSON, which was answered with 200."""
+
+    leg: Leg
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress:
+    """What is known of the REFER that we sent on a leg: its answer, or what a NOTIFY said.
+
+    Nothing follows one that is `final`.
+    """
+
+    leg: Leg
+    status: int
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +100,5 @@ class RefusedByStack:
     text: str
 
 
-LegEvent = IncomingCall | Provisional | Confirmed | Ended | Digit
+LegEvent = IncomingCall | Provisional | Confirmed | Ended | Digit | Referred | Informed | TransferProgress
 StackEvent = LegEvent | RefusedByStack

@@ -9,12 +9,13 @@ and the native code has returned: its destructor acts on a call id that pjsua gi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pjsua2
 
+from agent.core.asking import AskError, from_info
 from agent.core.errors import SipError
 from agent.core.headers import parse
 from agent.sip import events as on
@@ -63,6 +64,9 @@ class Leg:
         generation: grows with each new port.
         held: whether the far end has put it on hold.
         listeners: the legs that hear this one.
+        takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
+            any other leg a REFER is declined.
+        info_fits: says of the JSON of an INFO whether it is taken, or answered with 400.
     """
 
     def __init__(self, stack: Stack, native_id: int | None = None) -> None:
@@ -77,6 +81,8 @@ class Leg:
         self.early = False
         self.answered = False
         self.held = False
+        self.takes_handoffs = False
+        self.info_fits: Callable[[str], bool] = _asks_for_handoff
         self._heard: Source | None = None
         self._joined: tuple[Source, int, int] | None = None
         self._recording: Recording | None = None
@@ -133,9 +139,41 @@ class Leg:
         """Answer the INVITE with a final error response."""
         self._end(status, text, headers)
 
-    def hang_up(self) -> None:
-        """End the leg: CANCEL, BYE or a final response, whichever its dialog needs. Idempotent."""
-        self._end(0, "", ())
+    def hang_up(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """End the leg by CANCEL, BYE with these headers or a final response, as is needed. Idempotent."""
+        self._end(0, "", headers)
+
+    def refer(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Ask the far end to go to `uri` (REFER, RFC 3515); `TransferProgress` tells what became of it.
+
+        The stack adds Referred-By (RFC 3892) with our own identity.
+
+        Raises:
+            SipError: the stack would not send it.
+        """
+        parameters = pjsua2.CallOpParam()
+        add_headers(parameters, headers)
+        try:
+            self._call.xfer(f"<{uri}>", parameters)
+        except pjsua2.Error as error:
+            raise SipError(f"can't refer: {error.reason}") from None
+
+    def notify(self, subscription: int, status: int) -> None:
+        """Tell the sender of a REFER how it went; a status from 200 on is the last word of it."""
+        pjsua2.handoff_refer_notify(subscription, status)
+
+    def inform(self, body: str) -> None:
+        """Send an INFO with a JSON body; whether the far end makes anything of it is its own affair."""
+        if not self.alive or not self.confirmed:
+            return
+        parameters = pjsua2.CallSendRequestParam()
+        parameters.method = "INFO"
+        parameters.txOption.contentType = "application/json"
+        parameters.txOption.msgBody = body
+        try:
+            self._call.sendRequest(parameters)
+        except pjsua2.Error as error:
+            _log.warning("INFO can't be sent", sip_call_id=self.sip_call_id, error=error.reason)
 
     def send_dtmf(self, digit: str) -> None:
         """Send a digit as RFC 4733 event where the peer offered it, else as SIP INFO."""
@@ -180,6 +218,11 @@ class Leg:
     def has_media(self) -> bool:
         """Whether an offer and answer gave this leg an audio stream."""
         return self.slot >= 0
+
+    @property
+    def level(self) -> int:
+        """How loud its far end is just now: mean amplitude of a frame, 0 to 32767."""
+        return self._native.level() if self._native else 0
 
     def measure(self) -> Traffic:
         """RTP counted until now, the running stream included."""
@@ -249,6 +292,15 @@ class Leg:
             self._native.hangup(parameters)
         except pjsua2.Error as error:
             self.stack.emit(on.Ended(self, _SERVICE_UNAVAILABLE, error.reason))
+
+
+def _asks_for_handoff(body: str) -> bool:
+    try:
+        from_info(body)
+    except AskError as error:
+        _log.info("an INFO can't be used", error=str(error))
+        return False
+    return True
 
 
 def incoming(stack: Stack, prm: Any) -> None:

@@ -155,6 +155,7 @@ def install_guard(sources: str, *, reject_strangers: bool) -> None:
     """Put the guard and the trace in front of the transaction layer; no call is admitted yet."""
     if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
         raise SipError("the guard can't be installed in this pjsua2")
+    pjsua2.handoff_requests_install()
     pjsua2.handoff_guard_set_cause(2)
     pjsua2.handoff_guard_set_state(0, 5)
     set_sources(sources, reject_strangers=reject_strangers)

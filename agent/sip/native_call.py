@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pjsua2
 
-from agent.core.headers import writable
+from agent.core.headers import Message, parse, writable
 from agent.sip import events as on
 from agent.sip.traffic import Traffic
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agent.sip.leg import Leg
     from agent.sip.stack import Stack
 
+_OK = 200
+_BAD_REQUEST = 400
 _DECLINE = 603
 _BUSY_HERE = 486
 _EARLY = pjsua2.PJSIP_INV_STATE_EARLY
@@ -36,7 +38,7 @@ class NativeCall(pjsua2.Call):
         self._id = -1 if native_id is None else native_id
         self._emit = stack.emit
 
-    def onCallState(self, _: Any) -> None:
+    def onCallState(self, prm: Any) -> None:
         """The INVITE session is in another state."""
         number, leg = self._number(), self._leg
         state = pjsua2.handoff_leg_state(number)
@@ -48,7 +50,7 @@ class NativeCall(pjsua2.Call):
             self._emit(on.Confirmed(leg))
         elif state == _DISCONNECTED:
             status, reason = pjsua2.handoff_leg_status(number), pjsua2.handoff_leg_reason(number)
-            self._emit(on.Ended(leg, status, reason))
+            self._emit(on.Ended(leg, status, reason, _bye(prm.e) if leg.takes_handoffs else None))
 
     def onCallMediaState(self, _: Any) -> None:
         """An offer and answer changed the audio stream."""
@@ -72,6 +74,10 @@ class NativeCall(pjsua2.Call):
         received, sent, lost, lost_by_peer, jitter = map(int, counts.split())
         return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000)
 
+    def level(self) -> int:
+        """Mean amplitude of the frame that the far end sent last."""
+        return int(pjsua2.handoff_leg_level(self._number()))
+
     def _number(self) -> int:
         if self._id < 0:
             self._id = self.getId()
@@ -81,9 +87,34 @@ class NativeCall(pjsua2.Call):
         """A digit began (RFC 4733) or came by INFO."""
         self._emit(on.Digit(self._leg, prm.digit))
 
+    def onCallTsxState(self, prm: Any) -> None:
+        """A REFER, or an INFO with JSON, came on the leg: answer it, or leave it to pjsua."""
+        leg = self._leg
+        if not leg.takes_handoffs:
+            return
+        message = parse(prm.e.body.tsxState.src.rdata.wholeMsg)
+        if message.method == "INFO":
+            self._take_info(message)
+        elif (subscription := pjsua2.handoff_refer_accept()) >= 0:
+            self._emit(on.Referred(leg, message, subscription))
+
+    def _take_info(self, message: Message) -> None:
+        if self._leg.info_fits(message.body):
+            pjsua2.handoff_request_answer(_OK)
+            self._emit(on.Informed(self._leg, message.body))
+        else:
+            pjsua2.handoff_request_answer(_BAD_REQUEST)
+
     def onCallTransferRequest(self, prm: Any) -> None:
-        """A REFER came on the leg."""
+        """A REFER came on a leg that may not hand off."""
         prm.statusCode = _DECLINE  # by default pjsua would dial whatever the REFER names
+
+    def onCallTransferStatus(self, prm: Any) -> None:
+        """Our own REFER was answered, or a NOTIFY tells how it goes."""
+        status = int(prm.statusCode)
+        final = bool(prm.finalNotify) or status >= _OK
+        prm.cont = not final
+        self._emit(on.TransferProgress(self._leg, status, final))
 
     def onCallReplaceRequest(self, prm: Any) -> None:
         """An INVITE with Replaces names the leg."""
@@ -92,6 +123,14 @@ class NativeCall(pjsua2.Call):
     def onCallRedirected(self, _: Any) -> int:
         """A 3xx came: it counts as a refusal."""
         return int(pjsua2.PJSIP_REDIRECT_STOP)
+
+
+def _bye(event: Any) -> Message | None:
+    """The BYE that an event of the INVITE session tells of, if it is one."""
+    if event.type != pjsua2.PJSIP_EVENT_TSX_STATE or event.body.tsxState.type != pjsua2.PJSIP_EVENT_RX_MSG:
+        return None
+    message = parse(event.body.tsxState.src.rdata.wholeMsg)
+    return message if message.method == "BYE" else None
 
 
 def one_audio_stream() -> Any:

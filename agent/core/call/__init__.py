@@ -8,6 +8,6 @@ each stretch of the way: `opening`, `bridged`, `telling`, `going_back`.
 from __future__ import annotations
 
 from agent.core.call.machine import Call
-from agent.core.call.states import Plan, State
+from agent.core.call.states import Plan, State, whereabouts
 
-__all__ = ["Call", "Plan", "State"]
+__all__ = ["Call", "Plan", "State", "whereabouts"]

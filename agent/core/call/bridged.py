@@ -109,6 +109,7 @@ def _told_after_all(call: Call, event: on.Told) -> Actions:
 def _not_told_after_all(call: Call, _: on.NotTold) -> Actions:
     call.state = State.BRIDGED
     call.terminal = None
+    call.back = call.plan.back
     return []
 
 

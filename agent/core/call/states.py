@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent.core.methods import Method, OnFailure
+from agent.core.records import Whereabouts
 
 if TYPE_CHECKING:
     from agent.core.call.machine import Call
@@ -63,6 +64,24 @@ class Plan:
     on_failure: OnFailure = OnFailure.RELEASE
     finish_prompt: bool = False
 
+
+def whereabouts(state: State) -> Whereabouts:
+    """Where the caller is, for those who handed it off."""
+    return _WHEREABOUTS.get(state, Whereabouts.VOICE_AGENT)
+
+
+_WHEREABOUTS = {
+    State.STORING_ALONE: Whereabouts.ON_THE_WAY,
+    State.TELLING_ALONE: Whereabouts.ON_THE_WAY,
+    State.REFERRING: Whereabouts.ON_THE_WAY,
+    State.DIALLING_BACK: Whereabouts.ON_THE_WAY,
+    State.RETURNING: Whereabouts.ON_THE_WAY,
+    State.TRANSFERRED: Whereabouts.QUEUE,
+    State.KEPT: Whereabouts.KEPT,
+    State.STORING_KEPT: Whereabouts.KEPT,
+    State.STORING_LEFT: Whereabouts.GONE,
+    State.ENDED: Whereabouts.GONE,
+}
 
 Actions: TypeAlias = "list[Action]"
 # Each reaction takes the one kind of event that it stands next to; hence Any.

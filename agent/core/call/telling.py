@@ -58,6 +58,7 @@ def _not_told(call: Call, _: on.NotTold) -> Actions:
         # The voice agent reads of the failure in its answer and still has the caller: it may ask again.
         call.state = State.BRIDGED
         call.terminal = None
+        call.back = call.plan.back
         return [Stop(Timer.DEADLINE), Report(taken=False), Start(Timer.DURATION)]
     return after_failure(call)
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The voice agent that asked for a handoff: how it is told what became of it, the way it asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from agent.core.records import Handoff, Way
+from agent.sip.leg import Leg
+
+_TAKEN = 200
+_KEPT = 503
+
+
+class Asker:
+    """Who waits to hear of one handoff.
+
+    Args:
+        handoff: what it asked for.
+        leg: the voice agent's leg.
+        subscription: of its REFER (RFC 3515); 0 where there is none.
+    """
+
+    def __init__(self, handoff: Handoff, leg: Leg | None, subscription: int = 0) -> None:
+        loop = asyncio.get_running_loop()
+        self.handoff = handoff
+        self._leg = leg
+        self._subscription = subscription
+        self._recorded: asyncio.Future[bool] = loop.create_future()
+        self._decided: asyncio.Future[bool] = loop.create_future()
+
+    async def recorded(self) -> bool:
+        """Wait until it is durable; False when a terminal moment came before, or raises `StorageError`."""
+        return await asyncio.shield(self._recorded)
+
+    async def decided(self, seconds: float) -> None:
+        """Wait, at most so long, until it is decided whether the voice agent keeps the caller."""
+        await asyncio.wait((self._decided,), timeout=seconds)
+
+    def resolve(self, outcome: Exception | bool) -> None:  # noqa: FBT001 - one of two outcomes
+        """It is durable, or a terminal moment came before, or it could not be recorded."""
+        if self._recorded.done():
+            return
+        if not isinstance(outcome, Exception):
+            self._recorded.set_result(outcome)
+            return
+        self._recorded.set_exception(outcome)
+        self._recorded.exception()  # nobody waits for it where it was asked for on the wire
+
+    def tell(self, *, taken: bool) -> None:
+        """Tell it that the caller goes back, or that it keeps the caller; only the first time counts."""
+        if self._decided.done():
+            return
+        self._decided.set_result(taken)
+        if self._leg is None:
+            return
+        if self.handoff.way is Way.REFER:
+            self._leg.notify(self._subscription, _TAKEN if taken else _KEPT)
+        elif self.handoff.way is Way.INFO:
+            answer = {"id": self.handoff.handoff_id, "caller": "on_the_way" if taken else "kept"}
+            self._leg.inform(json.dumps(answer))
+
+
+def refuse(leg: Leg, subscription: int) -> None:
+    """Tell the sender of a REFER that its handoff can't be taken any more."""
+    leg.notify(subscription, _KEPT)
