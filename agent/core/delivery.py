@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One signal on its way, as a state machine: events in, at most one action out. No clock, no I/O.
 
+A webhook and a transcript go the same way; where the rules differ, the channel says so.
+
 What stands on disk decides what a process that starts may do. So ``sending`` is durable before a byte may
 leave, and ``recorded`` is durable again before anything is waited for. The table at the end is the machine.
 
@@ -41,7 +43,7 @@ from agent.core.delivery_events import (
 from agent.core.moments import SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
-from agent.core.retries import CAUTIOUS, RetryAt, given_up, next_step
+from agent.core.retries import CAUTIOUS, RetryAt, given_up, harmless_twice, next_step
 
 
 class Phase(StrEnum):
@@ -224,7 +226,10 @@ def _take_up(self: Delivery, event: ProcessStarted) -> Action | None:
 
 
 def _cut_off(self: Delivery, event: ProcessEnds) -> Action:
-    return _settle(self, SignalState.UNKNOWN, _in_doubt(self, event.now, "the agent was stopped"))
+    in_doubt = _in_doubt(self, event.now, "the agent was stopped")
+    if harmless_twice(self.signal):
+        return _put_back(self, in_doubt)
+    return _settle(self, SignalState.UNKNOWN, in_doubt)
 
 
 def _leave(self: Delivery, _: ProcessEnds) -> Action | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may become of one try to signal a contact. Pure data; `agent.cxone` makes it, delivery acts on it."""
+"""What may become of one try to signal a contact, or to post to somebody. Pure data that delivery acts on."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What follows from an answer of the Signal API: the signal is settled, or tried again at a time. Pure.
+"""What follows from an answer: the signal, webhook or transcript is settled, or tried again at a time. Pure.
 
 A second signal restarts the Studio script, so one is repeated only when the one before surely had no effect.
 NICE documents no idempotency key and no list of statuses for this call; the rules are therefore cautious.
+They are the same for transcripts. A webhook carries an id by which its receiver knows a repetition: it is
+repeated until it is taken or of no use any more.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Final, TypeAlias
 
 from agent.core.moments import SignalState
 from agent.core.outcomes import Answer, Outcome
-from agent.core.records import Signal
+from agent.core.records import Channel, Signal
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
@@ -41,16 +43,26 @@ class RetryAt:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast tries follow each other: pauses double from ``first`` to ``longest``, in seconds."""
+
+    first: float = FIRST_PAUSE
+    longest: float = LONGEST_PAUSE
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """What a project allows though it may run the script twice.
+    """What may be repeated, and how fast.
 
     Attributes:
         repeat_unknown: repeat whatever may have taken effect.
         retry_server_faults: repeat after 500, 502 and 504, where a tenant's are known to be without effect.
+        pace: of the tries.
     """
 
     repeat_unknown: bool = False
     retry_server_faults: bool = False
+    pace: Pace = Pace()
 
     def leaves_to_repeat(self, answer: Answer) -> bool:
         """Whether a request that brought this answer may be repeated."""
@@ -60,6 +72,12 @@ class Policy:
 
 
 CAUTIOUS: Final = Policy()
+# Nobody waits for these, and they may be tried for a day: some hundred tries, not a hundred thousand.
+_UNHURRIED: Final = Pace(first=1.0, longest=300.0)
+AT_LEAST_ONCE: Final = Policy(repeat_unknown=True, pace=_UNHURRIED)
+"""Of webhooks."""
+AT_MOST_ONCE: Final = Policy(pace=_UNHURRIED)
+"""Of transcripts."""
 
 Next: TypeAlias = Settle | RetryAt
 
@@ -89,24 +107,32 @@ def next_step(
         return given_up(signal, SignalState.REFUSED)
     if stop is not None:
         return given_up(signal, stop)
-    at = now + pause(answer, len(signal.attempts), chance)
+    at = now + pause(answer, len(signal.attempts), chance, policy.pace)
     if at >= signal.expires:
         return given_up(signal, SignalState.EXPIRED)
     return RetryAt(at)
 
 
 def given_up(signal: Signal, state: SignalState) -> Settle:
-    """Settle a signal that will not be tried again; one that may have taken effect is ``unknown``."""
-    if state is SignalState.ACCEPTED:
+    """Settle a signal that will not be tried again; one that may have taken effect is ``unknown``.
+
+    A webhook is not: its receiver answers with 2xx what it has taken, and may be told again.
+    """
+    if state is SignalState.ACCEPTED or harmless_twice(signal):
         return Settle(state)
     in_doubt = any(attempt.outcome in _IN_DOUBT for attempt in signal.attempts)
     return Settle(SignalState.UNKNOWN if in_doubt else state)
 
 
-def pause(answer: Answer, tries: int, chance: float) -> float:
+def harmless_twice(signal: Signal) -> bool:
+    """Whether the receiver knows a repetition for what it is, by the id that it carries."""
+    return signal.channel is Channel.WEBHOOK
+
+
+def pause(answer: Answer, tries: int, chance: float, pace: Pace = CAUTIOUS.pace) -> float:
     """Seconds until the next try: exponential with full jitter, and never less than Retry-After asks for."""
     least = _LEAST_PAUSE_UNAUTHORIZED if answer.outcome is Outcome.UNAUTHORIZED else _LEAST_PAUSE
-    drawn = max(chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries, 30)), least)
+    drawn = max(chance * min(pace.longest, pace.first * 2.0 ** min(tries, 30)), least)
     if answer.retry_after is None:
         return drawn
     return max(answer.retry_after * (1 + _SPREAD * chance), drawn)

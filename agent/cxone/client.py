@@ -24,21 +24,20 @@ from agent.core.model.project import Project
 from agent.cxone import claims
 from agent.cxone.answers import Answer, Outcome, of_failure, of_response
 from agent.cxone.discovery import Discovery
-from agent.cxone.exchange import ExchangeError, read_text
+from agent.cxone.exchange import beginning
 from agent.cxone.login import Token
 from agent.cxone.signal import Request, build, without_gaps
 from agent.cxone.token import Alarm, BackedOffError, Tokens
-from agent.cxone.way import Health, Way
+from agent.cxone.way import Health, Way, no_way
 from agent.cxone.wire import Wire, watch
 
 _log: Final = structlog.get_logger(__name__)
 
-_BODY_READ: Final = 65_536
 _NOT_FOUND_IN_A_ROW: Final = 5
 _WAY_KEPT: Final = 10.0
 _OLD_ENOUGH_TO_RENEW: Final = 300.0
 _MISDIRECTED: Final = 421
-_FAULTS: Final = frozenset(
+FAULTS: Final = frozenset(
     {Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.SERVER_FAULT, Outcome.UNCERTAIN, Outcome.NOT_SENT}
 )
 
@@ -78,7 +77,7 @@ class Cxone:
         Raises:
             CxoneError: it can't be done; ``retryable`` tells whether it may go well later, unchanged.
         """
-        await self._way(_settings(project))
+        await self.way(_settings(project))
 
     def warm(self, project: Project) -> None:
         """Begin `ready` in the background; what goes wrong is logged, and met again by the next signal."""
@@ -167,7 +166,8 @@ class Cxone:
         await self._tokens.aclose()
         await self._discovery.aclose()
 
-    async def _way(self, cxone: CxoneTenant, limit: float | None = None) -> Way:
+    async def way(self, cxone: CxoneTenant, limit: float | None = None) -> Way:
+        """Log in and find the tenant's endpoint, in ``limit`` seconds; raises `CxoneError`."""
         if (known := self._known_way(cxone)) is not None:
             return known
         try:
@@ -181,6 +181,17 @@ class Cxone:
         good_until = min(token.renew_at, self._clock() + _WAY_KEPT)
         way = self._ways[id(cxone)] = Way(cxone, token, endpoint, good_until)
         return way
+
+    async def fresh_way(self, way: Way, limit: float) -> Way:
+        """The same with another token, which signals do not wait for; raises `CxoneError`."""
+        try:
+            async with asyncio.timeout(limit):
+                token = await self._tokens.another(way.cxone, way.token)
+        except TimeoutError:
+            raise BackedOffError("the log-in took too long", 1.0) from None
+        self._check(way.cxone, token)
+        self._ways.clear()  # the next finds the new token
+        return replace(way, token=token)
 
     def _known_way(self, cxone: CxoneTenant) -> Way | None:
         """The way found a moment ago: most signals need not look at token, hosts and endpoint again."""
@@ -197,11 +208,11 @@ class Cxone:
     async def _attempt(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> tuple[Way | None, Answer]:
         """Send at most one request; without a way when there was none, so that nothing was sent."""
         try:
-            way = await self._way(cxone, limit)
+            way = await self.way(cxone, limit)
             at, version = way.api_endpoint, cxone.api_version
             request = build(at, version, wanted.contact_id, wanted.parameters, cxone.parameters)
         except CxoneError as error:
-            return None, _no_way(error)
+            return None, no_way(error)
         except ValueError as error:
             return None, Answer(Outcome.BAD_REQUEST, None, f"not sent: {error}")
         wait = self._tenant(way).breaker.admit(self._clock())
@@ -243,7 +254,7 @@ class Cxone:
                 allow_redirects=False,
                 trace_request_ctx=wire,
             ) as response:
-                body = await _beginning(response)
+                body = await beginning(response)
                 return of_response(response.status, response.headers, body, self._clock(), secrets)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return of_failure(error, may_have_left=wire.may_have_left)
@@ -251,7 +262,7 @@ class Cxone:
     def _learn(self, way: Way, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""
         tenant = self._tenant(way)
-        failed = True if answer.outcome in _FAULTS else (False if answer.accepted else None)
+        failed = True if answer.outcome in FAULTS else (False if answer.accepted else None)
         tenant.breaker.record(self._clock(), failed=failed)
         tenant.not_found = tenant.not_found + 1 if answer.outcome is Outcome.UNKNOWN_CONTACT else 0
         lost = answer.outcome is Outcome.NOT_SENT or answer.status == _MISDIRECTED
@@ -275,22 +286,9 @@ class Cxone:
 
     async def _warm(self, cxone: CxoneTenant) -> None:
         try:
-            await self._way(cxone)
+            await self.way(cxone)
         except CxoneError as error:
             _log.warning("cxone is not ready", issuer=cxone.issuer, why=str(error))
-
-
-async def _beginning(response: aiohttp.ClientResponse) -> str:
-    """The body, as far as it is worth reading; a status that came counts even when the body breaks off."""
-    try:
-        return await read_text(response, _BODY_READ)
-    except (aiohttp.ClientError, OSError):
-        return ""
-
-
-def _no_way(error: CxoneError) -> Answer:
-    pause = error.pause if isinstance(error, ExchangeError | BackedOffError) else None
-    return Answer(Outcome.NOT_SENT, None, f"not sent: {error}", pause)
 
 
 def _settings(project: Project) -> CxoneTenant:

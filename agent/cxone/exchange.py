@@ -13,8 +13,10 @@ from yarl import URL
 from agent.core.errors import CxoneError
 from agent.core.hosts import allowed
 from agent.cxone.answers import of_failure, redacted, retry_after
+from agent.cxone.lookups import Lookups
 
 _LONGEST_BODY: Final = 1_048_576
+_BEGINNING: Final = 65_536
 _CONNECTIONS: Final = 256
 _OK: Final = 200
 
@@ -36,11 +38,19 @@ class ExchangeError(CxoneError):
 
 def new_session() -> aiohttp.ClientSession:
     """A session as the agent wants it for NICE: no cookies shared between tenants, no proxies by surprise."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ttl_dns_cache=60),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-    )
+    return _session(aiohttp.TCPConnector(limit=_CONNECTIONS, ttl_dns_cache=60))
+
+
+def new_session_apart() -> aiohttp.ClientSession:
+    """A session for webhooks and transcripts: what hangs there takes nothing that a signal needs.
+
+    It has connections of its own, which the courier bounds by project, and threads of its own for names.
+    """
+    return _session(aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, resolver=Lookups()))
+
+
+def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
 
 def check_host(what: str, url: str, allow_hosts: Collection[str]) -> None:
@@ -110,6 +120,14 @@ async def _exchanged(
         allow_redirects=False,
     ) as response:
         return response, await read_text(response, _LONGEST_BODY)
+
+
+async def beginning(response: aiohttp.ClientResponse) -> str:
+    """The body, as far as it is worth reading; a status that came counts even when the body breaks off."""
+    try:
+        return await read_text(response, _BEGINNING)
+    except (aiohttp.ClientError, OSError):
+        return ""
 
 
 async def read_text(response: aiohttp.ClientResponse, limit: int) -> str:

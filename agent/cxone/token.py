@@ -97,6 +97,20 @@ class Tokens:
             raise BackedOffError(f"{kept.why}; not tried again for a while", kept.not_before - now)
         return await joined(self._renew(kept))
 
+    async def another(self, cxone: CxoneTenant, refused: Token) -> Token:
+        """Another token than one that was refused where signals do not go; they may use it meanwhile.
+
+        Raises:
+            CxoneError: there is none to be had.
+        """
+        now = self._clock()
+        kept = self._keep(cxone, now)
+        if kept.token is not None and kept.token is not refused and now < kept.token.expires:
+            return kept.token
+        if kept.task is None and now < kept.not_before:
+            raise BackedOffError(f"{kept.why}; not tried again for a while", kept.not_before - now)
+        return await joined(self._renew(kept))
+
     def at_hand(self, cxone: CxoneTenant) -> Token | None:
         """The token when it is good for some seconds yet, else None; nothing is begun."""
         kept = self._kept.get(Credential.of(cxone))

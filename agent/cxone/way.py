@@ -5,9 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
+from agent.core.outcomes import Answer, Outcome
 from agent.cxone.breaker import Breaker
+from agent.cxone.exchange import ExchangeError
 from agent.cxone.login import Token
+from agent.cxone.token import BackedOffError
 
 
 @dataclass(slots=True)
@@ -31,3 +35,9 @@ class Way:
     def tenant(self) -> tuple[str, str]:
         """Issuer and tenant id: whose API it is."""
         return self.token.claims.issuer, self.token.claims.tenant_id
+
+
+def no_way(error: CxoneError) -> Answer:
+    """What becomes of a request for which there was no log-in or no endpoint."""
+    pause = error.pause if isinstance(error, ExchangeError | BackedOffError) else None
+    return Answer(Outcome.NOT_SENT, None, f"not sent: {error}", pause)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A signal on its way, and what is told of it."""
+"""A signal, webhook or transcript on its way, and what is told of it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TypeAlias
 
 from agent.core.delivery import Delivery
 from agent.core.moments import SignalState
-from agent.core.records import Attempt, Signal
+from agent.core.records import Attempt, Channel, Signal
 
-Contact: TypeAlias = tuple[str, str, str]
-"""Account, project and contact: whose signals go out one after the other."""
+Road: TypeAlias = tuple[Channel, str, str]
+"""Channel, account and project: what shares a number of requests at the same time."""
+LaneKey: TypeAlias = tuple[Channel, str, str, str]
+"""A road, and whose entries go out one after the other: a contact's signals. The others go by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class SignalEvent:
 
 
 class Job(Delivery):
-    """One signal that the courier has in hand: its machine, and what the worker needs besides.
+    """One entry of the outbox that the courier has in hand: its machine, and what the worker needs besides.
 
     Attributes:
         wake: set when a rest should be thought over.
@@ -46,6 +48,18 @@ class Job(Delivery):
         self.aside: asyncio.Task[None] | None = None
 
     @property
-    def contact(self) -> Contact:
-        """Whose signals it must not overtake."""
-        return self.signal.account, self.signal.project, self.signal.contact_id
+    def road(self) -> Road:
+        """Whose requests it shares their number with."""
+        return road_of(self.signal)
+
+    @property
+    def lane(self) -> LaneKey:
+        """Whose signals it must not overtake; a webhook or transcript waits for nobody."""
+        signal = self.signal
+        own = signal.contact_id if signal.channel is Channel.SIGNAL else signal.signal_id
+        return signal.channel, signal.account, signal.project, own
+
+
+def road_of(signal: Signal) -> Road:
+    """The road that an entry takes."""
+    return signal.channel, signal.account, signal.project

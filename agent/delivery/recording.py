@@ -63,7 +63,7 @@ class Recording:
         event = SignalEvent(signal, attempt)
         if signal.state.final:
             _log.info(
-                "signal settled",
+                f"{signal.channel.value} settled",
                 call_id=signal.call_id,
                 contact_id=signal.contact_id,
                 project=signal.project,

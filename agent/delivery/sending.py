@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One exchange with the Signal API on behalf of a signal's machine."""
+"""One exchange with the Signal API, a customer's system or TMS on behalf of an entry's machine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from agent.core.delivery_events import Action, Answered, Ready, Send
 from agent.core.errors import AgentError
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
-from agent.core.retries import CAUTIOUS, Policy
+from agent.core.records import Channel
+from agent.core.retries import AT_LEAST_ONCE, AT_MOST_ONCE, CAUTIOUS, Policy
 from agent.delivery.job import Job
 from agent.telemetry import logs
 
 _log = logs.logger("courier")
+_NO_PROJECT = Answer(Outcome.FORBIDDEN, None, "the project is not in the configuration any more")
+_NO_POSTER = Answer(Outcome.NOT_SENT, None, "nothing here posts it")
 _NO_TENANT = Answer(Outcome.FORBIDDEN, None, "the project has no CXone tenant in the configuration any more")
 
 
@@ -38,6 +41,30 @@ class Sender(Protocol):
         """Send; ``before_send`` is awaited before any byte may leave, and what it raises passes."""
 
 
+class Poster(Protocol):
+    """What posts the body of a webhook or a transcript."""
+
+    async def post(
+        self,
+        project: Project,
+        body: str,
+        *,
+        before_send: Callable[[], Awaitable[None]],
+        timeout: float,  # noqa: ASYNC109 - as above
+    ) -> Answer:
+        """Post.
+
+        Args:
+            project: as it is configured now; it says where and with what secrets.
+            body: JSON text.
+            before_send: awaited before any byte may leave; what it raises passes.
+            timeout: seconds, beyond which the entry is of no use; the project's own may be shorter.
+
+        Returns:
+            What became of it. Nothing that the other side or the network does is raised.
+        """
+
+
 class _NotToLeaveError(AgentError):
     """The machine had something else in mind than to send."""
 
@@ -47,6 +74,7 @@ class Exchange:
     """How to exchange: who sends, what makes the machine's wishes true, the clock and the dice."""
 
     sender: Sender
+    posters: Mapping[Channel, Poster]
     write: Callable[[Job, Action | None], Awaitable[Action | None]]
     clock: Callable[[], float]
     chance: Callable[[], float]
@@ -77,20 +105,34 @@ class Exchange:
             _log.exception("sending broke", call_id=job.signal.call_id)
             on_wire = job.phase is Phase.ON_WIRE
             answer = Answer(Outcome.UNCERTAIN if on_wire else Outcome.NOT_SENT, None, "sending broke")
-        return job.handle(Answered(answer, self.clock(), policy_of(project), self.chance()))
+        policy = policy_of(project, job.signal.channel)
+        return job.handle(Answered(answer, self.clock(), policy, self.chance()))
 
     async def _answer(
         self, job: Job, project: Project | None, before_send: Callable[[], Awaitable[None]]
     ) -> Answer:
-        if project is None or project.cxone is None:
-            return _NO_TENANT
         signal = job.signal
-        timeout = min(project.cxone.timeout, signal.expires - self.clock())
+        if project is None:
+            return _NO_PROJECT
+        left = signal.expires - self.clock()
+        if signal.channel is not Channel.SIGNAL:
+            poster = self.posters.get(signal.channel)
+            if poster is None:
+                return _NO_POSTER
+            body = signal.parameters["body"]
+            return await poster.post(project, body, before_send=before_send, timeout=left)
+        if project.cxone is None:
+            return _NO_TENANT
+        timeout = min(project.cxone.timeout, left)
         return await self.sender.signal(
             project, signal.contact_id, signal.parameters, before_send=before_send, timeout=timeout
         )
 
 
-def policy_of(project: Project | None) -> Policy:
-    """What a project allows; nothing when it is configured no more."""
+def policy_of(project: Project | None, channel: Channel) -> Policy:
+    """What may be repeated: of signals what the project allows, nothing when it is configured no more."""
+    if channel is Channel.WEBHOOK:
+        return AT_LEAST_ONCE
+    if channel is Channel.TRANSCRIPT:
+        return AT_MOST_ONCE
     return CAUTIOUS if project is None else Policy(project.repeat_unknown, project.retry_server_faults)

@@ -37,7 +37,7 @@ NOTHING_LEFT: Final = Estate()
 
 
 class Outbox(Protocol):
-    """The part of a store that delivers signals."""
+    """The part of a store that delivers signals, webhooks and transcripts."""
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
         """Move a signal that is not settled yet to ``state`` and append ``attempt`` to its attempts.
@@ -47,7 +47,10 @@ class Outbox(Protocol):
         """
 
     async def pending(self) -> tuple[Signal, ...]:
-        """All signals that are ``recorded`` or ``sending``, in the order in which they were recorded."""
+        """All entries that are ``recorded`` or ``sending``, in the order in which they were recorded."""
+
+    async def signal(self, signal_id: str) -> Signal | None:
+        """One entry with its attempts."""
 
 
 class HandoffStates(Protocol):
@@ -175,9 +178,6 @@ class Store(Outbox, HandoffStates, Protocol):
 
         ``since`` is in seconds since the epoch; calls that began then or later are meant.
         """
-
-    async def signal(self, signal_id: str) -> Signal | None:
-        """One signal with its attempts."""
 
     async def aclose(self) -> None:
         """Finish what was begun, then let go of the storage."""

@@ -478,6 +478,10 @@ class FaultyStore:
         """Read."""
         return await self._store.pending()
 
+    async def signal(self, signal_id: str) -> Signal | None:
+        """Read."""
+        return await self._store.signal(signal_id)
+
 
 async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_the_storage_heals(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Posts transcripts to NICE's transcript store (TMS): ``POST {api_endpoint}/aai/tms/transcripts/post``.
+
+It shares log-in and discovery with signals and nothing else. A TMS that fails does not open the breaker of
+signals, nor let their endpoint be looked up anew; a token that it refuses stays good for signals until there
+is another one, and at most one is fetched a minute, whatever TMS says.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from agent.core.errors import CxoneError
+from agent.core.model.project import Project
+from agent.core.outcomes import Answer, Outcome
+from agent.cxone.answers import of_failure, of_response
+from agent.cxone.breaker import Breaker
+from agent.cxone.client import FAULTS, Cxone
+from agent.cxone.exchange import beginning
+from agent.cxone.way import Way, no_way
+from agent.cxone.wire import Wire, watch
+
+_log: Final = structlog.get_logger(__name__)
+
+_PATH: Final = "/aai/tms/transcripts/post"
+_FRESH_TOKEN_EACH: Final = 60.0
+_NOT_WANTED: Final = Answer(
+    Outcome.FORBIDDEN, None, "the project has no cxone.transcripts in the configuration any more"
+)
+
+
+class Tms:
+    """Posts; lives on the event loop.
+
+    Args:
+        cxone: logs in and finds endpoints.
+        session: to send with, and none that signals use: one that hangs holds its connections.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self, cxone: Cxone, session: aiohttp.ClientSession, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._cxone, self._session, self._clock = cxone, session, clock
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._renewed: dict[tuple[str, str], float] = {}
+        watch(session)
+
+    async def post(
+        self,
+        project: Project,
+        body: str,
+        *,
+        before_send: Callable[[], Awaitable[None]],
+        timeout: float,  # noqa: ASYNC109 - part of the seam
+    ) -> Answer:
+        """See `agent.delivery.sending.Poster`."""
+        tenant = project.cxone
+        if tenant is None or tenant.transcripts is None:
+            return _NOT_WANTED
+        limit = min(tenant.timeout, timeout)
+        try:
+            way = await self._cxone.way(tenant, limit)
+        except CxoneError as error:
+            return no_way(error)
+        breaker = self._breakers.setdefault(way.tenant, Breaker())
+        if (wait := breaker.admit(self._clock())) is not None:
+            return Answer(Outcome.BREAKER_OPEN, None, "TMS failed too often lately", wait)
+        await before_send()
+        answer = await self._send(way, body, limit)
+        if answer.outcome is Outcome.UNAUTHORIZED and (fresh := await self._fresh(way, limit)) is not None:
+            await before_send()
+            answer = await self._send(fresh, body, limit)
+        return answer
+
+    async def _fresh(self, way: Way, limit: float) -> Way | None:
+        """The way with a fresh token, unless one was fetched for TMS a moment ago or none is to be had."""
+        now = self._clock()
+        if now < self._renewed.get(way.tenant, -_FRESH_TOKEN_EACH) + _FRESH_TOKEN_EACH:
+            return None
+        self._renewed[way.tenant] = now
+        try:
+            return await self._cxone.fresh_way(way, limit)
+        except CxoneError as error:
+            _log.warning("no fresh token for TMS", why=str(error))
+            return None
+
+    async def _send(self, way: Way, body: str, limit: float) -> Answer:
+        correlation_id = uuid.uuid4().hex
+        answer = await self._posted(way, body, limit, correlation_id)
+        failed = True if answer.outcome in FAULTS else (False if answer.accepted else None)
+        self._breakers[way.tenant].record(self._clock(), failed=failed)
+        log = _log.debug if answer.accepted else _log.warning
+        log(
+            "tms answered",
+            outcome=answer.outcome.value,
+            status=answer.status,
+            detail=answer.detail,
+            correlation_id=correlation_id,
+        )
+        return answer
+
+    async def _posted(self, way: Way, body: str, limit: float, correlation_id: str) -> Answer:
+        wire = Wire()
+        try:
+            async with self._session.post(
+                URL(f"{way.api_endpoint}{_PATH}", encoded=True),
+                data=body.encode(),
+                headers={
+                    "Accept": "application/json",
+                    "Content-Type": "application/json",
+                    "Authorization": f"Bearer {way.token.access}",
+                    "CorrelationId": correlation_id,
+                },
+                timeout=aiohttp.ClientTimeout(total=limit),
+                allow_redirects=False,
+                trace_request_ctx=wire,
+            ) as response:
+                text = await beginning(response)
+                secrets = {way.token.access}
+                if "icStatusDescription" in response.headers:  # it may repeat what somebody said
+                    secrets.update(_texts(json.loads(body)))
+                return of_response(response.status, response.headers, text, self._clock(), secrets)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return of_failure(error, may_have_left=wire.may_have_left)
+
+
+def _texts(told: object) -> Iterator[str]:
+    """All that stands in a transcript."""
+    if isinstance(told, str):
+        yield told
+    elif isinstance(told, dict):
+        for value in told.values():
+            yield from _texts(value)
+    elif isinstance(told, list):
+        for value in told:
+            yield from _texts(value)
