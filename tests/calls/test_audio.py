@@ -3,22 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-
 import pytest
 
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
 from tests.calls.harness.rtp import EVENT, RtpPeer
-from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY, talking
 from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
-
-CALLER_TONE, BOT_TONE = 1000.0, 440.0
-QUICKLY = 3.0
 
 
 @pytest.fixture(scope="module")
@@ -31,36 +24,9 @@ def change() -> Change:
     return shorten
 
 
-@dataclass
-class Talk:
-    """Two ends that talk to each other through the agent."""
-
-    caller: Sipp
-    bot: Sipp
-    phone: RtpPeer
-    mouth: RtpPeer
-
-
-@asynccontextmanager
-async def talking(
-    house: House, contact: str = "", scenario: str = "on_cue", bot: str = "on_cue"
-) -> AsyncIterator[Talk]:
-    """A call with a tone from each end, up when this is entered."""
-    async with (
-        house.voice_agent(bot) as agent,
-        house.caller(scenario, contact) as caller,
-        RtpPeer(caller.rtp_port, CALLER_TONE) as phone,
-        RtpPeer(agent.rtp_port, BOT_TONE, VOICE_AGENT) as mouth,
-    ):
-        phone.speak_to((await caller.saw("200 INVITE")).audio_port)
-        mouth.speak_to((await agent.saw("INVITE")).audio_port)
-        yield Talk(caller, agent, phone, mouth)
-
-
 async def test_each_end_hears_the_other(house: House) -> None:
     async with talking(house) as talk:
-        await eventually(lambda: talk.phone.hears(BOT_TONE), QUICKLY, "the caller hears the voice agent")
-        await eventually(lambda: talk.mouth.hears(CALLER_TONE), QUICKLY, "the voice agent hears the caller")
+        await talk.hear_each_other()
         assert len({packet.source for packet in talk.phone.packets}) == 1, "one stream, one SSRC"
         talk.caller.cue()
         await talk.caller.succeeds()

@@ -16,6 +16,7 @@ KEYS = {
     "identity": "X-InContact-ContactId: 4711\r\nX-PolyAi-Auth-Token: let-me-in",
     "bye_headers": "X-Reason: done",
     "refer_to": "sip:queue@127.0.0.1",
+    "asking": "X-Reason: done",
     "token": "let-me-in",
     "contact_prefix": "7000",
 }
@@ -57,6 +58,45 @@ async def test_cues_end_a_call_from_either_end() -> None:
             (phone if cue_caller else bot).cue()
             await phone.succeeds()
             await bot.succeeds()
+
+
+async def test_a_voice_agent_asks_in_every_way_of_a_caller_who_is_referred() -> None:
+    async with (
+        Sipp(f"{AGENT}asks_on_cue.xml", keys=KEYS) as bot,
+        Sipp(f"{CALLER}is_referred.xml", bot.port, keys=KEYS) as phone,
+    ):
+        await bot.saw("ACK")
+        for count, (cue, answer) in enumerate((("DECLINE", 603), ("FORBID", 405), ("ACCEPT", 202)), 1):
+            bot.cue("DO-REFER", f"Refer-To: <sip:queue@127.0.0.1>\r\nX-Try: {count}")
+            assert (await phone.saw("REFER", count)).header("X-Try") == str(count)
+            phone.cue(cue)
+            await bot.saw(f"{answer} REFER")
+        phone.cue("TELL", "SIP/2.0 200 OK", state="terminated;reason=noresource")
+        notify = await bot.saw("NOTIFY")
+        assert (notify.body.strip(), notify.header("Event")) == ("SIP/2.0 200 OK", "refer")
+        await phone.saw("200 NOTIFY")
+        bot.cue("DO-INFO", '{"skill": [1]}', type="application/json")
+        await bot.saw("200 INFO")
+        assert phone.received("INFO")[0].body.strip() == '{"skill": [1]}'
+        bot.cue("DO-BYE", "X-A: 1\r\nX-B: 2")
+        assert (await phone.saw("BYE")).header("X-B") == "2"
+        await phone.succeeds()
+        await bot.succeeds()
+
+
+async def test_a_caller_holds_and_resumes_on_cue() -> None:
+    async with (
+        Sipp(f"{AGENT}on_cue.xml", keys=KEYS) as bot,
+        Sipp(f"{CALLER}holds_on_cue.xml", bot.port, keys=KEYS) as phone,
+    ):
+        await bot.saw("ACK")
+        for count, (cue, direction) in enumerate((("HOLD", "sendonly"), ("RESUME", "sendrecv")), 2):
+            phone.cue(cue)
+            assert (await bot.saw("INVITE", count)).direction == direction
+            await bot.saw("ACK", count)
+        phone.cue()
+        await phone.succeeds()
+        await bot.succeeds()
 
 
 @pytest.mark.parametrize(

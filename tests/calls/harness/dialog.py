@@ -40,7 +40,14 @@ class HandCaller:
         """Send the CANCEL of that INVITE."""
         self.wire.send(self._request("CANCEL"))
 
-    def in_dialog(self, method: str, cseq: int, headers: tuple[str, ...] = (), body: str = "") -> None:
+    def in_dialog(
+        self,
+        method: str,
+        cseq: int,
+        headers: tuple[str, ...] = (),
+        body: str = "",
+        content_type: str = "application/sdp",
+    ) -> None:
         """Send a request inside the dialog of the 200."""
         (answer, *_) = self.answers("INVITE", 200)
         tag = _head(answer, "To").partition("tag=")[2]
@@ -54,6 +61,7 @@ class HandCaller:
                 cseq=cseq,
                 headers=headers,
                 body=body,
+                content_type=content_type,
             )
         )
 

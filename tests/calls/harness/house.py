@@ -119,11 +119,12 @@ class House:
         port: int = 0,
         bye_headers: str = "X-Reason: done",
         refer_to: str = "sip:queue@127.0.0.1",
+        asking: str = "X-Reason: done",
         folder: str = "functional/voice_agents",
         **options: Any,  # noqa: ANN401 - fields of Sipp
     ) -> Sipp:
-        """A voice agent on the first target's port, or on another."""
-        keys = {"bye_headers": bye_headers, "refer_to": refer_to}
+        """A voice agent on the first target's port, or on another; on the queue's it is the queue."""
+        keys = {"bye_headers": bye_headers, "refer_to": refer_to, "asking": asking}
         place = {"address": VOICE_AGENT, "port": port or self.plan.first}
         return Sipp(f"{folder}/{scenario}.xml", keys=keys, **{**place, **options})
 
@@ -159,6 +160,12 @@ class House:
             what=f"{len(wanted)} signals of {contact_id}",
         )
         assert self.cxone.accepted(contact_id) == wanted
+
+    def story(self, call_id: str) -> list[str]:
+        """The agent's own time line of a call: the one clock by which both legs and the signals are told."""
+        reply = self.operations("GET", f"/calls/{call_id}/story")
+        assert reply.status == 200, reply.text
+        return [entry["text"] for entry in reply.json["story"]]
 
     async def at_rest(self, within: float = 10.0) -> None:
         """Wait until no call, leg or signal is left."""

@@ -37,7 +37,8 @@ class Plan:
     """What one agent of a test is told. Change ``agent``, ``carriers`` and ``projects`` before it is written.
 
     Attributes:
-        first, second, queue: ports of the voice agent's targets and of the queue that takes handed-off calls.
+        first, second: ports of the voice agent's targets.
+        queue, overflow: ports of the queues that take handed-off calls, first and second target.
         lost: port of a target that never says a word, and of no other: an INVITE that was given up without
             any response is repeated for 32 s, and a later test's voice agent would take it for its call.
     """
@@ -49,6 +50,7 @@ class Plan:
     first: int = field(default_factory=free_port)
     second: int = field(default_factory=free_port)
     queue: int = field(default_factory=free_port)
+    overflow: int = field(default_factory=free_port)
     lost: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
@@ -86,6 +88,21 @@ class Plan:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def add(self, name: str, number: str, **handoff: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
+        """Add a project like acme-care but for these settings of ``handoff``, under a number of its own.
+
+        Returns:
+            The project's document, for further changes.
+        """
+        care = self.projects["acme-care"]
+        self.projects[name] = {**care, "project": name, "handoff": {**care["handoff"], **handoff}}
+        self.numbers[number] = name
+        return self.projects[name]
+
+    def back(self, *ports: int) -> list[dict[str, Any]]:
+        """Targets for `handoff.targets` at these ports, in this order."""
+        return [{"uri": f"sip:queue@{VOICE_AGENT}:{port}", "priority": n} for n, port in enumerate(ports, 1)]
 
     def _agent(self) -> dict[str, Any]:
         low, high = free_range(RTP_PORTS)

@@ -31,6 +31,12 @@ class Records:
         rows = self._rows("SELECT * FROM signals WHERE call_id = ? ORDER BY recorded", call_id)
         return [{**row, "parameters": json.loads(row["parameters"])} for row in rows]
 
+    def handoff(self, call_id: str) -> Row | None:
+        """What the voice agent said at the handoff of a call; ``data`` and ``parameters`` parsed."""
+        for row in self._rows("SELECT * FROM handoffs WHERE call_id = ?", call_id):
+            return {**row, **{name: json.loads(row[name]) for name in ("data", "parameters")}}
+        return None
+
     def attempts(self, signal_id: str) -> list[Row]:
         """The attempts at one signal, first to last."""
         return self._rows("SELECT * FROM attempts WHERE signal_id = ? ORDER BY number", signal_id)

@@ -130,14 +130,21 @@ class Sipp:
             raise AssertionError(f"{error}\n{self.report()}") from None
         return self.received(label)[count - 1]
 
-    def cue(self, call_id: str | None = None) -> None:
-        """Let a scenario that waits for MESSAGE go on: a datagram with the Call-ID that SIPp goes by."""
-        call_id = call_id or (self.call_id if self.remote else self.received("INVITE")[0].header("Call-ID"))
+    def cue(self, method: str = "MESSAGE", body: str = "", **headers: str) -> None:
+        """Let a scenario that waits for a cue go on: a datagram with the Call-ID that SIPp goes by.
+
+        Args:
+            method: which cue; the scenario's first comment says what each does.
+            body: text that the scenario puts into its own message, where it takes one.
+            headers: values of X- headers by what follows the X-, likewise.
+        """
+        call_id = self.call_id if self.remote else self.received("INVITE")[0].header("Call-ID")
         text = (
-            f"MESSAGE sip:cue@{self.address}:{self.port} SIP/2.0\r\n"
+            f"{method} sip:cue@{self.address}:{self.port} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{uuid.uuid4().hex}\r\n"
             f"From: <sip:test@127.0.0.1>\r\nTo: <sip:cue@127.0.0.1>\r\nCall-ID: {call_id}\r\n"
-            "CSeq: 1 MESSAGE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+            + "".join(f"X-{name.title()}: {value}\r\n" for name, value in headers.items())
+            + f"CSeq: 1 {method}\r\nMax-Forwards: 70\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}"
         )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.sendto(text.encode(), (self.address, self.port))

@@ -80,6 +80,7 @@ def request(
     to_tag: str = "",
     headers: tuple[str, ...] = (),
     body: str = "",
+    content_type: str = "application/sdp",
     cseq: int = 1,
 ) -> bytes:
     """A request that is right unless the arguments make it wrong."""
@@ -95,7 +96,7 @@ def request(
         f"Contact: <sip:wire@127.0.0.1:{wire.port}>",
         "Max-Forwards: 70",
         *headers,
-        *(("Content-Type: application/sdp",) if body else ()),
+        *((f"Content-Type: {content_type}",) if body else ()),
         f"Content-Length: {len(body.encode())}",
         "",
         body,

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real speech for a voice agent's RTP, and where in it the voice is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.calls.harness.rtp import FRAME, linear
+
+_MAKER = Path(__file__).parents[3] / "sip_scenarios" / "media" / "make_speech.py"
+_VOICE = 300
+
+
+def speech(folder: Path, text: str) -> bytes:
+    """Samples of spoken text, u-law at 8000 Hz, without the silence before and after."""
+    subprocess.run([sys.executable, str(_MAKER), str(folder), text], check=True)
+    wav = (folder / "speech.wav").read_bytes()
+    samples = wav[wav.index(b"data") + 8 :]
+    voiced = [start for start in range(0, len(samples), FRAME) if _has_voice(samples[start : start + FRAME])]
+    assert voiced, "no speech was made: are sox and espeak-ng installed?"
+    return samples[voiced[0] : voiced[-1] + FRAME]
+
+
+def _has_voice(frame: bytes) -> bool:
+    return max(abs(linear(code)) for code in frame) > _VOICE
