@@ -3,115 +3,202 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final, NoReturn
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from agent.core.moments import Moment
 from agent.core.records import Handoff, Signal, Whereabouts
-from agent.http.errors import json_errors, refusal
-from agent.http.keys import Access, ApiKeys
+from agent.http import bodies, waiting
+from agent.http.cors import add_preflight, cors
+from agent.http.errors import RefusalError, json_errors
+from agent.http.gate import Gate
 from agent.http.models import (
     AttemptAnswer,
     HandoffAnswer,
     HandoffRequest,
     HandoffState,
     HandoffStatus,
+    TranscriptAnswer,
+    TranscriptRequest,
 )
-from agent.http.openapi import document
-from agent.http.ports import AlreadyEnded, ApiDesk, HandoffAccepted, NoSuchCall, NotAnswered
+from agent.http.observing import FACTS, Count, observed
+from agent.http.openapi import HANDOFF, HANDOFF_STATE, HANDOFFS, OPENAPI, TRANSCRIPT, document
+from agent.http.ports import (
+    AlreadyEnded,
+    AlreadyPosted,
+    ApiDesk,
+    HandoffAccepted,
+    NoMasterContact,
+    NoSuchCall,
+    NotAnswered,
+    NotConfigured,
+    TranscriptAccepted,
+)
 
-BODY_BYTES: Final = 64 * 1024
-_NO_KEY: Final = "x-api-key is absent or not known"
-_OTHER_KEY: Final = "this x-api-key is of another project"
+HANDOFF_BYTES: Final = 64 * 1024
+TRANSCRIPT_BYTES: Final = 1024 * 1024
+_LONGEST_KEY: Final = 256
+_ROUTES: Final = {
+    OPENAPI: "openapi",
+    HANDOFFS: "hand_off",
+    HANDOFF: "handoff",
+    HANDOFF_STATE: "handoff_state",
+    TRANSCRIPT: "transcript",
+}
+_READABLE: Final = (HANDOFF, HANDOFF_STATE)
+_NO_HANDOFF: Final = "there is no such handoff"
+_NO_CALL: Final = "no such call is up"
 
 
-def api_app(desk: ApiDesk) -> web.Application:
-    """The application of the API listener."""
-    app = web.Application(middlewares=[json_errors], client_max_size=BODY_BYTES)
-    routes = _Routes(desk)
-    app.router.add_get("/openapi.json", routes.openapi, allow_head=False)
-    app.router.add_post("/v1/{account}/{project}/handoffs", routes.hand_off)
-    app.router.add_get("/v1/{account}/{project}/handoffs/{id}", routes.handoff, allow_head=False)
-    app.router.add_get("/v1/{account}/{project}/handoff_state", routes.handoff_state, allow_head=False)
+def _uncounted(_project: str, _route: str, _status: int) -> None:
+    return
+
+
+def api_app(
+    desk: ApiDesk,
+    *,
+    origins: Sequence[str] = (),
+    count: Count = _uncounted,
+    clock: Callable[[], float] = time.monotonic,
+    waits_at_most: int = waiting.AT_MOST,
+) -> web.Application:
+    """The application of the API listener.
+
+    Args:
+        desk: the running agent.
+        origins: of desktop pages that may read handoffs (``http.origins``).
+        count: told of each answer: project, route, status.
+        clock: seconds that never run backwards, for rates.
+        waits_at_most: requests of one project that may wait (``?wait=``) at the same time.
+    """
+    waits = waiting.Waits(desk.bell, waits_at_most)
+    routes = _Routes(desk, Gate(desk, clock), waits)
+    app = web.Application(middlewares=[observed(_ROUTES, count), cors(origins, _READABLE), json_errors])
+    app.router.add_get(OPENAPI, routes.openapi, allow_head=False)
+    app.router.add_post(HANDOFFS, routes.admitted(routes.hand_off))
+    app.router.add_get(HANDOFF, routes.admitted(routes.handoff), allow_head=False)
+    add_preflight(app, HANDOFF, origins)
+    app.router.add_get(HANDOFF_STATE, routes.admitted(routes.handoff_state), allow_head=False)
+    add_preflight(app, HANDOFF_STATE, origins)
+    app.router.add_post(TRANSCRIPT, routes.admitted(routes.transcript))
+
+    async def end_waits(_app: web.Application) -> None:
+        waits.close()
+
+    app.on_shutdown.append(end_waits)
     return app
 
 
 class _Routes:
-    def __init__(self, desk: ApiDesk) -> None:
+    def __init__(self, desk: ApiDesk, gate: Gate, waits: waiting.Waits) -> None:
         self._desk = desk
-        self._keys = ApiKeys()
+        self._gate = gate
+        self._waits = waits
         self._document = document()
+
+    def admitted(
+        self, handler: Callable[[web.Request, str, str], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """The handler behind the gate; it is given account and project."""
+
+        async def admit(request: web.Request) -> web.Response:
+            account, project = request.match_info["account"], request.match_info["project"]
+            self._gate.admit(request.remote or "", request.headers.get("x-api-key"), account, project)
+            request[FACTS]["project"] = project
+            return await handler(request, account, project)
+
+        return admit
 
     async def openapi(self, _request: web.Request) -> web.Response:
         return web.json_response(self._document)
 
-    async def hand_off(self, request: web.Request) -> web.Response:
-        account, project, refused = self._admit(request)
-        if refused is not None:
-            return refused
-        try:
-            asked = HandoffRequest.model_validate(_parsed(await request.read()))
-        except ValidationError as error:
-            return refusal(422, "the body can't be used", fields=_fields(error))
-        except (ValueError, RecursionError):
-            return refusal(400, "the body is not JSON")
-        match await self._desk.hand_off(account, project, asked, None):
+    async def hand_off(self, request: web.Request, account: str, project: str) -> web.Response:
+        wait = waiting.wanted(request)
+        asked = await bodies.read(request, HandoffRequest, HANDOFF_BYTES)
+        match await self._desk.hand_off(account, project, asked, wait):
             case HandoffAccepted(handoff_id, state, caller):
-                answer = HandoffAnswer(id=handoff_id, state=state, caller=caller)
-                return web.json_response(answer.model_dump(mode="json"), status=202)
+                request[FACTS]["handoff_id"] = handoff_id
+                return _json(HandoffAnswer(id=handoff_id, state=state, caller=caller), 202)
             case NoSuchCall():
-                return refusal(404, "no such call is up")
+                raise RefusalError(404, _NO_CALL)
             case NotAnswered():
-                return refusal(409, "no voice agent has answered this call yet")
+                raise RefusalError(409, "no voice agent has answered this call yet")
             case AlreadyEnded(moment):
-                return refusal(409, f"the call's terminal moment came before{moment and ': '}{moment}")
+                raise RefusalError(409, f"the call's terminal moment came before{moment and ': '}{moment}")
 
-    async def handoff(self, request: web.Request) -> web.Response:
-        account, project, refused = self._admit(request)
-        if refused is not None:
-            return refused
-        found = await self._desk.states.handoff(request.match_info["id"])
-        if found is None or (found.account, found.project) != (account, project):
-            return refusal(404, "there is no such handoff")
-        signals = await self._desk.states.signals(call_id=found.call_id)
-        told = next((signal for signal in signals if signal.moment is Moment.HANDOFF), None)
-        return web.json_response(
-            _status(found, told, await self._desk.whereabouts(found.call_id)).model_dump(mode="json")
-        )
+    async def handoff(self, request: web.Request, account: str, project: str) -> web.Response:
+        handoff_id = _key(request.match_info["id"], "id")
+        first: list[HandoffStatus | None] = []
+        about = {handoff_id}
 
-    async def handoff_state(self, request: web.Request) -> web.Response:
-        account, project, refused = self._admit(request)
-        if refused is not None:
-            return refused
-        handoff_id, shared_id = (
-            request.query.get("id", "").strip(),
-            request.query.get("shared_id", "").strip(),
-        )
-        if not handoff_id and not shared_id:
-            return refusal(400, "id or shared_id is needed")
-        found = await self._desk.states.handoff_by_key(
-            account, project, handoff_id=handoff_id, shared_id=shared_id
+        async def look() -> HandoffStatus | None:
+            found = await self._status(account, project, handoff_id)
+            first.append(found)
+            if found is not None:
+                about.add(found.call_id)
+            return found
+
+        def done(found: HandoffStatus | None) -> bool:
+            return found is not None and (_final(found) or found != first[0])
+
+        found = await self._waits.until(
+            request, project, look, done, seconds=waiting.wanted(request), about=about
         )
         if found is None:
-            return refusal(404, "nothing is stored under this key")
+            raise RefusalError(404, _NO_HANDOFF)
+        return _json(found)
+
+    async def handoff_state(self, request: web.Request, account: str, project: str) -> web.Response:
+        handoff_id, shared_id = (
+            _key(request.query.get(name, "").strip(), name) for name in ("id", "shared_id")
+        )
+        if not handoff_id and not shared_id:
+            raise RefusalError(400, "id or shared_id is needed")
+
+        async def look() -> Handoff | None:
+            return await self._desk.states.handoff_by_key(
+                account, project, handoff_id=handoff_id, shared_id=shared_id
+            )
+
+        ids = {handoff_id, shared_id} - {""}
+        seconds = waiting.wanted(request)
+        found = await self._waits.until(
+            request, project, look, lambda found: found is not None, seconds=seconds, about=ids
+        )
+        if found is None:
+            raise RefusalError(404, "nothing is stored under this key")
         state = HandoffState(id=found.handoff_id, data=dict(found.data), shared_id=found.shared_id or None)
         return web.json_response({name: value for name, value in state if value is not None})
 
-    def _admit(self, request: web.Request) -> tuple[str, str, web.Response | None]:
-        account, project = request.match_info["account"], request.match_info["project"]
-        match self._keys.judge(request.headers.get("x-api-key"), account, project, self._desk.projects):
-            case Access.UNKNOWN:
-                return account, project, refusal(401, _NO_KEY)
-            case Access.OTHER_PROJECT:
-                return account, project, refusal(403, _OTHER_KEY)
-            case Access.GRANTED:
-                return account, project, None
+    async def transcript(self, request: web.Request, account: str, project: str) -> web.Response:
+        asked = await bodies.read(request, TranscriptRequest, TRANSCRIPT_BYTES)
+        match await self._desk.transcript(account, project, asked):
+            case TranscriptAccepted(transcript_id, state):
+                request[FACTS]["transcript_id"] = transcript_id
+                return _json(TranscriptAnswer(id=transcript_id, state=state), 202)
+            case NoSuchCall():
+                raise RefusalError(404, "there is no such call")
+            case NotConfigured():
+                raise RefusalError(409, "the project posts no transcripts")
+            case AlreadyPosted():
+                raise RefusalError(409, "a transcript of this contact was taken before")
+            case NoMasterContact():
+                raise RefusalError(409, "the call came without a master contact id")
+
+    async def _status(self, account: str, project: str, handoff_id: str) -> HandoffStatus | None:
+        states = self._desk.states
+        found = await states.handoff(handoff_id)
+        if found is None or (found.account, found.project) != (account, project):
+            return None
+        signals = await states.signals(call_id=found.call_id, moment=Moment.HANDOFF)
+        return _told(found, next(iter(signals), None), await self._desk.whereabouts(found.call_id))
 
 
-def _status(handoff: Handoff, signal: Signal | None, caller: Whereabouts) -> HandoffStatus:
+def _told(handoff: Handoff, signal: Signal | None, caller: Whereabouts) -> HandoffStatus:
     return HandoffStatus(
         id=handoff.handoff_id,
         call_id=handoff.call_id,
@@ -132,20 +219,21 @@ def _status(handoff: Handoff, signal: Signal | None, caller: Whereabouts) -> Han
     )
 
 
-def _parsed(body: bytes) -> Any:  # noqa: ANN401 - any JSON
-    return json.loads(body, parse_constant=_no_json)
+def _final(status: HandoffStatus) -> bool:
+    return status.state not in ("recorded", "sending")
 
 
-def _no_json(constant: str) -> NoReturn:
-    # Python would take it, and the desktop that reads it back would not (RFC 8259 section 6).
-    raise ValueError(f"{constant} is not JSON")
+def _key(value: str, name: str) -> str:
+    """A key to look under.
+
+    Raises:
+        RefusalError: 422, no key is like it, and not every storage can be asked for it.
+    """
+    if len(value) > _LONGEST_KEY or not value.isprintable():
+        text = f"is longer than {_LONGEST_KEY} characters, or holds some that can't be printed"
+        raise RefusalError(422, f"{name} {text}", fields=[{"field": name, "error": text}])
+    return value
 
 
-def _fields(error: ValidationError) -> list[dict[str, str]]:
-    return [
-        {
-            "field": ".".join(str(part) for part in mistake["loc"] if part != "[key]") or "body",
-            "error": mistake["msg"].removeprefix("Value error, "),
-        }
-        for mistake in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+def _json(answer: BaseModel, status: int = 200) -> web.Response:
+    return web.json_response(answer.model_dump(mode="json"), status=status)

@@ -4,46 +4,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 
 
 class Bell:
-    """Rung when something was recorded that a request may wait for; all of it on the loop's thread.
-
-    A ring that comes between a look and the wait after it is not lost: `wait` is told how often it had rung
-    before the look.
-    """
+    """Rung when something was recorded that a request may wait for; all of it on the loop's thread."""
 
     def __init__(self) -> None:
-        self._rings = 0
-        self._waiting: dict[asyncio.Future[None], frozenset[str]] = {}
-
-    @property
-    def rings(self) -> int:
-        """How often it has rung."""
-        return self._rings
+        self._listening: dict[asyncio.Event, AbstractSet[str]] = {}
 
     def ring(self, *about: str) -> None:
-        """Wake those that wait for one of these ids (call, contact, handoff, shared); all without an id."""
-        self._rings += 1
-        for waiting, ids in self._waiting.items():
-            if not waiting.done() and (not about or not ids or not ids.isdisjoint(about)):
-                waiting.set_result(None)
+        """Wake those that listen for one of these ids (call, contact, handoff, shared); all without an id."""
+        for heard, ids in self._listening.items():
+            if not about or not ids or not ids.isdisjoint(about):
+                heard.set()
 
-    async def wait(self, timeout: float, about: Iterable[str] = (), since: int | None = None) -> None:  # noqa: ASYNC109 - its end is no error
-        """Return at the next ring, or after ``timeout`` seconds.
+    @contextmanager
+    def listening(self, about: AbstractSet[str] = frozenset()) -> Iterator[asyncio.Event]:
+        """An event that each ring sets; only those for everybody or for one of these ids, if there are any.
 
-        Args:
-            timeout: seconds; its end is no error.
-            about: the ids of which one must be rung for; a ring for everybody always counts.
-            since: `rings` as it was before the caller looked; if it has rung since, this returns at once.
+        Ids that are added to ``about`` later count from then on.
+        Whoever clears it before he looks, and waits for it after, misses nothing that was recorded meanwhile.
         """
-        if since is not None and since != self._rings:
-            return
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[waiting] = frozenset(about)
+        heard = asyncio.Event()
+        self._listening[heard] = about
         try:
-            await asyncio.wait((waiting,), timeout=timeout)
+            yield heard
         finally:
-            del self._waiting[waiting]
-            waiting.cancel()
+            del self._listening[heard]
+
+    async def wait(self, timeout: float, about: AbstractSet[str] = frozenset()) -> None:  # noqa: ASYNC109 - its end is no error
+        """Return at the next ring, or after ``timeout`` seconds."""
+        with self.listening(about) as heard:
+            try:
+                async with asyncio.timeout(timeout):
+                    await heard.wait()
+            except TimeoutError:
+                return

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -14,11 +15,13 @@ from agent.core.errors import AgentError, StorageError
 from agent.telemetry import logs
 
 REQUEST_ID: Final = "X-Request-Id"
+RETRY_AFTER: Final = "Retry-After"
 _USABLE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 _WORDS: Final = {
     404: "there is nothing at this address",
     405: "this address does not take that method",
     413: "the body is too large",
+    417: "what the Expect header asks for can't be done",
 }
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,18 +29,57 @@ Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logs.logger("http")
 
 
+class RefusalError(AgentError):
+    """A request is not served.
+
+    Args:
+        status: of the answer.
+        message: what the client reads.
+        retry_after: seconds after which it may ask again, where that helps.
+        fields: the fields that can't be used, as `agent.http.models.FieldError`.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        fields: Sequence[dict[str, str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retryable = retry_after is not None
+        self._retry_after = retry_after
+        self._fields = fields
+
+    @property
+    def answer(self) -> web.Response:
+        """What the client gets."""
+        more = {} if self._fields is None else {"fields": self._fields}
+        answer = refusal(self.status, str(self), **more)
+        if self._retry_after is not None:
+            answer.headers[RETRY_AFTER] = str(max(1, math.ceil(self._retry_after)))
+        return answer
+
+
 def refusal(status: int, message: str, **more: object) -> web.Response:
     """An error answer."""
     return web.json_response({"error_message": message, **more}, status=status)
 
 
+def request_id(request: web.BaseRequest) -> str:
+    """The client's own id of a request if it is usable, else a new one."""
+    offered = request.headers.get(REQUEST_ID, "")
+    return offered if _USABLE_ID.fullmatch(offered) else secrets.token_hex(8)
+
+
 @web.middleware
 async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id, the client's own if it is usable, and each error the same form."""
-    offered = request.headers.get(REQUEST_ID, "")
-    request_id = offered if _USABLE_ID.fullmatch(offered) else secrets.token_hex(8)
-    response = await _answered(request, handler, request_id)
-    response.headers[REQUEST_ID] = request_id
+    found = request_id(request)
+    response = await _answered(request, handler, found)
+    response.headers[REQUEST_ID] = found
     return response
 
 
@@ -51,13 +93,17 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
         if "Allow" in error.headers:
             answer.headers["Allow"] = error.headers["Allow"]
         return answer
+    except RefusalError as error:
+        return error.answer
     except StorageError as error:
         _log.error("a request could not be recorded", request_id=request_id, error=str(error))
-        answer = refusal(503, "it could not be recorded now: try again")
-        answer.headers["Retry-After"] = "1"
-        return answer
+        return RefusalError(503, "it could not be recorded now: try again", retry_after=1).answer
     except AgentError as error:
-        return refusal(503 if error.retryable else 500, str(error))
+        if error.retryable:
+            return RefusalError(503, str(error), retry_after=1).answer
+        return refusal(500, str(error))
+    except ConnectionError:
+        return refusal(400, "the connection was lost")  # nobody is there to read it
     except Exception:  # noqa: BLE001 - the client gets an id, the log the rest
         _log.exception("a request broke", request_id=request_id, method=request.method)
         return refusal(500, f"the agent could not go on; its log has more under {request_id}")

@@ -32,13 +32,15 @@ class ApiKeys:
         self._projects: Mapping[str, Project] | None = None
         self._owners: dict[bytes, set[tuple[str, str]]] = {}
 
-    def judge(self, key: str | None, account: str, name: str, projects: Mapping[str, Project]) -> Access:
-        """Say what ``key`` opens for a project. Whether a project exists is told to nobody without a key."""
+    def digest(self, key: str) -> bytes:
+        """What stands for a key in this process' memory; of no use anywhere else."""
+        return self._salted(hashlib.sha256(key.encode(errors="surrogateescape")).digest())
+
+    def judge(self, digest: bytes | None, account: str, name: str, projects: Mapping[str, Project]) -> Access:
+        """Say what a key opens for a project. Whether a project exists is told to nobody without a key."""
         if projects is not self._projects:
             self._learn(projects)
-        if not key:
-            return Access.UNKNOWN
-        owners = self._owners.get(self._digest(key))
+        owners = None if digest is None else self._owners.get(digest)
         if owners is None:
             return Access.UNKNOWN
         return Access.GRANTED if (account, name) in owners else Access.OTHER_PROJECT
@@ -47,12 +49,8 @@ class ApiKeys:
         owners: dict[bytes, set[tuple[str, str]]] = {}
         for project in projects.values():
             for key in project.api_key:
-                digest = self._salted(digest_of(key))
-                owners.setdefault(digest, set()).add((project.account, project.project))
+                owners.setdefault(self._salted(digest_of(key)), set()).add((project.account, project.project))
         self._owners, self._projects = owners, projects
-
-    def _digest(self, key: str) -> bytes:
-        return self._salted(hashlib.sha256(key.encode(errors="surrogateescape")).digest())
 
     def _salted(self, digest: bytes) -> bytes:
         return hmac.digest(self._salt, digest, hashlib.sha256)

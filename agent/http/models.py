@@ -183,4 +183,9 @@ class ErrorAnswer(BaseModel):
     """Why a request was not served."""
 
     error_message: str
-    fields: list[FieldError] | None = None
+
+
+class FieldsAnswer(ErrorAnswer):
+    """Why a request was not served, and the fields of its body or query that it lies with."""
+
+    fields: list[FieldError]

@@ -205,22 +205,6 @@ async def test_a_project_without_a_key_is_closed(api: Any, desk: Any) -> None:
         assert (await api("GET", f"{STATE}?id=none", headers=headers))[0] == 401
 
 
-async def test_the_openapi_document_describes_each_route(api: Any) -> None:
-    status, found, _ = await api("GET", "/openapi.json")
-    assert status == 200
-    assert found["openapi"] == "3.1.0"
-    paths = {(method, path) for path, methods in found["paths"].items() for method in methods}
-    assert paths == {
-        ("post", "/v1/{account}/{project}/handoffs"),
-        ("get", "/v1/{account}/{project}/handoffs/{id}"),
-        ("get", "/v1/{account}/{project}/handoff_state"),
-    }
-    text = json.dumps(found)
-    for name in ("HandoffRequest", "HandoffAnswer", "HandoffStatus", "HandoffState", "ErrorAnswer"):
-        assert f"#/components/schemas/{name}" in text
-        assert name in found["components"]["schemas"]
-
-
 async def test_a_handoff_of_a_project_that_signals_none_says_so(api: Any, desk: Any) -> None:
     handoff = Handoff("handoff-9", "call-9", "acme", "acme-care", "4719", 1000.0)
     await desk.states.record_handoff(handoff, None)
@@ -232,7 +216,7 @@ async def test_any_of_several_keys_opens_a_project_and_a_hash_is_as_good_as_the_
     api: Any, desk: Any
 ) -> None:
     keys = [f"sha256:{hashlib.sha256(b'old-key').hexdigest()}", "new-key"]
-    written = {"account": "acme", "project": "acme-care", "api_key": keys}
+    written: dict[str, Any] = {"account": "acme", "project": "acme-care", "api_key": keys}
     written["voice_agent"] = {"targets": [{"uri": "sip:bot@127.0.0.1"}]}
     desk.projects = {"acme-care": Project.model_validate(written)}
     for key, expected in (("old-key", 404), ("new-key", 404), ("care-key", 401), (keys[0], 401)):

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bodies of requests: read up to a size, parsed as JSON, checked against a model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from agent.http.errors import RefusalError
+
+READ_SECONDS: Final = 10.0
+"""How long a body may take to arrive."""
+DEEPEST: Final = 32
+"""How deep objects and lists may lie in each other."""
+_ROOT: Final = "body"
+_FIELDS_AT_MOST: Final = 50
+
+ModelOf = TypeVar("ModelOf", bound=BaseModel)
+
+
+async def read(request: web.Request, model: type[ModelOf], at_most: int) -> ModelOf:
+    """The body of a request as ``model``.
+
+    Args:
+        request: its body is not read yet.
+        model: what it should hold.
+        at_most: bytes; a longer one is given up as soon as that is known.
+
+    Raises:
+        RefusalError: 400 it is not JSON, 408 it did not come in time, 413 it is too large, 415 it is
+            compressed, 422 with the fields that can't be used.
+    """
+    try:
+        plain = json.loads(await _bytes(request, at_most), parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        raise RefusalError(400, "the body is not JSON") from None
+    wrong = list(_unusable(plain))
+    if not wrong:
+        try:
+            return model.model_validate(plain)
+        except ValidationError as error:
+            wrong = _fields(error)
+    raise RefusalError(422, "the body can't be used", fields=wrong[:_FIELDS_AT_MOST])
+
+
+async def _bytes(request: web.Request, at_most: int) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RefusalError(415, "the body is compressed: send it as it is")
+    if (request.content_length or 0) > at_most:
+        raise _too_large(at_most)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for part in request.content.iter_any():  # chunked ones do not say how long they are
+                body += part
+                if len(body) > at_most:
+                    raise _too_large(at_most)
+    except TimeoutError:
+        raise RefusalError(408, f"the body did not come within {READ_SECONDS:g} s") from None
+    except web.RequestPayloadError:
+        raise RefusalError(400, "the body was cut off or is no sound HTTP") from None
+    return bytes(body)
+
+
+def _too_large(at_most: int) -> RefusalError:
+    return RefusalError(413, f"the body is larger than {at_most // 1024} KiB")
+
+
+def _no_json(constant: str) -> NoReturn:
+    # Python would take it, and the desktop that reads it back would not (RFC 8259 section 6).
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _unusable(root: object) -> Iterator[dict[str, str]]:
+    """What is JSON but could not be stored or given back as it came, wherever it stands.
+
+    Without recursion: it is the depth that is looked at.
+    """
+    waiting: list[tuple[str, object, int]] = [("", root, 1)]
+    while waiting:
+        path, value, depth = waiting.pop()
+        if isinstance(value, dict | list):
+            if depth > DEEPEST:
+                yield _field(path, f"lies deeper than {DEEPEST} levels")
+                continue
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in items:
+                below = f"{path}.{key}" if path else str(key)
+                if isinstance(key, str) and (why := _text(key)):
+                    yield _field(path, f"has a name with {why}")
+                else:
+                    waiting.append((below, item, depth + 1))
+        elif isinstance(value, str) and (why := _text(value)):
+            yield _field(path, f"has {why}")
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield _field(path, "is a number too large to give back")
+
+
+def _text(value: str) -> str:
+    """Why a text can't be stored; empty if it can."""
+    if "\x00" in value:
+        return "a NUL character"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "half a surrogate pair, which is no character"
+    return ""
+
+
+def _fields(error: ValidationError) -> list[dict[str, str]]:
+    return [
+        _field(
+            ".".join(str(part) for part in mistake["loc"] if part != "[key]"),
+            mistake["msg"].removeprefix("Value error, "),
+        )
+        for mistake in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _field(path: str, error: str) -> dict[str, str]:
+    # A name that came in goes out again: cut, and in a form that any JSON reader takes.
+    return {"field": (path or _ROOT)[:200].encode(errors="replace").decode(), "error": error}
+
+
+def parsed_number(text: str) -> Any:  # noqa: ANN401 - a number, or not
+    """A number as JSON writes it; None if it is none."""
+    try:
+        value = json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

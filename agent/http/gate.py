@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may ask, and how often: judged by the head of a request, before its body or any storage is read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from agent.core.model.project import Project
+from agent.core.rate import Bucket, Buckets
+from agent.http.errors import RefusalError
+from agent.http.keys import Access, ApiKeys
+from agent.http.ports import ApiDesk
+
+_NO_KEY: Final = "x-api-key is absent or not known"
+_OTHER_KEY: Final = "this x-api-key is of another project"
+_TOO_FAST: Final = "more requests in a second than the project may send"
+_TOO_MANY_KEYS: Final = "too many requests of your address without a usable x-api-key"
+
+# A person who mistypes a key is not held up; who tries keys gets through 86,400 a day and address.
+_GUESSES_PER_SECOND: Final = 1.0
+_GUESSES_AT_ONCE: Final = 20.0
+_ADDRESSES: Final = 4096
+_BURST_SECONDS: Final = 2.0
+_HOST_BITS: Final = (
+    64  # of an IPv6 address: whoever has one has all that share the rest (RFC 4291 section 2.5.1)
+)
+
+
+class Gate:
+    """Keys and rates of the handoff API.
+
+    An address whose guesses are used up gets no answer about any key, right or wrong, except keys that it
+    showed before: else a guess would still be answered, and a neighbour's guesses would shut a desktop out.
+
+    Args:
+        desk: has the projects in force.
+        clock: seconds that never run backwards.
+    """
+
+    def __init__(self, desk: ApiDesk, clock: Callable[[], float]) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._keys = ApiKeys()
+        self._guesses: Buckets[str] = Buckets(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE, _ADDRESSES)
+        self._shown: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._rates: dict[str, tuple[int, Bucket]] = {}
+
+    def admit(self, address: str, key: str | None, account: str, name: str) -> None:
+        """Let a request in.
+
+        Args:
+            address: of the peer, empty if it is not known.
+            key: its ``x-api-key``.
+            account: of the project it asks.
+            name: of the project it asks.
+
+        Raises:
+            RefusalError: 401, 403 or 429.
+        """
+        now = self._clock()
+        network = _network(address)
+        digest = self._keys.digest(key) if key else None
+        if digest is None or (network, digest) not in self._shown:
+            self._hold(self._guesses.wait(network, now), _TOO_MANY_KEYS)
+        access = self._keys.judge(digest, account, name, self._desk.projects)
+        if access is Access.GRANTED and digest is not None:
+            self._remember(network, digest)
+            project = self._desk.projects[name]
+            self._hold(self._rate(project, now).take(now), _TOO_FAST)
+            return
+        self._hold(self._guesses.take(network, now), _TOO_MANY_KEYS)
+        if access is Access.OTHER_PROJECT:
+            raise RefusalError(403, _OTHER_KEY)
+        raise RefusalError(401, _NO_KEY)
+
+    def _hold(self, wait: float, why: str) -> None:
+        if wait:
+            raise RefusalError(429, f"{why}: wait a little", retry_after=wait)
+
+    def _remember(self, network: str, digest: bytes) -> None:
+        self._shown[network, digest] = None
+        self._shown.move_to_end((network, digest))
+        if len(self._shown) > _ADDRESSES:
+            self._shown.popitem(last=False)
+
+    def _rate(self, project: Project, now: float) -> Bucket:
+        """The project's bucket; a new one when a reload changed its rate."""
+        rate = project.limits.requests_per_second
+        known = self._rates.get(project.project)
+        if known is None or known[0] != rate:
+            self._rates = {name: known for name, known in self._rates.items() if name in self._desk.projects}
+            known = self._rates[project.project] = (rate, Bucket(rate, _BURST_SECONDS * rate, now))
+        return known[1]
+
+
+def _network(address: str) -> str:
+    """The address, or the network of an IPv6 address, which has 2^64 of them at its disposal."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
+        return str(IPv6Address(int(found) >> _HOST_BITS << _HOST_BITS))
+    return str(found)
