@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from agent.core.records import Handoff, Way
+from agent.core.records import Handoff, Way, Whereabouts
 from agent.sip.leg import Leg
 
 _TAKEN = 200
@@ -57,9 +57,8 @@ class Asker:
             return
         if self.handoff.way is Way.REFER:
             self._leg.notify(self._subscription, _TAKEN if taken else _KEPT)
-        elif self.handoff.way is Way.INFO:
-            answer = {"id": self.handoff.handoff_id, "caller": "on_the_way" if taken else "kept"}
-            self._leg.inform(json.dumps(answer))
+        elif self.handoff.way is Way.INFO and not taken:  # otherwise our BYE says it
+            self._leg.inform(json.dumps({"id": self.handoff.handoff_id, "caller": Whereabouts.KEPT}))
 
 
 def refuse(leg: Leg, subscription: int) -> None:

@@ -70,6 +70,7 @@ class LiveCall:
         self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
+        self._audio = Audio.NOTHING
         self._terminal_at = 0.0
         self._invite_settled = False
         self._watch = MediaWatch(snapshot.agent.media.silence_timeout, self._legs, self._media_lost)
@@ -326,12 +327,13 @@ class LiveCall:
         if across is not None and (leg := self._legs.get(across)) is not None:
             self._caller.hear(leg)
             leg.hear(self._caller)
-        elif audio is Audio.COMFORT:
+        elif audio is Audio.COMFORT and audio is not self._audio:
             choice = self._project.handoff.comfort_audio
             self.note("audio", f"the caller hears comfort audio ({choice})")
             self._caller.hear(self._services.stack.comfort.player(choice))
             if (agent := self._legs.get(Side.AGENT)) is not None:
                 agent.hear(None)
+        self._audio = audio
 
     def _await_silence(self) -> None:
         settings, agent = self._project.handoff.finish_prompt, self._legs.get(Side.AGENT)
