@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agent.core.admission import Admitted, Refused
 from agent.core.moments import SignalState
 from agent.core.node import NodeStatus
-from agent.core.records import CallRecord
+from agent.core.records import CallRecord, Channel
 from agent.delivery.courier import SignalEvent
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
@@ -107,12 +107,23 @@ class Chronicle:
     def signal(self, event: SignalEvent) -> None:
         """A signal changed its state; the courier logs it itself."""
         signal = event.signal
-        self._note(signal.call_id, "signal", _in_words(event))
+        self._note(signal.call_id, signal.channel.value, _in_words(event))
+        if signal.channel is not Channel.SIGNAL:
+            self._posted(event)
+            return
         seconds = time.time() - signal.recorded
         if signal.state is SignalState.SENDING and not signal.attempts:
             self._metrics.signal_started(signal.moment.value, seconds)
         if signal.state.final:
             self._metrics.signal_settled(signal.project, signal.moment.value, event.outcome, seconds)
+
+    def _posted(self, event: SignalEvent) -> None:
+        """A webhook or a transcript changed its state."""
+        signal = event.signal
+        if signal.state.final and signal.channel is Channel.WEBHOOK:
+            self._metrics.webhook_settled(signal.project, event.outcome)
+        elif signal.state.final:
+            self._metrics.transcript_settled(signal.project, event.outcome)
 
     def _note(self, call_id: str, kind: str, text: str) -> None:
         self._stories.note(call_id, time.time(), kind, text)
@@ -120,7 +131,9 @@ class Chronicle:
 
 def _in_words(event: SignalEvent) -> str:
     signal, attempt = event.signal, event.attempt
-    line = f"{signal.moment.value} {signal.state.value}"
+    line = signal.state.value
+    if signal.channel is Channel.SIGNAL:
+        line = f"{signal.moment.value} {line}"
     if attempt is None:
         return line
     status = f" {attempt.status}" if attempt.status else ""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
+from agent import transcripts
 from agent.configuration import Configuration
 from agent.core.call import State, whereabouts
 from agent.core.model import Project
@@ -101,14 +102,12 @@ class Desks:
             return Whereabouts.GONE
         return whereabouts(State(record.state))
 
-    async def transcript(
-        self,
-        account: str,  # noqa: ARG002 - a part of the port
-        project: str,  # noqa: ARG002 - a part of the port
-        request: TranscriptRequest,  # noqa: ARG002 - a part of the port
-    ) -> TranscriptOutcome:
-        """Transcripts are not taken yet."""
-        return NotConfigured()
+    async def transcript(self, account: str, project: str, request: TranscriptRequest) -> TranscriptOutcome:
+        """Record what was said in a call, live or over; see `agent.transcripts`."""
+        known = self._configuration.project(account, project)
+        if known is None:
+            return NotConfigured()
+        return await transcripts.post(self._services.store, self._services.courier, known, request)
 
     async def _not_live(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
         """Tell a call that is over from one that never was."""

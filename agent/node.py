@@ -19,14 +19,17 @@ from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
+from agent.core.records import Channel
 from agent.core.served import not_served
 from agent.cxone.client import Cxone
-from agent.cxone.exchange import new_session
+from agent.cxone.exchange import new_session, new_session_apart
+from agent.cxone.tms import Tms
 from agent.cxone.token import Alarm
 from agent.delivery.courier import Courier
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
+from agent.delivery.webhooks import Webhooks
 from agent.desks import Desks
 from agent.http.api import api_app
 from agent.http.bell import Bell
@@ -96,7 +99,7 @@ class Node:
         )
         self._stack: Stack | None = None
         self._store: Store | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: list[aiohttp.ClientSession] = []
         self._courier: Courier | None = None
         self._recovery: Recovery | None = None
         self._keeper: Keeper | None = None
@@ -147,10 +150,18 @@ class Node:
         """
         settings = self._configuration.snapshot.agent
         self._store = await open_store(settings.storage, self._storage_changed, node=settings.node)
-        self._session = new_session()
-        self._cxone = Cxone(self._session, on_token=self._metrics.token_requested)
+        session, apart = new_session(), new_session_apart()
+        self._sessions += [session, apart]
+        self._cxone = Cxone(session, on_token=self._metrics.token_requested)
         self._courier = Courier(
-            self._store, self._cxone, self._configuration.project, self._switchboard.on_signal_event
+            self._store,
+            self._cxone,
+            self._configuration.project,
+            self._switchboard.on_signal_event,
+            posters={
+                Channel.WEBHOOK: Webhooks(apart),
+                Channel.TRANSCRIPT: Tms(self._cxone, apart),
+            },
         )
         self._stack = Stack(
             settings, self._switchboard.on_sip_event, self._stories.sip, self._metrics.loop_lagged
@@ -224,8 +235,8 @@ class Node:
             await self._courier.aclose(grace)
         if self._cxone is not None:
             await self._cxone.aclose()
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions:
+            await session.close()
         if self._stack is not None:
             self._stack.close()
         if self._store is not None:
@@ -276,6 +287,7 @@ class Node:
         metrics.set_storage_fault_reader(lambda: store.fault)
         metrics.set_credential_alarm_reader(self._alarmed)
         metrics.set_pending_reader(lambda: courier.pending)
+        metrics.set_outbox_reader(lambda: courier.pending_by_channel)
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
 

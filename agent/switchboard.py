@@ -27,7 +27,7 @@ from agent.core.model import Snapshot
 from agent.core.moments import SignalState
 from agent.core.node import NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
-from agent.core.records import CallRecord, Way
+from agent.core.records import CallRecord, Channel, Way
 from agent.delivery.courier import SignalEvent
 from agent.live_call import LiveCall
 from agent.services import Services
@@ -234,6 +234,8 @@ class Switchboard:
         """Take what the courier reports of a signal."""
         signal = event.signal
         self._told.signal(event)
+        if signal.channel is not Channel.SIGNAL:
+            return  # no call waits for what becomes of a webhook or a transcript
         self._parts.ring(signal.call_id, signal.contact_id)
         call = self._calls.get(signal.call_id)
         if call is not None and signal.state.final:

@@ -92,11 +92,12 @@ class Courier:
         return self._counts[Channel.SIGNAL]
 
     @property
-    def pending_by_channel(self) -> dict[Channel, int]:
+    def pending_by_channel(self) -> dict[str, int]:
         """Entries of the outbox that are not settled yet, those that wait on disk included."""
         waiting = self._parking.waiting
         return {
-            channel: self._counts[channel] + sum(waiting[road] for road in waiting if road[0] is channel)
+            channel.value: self._counts[channel]
+            + sum(waiting[road] for road in waiting if road[0] is channel)
             for channel in Channel
         }
 

@@ -110,6 +110,7 @@ class _Readings(Collector):
         self.node_state: Callable[[], str] = str
         self.node_states: tuple[str, ...] = ()
         self.pending: Callable[[], int] = int
+        self.outbox: Callable[[], Mapping[str, int]] = dict
         self.storage_fault: Callable[[], str | None] = str
         self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
         self.legs: Callable[[], int] = int
@@ -153,6 +154,12 @@ class _Readings(Collector):
             "Signals recorded or on the wire, not settled yet",
             value=self.pending(),
         )
+        outbox = GaugeMetricFamily(
+            "handoff_outbox_pending", "Entries of the outbox that are not settled yet", labels=["channel"]
+        )
+        for channel, count in sorted(self.outbox().items()):
+            outbox.add_metric([channel], count)
+        yield outbox
         yield GaugeMetricFamily(
             "handoff_storage_fault",
             "1 while records can't be made durable",
@@ -188,6 +195,10 @@ class Metrics:
         self._signal_start = _Children(
             histogram("signal_start_seconds", "Moment to its first request going out", _START, "moment")
         )
+        self._webhooks = _Children(counter("webhooks", "Webhooks settled, by outcome", "project", "outcome"))
+        self._transcripts = _Children(
+            counter("transcripts", "Transcripts settled, by outcome", "project", "outcome")
+        )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
         self._media_return = _Children(
@@ -214,6 +225,10 @@ class Metrics:
     def set_pending_reader(self, read: Callable[[], int]) -> None:
         """Take ``handoff_signals_pending`` from the courier."""
         self._readings.pending = read
+
+    def set_outbox_reader(self, read: Callable[[], Mapping[str, int]]) -> None:
+        """Take ``handoff_outbox_pending`` from the courier: by channel, how many are not settled."""
+        self._readings.outbox = read
 
     def set_credential_alarm_reader(self, read: Callable[[], Mapping[str, bool]]) -> None:
         """Take ``handoff_credential_alarm`` from the CXone client: by project, whether there is one."""
@@ -271,6 +286,14 @@ class Metrics:
         self._signals[project, moment, outcome].inc()
         if outcome == "accepted":
             self._signal[moment,].observe(seconds)
+
+    def webhook_settled(self, project: str, outcome: str) -> None:
+        """A webhook reached a final state."""
+        self._webhooks[project, outcome].inc()
+
+    def transcript_settled(self, project: str, outcome: str) -> None:
+        """A transcript reached a final state."""
+        self._transcripts[project, outcome].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """So many parameters of a signal were longer than their limit and were cut."""
