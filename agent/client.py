@@ -171,8 +171,8 @@ class HandoffClient:
         """
         said = {"destination": destination, "skill": skill, "reason": reason, "shared_id": shared_id}
         said |= {"call_id": call_id, "contact_id": contact_id}
-        body: dict[str, Any] = {name: value for name, value in said.items() if value}
-        body |= {"parameters": dict(parameters or {}), "data": dict(data or {})}
+        everything = {**said, "parameters": dict(parameters or {}), "data": dict(data or {})}
+        body = {name: value for name, value in everything.items() if value}
         answer = await self._ask("POST", "handoffs", wait=wait, json=body)
         return Handoff(answer["id"], answer["state"], answer.get("caller", ""))
 
@@ -237,7 +237,7 @@ class HandoffClient:
         """
         said = {"call_id": call_id, "contact_id": contact_id, "details": details, "summary": summary}
         body: dict[str, Any] = {name: value for name, value in said.items() if value}
-        body |= {"completion": completion, "entries": [asdict(entry) for entry in entries]}
+        body |= {"completion": completion, "entries": [_entry(entry) for entry in entries]}
         answer = await self._ask("POST", "transcript", json=body)
         return str(answer["id"])
 
@@ -271,13 +271,17 @@ class HandoffClient:
         except _NOT_CONNECTED as error:
             raise NotReachedError(0, f"the agent can't be reached: {error}") from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise NoAnswerError(0, f"the agent gave no answer: {error or 'it took too long'}") from error
+            raise NoAnswerError(0, f"the agent gave no answer: {str(error) or 'it took too long'}") from error
 
     async def _send(self, method: str, path: str, options: dict[str, Any]) -> dict[str, Any]:
         if self._session is None:
             raise RuntimeError("a HandoffClient is used with: async with HandoffClient(…) as client")
         async with self._session.request(method, f"{self._base}/{path}", **options) as response:
             return await _read(response)
+
+
+def _entry(said: Said) -> dict[str, Any]:
+    return {name: value for name, value in asdict(said).items() if value is not None}
 
 
 async def _read(response: aiohttp.ClientResponse) -> dict[str, Any]:

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One agent for the examples."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness.house import House
+from tests.calls.harness.plan import API_KEY
+from tests.examples.neighbours import Run, programs, running_house
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The agent."""
+    with running_house(tmp_path_factory) as house:
+        yield house
+
+
+@pytest.fixture
+async def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
+    """Starts an example."""
+    monkeypatch.setenv("HANDOFF_API_KEY", API_KEY)
+    async with programs(tmp_path) as run:
+        yield run
