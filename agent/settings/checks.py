@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ssl
 import wave
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -45,11 +46,8 @@ def across(
     yield from _same_names(found)
     if carriers is not None and carriers.model is not None:
         yield from _same_sources(carriers, carriers.model)
-    if agent is not None and agent.model is not None and agent.model.sip.tls is not None:
-        tls = agent.model.sip.tls
-        for key, path in (("certificate", tls.certificate), ("private_key", tls.private_key), ("ca", tls.ca)):
-            if path is not None:
-                yield from _readable(agent, path, ("sip", "tls", key))
+    if agent is not None and agent.model is not None:
+        yield from _certificates(agent, agent.model)
     for project in found:
         if project.model is not None:
             yield from _playable(project, project.model.handoff.comfort_audio)
@@ -96,6 +94,37 @@ def _same_sources(checked: Checked[Carriers], carriers: Carriers) -> Iterator[Mi
             if where != path:
                 text = f"{source} is a source of {other} already, at {checked.place(*where)}: leave one out"
                 yield checked.mistake(text, *path)
+
+
+def _certificates(checked: Checked[Agent], agent: Agent) -> Iterator[Mistake]:
+    tls = agent.sip.tls
+    if tls is not None:
+        for key, path in (("certificate", tls.certificate), ("private_key", tls.private_key), ("ca", tls.ca)):
+            if path is not None:
+                yield from _readable(checked, path, ("sip", "tls", key))
+    api = agent.http.tls
+    if api is not None:
+        unreadable = [
+            *_readable(checked, api.certificate, ("http", "tls", "certificate")),
+            *_readable(checked, api.private_key, ("http", "tls", "private_key")),
+        ]
+        yield from unreadable or _pair(checked, api.certificate, api.private_key)
+
+
+def _pair(checked: Checked[Agent], certificate: Path, private_key: Path) -> Iterator[Mistake]:
+    """A mistake where a certificate and a key can't serve TLS together."""
+    folder = Path(checked.document.file).parent
+    try:
+        # A key with a password would make OpenSSL ask the terminal for it.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            folder / certificate, folder / private_key, password=lambda: ""
+        )
+    except OSError as error:  # an SSLError is one too
+        text = (
+            f"{certificate} and {private_key} are no PEM certificate and its key without a password: "
+            f"{getattr(error, 'reason', None) or error}"
+        )
+        yield checked.mistake(text, "http", "tls")
 
 
 def _readable(checked: Checked[Agent], path: Path, where: PathOf) -> Iterator[Mistake]:

@@ -29,6 +29,13 @@ def _agent(agent: Agent, folder: Path) -> Agent:
             "ca": _absolute(folder, tls.ca) if tls.ca else None,
         }
         changed["sip"] = agent.sip.model_copy(update={"tls": tls.model_copy(update=files)})
+    api = agent.http.tls
+    if api is not None:
+        files = {
+            "certificate": _absolute(folder, api.certificate),
+            "private_key": _absolute(folder, api.private_key),
+        }
+        changed["http"] = agent.http.model_copy(update={"tls": api.model_copy(update=files)})
     return agent.model_copy(update=changed)
 
 
