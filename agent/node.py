@@ -270,8 +270,9 @@ class Node:
     async def _listen(self, services: Services) -> None:
         http = self._configuration.snapshot.agent.http
         desks = Desks(self._switchboard, self._configuration, services, self._alarms, self._bell)
-        for app, address in ((api_app(desks), http.api), (operations_app(desks), http.operations)):
-            self._servers.append(await serve_app(app, address))
+        api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
+        self._servers.append(await serve_app(api, http.api, http.tls))
+        self._servers.append(await serve_app(operations_app(desks), http.operations))
 
     async def _recover(self, store: Store, courier: Courier) -> None:
         self._recovery = Recovery(store, courier, self._configuration.project)

@@ -43,10 +43,10 @@ HANDOFF_BYTES: Final = 64 * 1024
 TRANSCRIPT_BYTES: Final = 1024 * 1024
 _LONGEST_KEY: Final = 256
 _ROUTES: Final = {
-    OPENAPI: "openapi",
+    OPENAPI: "document",
     HANDOFFS: "hand_off",
-    HANDOFF: "handoff",
-    HANDOFF_STATE: "handoff_state",
+    HANDOFF: "status",
+    HANDOFF_STATE: "state",
     TRANSCRIPT: "transcript",
 }
 _READABLE: Final = (HANDOFF, HANDOFF_STATE)

@@ -199,6 +199,9 @@ class Metrics:
         self._transcripts = _Children(
             counter("transcripts", "Transcripts settled, by outcome", "project", "outcome")
         )
+        self._api = _Children(
+            counter("api_requests", "Answers of the handoff API", "project", "route", "status")
+        )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
         self._media_return = _Children(
@@ -294,6 +297,10 @@ class Metrics:
     def transcript_settled(self, project: str, outcome: str) -> None:
         """A transcript reached a final state."""
         self._transcripts[project, outcome].inc()
+
+    def api_answered(self, project: str, route: str, status: int) -> None:
+        """The handoff API answered; without a usable key ``project`` is empty, ``route`` for no known path."""
+        self._api[project, route, str(status)].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """So many parameters of a signal were longer than their limit and were cut."""
