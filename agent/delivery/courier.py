@@ -95,11 +95,7 @@ class Courier:
     def pending_by_channel(self) -> dict[str, int]:
         """Entries of the outbox that are not settled yet, those that wait on disk included."""
         waiting = self._parking.waiting
-        return {
-            channel.value: self._counts[channel]
-            + sum(waiting[road] for road in waiting if road[0] is channel)
-            for channel in Channel
-        }
+        return {channel.value: self._counts[channel] + waiting[channel] for channel in Channel}
 
     def opening_state(self, project: Project, contact_id: str) -> SignalState:
         """The state in which a new signal of a contact is best recorded.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
+from agent.core.records import Channel
 from agent.delivery.job import Road
 
 
@@ -45,6 +46,9 @@ class Parking:
         return signal_id
 
     @property
-    def waiting(self) -> Counter[Road]:
-        """How many wait, by road."""
-        return Counter({road: len(parked) for road, parked in self._parked.items()})
+    def waiting(self) -> Counter[Channel]:
+        """How many wait, by channel."""
+        count: Counter[Channel] = Counter()
+        for (channel, _, _), parked in self._parked.items():
+            count[channel] += len(parked)
+        return count

@@ -214,26 +214,3 @@ async def test_a_missing_accept_header_brings_nices_odd_text(http: aiohttp.Clien
     headers = {"Authorization": f"Bearer {token}"}
     async with http.post(PATH.format(1), headers=headers, skip_auto_headers=["Accept"]) as response:
         assert (response.status, await response.text()) == (202, "No known way to render data")
-
-
-@pytest.mark.parametrize(
-    ("bodies", "status"), [(["Hello"], 200), (["Hello", {"text": "Hello"}], 400), ([None], 400)]
-)
-async def test_transcripts_take_text_only(
-    http: aiohttp.ClientSession, token: str, bodies: list[object], status: int
-) -> None:
-    lines = [{"participantId": "Bot", "messageBody": body} for body in bodies]
-    transcript = {"contactId": "1", "selfServiceSessionDetails": {"transcripts": lines}}
-    headers = {"Authorization": f"Bearer {token}"}
-    async with http.post("/aai/tms/transcripts/post", json=transcript, headers=headers) as response:
-        assert response.status == status
-
-
-async def test_transcripts_need_a_token_and_may_say_so_under_another_status(
-    http: aiohttp.ClientSession, simulator: CxoneSimulator
-) -> None:
-    async with http.post("/aai/tms/transcripts/post", json={}) as response:
-        assert response.status == 401
-    simulator.world.turn({"tms_expired_as_400": True})
-    async with http.post("/aai/tms/transcripts/post", json={}) as response:
-        assert (response.status, "expired" in await response.text()) == (400, True)

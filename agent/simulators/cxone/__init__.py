@@ -21,8 +21,12 @@ Control API (JSON; what can't be used is answered 400 ``{"error_message"}``)
         parameters, sources (body, query, mixed, none), conflicts, ignored, status (null: no answer),
         accepted, effect (none, pending, onsignal, interrupted, double, dropped), description, fault,
         correlation_id, token (number). ``?contact_id=``, ``?after=NUMBER``, ``?limit=N``
+    ``GET /simulator/transcripts``
+        list of transcript requests, oldest first: number, contact_id (the master's), received, body, status,
+        accepted, fault, correlation_id, token. ``?contact_id=``, ``?after=NUMBER``, ``?limit=N``
     ``GET /simulator/counts``
-        signals, kept, by_status, accepted, contacts, contacts_signalled_more_than_once, effects
+        signals, kept, by_status, accepted, contacts, contacts_signalled_more_than_once, effects; transcripts,
+        transcripts_accepted, contacts_transcribed_more_than_once
     ``GET|DELETE /simulator/tokens``
         requests, issued, refused, refusals by error; ``DELETE`` revokes every token
     ``GET|PUT|DELETE /simulator/faults``
@@ -57,6 +61,9 @@ A fault (all fields optional; the first of a target's list that strikes is carri
         part of the requests (0 to 1, evenly spread)
 
 Example: ``PUT /simulator/faults {"signal": {"status": 503, "retry_after": 1, "times": 2}}``.
+
+A transcript meets the faults of tms first, then checks in this order: token (401, or 400 with the knob
+``tms_expired_as_400``), permission (403), body (400: a field is missing or a messageBody is no text).
 
 The checks of a signal request stand in the order of the rows of the Signal table in the project's notes on
 NICE; faults come last, on requests that would have been accepted.

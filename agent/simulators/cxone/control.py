@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.simulators.cxone.faults import Fault
 from agent.simulators.cxone.knobs import Tenant
-from agent.simulators.cxone.ledger import WHOLE
+from agent.simulators.cxone.ledger import WHOLE, Ledger, Transcripts
 from agent.simulators.cxone.studio import ContactState, Script
 from agent.simulators.cxone.world import World
 
@@ -33,6 +33,7 @@ class Control:
         """What to serve where."""
         return [
             web.get("/simulator/signals", self._signals),
+            web.get("/simulator/transcripts", self._transcripts),
             web.get("/simulator/counts", self._counts),
             web.get("/simulator/tokens", self._tokens),
             web.delete("/simulator/tokens", self._revoke),
@@ -49,17 +50,13 @@ class Control:
         ]
 
     async def _signals(self, request: web.Request) -> web.Response:
-        try:
-            after = int(request.query.get("after", "0"))
-            limit = max(0, int(request.query.get("limit", str(WHOLE))))
-        except ValueError:
-            return _wrong("after and limit are whole numbers")
-        return web.json_response(
-            self._world.ledger.entries(request.query.get("contact_id"), after, min(limit, WHOLE))
-        )
+        return _entries(request, self._world.ledger)
+
+    async def _transcripts(self, request: web.Request) -> web.Response:
+        return _entries(request, self._world.transcripts)
 
     async def _counts(self, _: web.Request) -> web.Response:
-        return web.json_response(self._world.ledger.counts())
+        return web.json_response(self._world.ledger.counts() | self._world.transcripts.counts())
 
     async def _tokens(self, _: web.Request) -> web.Response:
         return web.json_response(self._world.mint.counts())
@@ -133,6 +130,16 @@ class Control:
     async def _reset(self, _: web.Request) -> web.Response:
         self._world.reset()
         return web.json_response({"state": "reset"})
+
+
+def _entries(request: web.Request, ledger: Ledger | Transcripts) -> web.Response:
+    """The entries that a query asks for: ``contact_id``, ``after`` and ``limit``."""
+    try:
+        after = int(request.query.get("after", "0"))
+        limit = max(0, int(request.query.get("limit", str(WHOLE))))
+    except ValueError:
+        return _wrong("after and limit are whole numbers")
+    return web.json_response(ledger.entries(request.query.get("contact_id"), after, min(limit, WHOLE)))
 
 
 async def _document(request: web.Request) -> dict[str, object]:

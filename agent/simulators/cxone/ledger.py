@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the simulated CXone remembers of each signal request, in bounded memory."""
+"""What the simulated CXone remembers of signal requests and transcripts, in bounded memory."""
 
 from __future__ import annotations
 
@@ -36,6 +36,52 @@ class Entry:
     fault: str = ""
     correlation_id: str = ""
     token: int | None = None
+
+
+@dataclass(slots=True)
+class TranscriptEntry:
+    """One request to the transcript endpoint; fields as in `Entry`, ``body`` as it was sent."""
+
+    number: int
+    contact_id: str
+    received: float
+    body: object = None
+    status: int | None = None
+    accepted: bool = False
+    fault: str = ""
+    correlation_id: str = ""
+    token: int | None = None
+
+
+class Transcripts:
+    """The newest requests to the transcript endpoint, oldest first."""
+
+    def __init__(self) -> None:
+        self._entries: deque[TranscriptEntry] = deque()
+        self._total = 0
+
+    def open(self, contact_id: str, received: float, keep: int) -> TranscriptEntry:
+        """Begin the entry of a request; the oldest ones beyond ``keep`` are forgotten."""
+        self._total += 1
+        entry = TranscriptEntry(self._total, contact_id, received)
+        self._entries.append(entry)
+        while len(self._entries) > keep:
+            self._entries.popleft()
+        return entry
+
+    def entries(self, contact_id: str | None, after: int = 0, limit: int = WHOLE) -> list[dict[str, object]]:
+        """Entries numbered above ``after``, of one master contact or of all, as plain data."""
+        found = (e for e in self._entries if e.number > after and contact_id in (None, e.contact_id))
+        return [asdict(entry) for entry in islice(found, limit)]
+
+    def counts(self) -> dict[str, object]:
+        """How many requests there were, and what became of those that are still remembered."""
+        accepted = Counter(entry.contact_id for entry in self._entries if entry.accepted)
+        return {
+            "transcripts": self._total,
+            "transcripts_accepted": sum(accepted.values()),
+            "contacts_transcribed_more_than_once": sum(1 for times in accepted.values() if times > 1),
+        }
 
 
 class Ledger:

@@ -79,6 +79,10 @@ class CxoneSimulator:
         """The signal requests so far, of one contact or of all, as ``GET /simulator/signals`` tells them."""
         return self.world.ledger.entries(contact_id)
 
+    def transcripts(self, contact_id: str | None = None) -> list[dict[str, Any]]:
+        """The transcript requests so far, as ``GET /simulator/transcripts`` tells them."""
+        return self.world.transcripts.entries(contact_id)
+
     async def aclose(self) -> None:
         """Stop listening and end all connections."""
         if self._runner is not None:

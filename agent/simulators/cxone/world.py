@@ -10,7 +10,7 @@ from aiohttp import web
 
 from agent.simulators.cxone.faults import Fault, Faults
 from agent.simulators.cxone.knobs import Knobs, Tenant
-from agent.simulators.cxone.ledger import Ledger
+from agent.simulators.cxone.ledger import Ledger, Transcripts
 from agent.simulators.cxone.studio import Studio
 from agent.simulators.cxone.tokens import Mint
 
@@ -24,6 +24,7 @@ class World:
         self.knobs = knobs
         self.faults = Faults()
         self.ledger = Ledger()
+        self.transcripts = Transcripts()
         self.studio = Studio(knobs)
         self.mint = Mint()
         self.tenants = {tenant.tenant_id: tenant for tenant in self._tenants_at_start}
@@ -33,6 +34,7 @@ class World:
         """Back to the state at the start, but tokens that were handed out stay good."""
         self.faults.clear()
         self.ledger = Ledger()
+        self.transcripts = Transcripts()
         self.mint.clear_counts()
         self.tenants = {tenant.tenant_id: tenant for tenant in self._tenants_at_start}
         self._buckets.clear()
