@@ -109,6 +109,7 @@ class _Routes:
             account, project = request.match_info["account"], request.match_info["project"]
             self._gate.admit(request.remote or "", request.headers.get("x-api-key"), account, project)
             request[FACTS]["project"] = project
+            self._gate.pace(project)
             return await handler(request, account, project)
 
         return admit

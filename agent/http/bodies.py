@@ -18,6 +18,8 @@ READ_SECONDS: Final = 10.0
 """How long a body may take to arrive."""
 DEEPEST: Final = 32
 """How deep objects and lists may lie in each other."""
+VALUES_AT_MOST: Final = 20_000
+"""How many values a body may hold: each takes some of the loop's time."""
 _ROOT: Final = "body"
 _FIELDS_AT_MOST: Final = 50
 
@@ -83,12 +85,17 @@ def _unusable(root: object) -> Iterator[dict[str, str]]:
     Without recursion: it is the depth that is looked at.
     """
     waiting: list[tuple[str, object, int]] = [("", root, 1)]
+    count = 1
     while waiting:
         path, value, depth = waiting.pop()
         if isinstance(value, dict | list):
             if depth > DEEPEST:
                 yield _field(path, f"lies deeper than {DEEPEST} levels")
                 continue
+            count += len(value)
+            if count > VALUES_AT_MOST:
+                yield _field(path, f"makes them more than {VALUES_AT_MOST} values")
+                return
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in items:
                 below = f"{path}.{key}" if path else str(key)

@@ -49,7 +49,7 @@ class Gate:
         self._rates: dict[str, tuple[int, Bucket]] = {}
 
     def admit(self, address: str, key: str | None, account: str, name: str) -> None:
-        """Let a request in.
+        """Let a request in by its key.
 
         Args:
             address: of the peer, empty if it is not known.
@@ -58,7 +58,7 @@ class Gate:
             name: of the project it asks.
 
         Raises:
-            RefusalError: 401, 403 or 429.
+            RefusalError: 401, 403, or 429 for too many guesses.
         """
         now = self._clock()
         network = _network(address)
@@ -68,13 +68,20 @@ class Gate:
         access = self._keys.judge(digest, account, name, self._desk.projects)
         if access is Access.GRANTED and digest is not None:
             self._remember(network, digest)
-            project = self._desk.projects[name]
-            self._hold(self._rate(project, now).take(now), _TOO_FAST)
             return
         self._hold(self._guesses.take(network, now), _TOO_MANY_KEYS)
         if access is Access.OTHER_PROJECT:
             raise RefusalError(403, _OTHER_KEY)
         raise RefusalError(401, _NO_KEY)
+
+    def pace(self, name: str) -> None:
+        """Hold a project that was let in to its rate.
+
+        Raises:
+            RefusalError: 429.
+        """
+        now = self._clock()
+        self._hold(self._rate(self._desk.projects[name], now).take(now), _TOO_FAST)
 
     def _hold(self, wait: float, why: str) -> None:
         if wait:
@@ -102,6 +109,6 @@ def _network(address: str) -> str:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return str(IPv6Address(int(found) >> _HOST_BITS << _HOST_BITS))
-    return str(found)
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or IPv6Address(int(found) >> _HOST_BITS << _HOST_BITS))

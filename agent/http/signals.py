@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from agent.core.moments import Moment, SignalState
+from agent.core.records import Channel
 from agent.delivery.decisions import DecisionRefusedError
 from agent.delivery.listing import listing
 from agent.http.errors import refusal
@@ -16,6 +17,7 @@ from agent.http.ports import SignalDesk
 
 _AT_MOST: Final = 500
 _USUAL: Final = 50
+_ALL: Final = "all"
 _STATUS: Final = {"not_found": 404, "conflict": 409, "unconfirmed": 409}
 
 
@@ -95,6 +97,11 @@ def _filters(request: web.Request) -> dict[str, Any]:
             if value not in tuple(kind):
                 raise ValueError(f"{name} is not known: write one of {', '.join(kind)}")
             wanted[name] = kind(value)
+    if "channel" in given:
+        channel = given.pop("channel")
+        if channel not in (*Channel, _ALL):
+            raise ValueError(f"channel is not known: write one of {', '.join(Channel)}, {_ALL}")
+        wanted["channel"] = None if channel == _ALL else Channel(channel)
     try:
         if "since" in given:
             wanted["since"] = float(given.pop("since"))

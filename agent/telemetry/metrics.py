@@ -299,7 +299,7 @@ class Metrics:
         self._transcripts[project, outcome].inc()
 
     def api_answered(self, project: str, route: str, status: int) -> None:
-        """The handoff API answered; without a usable key ``project`` is empty, ``route`` for no known path."""
+        """The handoff API answered; ``project`` and ``route`` are empty where they are not known."""
         self._api[project, route, str(status)].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:

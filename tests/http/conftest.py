@@ -29,7 +29,7 @@ from agent.http.ports import (
     TranscriptAccepted,
     TranscriptOutcome,
 )
-from agent.http.serving import serve
+from agent.http.serving import Server, serve
 from agent.telemetry.metrics import Metrics
 
 
@@ -153,9 +153,11 @@ class Desk:
 class Client:
     """Asks one listener; answers with status, body and headers."""
 
-    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, port: int, server: Server | None = None) -> None:
         self._session = session
         self._base = f"http://127.0.0.1:{port}"
+        self.port = port
+        self.server = server
 
     async def __call__(
         self,
@@ -170,6 +172,7 @@ class Client:
 
 
 Ask = Callable[..., Awaitable[tuple[int, Any, Mapping[str, str]]]]
+Listen = Callable[..., Awaitable[Client]]
 
 
 @pytest.fixture
@@ -180,11 +183,24 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 @pytest.fixture
-async def api(desk: Desk) -> AsyncIterator[Client]:
-    server = await serve(api_app(desk), "127.0.0.1", 0)
+async def listen(desk: Desk) -> AsyncIterator[Listen]:
+    """Opens API listeners: a client for one with these options of `api_app`."""
+    servers = []
     async with aiohttp.ClientSession() as session:
-        yield Client(session, server.port)
-    await server.aclose()
+
+        async def opened(**options: Any) -> Client:  # noqa: ANN401 - options of api_app
+            server = await serve(api_app(desk, **options), "127.0.0.1", 0)
+            servers.append(server)
+            return Client(session, server.port, server)
+
+        yield opened
+    for server in servers:
+        await server.aclose()
+
+
+@pytest.fixture
+async def api(listen: Listen) -> Client:
+    return await listen()
 
 
 @pytest.fixture
