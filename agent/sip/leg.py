@@ -66,6 +66,7 @@ class Leg:
         listeners: the legs that hear this one.
         takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
             any other leg a REFER is declined.
+        subscription: that of a REFER of its far end which waits for the last word; 0 when there is none.
         info_fits: says of the JSON of an INFO whether it is taken, or answered with 400.
     """
 
@@ -82,6 +83,7 @@ class Leg:
         self.answered = False
         self.held = False
         self.takes_handoffs = False
+        self.subscription = 0
         self.info_fits: Callable[[str], bool] = _asks_for_handoff
         self._heard: Source | None = None
         self._joined: tuple[Source, int, int] | None = None
@@ -161,6 +163,8 @@ class Leg:
     def notify(self, subscription: int, status: int) -> None:
         """Tell the sender of a REFER how it went; a status from 200 on is the last word of it."""
         pjsua2.handoff_refer_notify(subscription, status)
+        if status >= _OK and subscription == self.subscription:
+            self.subscription = 0
 
     def inform(self, body: str) -> None:
         """Send an INFO with a JSON body; whether the far end makes anything of it is its own affair."""

@@ -20,6 +20,7 @@ _OK = 200
 _BAD_REQUEST = 400
 _DECLINE = 603
 _BUSY_HERE = 486
+_REQUEST_PENDING = 491
 _EARLY = pjsua2.PJSIP_INV_STATE_EARLY
 _CONNECTING = pjsua2.PJSIP_INV_STATE_CONNECTING
 _CONFIRMED = pjsua2.PJSIP_INV_STATE_CONFIRMED
@@ -95,7 +96,11 @@ class NativeCall(pjsua2.Call):
         message = parse(prm.e.body.tsxState.src.rdata.wholeMsg)
         if message.method == "INFO":
             self._take_info(message)
+        elif leg.subscription:
+            # Its NOTIFYs would look like those of the first one: pjsip writes no id (RFC 3515 section 2.4.6).
+            pjsua2.handoff_request_answer(_REQUEST_PENDING)
         elif (subscription := pjsua2.handoff_refer_accept()) >= 0:
+            leg.subscription = subscription
             self._emit(on.Referred(leg, message, subscription))
 
     def _take_info(self, message: Message) -> None:
