@@ -16,6 +16,7 @@ from tests.calls.harness.plan import API_KEY, CARE, SECRETS, TOKEN, VOICE_AGENT,
 from tests.calls.harness.processes import Process
 from tests.calls.harness.records import Records, Row
 from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.story import Story
 from tests.calls.harness.waiting import eventually, eventually_now
 from tests.calls.harness.web import Reply, answers, ask
 
@@ -161,11 +162,11 @@ class House:
         )
         assert self.cxone.accepted(contact_id) == wanted
 
-    def story(self, call_id: str) -> list[str]:
-        """The agent's own time line of a call: the one clock by which both legs and the signals are told."""
+    def story(self, call_id: str) -> Story:
+        """The agent's own time line of a call."""
         reply = self.operations("GET", f"/calls/{call_id}/story")
         assert reply.status == 200, reply.text
-        return [entry["text"] for entry in reply.json["story"]]
+        return Story(tuple((entry["when"], entry["text"]) for entry in reply.json["story"]))
 
     async def at_rest(self, within: float = 10.0) -> None:
         """Wait until no call, leg or signal is left."""

@@ -13,6 +13,7 @@ from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.records import Row
 from tests.calls.harness.rtp import RtpPeer
 from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.story import Story
 from tests.calls.harness.waiting import eventually
 
 CALLER_TONE, BOT_TONE, QUEUE_TONE = 1000.0, 440.0, 1700.0
@@ -41,7 +42,7 @@ class Talk:
         return self.bot.received("INVITE")[0].header("X-Call-Id")
 
     @property
-    def story(self) -> list[str]:
+    def story(self) -> Story:
         """The agent's time line of the call."""
         return self.house.story(self.call_id)
 
