@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.core import events as on
-from agent.core.call.going_back import by_method, end_both
+from agent.core.call.going_back import by_method, end_both, over, release
 from agent.core.call.states import Actions, State, Table, during
 from agent.core.call.telling import leave_while_storing, tell
 from agent.core.events import Audio, Begin, CancelSignals, HangUp, Play, SendDtmf, Side, Start, Stop, Timer
@@ -63,8 +63,13 @@ def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
 # -- finishing: the handoff is durable, and the voice agent is not through yet -----------------------------
 
 
-def _finished(call: Call, _: on.PromptFinished | on.MediaLost | on.EndAsked) -> Actions:
+def _finished(call: Call, _: on.PromptFinished | on.MediaLost) -> Actions:
     return _speak_no_more(call, State.TELLING)
+
+
+def _end_asked_while_finishing(call: Call, _: on.EndAsked) -> Actions:
+    begun: Actions = [Begin()] if call.state is State.FINISHING else []
+    return [Stop(Timer.PROMPT), *begun, *release(call)]
 
 
 def _speak_no_more(call: Call, state: State) -> Actions:
@@ -120,7 +125,7 @@ def _ended_while_kept(call: Call, event: on.LegEnded) -> Actions:
         return [*call.leave_agent(), CancelSignals(), *call.close(call.end, Reason.SIGNAL_FAILED)]
     if event.attempt != call.attempt:
         return []
-    return [HangUp(Side.CALLER), *call.close(call.end, Reason.SIGNAL_FAILED)]
+    return [HangUp(Side.CALLER), *over(call, Reason.SIGNAL_FAILED)]
 
 
 def _media_lost_while_kept(call: Call, _: on.MediaLost) -> Actions:
@@ -147,7 +152,7 @@ TABLE: Final[Table] = {
         {
             on.PromptFinished: _finished,
             on.MediaLost: _finished,
-            on.EndAsked: _finished,
+            on.EndAsked: _end_asked_while_finishing,
             on.TimerFired: _timer_while_finishing,
             on.LegEnded: _ended_while_finishing,
             on.DtmfReceived: _dtmf,

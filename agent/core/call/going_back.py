@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.core import events as on
-from agent.core.call.states import UNANSWERED, Actions, State, Table
+from agent.core.call.states import UNANSWERED, Actions, State, Table, during
 from agent.core.events import (
     Audio,
     CancelSignals,
@@ -39,8 +39,8 @@ _FIRST_ERROR = 400
 def by_method(call: Call) -> Actions:
     """The script is told, or need not be: the caller goes back as the project wants it."""
     if call.terminal is not Moment.HANDOFF or call.plan.method is Method.RELEASE:
-        return _release(call)
-    return _refer(call) if call.plan.method is Method.REFER else _bridge(call)
+        return release(call)
+    return _refer(call, State.REFERRING) if call.plan.method is Method.REFER else _bridge(call)
 
 
 def after_failure(call: Call) -> Actions:
@@ -49,9 +49,12 @@ def after_failure(call: Call) -> Actions:
     if policy is OnFailure.KEEP and call.terminal is Moment.HANDOFF and call.leave_agent():
         return _keep(call, call.terminal)
     if policy is OnFailure.REFER and call.terminal is not Moment.COMPLETED and call.state not in UNANSWERED:
-        # The caller does not go where the script would send it: what still waits must not reach it.
-        return [CancelSignals(call.terminal), *_refer(call)]
-    return _release(call)
+        # The caller does not go where the script would send it: what still waits must not reach it, nor what
+        # is still becoming durable.
+        storing = call.state in (State.STORING, State.STORING_ALONE)
+        referring = State.STORING_REFERRING if storing else State.REFERRING
+        return [CancelSignals(call.terminal), *_refer(call, referring)]
+    return release(call)
 
 
 def _keep(call: Call, moment: Moment) -> Actions:
@@ -69,7 +72,16 @@ def end_both(call: Call, reason: Reason) -> Actions:
     across = (
         [HangUp(Side.QUEUE)] if call.state in (State.DIALLING_BACK, State.TRANSFERRED) else call.leave_agent()
     )
-    return [*across, HangUp(Side.CALLER), *call.close(call.end, reason)]
+    return [*across, HangUp(Side.CALLER), *over(call, reason)]
+
+
+def over(call: Call, reason: Reason) -> Actions:
+    """Nobody is there any more: close the call, once its record is known where that is not wanted now."""
+    if call.state not in _UNWANTED:
+        return call.close(call.end, reason)
+    call.state = State.STORING_OVER
+    call.reason = reason
+    return [Stop(timer) for timer in Timer]
 
 
 def _leave(call: Call) -> Actions:
@@ -81,7 +93,8 @@ def _leave(call: Call) -> Actions:
 # -- release -----------------------------------------------------------------------------------------------
 
 
-def _release(call: Call) -> Actions:
+def release(call: Call) -> Actions:
+    """The contact centre takes the caller back by its BYE, or gets ours."""
     if call.state in UNANSWERED:
         reason = call.reason if call.reason.code >= _FIRST_ERROR else Reason.NO_AGENT
         return [RefuseCaller(reason), *call.close(call.end, call.reason)]
@@ -91,12 +104,13 @@ def _release(call: Call) -> Actions:
 
 
 def _wait_for_bye(call: Call, method: Method) -> Actions:
-    call.state = State.RETURNING
+    storing = call.state is State.STORING_REFERRING
+    call.state = State.STORING_RETURNING if storing else State.RETURNING
     return [Returned(method), Start(Timer.WAIT_FOR_BYE)]
 
 
 def _caller_gone(call: Call, event: on.LegEnded) -> Actions:
-    return call.close(call.end, call.reason) if event.side is Side.CALLER else []
+    return over(call, call.reason) if event.side is Side.CALLER else []
 
 
 def _timer_while_returning(call: Call, event: on.TimerFired) -> Actions:
@@ -110,9 +124,9 @@ def _end_asked(call: Call, event: on.EndAsked) -> Actions:
 # -- refer (RFC 3515) --------------------------------------------------------------------------------------
 
 
-def _refer(call: Call) -> Actions:
+def _refer(call: Call, state: State) -> Actions:
     leave = _leave(call)
-    call.state = State.REFERRING
+    call.state = state
     return [*leave, *_refer_next(call)]
 
 
@@ -134,6 +148,25 @@ def _transfer_progress(call: Call, event: on.TransferProgress) -> Actions:
 def _timer_while_referring(call: Call, event: on.TimerFired) -> Actions:
     # An accepted REFER of which nothing more is heard may yet come true: no second one is sent.
     return _wait_for_bye(call, Method.RELEASE) if event.timer is Timer.TRANSFER else []
+
+
+# -- the record of a signal that is not wanted any more ----------------------------------------------------
+
+
+def _told_after_all(call: Call, event: on.Told) -> Actions:
+    unwanted: Actions = [CancelSignals(call.terminal)] if event.sent else []
+    return [*unwanted, *_record_known(call)]
+
+
+def _not_told_after_all(call: Call, _: on.NotTold) -> Actions:
+    return _record_known(call)
+
+
+def _record_known(call: Call) -> Actions:
+    if call.state is State.STORING_OVER:
+        return call.close(call.end, call.reason)
+    call.state = State.REFERRING if call.state is State.STORING_REFERRING else State.RETURNING
+    return []
 
 
 # -- bridge ------------------------------------------------------------------------------------------------
@@ -204,17 +237,30 @@ def _media_lost(call: Call, _: on.MediaLost) -> Actions:
 
 
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
+    if event.side is Side.AGENT:
+        return []  # a late one of the voice agent, which is gone
     return [SendDtmf(Side.QUEUE if event.side is Side.CALLER else Side.CALLER, event.digit)]
 
 
+_UNWANTED: Final = (State.STORING_KEPT, State.STORING_REFERRING, State.STORING_RETURNING)
 TABLE: Final[Table] = {
-    (State.RETURNING, on.LegEnded): _caller_gone,
-    (State.RETURNING, on.TimerFired): _timer_while_returning,
-    (State.RETURNING, on.EndAsked): _end_asked,
-    (State.REFERRING, on.TransferProgress): _transfer_progress,
-    (State.REFERRING, on.LegEnded): _caller_gone,
-    (State.REFERRING, on.TimerFired): _timer_while_referring,
-    (State.REFERRING, on.EndAsked): _end_asked,
+    **during(
+        (State.RETURNING, State.STORING_RETURNING),
+        {on.LegEnded: _caller_gone, on.TimerFired: _timer_while_returning, on.EndAsked: _end_asked},
+    ),
+    **during(
+        (State.REFERRING, State.STORING_REFERRING),
+        {
+            on.TransferProgress: _transfer_progress,
+            on.LegEnded: _caller_gone,
+            on.TimerFired: _timer_while_referring,
+            on.EndAsked: _end_asked,
+        },
+    ),
+    **during(
+        (State.STORING_REFERRING, State.STORING_RETURNING, State.STORING_OVER),
+        {on.Told: _told_after_all, on.NotTold: _not_told_after_all},
+    ),
     (State.DIALLING_BACK, on.QueueProgress): _queue_progress,
     (State.DIALLING_BACK, on.QueueAnswered): _queue_answered,
     (State.DIALLING_BACK, on.LegEnded): _ended_while_dialling_back,

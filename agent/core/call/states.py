@@ -34,6 +34,9 @@ class State(StrEnum):
     STORING_UNANSWERED = "storing_unanswered"
     STORING_LEFT = "storing_left"
     STORING_KEPT = "storing_kept"  # the record takes too long, and the voice agent keeps the caller
+    STORING_REFERRING = "storing_referring"  # the record takes too long, and the caller is referred meanwhile
+    STORING_RETURNING = "storing_returning"
+    STORING_OVER = "storing_over"  # the same, and nobody is there any more
     FINISHING = "finishing"  # the handoff is durable; its signal waits for the end of the voice agent's words
     FINISHING_UNSIGNALLED = "finishing_unsignalled"  # the same, in a project that signals no handoff
     TELLING = "telling"  # the signal is on its way: accepted, failed, or the deadline
@@ -73,6 +76,8 @@ def whereabouts(state: State) -> Whereabouts:
 _WHEREABOUTS = {
     State.STORING_ALONE: Whereabouts.ON_THE_WAY,
     State.TELLING_ALONE: Whereabouts.ON_THE_WAY,
+    State.STORING_REFERRING: Whereabouts.ON_THE_WAY,
+    State.STORING_RETURNING: Whereabouts.ON_THE_WAY,
     State.REFERRING: Whereabouts.ON_THE_WAY,
     State.DIALLING_BACK: Whereabouts.ON_THE_WAY,
     State.RETURNING: Whereabouts.ON_THE_WAY,
@@ -80,6 +85,7 @@ _WHEREABOUTS = {
     State.KEPT: Whereabouts.KEPT,
     State.STORING_KEPT: Whereabouts.KEPT,
     State.STORING_LEFT: Whereabouts.GONE,
+    State.STORING_OVER: Whereabouts.GONE,
     State.ENDED: Whereabouts.GONE,
 }
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.core import events as on
-from agent.core.call.going_back import after_deadline, after_failure, by_method
+from agent.core.call.going_back import after_deadline, after_failure, by_method, release
 from agent.core.call.states import Actions, State, Table, during
 from agent.core.events import (
     Audio,
@@ -60,6 +60,7 @@ def _not_told(call: Call, _: on.NotTold) -> Actions:
         call.terminal = None
         call.back = call.plan.back
         return [Stop(Timer.DEADLINE), Report(taken=False), Start(Timer.DURATION)]
+    call.state = _TELLING[call.state]
     return after_failure(call)
 
 
@@ -99,6 +100,11 @@ def _ended_while_telling(call: Call, event: on.LegEnded) -> Actions:
     return _agent_gone(call, event, State.TELLING_ALONE)
 
 
+def _end_asked(call: Call, _: on.EndAsked) -> Actions:
+    # Nothing is waited for: whatever the project planned, the caller must not come to talk to anybody anew.
+    return release(call)
+
+
 def _agent_gone(call: Call, event: on.LegEnded, state: State) -> Actions:
     if event.attempt != call.attempt or not call.leave_agent():
         return []
@@ -111,6 +117,7 @@ _TELLING: Final = {
     State.STORING_ALONE: State.TELLING_ALONE,
     State.STORING_UNANSWERED: State.TELLING_UNANSWERED,
 }
+_ANSWERED: Final = (State.STORING, State.STORING_ALONE, State.TELLING, State.TELLING_ALONE)
 TABLE: Final[Table] = {
     **during(
         _TELLING,
@@ -131,4 +138,5 @@ TABLE: Final[Table] = {
             on.LegEnded: _ended_while_telling,
         },
     ),
+    **during(_ANSWERED, {on.EndAsked: _end_asked}),
 }
