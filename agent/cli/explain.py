@@ -20,6 +20,7 @@ from agent.cli.verdict import verdict
 from agent.cli.wording import clock, moment, printable
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
+from agent.core.records import Channel
 
 _EXAMPLE = f"""examples:
   handoff-agent explain c-0123456789abcdef
@@ -39,6 +40,7 @@ class Known:
         call: its record, the agent's where it is up.
         live: whether it is up.
         signals: its signals, oldest first.
+        posts: its webhook and transcript, oldest first.
         handoff: what the voice agent said, without its data.
         story: the time line that the agent has in memory; None when it has none.
         missing: why a part is missing, in one line.
@@ -47,6 +49,7 @@ class Known:
     call: dict[str, Any]
     live: bool = False
     signals: list[dict[str, Any]] = field(default_factory=list)
+    posts: list[dict[str, Any]] = field(default_factory=list)
     handoff: dict[str, Any] | None = None
     story: list[dict[str, Any]] | None = None
     missing: str = ""
@@ -129,7 +132,10 @@ async def _from_record(snapshot: Snapshot, wanted: str, known: Known | None) -> 
                 return None
             known = Known(asdict(call))
         call_id = known.call["call_id"]
-        known.signals = [listing(signal) for signal in await store.signals(call_id=call_id)][::-1]
+        entries = await store.signals(call_id=call_id, channel=None)
+        for entry in reversed(entries):
+            kept = known.signals if entry.channel is Channel.SIGNAL else known.posts
+            kept.append(listing(entry))
         handoff = await store.handoff_by_key(known.call["account"], known.call["project"], handoff_id=call_id)
         if handoff is not None and handoff.call_id == call_id:
             known.handoff = {
@@ -164,20 +170,20 @@ def _in_text(known: Known, sentence: str) -> Iterator[str]:
     if known.story is not None:
         yield "From the running agent:"
         for entry in known.story:
-            yield f"  {clock(entry['when'])}  {entry['kind']:<9}{printable(entry['text'])}"
+            yield f"  {clock(entry['when'])}  {entry['kind']:<11}{printable(entry['text'])}"
         return
     yield "From the record (no agent that was asked has the SIP messages in memory):"
     for when, kind, text in sorted(_of_record(known)):
-        yield f"  {clock(when)}  {kind:<9}{printable(text)}"
-    for signal in known.signals:
+        yield f"  {clock(when)}  {kind:<11}{printable(text)}"
+    for signal in (*known.signals, *known.posts):
         yield ""
-        yield f"The {signal['moment']} signal, {signal['signal_id']}"
+        yield f"T{telling.name(signal)[1:]}, {signal['signal_id']}"
         yield from telling.story(signal)
 
 
 def _of_record(known: Known) -> Iterator[tuple[float, str, str]]:
     call: Json = known.call
-    signals: Sequence[Json] = known.signals
+    signals: Sequence[Json] = known.signals + known.posts
     yield call["began"], "call", f"admitted: number {call['number']} of carrier {call['carrier']}"
     if call["answered"] is not None:
         yield call["answered"], "call", "the voice agent answered, and so did we"
@@ -189,8 +195,10 @@ def _of_record(known: Known) -> Iterator[tuple[float, str, str]]:
         )
         yield known.handoff["asked"], "handoff", f"the voice agent handed over ({said or 'without words'})"
     for signal in signals:
-        yield signal["recorded"], "signal", f"{signal['moment']} recorded"
+        kind: str = signal["channel"]
+        of = "" if kind != Channel.SIGNAL.value else f"{signal['moment']} "
+        yield signal["recorded"], kind, f"{of}recorded"
         for attempt in signal["attempts"]:
-            yield attempt["ended"], "signal", f"{signal['moment']}: {telling.nice_said(attempt)}"
+            yield attempt["ended"], kind, f"{of.strip() or 'answer'}: {telling.nice_said(attempt)}"
     if call["ended"] is not None:
         yield call["ended"], "call", f"over: {call['end']}, {call['reason']}"

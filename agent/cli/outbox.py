@@ -38,6 +38,7 @@ def find(snapshot: Snapshot, **filters: Any) -> list[dict[str, Any]]:  # noqa: A
     except StorageError as error:
         names = {"contact_id": "contact", "call_id": "call"}
         query = {names.get(name, name): value for name, value in filters.items() if value}
+        query.setdefault("channel", "all")
         try:
             found: list[dict[str, Any]] = Operations.of(snapshot).get("signals", **query)["signals"]
         except NotRunningError:

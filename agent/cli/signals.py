@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``handoff-agent signals``: what was signalled, what NICE said, and an operator's decisions about it."""
+"""``handoff-agent signals``: what stands in the outbox, what came of it, an operator's decisions about it.
+
+Signals, and what goes the same durable way: webhooks and transcripts.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from agent.cli.wording import at_least_one, cut, moment, printable, since, table
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 from agent.core.moments import Moment, SignalState
+from agent.core.records import Channel
 
 if TYPE_CHECKING:
     from agent.core.records import Signal
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 _EXAMPLE = f"""examples:
   handoff-agent signals list --contact 4512       did contact 4512 get its signal, when, what did NICE say
   handoff-agent signals list --state refused --since 2h --project acme-care
+  handoff-agent signals list --channel webhook --state expired
   handoff-agent signals show s-0123456789abcdef
   handoff-agent signals retry s-0123456789abcdef
   handoff-agent signals discard s-0123456789abcdef
@@ -37,22 +42,26 @@ _SENTENCES_AT_MOST = 8
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its verbs to the parser of ``handoff-agent``."""
-    parser = _parser(subparsers, "signals", "the signals: what NICE said of them; retry and discard")
+    parser = _parser(
+        subparsers, "signals", "signals, webhooks, transcripts: what came of them; retry and discard"
+    )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_list(verbs)
     show = _parser(verbs, "show", "the whole story of one signal, attempt by attempt")
     show.add_argument("id", metavar="ID", help="of the signal")
     show.add_argument(
-        "--values", action="store_true", help="print the values of p1..p9, not only their lengths"
+        "--values",
+        action="store_true",
+        help="print the values of p1..p9, or the body, not lengths only",
     )
     show.set_defaults(run=_guarded(_show))
-    retry = _parser(verbs, "retry", "send a settled signal again that NICE did not accept")
+    retry = _parser(verbs, "retry", "send a settled one again that was not accepted")
     retry.add_argument("id", metavar="ID", help="of the signal")
     retry.add_argument(
         "--yes", action="store_true", help="send it though that may restart the script on the caller"
     )
     retry.set_defaults(run=_guarded(_retry))
-    discard = _parser(verbs, "discard", "cancel a signal that is recorded and not sent yet")
+    discard = _parser(verbs, "discard", "cancel one that is recorded and not sent yet")
     discard.add_argument("id", metavar="ID", help="of the signal")
     discard.set_defaults(run=_guarded(_discard))
     for verb in (show, retry, discard):
@@ -61,13 +70,14 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _add_list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _parser(verbs, "list", "signals, newest first")
+    parser = _parser(verbs, "list", "signals, webhooks and transcripts, newest first")
     parser.add_argument(
         "--contact", metavar="ID", default="", help="of this contact; answered in words first"
     )
     parser.add_argument("--call", metavar="ID", default="", help="of this call")
     parser.add_argument("--project", metavar="P", default="", help="of this project")
     parser.add_argument("--state", choices=[state.value for state in SignalState], help="in this state")
+    parser.add_argument("--channel", choices=[one.value for one in Channel], help="only of this channel")
     parser.add_argument("--moment", choices=[one.value for one in Moment], help="of this moment")
     parser.add_argument(
         "--since",
@@ -114,6 +124,7 @@ def _list(options: argparse.Namespace, snapshot: Snapshot) -> int:
         project=options.project,
         state=options.state and SignalState(options.state),
         moment=options.moment and Moment(options.moment),
+        channel=options.channel and Channel(options.channel),
         since=options.since,
         limit=options.limit,
     )
@@ -140,14 +151,14 @@ def _in_text(options: argparse.Namespace, found: list[dict[str, Any]]) -> Iterat
             yield f"and {len(found) - _SENTENCES_AT_MOST} older ones, below"
         yield ""
     yield from table(
-        ("RECORDED (UTC)", "SIGNAL", "CONTACT", "PROJECT", "MOMENT", "STATE", "TRIES", "NICE SAID"),
+        ("RECORDED (UTC)", "SIGNAL", "CONTACT", "PROJECT", "WHAT", "STATE", "TRIES", "ANSWER"),
         [
             (
                 moment(signal["recorded"]),
                 signal["signal_id"],
                 signal["contact_id"],
                 cut(signal["project"], 16),
-                signal["moment"],
+                telling.what(signal),
                 signal["state"],
                 str(len(telling.tries(signal))),
                 telling.last_said(signal),
@@ -166,8 +177,8 @@ def _show(options: argparse.Namespace, snapshot: Snapshot) -> int:
         return DONE
     print(printable(f"contact {signal['contact_id']}: {telling.verdict(signal)}"))
     print()
-    for name in ("signal_id", "call_id", "account", "project", "contact_id", "moment", "state"):
-        print(f"  {name:<11} {printable(str(signal[name]))}")
+    for name in ("signal_id", "channel", "call_id", "account", "project", "contact_id", "moment", "state"):
+        print(f"  {name:<11} {printable(str(signal.get(name, '-')))}")
     for name, parameter in signal["parameters"].items():
         count = f"{parameter['length']} character{'' if parameter['length'] == 1 else 's'}"
         value = f": {printable(parameter['value'])}" if "value" in parameter else ""
@@ -199,7 +210,7 @@ def _retry(options: argparse.Namespace, snapshot: Snapshot) -> int:
         )
 
     def told(signal: dict[str, Any], *, running: bool) -> str:
-        name = f"the {signal['moment']} signal {signal['signal_id']} of contact {signal['contact_id']}"
+        name = f"{telling.name(signal)} {signal['signal_id']} of contact {signal['contact_id']}"
         until = f"until {moment(signal['expires'])} UTC"
         if running:
             return f"{name} goes out again, {until}; handoff-agent signals show {signal['signal_id']}"
@@ -217,7 +228,7 @@ def _discard(options: argparse.Namespace, snapshot: Snapshot) -> int:
 
     def told(signal: dict[str, Any], *, running: bool) -> str:
         _ = running
-        return f"the {signal['moment']} signal of contact {signal['contact_id']} is cancelled: it is not sent"
+        return f"{telling.name(signal)} of contact {signal['contact_id']} is cancelled: it is not sent"
 
     return _decide(options, snapshot, "discard", directly, told)
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What became of a signal, in sentences for whoever is on duty. Takes `agent.delivery.listing` objects."""
+"""What became of an entry of the outbox, in sentences for whoever is on duty.
+
+Takes `agent.delivery.listing` objects.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from agent.cli.wording import clock, moment, printable, span
-from agent.core.records import Decision
+from agent.core.records import Channel, Decision
 
 Told: TypeAlias = Mapping[str, Any]
 
@@ -19,10 +22,23 @@ MEANING: Final = {
     "forbidden": "the application or the access key's employee lacks the permission",
     "throttled": "NICE asked to slow down",
     "unavailable": "NICE was overloaded",
-    "server_fault": "NICE failed; the signal may have taken effect all the same",
+    "server_fault": "NICE failed; it may have taken effect all the same",
     "not_sent": "nothing was sent",
     "uncertain": "sent, and no answer came: it may have taken effect",
     "breaker_open": "not tried: the tenant's API failed too often just before",
+}
+_OF_WEBHOOKS: Final = MEANING | {
+    "accepted": "the customer's system acknowledged it",
+    "bad_request": "the customer's system will never take this request",
+    "forbidden": "the configuration has no webhook for it any more",
+    "throttled": "the customer's system asked to slow down",
+    "unavailable": "the customer's system can't take it now",
+    "server_fault": "the customer's system failed",
+    "uncertain": "sent, and no answer came",
+}
+_SECOND: Final = {
+    Channel.SIGNAL.value: "a second one would restart the script on the caller",
+    Channel.TRANSCRIPT.value: "NICE takes one of a contact",
 }
 _FINAL: Final = frozenset({"unknown_contact", "bad_request", "forbidden"})
 _IN_DOUBT: Final = frozenset({"server_fault", "uncertain"})
@@ -30,6 +46,19 @@ _DECISIONS: Final = {
     Decision.RETRY.value: "an operator had it sent again",
     Decision.DISCARD.value: "an operator discarded it",
 }
+
+
+def what(signal: Told) -> str:
+    """In a word: the moment of a signal, or the channel of what is none."""
+    channel: str = signal.get("channel", Channel.SIGNAL.value)  # an agent of before tells none
+    moment_of: str = signal["moment"]
+    return moment_of if channel == Channel.SIGNAL.value else channel
+
+
+def name(signal: Told) -> str:
+    """Such as: the handoff signal, the webhook."""
+    word = what(signal)
+    return f"the {word}" if word in tuple(Channel) else f"the {word} signal"
 
 
 def tries(signal: Told) -> list[Told]:
@@ -58,34 +87,34 @@ def last_said(signal: Told) -> str:
 def verdict(signal: Told) -> str:
     """One sentence: whether NICE has the signal, since when, and what it said."""
     sent = tries(signal)
-    name = f"the {signal['moment']} signal"
+    named, whom = name(signal), _whom(signal)
     last = sent[-1] if sent else None
     match signal["state"]:
         case "accepted" if last is not None:
             return (
-                f"{name} was ACCEPTED by NICE at {moment(last['ended'])} UTC ({nice_said(last)}), "
+                f"{named} was ACCEPTED by {whom} at {moment(last['ended'])} UTC ({nice_said(last)}), "
                 f"{span(last['ended'] - signal['recorded'])} after the moment, at try {len(sent)}"
             )
         case "refused" if last is not None:
             return (
-                f"{name} was NOT taken: NICE refused it at {moment(last['ended'])} UTC ({nice_said(last)}): "
-                f"{_meaning(last)}"
+                f"{named} was NOT taken: {whom} refused it at {moment(last['ended'])} UTC "
+                f"({nice_said(last)}): {_meaning(signal, last)}"
             )
         case "unknown" if last is not None:
             return (
-                f"{name} is UNKNOWN: it was sent at {moment(_in_doubt(sent)['began'])} UTC "
+                f"{named} is UNKNOWN: it was sent at {moment(_in_doubt(sent)['began'])} UTC "
                 f"({nice_said(_in_doubt(sent))}); NICE may have taken it, so it is not repeated"
             )
         case "expired":
-            return f"{name} was NOT taken: it expired at {moment(signal['expires'])} UTC, {_tried(sent)}"
+            return f"{named} was NOT taken: it expired at {moment(signal['expires'])} UTC, {_tried(sent)}"
         case "cancelled":
-            return f"{name} was NOT sent: {_why_cancelled(signal)}; {_tried(sent)}"
+            return f"{named} was NOT sent: {_why_cancelled(signal)}; {_tried(sent)}"
         case "sending":
-            return f"{name} is on its way to NICE; no answer yet, {_tried(sent)}"
+            return f"{named} is on its way to {whom}; no answer yet, {_tried(sent)}"
         case "recorded":
-            return f"{name} WAITS to be sent until {moment(signal['expires'])} UTC, {_tried(sent)}"
+            return f"{named} WAITS to be sent until {moment(signal['expires'])} UTC, {_tried(sent)}"
         case state:
-            return f"{name} is {state}"
+            return f"{named} is {state}"
 
 
 def story(signal: Told) -> Iterator[str]:
@@ -103,13 +132,21 @@ def story(signal: Told) -> Iterator[str]:
         after = attempts[index + 1] if index + 1 < len(attempts) else None
         took = span(attempt["ended"] - attempt["began"])
         number = len([one for one in attempts[: index + 1] if not one["decision"]])
-        yield f"  {at}  try {number}: {nice_said(attempt)} after {took}: {_meaning(attempt)}"
+        yield f"  {at}  try {number}: {nice_said(attempt)} after {took}: {_meaning(signal, attempt)}"
         yield f"  {'':12}    {_what_followed(signal, attempt, after)}"
 
 
-def _meaning(attempt: Told) -> str:
+def _is_webhook(signal: Told) -> bool:
+    return what(signal) == Channel.WEBHOOK.value
+
+
+def _whom(signal: Told) -> str:
+    return "the customer's system" if _is_webhook(signal) else "NICE"
+
+
+def _meaning(signal: Told, attempt: Told) -> str:
     outcome: str = attempt["outcome"]
-    return MEANING.get(outcome, outcome)
+    return (_OF_WEBHOOKS if _is_webhook(signal) else MEANING).get(outcome, outcome)
 
 
 def _in_doubt(sent: Sequence[Told]) -> Told:
@@ -119,25 +156,27 @@ def _in_doubt(sent: Sequence[Told]) -> Told:
 
 def _what_followed(signal: Told, attempt: Told, after: Told | None) -> str:
     outcome, state = attempt["outcome"], signal["state"]
+    second = _SECOND.get(signal.get("channel", Channel.SIGNAL.value))
     if outcome == "accepted":
-        return "done: a second one would restart the script"
+        return f"done: {second}" if second else "done"
     if outcome in _FINAL:
         return "not repeated: it would be refused again"
-    if outcome in _IN_DOUBT:
+    if outcome in _IN_DOUBT and second is not None:
         if after is not None and not after["decision"]:
             return "repeated, since the project says repeat_unknown: true"
         if after is None and state in ("recorded", "sending"):
             return "repeated next, since the project says repeat_unknown: true"
-        return "not repeated: a second one would restart the script on the caller"
+        return f"not repeated: {second}"
+    effect = "surely without effect" if second else "not acknowledged"
     if after is not None and not after["decision"]:
-        return f"surely without effect: repeated {span(after['began'] - attempt['ended'])} later"
+        return f"{effect}: repeated {span(after['began'] - attempt['ended'])} later"
     match state if after is None else "expired":
         case "recorded" | "sending":
-            return "surely without effect: it is repeated next"
+            return f"{effect}: it is repeated next"
         case "cancelled":
-            return "surely without effect; not repeated: the caller had hung up"
+            return f"{effect}; not repeated: the caller had hung up"
         case _:
-            return "surely without effect; not repeated: it was of no use to the contact any more"
+            return f"{effect}; not repeated: its time was over"
 
 
 def _tried(sent: Sequence[Told]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operator may decide about a signal: let one that failed go out again, or withdraw one that waits.
+"""What an operator may decide about an entry of the outbox: let it go out again, or withdraw it.
 
 The rules stand here once, for the running agent and for a command that works on the storage without it. A
 decision is durable, with who and when, before anything follows from it.
@@ -13,12 +13,23 @@ from typing import Final, Literal, TypeAlias
 from agent.core.errors import AgentError
 from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, Decision, Signal
+from agent.core.records import Attempt, Channel, Decision, Signal
+from agent.core.transcript import USEFUL_SECONDS
 from agent.delivery.store import Store
 
 Refusal: TypeAlias = Literal["not_found", "conflict", "unconfirmed"]
 
 _LONGEST_NAME: Final = 80
+_ACCEPTED: Final = {
+    Channel.SIGNAL: "NICE accepted it, and a second one would restart the script",
+    Channel.WEBHOOK: "the customer's system acknowledged it",
+    Channel.TRANSCRIPT: "NICE accepted it, and takes one of a contact",
+}
+_NEEDED: Final = {
+    Channel.SIGNAL: "CXone tenant",
+    Channel.WEBHOOK: "webhook",
+    Channel.TRANSCRIPT: "cxone.transcripts",
+}
 _AT_NICE: Final = frozenset({SignalState.SENDING, SignalState.ACCEPTED, SignalState.UNKNOWN})
 
 
@@ -44,14 +55,15 @@ async def retry(
     project_of: Callable[[str, str], Project | None],
     now: float,
 ) -> Signal:
-    """Put a settled signal that NICE did not accept back to ``recorded``; delivery is the caller's to begin.
+    """Put a settled entry that was not accepted back to ``recorded``; delivery is the caller's to begin.
 
     Args:
         store: where it is.
-        signal_id: the signal.
+        signal_id: the signal, webhook or transcript.
         by: who decides, for the record.
-        confirmed: whether the danger of a second run of the script was accepted.
-        project_of: the project in force by account and name; its ``signal_ttl`` counts from now.
+        confirmed: whether the danger of a second run of the script, or a second transcript, was accepted.
+        project_of: the project in force by account and name; ``signal_ttl``, or the webhook's ``ttl``, counts
+            from now.
         now: seconds since the epoch.
 
     Raises:
@@ -60,34 +72,32 @@ async def retry(
     """
     signal = await _known(store, signal_id)
     _must_be_settled_in_vain(signal)
-    project = project_of(signal.account, signal.project)
-    if project is None or project.cxone is None:
-        raise DecisionRefusedError(
-            f"project {signal.project} has no CXone tenant in the configuration any more", "conflict"
-        )
+    useful = _useful_seconds(signal, project_of(signal.account, signal.project))
     if not confirmed and (danger := await _danger(store, signal)):
         raise DecisionRefusedError(danger, "unconfirmed")
     reopened = await store.reopen_signal(
-        signal_id, now + project.signal_ttl, Attempt(now, now, Decision.RETRY.value, None, _who(by))
+        signal_id, now + useful, Attempt(now, now, Decision.RETRY.value, None, _who(by))
     )
     if reopened is None:
         _must_be_settled_in_vain(await _known(store, signal_id))
-        raise DecisionRefusedError(f"signal {signal_id} changed meanwhile: look at it again", "conflict")
+        raise DecisionRefusedError(f"{_named(signal)} changed meanwhile: look at it again", "conflict")
     return reopened
 
 
 async def discard(store: Store, signal_id: str, *, by: str, now: float) -> Signal:
-    """Cancel a signal that is ``recorded``; gives it as it stands then.
+    """Cancel an entry that is ``recorded``; gives it as it stands then.
 
     Raises:
         DecisionRefusedError: there is none, or it is in another state.
         StorageError: nothing was changed.
     """
     if not await store.discard_signal(signal_id, Attempt(now, now, Decision.DISCARD.value, None, _who(by))):
-        state = (await _known(store, signal_id)).state
-        why = "its request may be at NICE" if state is SignalState.SENDING else "nothing will be sent"
+        signal = await _known(store, signal_id)
+        on_wire = signal.state is SignalState.SENDING
+        why = "its request may have arrived" if on_wire else "nothing will be sent"
         raise DecisionRefusedError(
-            f"signal {signal_id} is {state.value}: {why}; only a recorded one can be discarded", "conflict"
+            f"{_named(signal)} is {signal.state.value}: {why}; only a recorded one can be discarded",
+            "conflict",
         )
     return await _known(store, signal_id)
 
@@ -102,18 +112,40 @@ async def _known(store: Store, signal_id: str) -> Signal:
 def _must_be_settled_in_vain(signal: Signal) -> None:
     match signal.state:
         case SignalState.ACCEPTED:
-            text = "NICE accepted it, and a second one would restart the script"
+            text = _ACCEPTED[signal.channel]
         case SignalState.RECORDED:
             text = "it is still to be sent, and will be without help"
         case SignalState.SENDING:
             text = "its request is on the way; wait for what becomes of it"
         case _:
             return
-    raise DecisionRefusedError(f"signal {signal.signal_id} is {signal.state.value}: {text}", "conflict")
+    raise DecisionRefusedError(f"{_named(signal)} is {signal.state.value}: {text}", "conflict")
+
+
+def _useful_seconds(signal: Signal, project: Project | None) -> float:
+    """How long an entry that goes out again is of use."""
+    if signal.channel is Channel.WEBHOOK and project is not None and project.webhook is not None:
+        return project.webhook.ttl
+    tenant = None if project is None else project.cxone
+    if signal.channel is Channel.TRANSCRIPT and tenant is not None and tenant.transcripts is not None:
+        return USEFUL_SECONDS
+    if signal.channel is Channel.SIGNAL and project is not None and tenant is not None:
+        return project.signal_ttl
+    raise DecisionRefusedError(
+        f"project {signal.project} has no {_NEEDED[signal.channel]} in the configuration any more", "conflict"
+    )
+
+
+def _named(signal: Signal) -> str:
+    return f"{signal.channel.value} {signal.signal_id}"
 
 
 async def _danger(store: Store, signal: Signal) -> str:
     """What a retry might do to the caller, if anything."""
+    if signal.channel is Channel.TRANSCRIPT and signal.state is SignalState.UNKNOWN:
+        return f"{_named(signal)} is unknown: NICE may have taken it, and would have it twice"
+    if signal.channel is not Channel.SIGNAL:
+        return ""
     if signal.state is SignalState.UNKNOWN:
         return (
             f"signal {signal.signal_id} is unknown: NICE may have taken it, and a second one restarts the "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signals as JSON objects for operators: names and lengths of parameters, values only when asked for."""
+"""Entries of the outbox as JSON objects for operators: lengths of what they say, values only when asked."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from agent.core.records import Attempt, Signal
 
 
 def listing(signal: Signal, *, values: bool = False) -> dict[str, Any]:
-    """One signal with its attempts.
+    """One entry with its attempts.
 
     Args:
-        signal: the signal.
-        values: whether the values of p1..p9 are told, which may be what a caller said.
+        signal: the signal, webhook or transcript.
+        values: whether the values of p1..p9, or the body, are told, which may be what a caller said.
     """
     return {
         "signal_id": signal.signal_id,
+        "channel": signal.channel.value,
         "call_id": signal.call_id,
         "account": signal.account,
         "project": signal.project,

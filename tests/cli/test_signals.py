@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.core.moments import Moment, SignalState
+from agent.core.records import Attempt, Channel, Signal
 
 Capture = pytest.CaptureFixture[str]
 ACCEPTED = ("accepted", 202, "")
@@ -26,7 +27,7 @@ def test_did_the_contact_get_its_signal_is_answered_in_words(bench: Any, capsys:
     first, _, heads, row = capsys.readouterr().out.splitlines()
     assert first.startswith("contact 4512, call c-4512: the handoff signal was ACCEPTED by NICE at 20")
     assert first.endswith("UTC (HTTP 202), 1.3 s after the moment, at try 2")
-    assert heads.split()[2:] == ["SIGNAL", "CONTACT", "PROJECT", "MOMENT", "STATE", "TRIES", "NICE", "SAID"]
+    assert heads.split()[2:] == ["SIGNAL", "CONTACT", "PROJECT", "WHAT", "STATE", "TRIES", "ANSWER"]
     assert " ".join(row.split()[2:]) == "s-4512-handoff 4512 acme-care handoff accepted 2 HTTP 202"
 
 
@@ -88,6 +89,83 @@ def test_filters_choose(bench: Any, capsys: Capture) -> None:
     assert found("--since", "10s") == set()
     assert len(found("--since", "5m")) == 3
     assert found("--since", "2001-01-01T00:00") == found()
+
+
+def posted(bench: Any, channel: Channel, state: SignalState, *tried: tuple[str, int | None, str]) -> str:
+    """A webhook or transcript of a call on record, after these tries; gives its id."""
+    signal_id, now = f"e-{channel.value}", bench.then
+    contact_id = "4500" if channel is Channel.TRANSCRIPT else "4512"
+    ids = (signal_id, "c-4512", "acme", "acme-care", contact_id)
+    body = {"body": json.dumps({"reason": SECRET})}
+    entry = Signal(*ids, Moment.HANDOFF, body, now, now + 60, channel=channel)
+
+    async def write(store: Any) -> None:
+        await store.record_signal(entry)
+        for index, (outcome, status, detail) in enumerate(tried):
+            attempt = Attempt(now + index, now + index + 0.2, outcome, status, detail)
+            last = index == len(tried) - 1
+            await store.update_signal(signal_id, state if last else SignalState.RECORDED, attempt)
+
+    bench.stored(write)
+    return signal_id
+
+
+def test_webhooks_and_transcripts_stand_beside_signals_and_can_be_chosen(bench: Any, capsys: Capture) -> None:
+    bench.record(SignalState.ACCEPTED, ACCEPTED, master_id="4500")
+    posted(bench, Channel.WEBHOOK, SignalState.EXPIRED, ("server_fault", 500, "HTTP 500"))
+    posted(bench, Channel.TRANSCRIPT, SignalState.ACCEPTED, ("accepted", 200, ""))
+    assert bench.command("signals", "list", "--contact", "4512") == 0
+    text = capsys.readouterr().out
+    assert "the handoff signal was ACCEPTED by NICE" in text
+    assert "the webhook was NOT taken: it expired at" in text
+    assert "contact 4500, call c-4512: the transcript was ACCEPTED by NICE" in text
+    rows = [line.split() for line in text.splitlines()[5:]]
+    assert {tuple(row[2:7]) for row in rows} == {
+        ("e-transcript", "4500", "acme-care", "transcript", "accepted"),
+        ("e-webhook", "4512", "acme-care", "webhook", "expired"),
+        ("s-4512-handoff", "4512", "acme-care", "handoff", "accepted"),
+    }
+    for channel, signal_id in (("webhook", "e-webhook"), ("signal", "s-4512-handoff")):
+        assert bench.command("signals", "list", "--json", "--channel", channel) == 0
+        (found,) = json.loads(capsys.readouterr().out)["signals"]
+        assert (found["signal_id"], found["channel"]) == (signal_id, channel)
+
+
+def test_a_webhook_s_story_is_told_in_its_own_words(bench: Any, capsys: Capture) -> None:
+    tried = [("uncertain", None, "no answer in time"), ("server_fault", 502, "HTTP 502")]
+    signal_id = posted(bench, Channel.WEBHOOK, SignalState.ACCEPTED, *tried, ("accepted", 200, ""))
+    assert bench.command("signals", "show", signal_id) == 0
+    text = capsys.readouterr().out
+    assert "contact 4512: the webhook was ACCEPTED by the customer's system" in text
+    assert "channel     webhook" in text
+    assert "not acknowledged: repeated 800 ms later" in text
+    assert "try 2: HTTP 502 after 200 ms: the customer's system failed" in text
+    assert text.splitlines()[-1].strip() == "done"
+    assert SECRET not in text
+
+
+def test_an_operator_retries_and_discards_what_is_no_signal_too(bench: Any, capsys: Capture) -> None:
+    unknown = posted(bench, Channel.TRANSCRIPT, SignalState.UNKNOWN, SILENT)
+    refused = posted(bench, Channel.WEBHOOK, SignalState.REFUSED, ("bad_request", 404, "HTTP 404"))
+    assert bench.command("signals", "retry", refused) == 1
+    assert "has no webhook in the configuration any more" in capsys.readouterr().out
+    assert bench.command("signals", "retry", unknown, "--yes") == 1
+    assert "has no cxone.transcripts in the configuration any more" in capsys.readouterr().out
+
+    project = "projects/acme-care.yaml"
+    webhook = 'webhook: {url: "http://127.0.0.1:9/", secret: "${env:HOME}", ttl: 1h}'
+    transcripts = "  transcripts: {vendor_id: v, virtual_agent_id: b}"
+    bench.edit(project, "\ncxone:\n", f"\n{webhook}\ncxone:\n{transcripts}\n")
+    assert bench.command("signals", "retry", unknown) == 1
+    assert "NICE may have taken it, and would have it twice; say --yes" in capsys.readouterr().out
+    assert bench.command("signals", "retry", refused) == 0
+    assert f"the webhook {refused} of contact 4512 is recorded again" in capsys.readouterr().out
+    reopened = bench.signal(refused)
+    assert reopened.state is SignalState.RECORDED
+    assert reopened.expires - reopened.attempts[1].began == pytest.approx(3600)
+    assert bench.command("signals", "discard", refused) == 0
+    assert "the webhook of contact 4512 is cancelled" in capsys.readouterr().out
+    assert bench.signal(refused).state is SignalState.CANCELLED
 
 
 def test_show_tells_each_attempt_and_why_it_was_repeated(bench: Any, capsys: Capture) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Signal
+from agent.core.records import Attempt, CallRecord, Channel, Signal
 
 _VALUE = "what the caller said"
 
@@ -52,8 +52,27 @@ async def test_signals_are_found_by_what_is_known_of_them(operations: Any, desk:
     assert await found("limit=1") == [other]
 
 
+async def test_webhooks_are_told_only_to_those_who_ask_for_them(operations: Any, desk: Any) -> None:
+    signal = await record(desk, SignalState.REFUSED)
+    ids = ("w-1", "c-1", "acme", "acme-care", "4512")
+    body = {"body": f'{{"reason": "{_VALUE}"}}'}
+    hook = Signal(*ids, Moment.HANDOFF, body, time.time(), time.time() + 60, channel=Channel.WEBHOOK)
+    await desk.states.record_signal(hook)
+
+    async def found(query: str) -> list[tuple[str, str]]:
+        status, answer, _ = await operations("GET", f"/signals?{query}")
+        assert status == 200
+        assert _VALUE not in json.dumps(answer)
+        return [(one["signal_id"], one["channel"]) for one in answer["signals"]]
+
+    assert await found("call=c-1") == await found("channel=signal") == [(signal, "signal")]
+    assert await found("channel=webhook") == [("w-1", "webhook")]
+    assert await found("channel=transcript") == []
+    assert len(await found("call=c-1&channel=all")) == 2
+
+
 @pytest.mark.parametrize(
-    "query", ["state=lost", "moment=never", "since=monday", "limit=many", "contcat=4512"]
+    "query", ["channel=post", "state=lost", "moment=never", "since=monday", "limit=many", "contcat=4512"]
 )
 async def test_a_filter_that_can_t_be_used_is_named(operations: Any, query: str) -> None:
     status, answer, _ = await operations("GET", f"/signals?{query}")
