@@ -239,7 +239,8 @@ class LiveCall:
             if asker is not None:
                 asker.resolve(error)
             self.handle(on.NotTold())
-            self._asker = None  # it may ask again
+            if self._machine.takes_handoff:
+                self._asker = None  # it may ask again; else its target may still be one to go back to
             if isinstance(error, StorageError):
                 return
             raise
