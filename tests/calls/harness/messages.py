@@ -57,6 +57,13 @@ class SipMessage:
         return int(found[1]) if found else 0
 
     @property
+    def event_type(self) -> int:
+        """The RTP payload type under which who wrote the body takes telephone events (RFC 4733)."""
+        found = re.search(r"^a=rtpmap:(\d+) telephone-event/8000", self.body, re.MULTILINE)
+        assert found, f"no telephone-event in\n{self.body}"
+        return int(found[1])
+
+    @property
     def direction(self) -> str:
         """The SDP direction of the audio (RFC 8866 section 6.7), ``sendrecv`` unless another is written."""
         found = re.search(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", self.body, re.MULTILINE)

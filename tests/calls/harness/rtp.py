@@ -135,14 +135,14 @@ class RtpPeer:
         """Whether all that was to be said is said."""
         return self._speech == b""
 
-    async def press(self, digit: int, frames: int = 5) -> None:
+    async def press(self, digit: int, frames: int = 5, payload_type: int = EVENT) -> None:
         """Send a DTMF digit (0 to 9; 10 is *, 11 #) as RFC 4733 events while the tone goes on."""
         began = self._timestamp
         for number in range(frames + 3):
             over = number >= frames
             length = min(number + 1, frames) * FRAME
             event = struct.pack("!BBH", digit, (0x80 if over else 0) | 10, length)
-            self._send(EVENT, event, began, marker=number == 0)
+            self._send(payload_type, event, began, marker=number == 0)
             await asyncio.sleep(0.02)
 
     def hears(self, tone: float, packets: int = 25) -> bool:
