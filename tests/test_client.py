@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import fields
 from pathlib import Path
 from socket import AF_INET, AddressFamily
 
@@ -17,7 +19,16 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
 import agent.client
-from agent.client import Handoff, HandoffClient, HandoffError, NoAnswerError, NotReachedError, Said
+from agent.client import (
+    Handoff,
+    HandoffClient,
+    HandoffError,
+    HandoffStatus,
+    NoAnswerError,
+    NotReachedError,
+    Said,
+)
+from agent.http import models
 
 KEY = "acme-api-key"
 TAKEN = {"id": "h-1", "state": "recorded", "caller": "voice_agent"}
@@ -131,6 +142,20 @@ async def test_a_transcript_names_its_call_and_who_said_what(edge: Edge) -> None
     assert edge.asked == [("POST", "/v1/acme/acme-care/transcript", {}, body)]
 
 
+def test_everything_that_the_api_takes_can_be_said() -> None:
+    def said(method: Callable[..., object]) -> set[str]:
+        return set(inspect.signature(method).parameters) - {"self", "wait"}
+
+    assert said(HandoffClient.hand_off) == set(models.HandoffRequest.model_fields)
+    assert said(HandoffClient.transcript) == set(models.TranscriptRequest.model_fields)
+    assert {field.name for field in fields(Said)} == set(models.TranscriptEntry.model_fields)
+
+
+def test_everything_that_the_api_answers_can_be_read() -> None:
+    assert {field.name for field in fields(Handoff)} == set(models.HandoffAnswer.model_fields)
+    assert {field.name for field in fields(HandoffStatus)} == set(models.HandoffStatus.model_fields)
+
+
 # -- errors --------------------------------------------------------------------------------------------------
 
 
@@ -144,9 +169,9 @@ async def test_a_refusal_is_told_in_the_agents_words_with_its_request_id(edge: E
 
 
 async def test_fields_that_cant_be_used_are_named(edge: Edge) -> None:
-    fields = [{"field": "skill", "error": "too long"}]
-    error = await refused(edge, edge.with_json({"error_message": "can't be used", "fields": fields}, 422))
-    assert error.fields == tuple(fields)
+    wrong = [{"field": "skill", "error": "too long"}]
+    error = await refused(edge, edge.with_json({"error_message": "can't be used", "fields": wrong}, 422))
+    assert error.fields == tuple(wrong)
 
 
 @pytest.mark.parametrize(

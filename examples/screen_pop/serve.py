@@ -3,7 +3,7 @@
 
     HANDOFF_API_KEY=… python examples/screen_pop/serve.py --api http://127.0.0.1:8080 \
         --account acme --project acme-care
-    → http://127.0.0.1:8090/?contact_id=…
+    → http://127.0.0.1:8070/?contact_id=…
 
 With --direct the page gets the key and asks the agent itself: to try the API's CORS out, not for production.
 """
@@ -73,7 +73,7 @@ def application(options: argparse.Namespace, key: str) -> web.Application:
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description="Serves the screen pop.")
-    parser.add_argument("--listen", default="127.0.0.1:8090", metavar="HOST:PORT", help="where to serve it")
+    parser.add_argument("--listen", default="127.0.0.1:8070", metavar="HOST:PORT", help="where to serve it")
     parser.add_argument("--api", default="http://127.0.0.1:8080", metavar="URL", help="the agent's API")
     parser.add_argument("--account", default="acme")
     parser.add_argument("--project", default="acme-care")

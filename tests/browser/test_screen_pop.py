@@ -18,6 +18,8 @@ from tests.calls.harness.ports import free_port, free_rtp_port
 from tests.calls.harness.waiting import eventually
 from tests.examples.neighbours import HANDED_OFF, Run, ends_well, programs, running_house
 
+pytestmark = pytest.mark.calls
+
 PATH = "/v1/acme/acme-care"
 PAGE = free_port()
 HOSTILE = "<img src=x onerror=\"console.error('run')\"> & <b>"

@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import API_KEY
-from tests.examples.neighbours import Run, programs, running_house
+from tests.calls.harness.plan import API_KEY, Plan
+from tests.examples.neighbours import KEEP, Run, programs, running_house
+
+
+def change(plan: Plan) -> None:
+    """Transcripts, and a project that may leave the caller with the voice agent."""
+    plan.projects["acme-care"]["cxone"]["transcripts"] = {"vendor_id": "acme", "virtual_agent_id": "bot"}
+    plan.add("acme-keep", KEEP, on_signal_failure="keep", deadline="1s")
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The agent."""
-    with running_house(tmp_path_factory) as house:
+    with running_house(tmp_path_factory, change) as house:
         yield house
 
 

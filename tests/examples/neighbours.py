@@ -19,6 +19,8 @@ from tests.calls.harness.sipp import Sipp
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HANDED_OFF = {"p1": "billing", "p2": "4101", "p3": "the caller asked for a person"}
 """What the example voice agents tell the script."""
+KEEP = "9995550170"
+"""The number of a project whose voice agent keeps the caller when the script can't be told."""
 Run = Callable[..., Awaitable[Child]]
 
 

@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.simulators.processes import Child
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import RtpPeer
 from tests.calls.harness.waiting import eventually
-from tests.examples.neighbours import HANDED_OFF, Run
+from tests.examples.neighbours import HANDED_OFF, KEEP, Run
+
+pytestmark = pytest.mark.calls
 
 PATH = "/v1/acme/acme-care"
 CONNECTED = {"p1": "Connected"}
 TONE = 440.0
 
 
-async def start(run: Run, house: House, name: str, after: float) -> Child:
+async def start(run: Run, house: House, name: str, after: float, *more: str) -> Child:
     """Start a voice agent where the project dials it."""
     where = f"{VOICE_AGENT}:{house.plan.first}"
     api = ("--api", f"http://127.0.0.1:{house.plan.api}") if "http" in name else ()
-    return await run(
-        name, "taking calls", "--listen", where, "--rtp-port", free_rtp_port(), "--after", after, *api
-    )
+    audio = ("--rtp-port", free_rtp_port())
+    return await run(name, "taking calls", "--listen", where, *audio, "--after", after, *api, *more)
 
 
 async def test_over_http_a_digit_of_the_caller_hands_the_call_back(house: House, run: Run) -> None:
@@ -70,18 +73,32 @@ async def test_a_caller_who_hangs_up_first_is_not_handed_off(house: House, run: 
 
 
 async def test_a_refused_handoff_leaves_the_call_completed(house: House, run: Run) -> None:
-    bot = await run(
-        "voice_agent_http.py",
-        "taking calls",
-        *("--listen", f"{VOICE_AGENT}:{house.plan.first}", "--rtp-port", free_rtp_port(), "--after", 0.2),
-        *("--api", f"http://127.0.0.1:{house.plan.api}", "--project", "acme-sandbox"),
-    )
+    bot = await start(run, house, "voice_agent_http.py", 0.2, "--project", "acme-sandbox")
     contact = new_contact()
     async with house.caller("on_cue", contact) as caller:
         await caller.saw("BYE")
         await caller.succeeds()
     await house.signalled(contact, CONNECTED, {"p1": "End"})
     assert any(line.startswith("not handed off") for line in bot.lines)
+    await house.at_rest()
+
+
+async def test_a_voice_agent_that_keeps_the_caller_goes_on_talking(house: House, run: Run) -> None:
+    contact = new_contact()
+    house.cxone.fault(signal={"status": 503, "contact_id": contact})
+    bot = await start(run, house, "voice_agent_http.py", 0.2, "--project", "acme-keep")
+    async with (
+        house.caller("on_cue", contact, number=KEEP) as caller,
+        RtpPeer(caller.rtp_port, 1000) as ear,
+    ):
+        ear.speak_to((await caller.saw("200 INVITE")).audio_port)
+        await bot.said(lambda line: line.startswith("nobody took the caller"), 10)
+        ear.packets.clear()
+        await eventually(lambda: ear.hears(TONE), what="the caller hears the voice agent still")
+        caller.cue()
+        await caller.succeeds()
+    house.cxone.heal()
+    assert "the caller is with: kept" in "".join(bot.lines)
     await house.at_rest()
 
 
