@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from agent.http.errors import REQUEST_ID, RETRY_AFTER, Handler
 
+_PREFLIGHT: Final = 204
 _REMEMBERED: Final = "600"  # seconds that a browser keeps the answer to a preflight
 
 
@@ -28,7 +29,7 @@ def add_preflight(app: web.Application, path: str, origins: Sequence[str]) -> No
             "Access-Control-Allow-Headers": f"x-api-key, {REQUEST_ID.lower()}",
             "Access-Control-Max-Age": _REMEMBERED,
         }
-        return web.Response(status=204, headers=headers)
+        return web.Response(status=_PREFLIGHT, headers=headers)
 
     app.router.add_route("OPTIONS", path, preflight)
 
@@ -45,7 +46,8 @@ def cors(origins: Sequence[str], readable: Sequence[str]) -> Middleware:
         # Caches must not give one page the answer that was made for another.
         response.headers["Vary"] = "Origin"
         origin = request.headers.get("Origin")
-        if origin is not None and origin in origins and request.method in ("GET", "OPTIONS"):
+        granted = request.method == "GET" or response.status == _PREFLIGHT
+        if granted and origin is not None and origin in origins:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = f"{REQUEST_ID}, {RETRY_AFTER}"
         return response
