@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The voice agent finishes its sentence: the signal leaves once it is silent, or has spoken too long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.calls.harness.asking import CONNECTED, PATH, ask, lines, told, voice_agent
+from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.plan import Change, Plan
+from tests.calls.harness.rtp import RATE, SILENCE
+from tests.calls.harness.speech import speech
+from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Talk, talking
+from tests.calls.harness.waiting import eventually
+
+pytestmark = pytest.mark.calls
+
+PROMPT, BOUNDED = "9995550340", "9995550341"
+WAIT = 0.4
+MEASURED = 0.1  # by how much the agent's clock of packets may run ahead of ours: its jitter buffer
+
+
+@pytest.fixture(scope="module")
+def change() -> Change:
+    """A project that waits for the voice agent's words, and one that does not for long."""
+
+    def add(plan: Plan) -> None:
+        for name, number, most in (("acme-prompt", PROMPT, "20s"), ("acme-bounded", BOUNDED, "2s")):
+            plan.add(name, number, finish_prompt={"silence": f"{WAIT}s", "at_most": most})
+
+    return add
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Some seconds of speech without a long pause."""
+    spoken = speech(
+        tmp_path_factory.mktemp("speech"), "One moment I am putting you through to our billing team"
+    )
+    assert len(spoken) > 1.5 * RATE
+    return spoken
+
+
+@asynccontextmanager
+async def _speaking(house: House, way: str, words: bytes, number: str = PROMPT) -> AsyncIterator[Talk]:
+    """A call whose voice agent has begun to speak and then asked for a handoff."""
+    contact = new_contact()
+    async with talking(house, contact, number=number, **voice_agent(way, contact)) as talk:
+        await talk.hear_each_other()
+        await house.signalled(contact, CONNECTED)
+        talk.mouth.say(words)
+        ask(talk, way)
+        yield talk
+
+
+def _signalled(talk: Talk) -> bool:
+    return len(talk.house.cxone.signals(talk.contact)) > 1
+
+
+async def _goes_back(talk: Talk) -> None:
+    await talk.bot.saw("BYE")
+    await talk.bot.succeeds()
+    talk.caller.cue()
+    await talk.caller.succeeds()
+    await talk.house.signalled(talk.contact, CONNECTED, told(talk.contact))
+    await talk.house.ended(talk.caller, "handoff", "handoff")
+
+
+@pytest.mark.parametrize("way", ["http", "refer", "info"])
+async def test_the_signal_leaves_only_after_the_last_word(house: House, words: bytes, way: str) -> None:
+    async with _speaking(house, way, words) as talk:
+        state = f"{PATH}/acme-prompt/handoff_state?id={talk.contact}"
+        await eventually(lambda: house.api("GET", state).status == 200, what="readable while it speaks")
+        await eventually(lambda: talk.mouth.through, what="the last word")
+        last_word = time.time()
+        assert not _signalled(talk)
+        assert not talk.bot.received("BYE")
+        await eventually(lambda: _signalled(talk), what="the signal")
+        received = house.cxone.signals(talk.contact)[1]["received"]
+        assert received - last_word > WAIT - MEASURED
+        await _goes_back(talk)
+    talk.story.in_order(("handoff begun",), ("handoff accepted",), ("agent  us → BYE",))
+
+
+async def test_a_pause_between_words_is_not_the_end(house: House, words: bytes) -> None:
+    pause = SILENCE * int(WAIT / 2 / 0.02)
+    async with _speaking(house, "http", words[: RATE // 2] + (pause + words[: RATE // 4]) * 4) as talk:
+        await eventually(lambda: talk.mouth.through, what="the last word")
+        assert not _signalled(talk)
+        await _goes_back(talk)
+
+
+async def test_a_voice_agent_whose_packets_stop_has_finished(house: House, words: bytes) -> None:
+    async with _speaking(house, "http", words * 5) as talk:
+        await talk.mouth.hush()
+        await _goes_back(talk)
+
+
+async def test_a_voice_agent_that_never_stops_is_waited_for_no_longer_than_at_most(
+    house: House, words: bytes
+) -> None:
+    async with _speaking(house, "http", words * 20, BOUNDED) as talk:
+        asked = talk.house.records.handoff(talk.call_id)
+        await eventually(lambda: _signalled(talk), what="the signal")
+        assert asked is not None
+        assert house.cxone.signals(talk.contact)[1]["received"] - asked["asked"] > 2 - MEASURED
+        assert not talk.mouth.through
+        await _goes_back(talk)
+
+
+async def test_the_signal_leaves_at_once_when_the_voice_agent_hangs_up_meanwhile(
+    house: House, words: bytes
+) -> None:
+    async with talking(house, bot="asks_on_cue", number=PROMPT) as talk:
+        await house.signalled(talk.contact, CONNECTED)
+        talk.mouth.say(words * 20)
+        talk.bot.cue("DO-REFER", f"Refer-To: <sip:billing@127.0.0.1:9>\r\n{lines(talk.contact)}")
+        await talk.bot.saw("202 REFER")
+        assert not _signalled(talk)
+        talk.bot.cue()
+        await talk.bot.succeeds()
+        await house.signalled(talk.contact, CONNECTED, told(talk.contact))
+        await talk.hears_comfort()
+        talk.caller.cue()
+        await talk.caller.succeeds()
+    await house.ended(talk.caller, "handoff", "handoff")
+
+
+async def test_nothing_is_signalled_when_the_caller_hangs_up_meanwhile(house: House, words: bytes) -> None:
+    async with _speaking(house, "http", words * 20) as talk:
+        await eventually(lambda: talk.mouth.hears(CALLER_TONE), QUICKLY)
+        talk.caller.cue()
+        await talk.caller.succeeds()
+        await talk.bot.succeeds()
+    await house.at_rest()
+    assert house.cxone.accepted(talk.contact) == [CONNECTED]
+    row = talk.row()
+    assert [signal["state"] for signal in house.records.signals(row["call_id"])] == ["accepted", "cancelled"]
+
+
+async def test_a_bye_with_headers_has_nothing_to_finish(house: House, words: bytes) -> None:
+    async with _speaking(house, "bye", words * 20) as talk:
+        await house.signalled(talk.contact, CONNECTED, told(talk.contact))
+        talk.caller.cue()
+        await talk.caller.succeeds()
+    await house.ended(talk.caller, "handoff", "handoff")
