@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Delivery under thousands of interleavings: answers, faults, hang-ups, operators, ends and crashes anywhere.
 
-The test plays the worker, the disk and NICE. What it holds against the machine is what the product promises.
+Signals, webhooks and transcripts go through it together. The test plays the worker, the disk, NICE and the
+customer's system. What it holds against the machine is what the product promises.
 """
 
 # ruff: noqa: D102 - the names of rules are sentences
@@ -20,8 +21,8 @@ from agent.core.delivery import Delivery, ImpossibleEventError, Phase
 from agent.core.lane import Lane
 from agent.core.moments import Moment, SignalState
 from agent.core.outcomes import Answer, Outcome
-from agent.core.records import Attempt, Signal
-from agent.core.retries import CAUTIOUS, Policy
+from agent.core.records import Attempt, Channel, Signal
+from agent.core.retries import AT_LEAST_ONCE, AT_MOST_ONCE, CAUTIOUS, Policy
 
 BEFORE_THE_WIRE = (Outcome.NOT_SENT, Outcome.BREAKER_OPEN)
 MAYBE = (Outcome.UNCERTAIN, Outcome.SERVER_FAULT)
@@ -65,6 +66,8 @@ class World(RuleBasedStateMachine):
     def record(self, contact: str, call: str, moment: Moment, at_once: bool) -> None:  # noqa: FBT001 - drawn
         call = f"{contact}{call}"
         for known in self.disk.values():
+            if known.channel is not Channel.SIGNAL:
+                continue
             if known.call_id == call and known.moment.terminal == moment.terminal:
                 return  # the database's unique index
         state = SignalState.SENDING if at_once else SignalState.RECORDED
@@ -74,6 +77,14 @@ class World(RuleBasedStateMachine):
         delivery = Delivery(signal)
         behind = contact in self.lanes and self.lanes[contact].first is not None
         self._take(delivery, delivery.handle(on.Held()) if behind else None)
+
+    @rule(contact=contacts, call=calls)
+    def record_webhook(self, contact: str, call: str) -> None:
+        self._record_aside(contact, f"{contact}{call}", Channel.WEBHOOK)
+
+    @rule(contact=contacts, call=calls)
+    def record_transcript(self, contact: str, call: str) -> None:
+        self._record_aside(contact, f"{contact}{call}", Channel.TRANSCRIPT)
 
     @rule(n=which, data=st.data())
     def one_step(self, n: int, data: st.DataObject) -> None:
@@ -93,7 +104,8 @@ class World(RuleBasedStateMachine):
     @rule(contact=contacts, call=calls)
     def caller_hangs_up(self, contact: str, call: str) -> None:
         for delivery, _ in tuple(self.doing.values()):
-            if delivery.signal.call_id == f"{contact}{call}":
+            signal = delivery.signal
+            if signal.call_id == f"{contact}{call}" and signal.channel is Channel.SIGNAL:
                 delivery.handle(on.Withdrawn())
 
     @rule(n=which)
@@ -134,7 +146,8 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def a_contact_has_one_request_at_a_time(self) -> None:
-        on_wire = [self.disk[name].contact_id for name in self.on_wire]
+        signals = [self.disk[name] for name in self.on_wire]
+        on_wire = [signal.contact_id for signal in signals if signal.channel is Channel.SIGNAL]
         assert len(on_wire) == len(set(on_wire))
 
     @invariant()
@@ -149,9 +162,12 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def a_call_s_terminal_signal_took_effect_at_most_once_but_with_the_project_s_leave(self) -> None:
+        took = [one.signal_id for one in self.requests if one.effect]
         if self.policy == CAUTIOUS:
-            took = [one.signal_id for one in self.requests if one.effect]
-            assert len(took) == len(set(took))
+            signals = [name for name in took if self.disk[name].channel is Channel.SIGNAL]
+            assert len(signals) == len(set(signals))
+        transcripts = [name for name in took if self.disk[name].channel is Channel.TRANSCRIPT]
+        assert len(transcripts) == len(set(transcripts))
 
     def teardown(self) -> None:
         """Let everything come to its end: each signal has exactly one."""
@@ -167,7 +183,10 @@ class World(RuleBasedStateMachine):
             took = [one for one in self.requests if one.signal_id == name and one.effect]
             # An operator's word stands, whatever became of requests before it.
             known = signal.state in (SignalState.ACCEPTED, SignalState.UNKNOWN)
-            assert not took or known or name in self.discarded
+            if signal.channel is Channel.WEBHOOK:
+                assert signal.state is not SignalState.UNKNOWN
+            else:
+                assert not took or known or name in self.discarded
             if signal.state is SignalState.ACCEPTED:
                 assert took
 
@@ -178,7 +197,7 @@ class World(RuleBasedStateMachine):
         if name in self.on_wire:
             request = self.on_wire.pop(name)
             request.effect, request.answer = True, Answer(Outcome.ACCEPTED, 202, "")
-            self._then(delivery, delivery.handle(self._answered(request.answer)))
+            self._then(delivery, delivery.handle(self._answered(delivery, request.answer)))
             return
         match action:
             case on.Queue():
@@ -206,7 +225,7 @@ class World(RuleBasedStateMachine):
                 self._then(delivery, delivery.handle(on.Ready(self.now)))
             case on.Ask():  # no token, no endpoint, or the breaker is open
                 outcome, pause = data.draw(st.sampled_from(BEFORE_THE_WIRE)), data.draw(pauses)
-                answer = self._answered(Answer(outcome, None, "", pause))
+                answer = self._answered(delivery, Answer(outcome, None, "", pause))
                 self._then(delivery, delivery.handle(answer))
             case on.Write():
                 self._write(delivery, action, works=data.draw(st.integers(0, 3)) > 0)
@@ -223,7 +242,7 @@ class World(RuleBasedStateMachine):
     def _turn(self, delivery: Delivery, *, hold: bool) -> None:
         if hold and delivery.marked:
             self._then(delivery, delivery.handle(on.Held()))
-        elif self.lanes[delivery.signal.contact_id].first is delivery:
+        elif self.lanes[_lane(delivery.signal)].first is delivery:
             self._then(delivery, delivery.handle(on.Turn(self.now)))
 
     def _hear(self, delivery: Delivery, data: st.DataObject) -> None:
@@ -235,14 +254,29 @@ class World(RuleBasedStateMachine):
             request.effect = outcome is Outcome.ACCEPTED
         request.answer = Answer(outcome, status, "", data.draw(pauses))
         again = outcome is Outcome.UNAUTHORIZED and data.draw(st.booleans())
-        event = on.Ready(self.now) if again else self._answered(request.answer)
+        event = on.Ready(self.now) if again else self._answered(delivery, request.answer)
         self._then(delivery, delivery.handle(event))
 
-    def _answered(self, answer: Answer) -> on.Answered:
-        return on.Answered(answer, self.now, self.policy, 0.5)
+    def _answered(self, delivery: Delivery, answer: Answer) -> on.Answered:
+        return on.Answered(answer, self.now, self._policy(delivery.signal), 0.5)
+
+    def _policy(self, signal: Signal) -> Policy:
+        aside = {Channel.WEBHOOK: AT_LEAST_ONCE, Channel.TRANSCRIPT: AT_MOST_ONCE}
+        return aside.get(signal.channel, self.policy)
+
+    def _record_aside(self, contact: str, call: str, channel: Channel) -> None:
+        for known in self.disk.values():
+            if known.channel is channel and (channel is Channel.WEBHOOK or known.contact_id == contact):
+                return  # one webhook will do; one transcript of a contact: the database's unique index
+        name = f"s{len(self.disk)}"
+        until = self.now + 120
+        ids = (name, call, "acme", "care", contact)
+        entry = Signal(*ids, Moment.HANDOFF, {}, self.now, until, channel=channel)
+        self.disk[name] = entry
+        self._take(Delivery(entry), None)
 
     def _take(self, delivery: Delivery, action: on.Action | None) -> None:
-        self.lanes.setdefault(delivery.signal.contact_id, Lane()).add(delivery)
+        self.lanes.setdefault(_lane(delivery.signal), Lane()).add(delivery)
         self._then(delivery, action or on.Queue())
 
     def _then(self, delivery: Delivery, action: on.Action | None) -> None:
@@ -253,7 +287,7 @@ class World(RuleBasedStateMachine):
             self.doing[delivery.signal.signal_id] = delivery, action
 
     def _gone(self, delivery: Delivery) -> None:
-        self.lanes[delivery.signal.contact_id].remove(delivery)
+        self.lanes[_lane(delivery.signal)].remove(delivery)
         del self.doing[delivery.signal.signal_id]
 
     def _to_disk(self, name: str, state: SignalState, attempt: Attempt | None) -> bool:
@@ -280,12 +314,12 @@ class World(RuleBasedStateMachine):
         self._gone(delivery)
 
     def _send(self, delivery: Delivery, *, effect: bool) -> None:
-        name, lane = delivery.signal.signal_id, self.lanes[delivery.signal.contact_id]
+        name, lane = delivery.signal.signal_id, self.lanes[_lane(delivery.signal)]
         assert lane.first is delivery
         order = list(self.disk)
         for earlier in self.requests:
             other = self.disk[earlier.signal_id]
-            if other.contact_id == delivery.signal.contact_id:
+            if _lane(other) == _lane(delivery.signal):
                 assert order.index(earlier.signal_id) <= order.index(name)
             if earlier.signal_id == name:
                 self._may_be_repeated(earlier)
@@ -295,11 +329,12 @@ class World(RuleBasedStateMachine):
         self.doing[name] = delivery, None
 
     def _may_be_repeated(self, earlier: Request) -> None:
+        policy = self._policy(self.disk[earlier.signal_id])
         if earlier.answer is None:  # the process died before it knew
-            assert self.policy.repeat_unknown
+            assert policy.repeat_unknown
             return
-        assert self.policy.leaves_to_repeat(earlier.answer) or (
-            self.policy.repeat_unknown and earlier.answer.outcome is Outcome.ACCEPTED
+        assert policy.leaves_to_repeat(earlier.answer) or (
+            policy.repeat_unknown and earlier.answer.outcome is Outcome.ACCEPTED
         )
 
     def _forget_answers(self, name: str) -> None:
@@ -315,7 +350,12 @@ class World(RuleBasedStateMachine):
         for signal in self.disk.values():
             if not signal.state.final:
                 delivery = Delivery(signal)
-                self._take(delivery, delivery.handle(on.ProcessStarted(self.now, self.policy)))
+                self._take(delivery, delivery.handle(on.ProcessStarted(self.now, self._policy(signal))))
+
+
+def _lane(signal: Signal) -> str:
+    """Whose entries go out one after the other."""
+    return signal.contact_id if signal.channel is Channel.SIGNAL else signal.signal_id
 
 
 World.TestCase.settings = settings(max_examples=400, stateful_step_count=60, deadline=None)
@@ -326,3 +366,22 @@ def test_an_event_that_can_t_be_is_a_mistake_of_ours() -> None:
     signal = Signal("s", "c", "acme", "care", "4711", Moment.HANDOFF, {}, 1000.0, 1120.0)
     with pytest.raises(ImpossibleEventError, match="Written in phase waiting"):
         Delivery(signal).handle(on.Written(1000.0))
+
+
+def on_the_wire(channel: Channel) -> Delivery:
+    signal = Signal("s", "c", "acme", "care", "4711", Moment.HANDOFF, {}, 1000.0, 1120.0, channel=channel)
+    delivery = Delivery(signal)
+    for event in (on.Turn(1000.0), on.Ready(1000.0), on.Written(1000.0)):
+        action = delivery.handle(event)
+    assert action == on.Send()
+    return delivery
+
+
+def test_what_is_on_the_wire_when_the_process_ends_is_left_to_the_next_one_if_that_harms_nobody() -> None:
+    action = on_the_wire(Channel.WEBHOOK).handle(on.ProcessEnds(1001.0))
+    assert isinstance(action, on.Write)
+    assert action.state is SignalState.RECORDED
+    for channel in (Channel.SIGNAL, Channel.TRANSCRIPT):
+        action = on_the_wire(channel).handle(on.ProcessEnds(1001.0))
+        assert isinstance(action, on.Settle)
+        assert action.state is SignalState.UNKNOWN

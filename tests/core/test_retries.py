@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 
 from agent.core.moments import Moment, SignalState
 from agent.core.outcomes import Answer, Outcome
-from agent.core.records import Attempt, Signal
-from agent.core.retries import LONGEST_PAUSE, Next, Policy, RetryAt, Settle, given_up, next_step, pause
+from agent.core.records import Attempt, Channel, Signal
+from agent.core.retries import (
+    AT_LEAST_ONCE,
+    AT_MOST_ONCE,
+    LONGEST_PAUSE,
+    Next,
+    Policy,
+    RetryAt,
+    Settle,
+    given_up,
+    next_step,
+    pause,
+)
 
 SIGNAL = Signal("s", "c", "acme", "acme-care", "4711", Moment.HANDOFF, {"p1": "CARE"}, 1000.0, 1120.0)
 IN_DOUBT = {Outcome.UNCERTAIN, Outcome.SERVER_FAULT}
@@ -118,3 +129,45 @@ def test_a_pause_is_bounded_and_never_shorter_than_asked(
 def test_pauses_grow_with_the_tries() -> None:
     answer = Answer(Outcome.UNAVAILABLE, 503, "")
     assert [round(pause(answer, tries, 0.5), 2) for tries in (1, 2, 3, 4, 10)] == [0.2, 0.4, 0.8, 1.6, 5.0]
+
+
+WEBHOOK = replace(SIGNAL, channel=Channel.WEBHOOK, expires=1000.0 + 86_400)
+FINAL = {Outcome.UNKNOWN_CONTACT, Outcome.BAD_REQUEST, Outcome.FORBIDDEN}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_webhook_is_repeated_until_it_is_taken_or_refused(outcome: Outcome) -> None:
+    tried = replace(WEBHOOK, attempts=(Attempt(1000.0, 1001.0, outcome.value),))
+    answer = Answer(outcome, None, "")
+    step = next_step(tried, answer, 1001.0, policy=AT_LEAST_ONCE, stop=None, chance=0.5)
+    if outcome is Outcome.ACCEPTED:
+        assert step == Settle(SignalState.ACCEPTED)
+    elif outcome in FINAL:
+        assert step == Settle(SignalState.REFUSED)
+    else:
+        assert isinstance(step, RetryAt)
+
+
+def test_a_webhook_that_nobody_acknowledged_is_expired_and_not_in_doubt() -> None:
+    tried = replace(WEBHOOK, attempts=(Attempt(1000.0, 1001.0, Outcome.UNCERTAIN.value),))
+    answer = Answer(Outcome.UNCERTAIN, None, "")
+    late = WEBHOOK.expires - 0.01
+    step = next_step(tried, answer, late, policy=AT_LEAST_ONCE, stop=None, chance=0.5)
+    assert step == Settle(SignalState.EXPIRED)
+
+
+def test_a_day_of_tries_is_some_hundred_of_them() -> None:
+    busy, now, tries = Answer(Outcome.UNAVAILABLE, 503, ""), 0.0, 0
+    while now < 86_400:
+        now, tries = now + pause(busy, tries, 0.5, AT_LEAST_ONCE.pace), tries + 1
+    assert 400 < tries < 700
+    assert pause(busy, 0, 0.5, AT_LEAST_ONCE.pace) == 0.5
+    assert pause(busy, 1000, 0.999, AT_LEAST_ONCE.pace) < 300
+
+
+@pytest.mark.parametrize("outcome", sorted(IN_DOUBT))
+def test_a_transcript_that_may_have_taken_effect_is_never_repeated(outcome: Outcome) -> None:
+    tried = replace(SIGNAL, channel=Channel.TRANSCRIPT, attempts=(Attempt(1000.0, 1001.0, outcome.value),))
+    answer = Answer(outcome, 502, "")
+    step = next_step(tried, answer, 1001.0, policy=AT_MOST_ONCE, stop=None, chance=0.5)
+    assert step == Settle(SignalState.UNKNOWN)
