@@ -20,7 +20,6 @@ from agent.core.model import Project, Snapshot
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.core.records import Channel
-from agent.core.served import not_served
 from agent.cxone.client import Cxone
 from agent.cxone.exchange import new_session, new_session_apart
 from agent.cxone.tms import Tms
@@ -35,6 +34,7 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import Server, serve_app
+from agent.probes import Probes
 from agent.recovery import Recovery
 from agent.services import Services
 from agent.settings import Changes, Mistakes, load
@@ -103,6 +103,7 @@ class Node:
         self._courier: Courier | None = None
         self._recovery: Recovery | None = None
         self._keeper: Keeper | None = None
+        self._probes: Probes | None = None
         self._cxone: Cxone | None = None
         self._servers: list[Server] = []
         self._bell = Bell()
@@ -166,18 +167,20 @@ class Node:
         self._stack = Stack(
             settings, self._switchboard.on_sip_event, self._stories.sip, self._metrics.loop_lagged
         )
+        resolver = Resolver()
+        probes = self._probes = Probes(self._stack, resolver, self._metrics, self._switchboard.run)
         services = Services(
             stack=self._stack,
             store=self._store,
             courier=self._courier,
             metrics=self._metrics,
             stories=self._stories,
-            resolver=Resolver(),
+            resolver=resolver,
             run=self._switchboard.run,
             adopt=self._switchboard.adopt,
             save=self._switchboard.save,
             ring=self._bell.ring,
-            targets_down=frozenset,
+            targets_down=lambda: probes.down,
         )
         self._switchboard.connect(services)
         self._stack.start(
@@ -191,8 +194,7 @@ class Node:
         gc.collect()
         gc.freeze()
         gc.disable()
-        for line in not_served(self._configuration.snapshot):
-            _log.warning("configured without effect", what=line)
+        probes.follow(self._configuration.snapshot)
         self._switchboard.open()
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]
@@ -223,10 +225,7 @@ class Node:
         """Take the parts down in the opposite order; what was not sent stays recorded for the next start."""
         for server in self._servers:
             await server.aclose()
-        if self._stack is not None:
-            await self._last_byes(self._stack)
-            self._switchboard.save_late()
-            await self._switchboard.settle()
+        await self._end_calls()
         for work in (self._keeper, self._recovery):
             if work is not None:
                 await work.aclose()
@@ -303,6 +302,8 @@ class Node:
         logs.configure(log.level, log.format, log.numbers)
         if self._cxone is not None:
             self._cxone.keep_only(snapshot.projects.values())
+        if self._probes is not None:
+            self._probes.follow(snapshot)
         self._switchboard.refresh()
 
     def _storage_changed(self, fault: str | None) -> None:
@@ -329,11 +330,17 @@ class Node:
         carriers = self._configuration.snapshot.carriers.values()
         return " ".join(str(network) for carrier in carriers for network in carrier.sources)
 
-    async def _last_byes(self, stack: Stack) -> None:
-        """Let the last transactions end, so that no peer is left to find out by itself."""
-        until = self._loop.time() + _LAST_BYES_SECONDS
+    async def _end_calls(self) -> None:
+        """Let the last transactions and records end: no peer is left to find out by itself."""
+        if self._probes is not None:
+            self._probes.end()
+        if self._stack is None:
+            return
+        stack, until = self._stack, self._loop.time() + _LAST_BYES_SECONDS
         while stack.native_calls() and self._loop.time() < until:
             await asyncio.sleep(0.02)
+        self._switchboard.save_late()
+        await self._switchboard.settle()
 
 
 async def _way(cxone: Cxone, project: Project) -> None:

@@ -20,7 +20,6 @@ from agent.core import events as on
 from agent.core.admission import Admitted, Invite, Load, Refused, admit
 from agent.core.asking import from_bye, from_info, from_refer
 from agent.core.brief import Brief
-from agent.core.call import State
 from agent.core.errors import SipError, StorageError
 from agent.core.headers import Message
 from agent.core.model import Snapshot
@@ -33,9 +32,6 @@ from agent.live_call import LiveCall
 from agent.services import Services
 from agent.sip import events as sip
 from agent.sip.leg import Leg
-
-# A terminal moment was reached; the script hears of that one, and only the caller's leg can be ended.
-_BEYOND_RECALL = (State.STORING, State.STORING_ALONE, State.TELLING, State.TELLING_ALONE)
 
 
 class Switchboard:
@@ -267,8 +263,6 @@ class Switchboard:
         call = self._calls.get(call_id)
         if call is None:
             return False
-        if call.state in _BEYOND_RECALL:
-            call.legs[on.Side.CALLER].hang_up()
         call.handle(on.EndAsked(Reason.OPERATOR))
         return True
 

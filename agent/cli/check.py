@@ -10,7 +10,6 @@ from pathlib import Path
 
 from agent.cli.configuration import DONE, EXIT_CODES, FOUND_WRONG, add_config
 from agent.core.model import Snapshot
-from agent.core.served import not_served
 from agent.core.units import PortRange
 from agent.settings import Mistake, Mistakes, load
 
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     except Mistakes as found:
         _print_mistakes(found.mistakes, folder, as_json=options.json)
         return FOUND_WRONG
-    notes = [*not_served(snapshot), *_unheard_tokens(snapshot), *_shared_ports(snapshot)]
+    notes = [*_unheard_tokens(snapshot), *_shared_ports(snapshot)]
     counts = {
         "carriers": len(snapshot.carriers),
         "projects": len(snapshot.projects),

@@ -199,3 +199,9 @@ def trace(most: int) -> list[str]:
     """The SIP messages seen since the last time, oldest first; `agent.telemetry.stories` reads them."""
     text: str = pjsua2.handoff_trace_drain(most)
     return text.split("\n") if text else []
+
+
+def probes() -> list[tuple[int, int]]:
+    """What came of probes since the last time: number and status of each."""
+    text: str = pjsua2.handoff_probe_drain()
+    return [(int(number), int(status)) for number, status in map(str.split, text.splitlines())]

@@ -28,6 +28,7 @@ from agent.sip.players import Comfort
 _TICK_SECONDS = 0.01
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
+_REQUEST_TIMEOUT = 408
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
 
 
@@ -62,6 +63,7 @@ class Stack:
         self._scheduled = False
         self._polling = False
         self._host = native.host(settings)
+        self._probes: dict[int, Callable[[int], None]] = {}
         self.comfort = Comfort()
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -142,6 +144,22 @@ class Stack:
         leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
         return leg
 
+    def probe(self, uri: str, seconds: float, done: Callable[[int], None]) -> None:
+        """Send OPTIONS to `uri`; `done` is told the status that came, 408 when none did for so long.
+
+        Raises:
+            SipError: the stack would not send it.
+        """
+        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{self._host}>")
+        if number < 0:
+            raise SipError(f"can't probe {uri}")
+        self._probes[number] = done
+        self._loop.call_later(seconds, self._probed, number, _REQUEST_TIMEOUT)
+
+    def _probed(self, number: int, status: int) -> None:
+        if (done := self._probes.pop(number, None)) is not None:
+            done(status)
+
     def keep(self, leg: legs.Leg) -> None:
         """Hold a leg until its end is confirmed."""
         self._legs.add(leg)
@@ -219,6 +237,8 @@ class Stack:
         now = self._loop.time()
         self._lag(max(0.0, now - due))
         self._poll()
+        for number, status in native.probes():
+            self._probed(number, status)
         records = native.trace(_TRACE_RECORDS)
         if records:
             self._trace(records)

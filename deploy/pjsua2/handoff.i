@@ -3,6 +3,7 @@
 %{
 #include "guard.h"
 #include "legs.h"
+#include "probe.h"
 #include "requests.h"
 #include "trace.h"
 %}
@@ -23,5 +24,6 @@
 
 %include "guard.h"
 %include "legs.h"
+%include "probe.h"
 %include "requests.h"
 %include "trace.h"

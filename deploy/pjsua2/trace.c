@@ -5,14 +5,12 @@
  * It takes plain bytes and never a decision. Fixed memory, no locks: all on the polling thread.
  */
 #include <pjsua-lib/pjsua.h>
-#include <pjlib-util/base64.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "trace.h"
 
 #define RECORDS         8192
-#define BODIES_MAX      (8 * 1024 * 1024)   /* bytes of whole messages kept at a time */
 #define DRAIN_MAX       (1024 * 1024)       /* bytes of text handed over at a time */
 
 struct record {
@@ -24,15 +22,11 @@ struct record {
     char call_id[160];
     char cseq[40];
     char line[256];
-    char *message;                  /* malloc'ed, or NULL */
-    int message_len;
 };
 
 static struct record *ring;
 static unsigned first, used;        /* oldest record, how many */
 static unsigned long long lost;
-static int keep_bodies;
-static size_t bodies_size;
 static char *text;                  /* what drain returned last */
 static size_t text_size;
 
@@ -59,27 +53,14 @@ static void copy_clean(char *to, size_t size, const char *from, pj_ssize_t len)
     to[i] = '\0';
 }
 
-static void forget_message(struct record *record)
-{
-    if (record->message) {
-        bodies_size -= record->message_len;
-        free(record->message);
-        record->message = NULL;
-    }
-}
-
 static struct record *next_record(void)
 {
-    struct record *record;
-
     if (used == RECORDS) {
         first = (first + 1) % RECORDS;
         --used;
         ++lost;
     }
-    record = &ring[(first + used++) % RECORDS];
-    forget_message(record);
-    return record;
+    return &ring[(first + used++) % RECORDS];
 }
 
 static void fill(struct record *record, const pj_time_val *time, const pjsip_transport *tp,
@@ -123,23 +104,6 @@ static pj_bool_t is_repeated(pjsip_rx_data *rdata)
     return tsx && (request || tsx->status_code >= 200);
 }
 
-static void keep_message(struct record *record, const pjsip_rx_data *rdata)
-{
-    const pjsip_msg *msg = rdata->msg_info.msg;
-    const pj_str_t *method = &msg->line.req.method.name;
-    int len = rdata->msg_info.len;
-
-    if (msg->type != PJSIP_REQUEST_MSG || bodies_size + len > BODIES_MAX ||
-        (pj_strcmp2(method, "BYE") && pj_strcmp2(method, "INFO") && pj_strcmp2(method, "REFER")))
-        return;
-    record->message = malloc(len);
-    if (record->message) {
-        memcpy(record->message, rdata->msg_info.msg_buf, len);
-        record->message_len = len;
-        bodies_size += len;
-    }
-}
-
 static pj_bool_t on_rx(pjsip_rx_data *rdata)
 {
     struct record *record = next_record();
@@ -149,8 +113,6 @@ static pj_bool_t on_rx(pjsip_rx_data *rdata)
     fill(record, &rdata->pkt_info.timestamp, rdata->tp_info.transport, rdata->pkt_info.src_name,
          rdata->pkt_info.src_port, &rdata->msg_info.cid->id, rdata->msg_info.cseq,
          rdata->msg_info.msg_buf, rdata->msg_info.len);
-    if (keep_bodies)
-        keep_message(record, rdata);
     return PJ_FALSE;
 }
 
@@ -180,8 +142,7 @@ static pj_status_t on_tx(pjsip_tx_data *tdata)
 /* Appends a record's line to text. The length after it, or -1 when there is no memory. */
 static long append(size_t at, const struct record *record)
 {
-    int encoded = record->message ? PJ_BASE256_TO_BASE64_LEN(record->message_len) : 0;
-    size_t need = at + sizeof(*record) + 64 + encoded;
+    size_t need = at + sizeof(*record) + 64;
     char *to;
 
     if (need > text_size) {
@@ -195,13 +156,6 @@ static long append(size_t at, const struct record *record)
     to += sprintf(to, "%s%llu\t%c\t%s\t%s\t%s\t%s\t%s\t%s", at ? "\n" : "", record->time,
                   record->direction, record->transport, record->peer, record->call_id, record->cseq,
                   record->line, record->repeated ? "R" : "");
-    if (record->message) {
-        *to++ = '\t';
-        if (pj_base64_encode((const pj_uint8_t*)record->message, record->message_len, to,
-                             &encoded) == PJ_SUCCESS)
-            to += encoded;
-        *to = '\0';
-    }
     return to - text;
 }
 
@@ -227,7 +181,6 @@ const char *handoff_trace_drain(int max_records)
         if (end < 0)
             break;
         at = end;
-        forget_message(record);
         first = (first + 1) % RECORDS;
         --used;
     }
@@ -237,9 +190,4 @@ const char *handoff_trace_drain(int max_records)
 unsigned long long handoff_trace_lost(void)
 {
     return lost;
-}
-
-void handoff_trace_set_bodies(int on)
-{
-    keep_bodies = on;
 }

@@ -12,16 +12,13 @@ int handoff_trace_install(void);
 /* Up to max_records of the oldest records (all if < 1), and forgets them. Records end with '\n'
  * between them, fields with TAB:
  *   microseconds since 1970, "<" received or ">" sent, udp|tcp|tls, peer address:port, Call-ID,
- *   CSeq ("1 INVITE"), start line, "R" for a retransmission or "" [, whole message in base64]
+ *   CSeq ("1 INVITE"), start line, "R" for a retransmission or ""
  * Printable ASCII only: any other byte is a '?'. The text is good until the next call. One call
  * returns at most about 1 MB; what is left comes with the next. */
 const char *handoff_trace_drain(int max_records);
 
 /* Records that were overwritten before they were drained. */
 unsigned long long handoff_trace_lost(void);
-
-/* 1: records of BYE, INFO and REFER requests received carry the whole message. Off by default. */
-void handoff_trace_set_bodies(int on);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Probes the voice agents of the projects that want it, so that calls avoid those that are down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+from agent.core.errors import SipError
+from agent.core.model import Probe, Snapshot, Target
+from agent.core.probing import Health
+from agent.sip.resolver import Resolver
+from agent.sip.stack import Stack
+from agent.telemetry.logs import logger
+from agent.telemetry.metrics import Metrics
+
+_log = logger("probes")
+_ANSWER_SECONDS = 2.0
+_UNREACHABLE = 503
+_Key: TypeAlias = tuple[str, str]  # project, URI
+
+
+class Probes:
+    """Sends OPTIONS to each target again and again, each in its own time.
+
+    Args:
+        stack: what sends them.
+        resolver: knows the addresses of names.
+        metrics: told of each target's state.
+        run: starts a coroutine and keeps it.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        resolver: Resolver,
+        metrics: Metrics,
+        run: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._stack = stack
+        self._resolver = resolver
+        self._metrics = metrics
+        self._run = run
+        self._watched: dict[_Key, _Watched] = {}
+
+    @property
+    def down(self) -> frozenset[str]:
+        """URIs of the targets that do not answer."""
+        return frozenset(uri for (_, uri), watched in self._watched.items() if not watched.health.up)
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Probe the targets of this configuration and no others; what is known of those that stay is kept."""
+        wanted = {
+            (project.project, target.uri): (project.voice_agent.probe, target)
+            for project in snapshot.projects.values()
+            if project.voice_agent.probe is not None
+            for target in project.voice_agent.targets
+        }
+        for key, watched in tuple(self._watched.items()):
+            if key not in wanted or wanted[key][0] != watched.probe:
+                del self._watched[key]
+                watched.end()
+                self._metrics.target_removed(*key)
+        for key, (probe, target) in wanted.items():
+            if key not in self._watched and probe is not None:
+                self._watched[key] = watched = _Watched(probe, target)
+                self._metrics.target_probed(*key, up=True)
+                self._later(key, watched, random.random() * min(probe.every, 1.0))  # noqa: S311 - spreads load
+
+    def end(self) -> None:
+        """Probe no more."""
+        for watched in self._watched.values():
+            watched.end()
+        self._watched.clear()
+
+    def _later(self, key: _Key, watched: _Watched, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        watched.timer = loop.call_later(seconds, lambda: self._run(self._probe(key, watched)))
+
+    async def _probe(self, key: _Key, watched: _Watched) -> None:
+        def done(status: int) -> None:
+            self._took(key, watched, status)
+
+        try:
+            uri = await self._resolver.resolve(watched.target.address)
+            self._stack.probe(uri, min(_ANSWER_SECONDS, watched.probe.every), done)
+        except SipError:
+            done(_UNREACHABLE)
+
+    def _took(self, key: _Key, watched: _Watched, status: int) -> None:
+        if self._watched.get(key) is not watched:
+            return  # the configuration has changed meanwhile
+        if watched.health.take(status):
+            project, target = key
+            up = watched.health.up
+            told = _log.info if up else _log.warning
+            told(
+                "voice agent is up" if up else "voice agent is down",
+                project=project,
+                target=target,
+                status=status,
+            )
+            self._metrics.target_probed(project, target, up=up)
+        self._later(key, watched, watched.probe.every)
+
+
+class _Watched:
+    """One target, how it is, and when it is probed next."""
+
+    def __init__(self, probe: Probe, target: Target) -> None:
+        self.probe = probe
+        self.target = target
+        self.health = Health(probe)
+        self.timer: asyncio.TimerHandle | None = None
+
+    def end(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
