@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.core import events as on
-from agent.core.call import State
+from agent.core.call import Call, Plan, State
 from agent.core.events import Action, Audio, Event, Side, Timer
 from agent.core.frozen import NOTHING
 from agent.core.moments import Moment
@@ -15,6 +15,7 @@ from agent.core.reasons import End, Reason
 from agent.core.records import Handoff
 
 HANDOFF = Handoff("h-1", "c-1", "acme", "care", "4711", 0.0, parameters=NOTHING, data=NOTHING)
+ELSEWHERE = replace(HANDOFF, target="sip:queue@cc.example")
 
 PROMISES = {
     "close": "a call is closed once, and nothing comes after it",
@@ -22,17 +23,35 @@ PROMISES = {
     "answer": "the caller is answered once at most, and only while its INVITE waits for an answer",
     "refuse": "the caller is refused once at most, never after an answer and never after a CANCEL",
     "agent": "the voice agent's leg is hung up only where there is one",
+    "queue": "the leg to a target is hung up only where there is one",
     "dial": "no one is dialled twice, two at a time, or for a caller who is gone",
+    "refer": "a REFER goes to a caller who is up and answered, without the voice agent, one at a time",
     "caller": "the caller's leg is hung up only where it is up and answered",
-    "audio": "the caller hears the voice agent or comfort audio from the answer to the end",
+    "audio": "the caller hears voice agent, target or comfort audio from the answer to the end",
     "digits": "a digit is sent only between two legs that are up",
     "timers": "no timer outlives its call",
-    "legs": "no leg outlives its call",
+    "legs": "no leg outlives its call, and there are never three",
     "invite": "each INVITE gets its final answer, unless the caller takes it back",
     "cancel": "what waits to be signalled is taken back when the caller hangs up",
+    "withdrawn": "a signal that was taken back does not leave, even if it becomes durable later",
+    "begin": "a signal that waits for the end of the prompt is begun once, and before the call is over",
+    "release": "the voice agent goes only when the script is told, or could not be, or at the deadline",
+    "report": "the voice agent is told once what became of its handoff: taken, or kept while it is there",
+    "kept": "a caller is kept only by a voice agent that is there, and knows it",
+    "returned": "a caller is given back once",
+    "ended": "who was to be ended talks to nobody any more",
     "end": "a call's end is the moment that was told, or the caller's hanging up",
     "record": "a call is recorded once, before anything else",
 }
+GIVEN_BACK = frozenset(
+    {State.RETURNING, State.REFERRING, State.DIALLING_BACK, State.TRANSFERRED}
+    | {State.STORING_REFERRING, State.STORING_RETURNING}
+)
+TALKING = frozenset(
+    {State.BRIDGED, State.FINISHING, State.FINISHING_UNSIGNALLED, State.KEPT, State.STORING_KEPT}
+    | {State.TRANSFERRED}
+)
+UP = ("dialled", "answered")
 
 
 class Broken(Exception):  # noqa: N818 - a promise is broken
@@ -43,86 +62,171 @@ class Broken(Exception):  # noqa: N818 - a promise is broken
         self.promise = promise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """The legs of one dialled side.
+
+    Attributes:
+        attempt: the present one's number; 0 before the first.
+        leg: the present one: dialled, answered, gone. The end of one that is gone may still be reported.
+    """
+
+    attempt: int = 0
+    leg: str = ""
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a leg that must be hung up."""
+        return self.leg in UP
+
+    def ends(self, side: Side) -> Iterator[on.LegEnded]:
+        """The ends that may come; all earlier targets are alike."""
+        for attempt in {1, self.attempt} if self.attempt else ():
+            answered = attempt == self.attempt and self.leg == "answered"
+            yield on.LegEnded(side, 200 if answered else 503, attempt)
+
+    def after_end(self, attempt: int) -> Dialled:
+        """The side once the leg of this attempt ended."""
+        return Dialled(attempt, "gone") if attempt == self.attempt else self
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What the surroundings of a call know of it.
 
     Attributes:
-        agents: by attempt from 1: dialled, answered, left (hung up by us, its end is still to come), ended.
+        plan: what was planned for the call.
+        arrivals: whether the project signals arrivals.
+        names: whether the voice agent may name a target of its own.
+        gave_up: the caller is gone by itself, before it was given back.
+        back: how many targets there are to go back to.
         tell: the terminal moment that is being made durable.
+        untold: it could not be.
         confirmed: the terminal moment that is durable.
-        waiting: moments whose signal may still be taken back or settle.
+        held: its signal waits until the voice agent has finished its prompt.
+        waiting: moments whose signal is to be sent, or is on the wire.
+        wire: those of them that were taken back, and may be on the wire all the same.
+        withdrawn: what is being made durable was taken back already.
+        report: what the voice agent was told of its handoff.
+        referred: a REFER is out of which the outcome is not known.
+        ended: somebody asked for the call's end.
+        cause: the event that is acted on.
     """
 
+    plan: Plan
+    arrivals: bool = True
+    names: bool = True
     record: str = ""  # asked, done, failed
     invite: str = "open"  # open, answered, refused
     caller: str = "up"  # up, left (hung up by us), gone
-    gave_up: bool = False  # gone by itself, before it was given back
-    agents: tuple[str, ...] = ()
+    gave_up: bool = False
+    agent: Dialled = Dialled()
+    queue: Dialled = Dialled()
+    back: int = 0
     timers: frozenset[Timer] = frozenset()
     audio: Audio = Audio.NOTHING
     tell: Moment | None = None
+    untold: bool = False
     confirmed: Moment | None = None
+    held: bool = False
     waiting: frozenset[Moment] = frozenset()
+    wire: frozenset[Moment] = frozenset()
+    withdrawn: bool = False
+    report: str = ""  # taken, kept
+    referred: bool = False
+    returned: bool = False
+    ended: bool = False
     closed: End | None = None
+    cause: Event | None = None
 
     @property
-    def agent(self) -> str:
-        """The present voice agent's leg."""
-        return self.agents[-1] if self.agents else ""
+    def talks(self) -> bool:
+        """Whether the caller is up and answered."""
+        return self.caller == "up" and self.invite == "answered"
 
     # -- what may happen -----------------------------------------------------------------------------------
 
-    def events(self, state: State) -> Iterator[Event]:
+    def events(self, call: Call) -> Iterator[Event]:
         """Every event that may come now."""
         yield from self._of_legs()
         if self.record == "asked":
             yield from (on.Recorded(), on.NotRecorded())
         if self.tell is not None:
             yield from (on.Told(sent=True), on.Told(sent=False), on.NotTold())
-        yield from map(on.SignalSettled, sorted(self.waiting))
+        for moment in sorted(self.waiting | self.wire):
+            yield from (on.SignalSettled(moment, accepted=True), on.SignalSettled(moment, accepted=False))
         yield from map(on.TimerFired, sorted(self.timers))
-        if state is State.BRIDGED:  # `takes_handoff`, which the shell asks
+        if Timer.PROMPT in self.timers:
+            yield on.PromptFinished()
+        if call.takes_handoff:
             yield on.HandoffAsked(HANDOFF)
+            if self.names:
+                yield on.HandoffAsked(ELSEWHERE)
         yield on.EndAsked(Reason.OPERATOR)
 
     def _of_legs(self) -> Iterator[Event]:
-        if self.agent == "dialled":
+        if self.agent.leg == "dialled":
             yield from (on.AgentProgress(180), on.AgentProgress(183, media=True), on.AgentAnswered())
-        if self.agent == "answered":
-            yield on.DtmfReceived(Side.AGENT, "5")
-        for attempt, leg in enumerate(self.agents, 1):
-            if leg != "ended":
-                yield on.LegEnded(Side.AGENT, 200 if leg == "answered" else 503, attempt)
+        if self.queue.leg == "dialled":
+            yield from (on.QueueProgress(180), on.QueueAnswered())
+        yield from self.agent.ends(Side.AGENT)
+        yield from self.queue.ends(Side.QUEUE)
+        if self.agent.attempt and self.agent.leg != "dialled":
+            yield on.DtmfReceived(Side.AGENT, "5")  # also late, when it is gone
+        if self.queue.leg == "answered":
+            yield on.DtmfReceived(Side.QUEUE, "5")
         if self.caller != "gone":
             yield on.LegEnded(Side.CALLER, 200 if self.invite == "answered" else 487)
-        if self.invite == "answered" and self.caller == "up":
+        if self.talks:
             yield from (on.MediaLost(Side.CALLER), on.DtmfReceived(Side.CALLER, "5"))
+        if self.referred and self.caller == "up":
+            yield on.TransferProgress(202, final=False)
+            yield from (on.TransferProgress(200, final=True), on.TransferProgress(603, final=True))
 
-    def after(self, event: Event, state: State) -> World:
-        """The world once the event happened, before the call, which is in `state`, has acted on it."""
+    def after(self, event: Event, call: Call) -> World:
+        """The world once the event happened, before the call has acted on it."""
+        return replace(self._after(event, call), cause=event)
+
+    def _after(self, event: Event, call: Call) -> World:
         match event:
             case on.Recorded():
-                return replace(self, record="done", waiting=self.waiting | {Moment.ARRIVAL})
+                arrival = {Moment.ARRIVAL} if self.arrivals else set()
+                return replace(self, record="done", waiting=self.waiting | arrival)
             case on.NotRecorded():
                 return replace(self, record="failed")
             case on.AgentAnswered():
-                return replace(self, agents=(*self.agents[:-1], "answered"))
+                return replace(self, agent=replace(self.agent, leg="answered"))
+            case on.QueueAnswered():
+                return replace(self, queue=replace(self.queue, leg="answered"))
             case on.LegEnded(side=Side.CALLER):
-                # In RETURNING the BYE is the contact centre's: it takes the caller, and its script waits.
-                left = self.caller == "up" and state is not State.RETURNING
-                return replace(self, caller="gone", gave_up=left)
+                # In these states the BYE is the contact centre's: it takes the caller, and its script waits.
+                left = self.caller == "up" and call.state not in GIVEN_BACK
+                return replace(self, caller="gone", gave_up=left, referred=False)
+            case on.LegEnded(side=Side.AGENT, attempt=attempt):
+                return replace(self, agent=self.agent.after_end(attempt))
             case on.LegEnded(attempt=attempt):
-                return replace(self, agents=(*self.agents[: attempt - 1], "ended", *self.agents[attempt:]))
-            case on.Told(sent=sent):
-                begun = {self.tell} if sent and self.tell else set()
-                return replace(self, tell=None, confirmed=self.tell, waiting=self.waiting | begun)
-            case on.NotTold():
-                return replace(self, tell=None)
-            case on.SignalSettled(moment=moment):
-                return replace(self, waiting=self.waiting - {moment})
+                return replace(self, queue=self.queue.after_end(attempt))
+            case on.TransferProgress(final=final):
+                return replace(self, referred=not final)
+        return self._after_word(event, call)
+
+    def _after_word(self, event: Event, call: Call) -> World:
+        match event:
             case on.TimerFired(timer=timer):
                 return replace(self, timers=self.timers - {timer})
+            case on.EndAsked():
+                return replace(self, ended=True)
+            case on.HandoffAsked(handoff=handoff):
+                return replace(self, back=self.plan.back + bool(handoff.target), report="", untold=False)
+            case on.Told(sent=sent):
+                held = sent and call.holds_signal
+                begun = {self.tell} if sent and self.tell and not held else set()
+                told = replace(self, tell=None, confirmed=self.tell, held=held)
+                return replace(told, waiting=self.waiting | begun)
+            case on.NotTold():
+                return replace(self, tell=None, untold=True, withdrawn=False)
+            case on.SignalSettled(moment=moment):
+                return replace(self, waiting=self.waiting - {moment}, wire=self.wire - {moment})
         return self
 
     # -- what the call may ask -----------------------------------------------------------------------------
@@ -135,81 +239,147 @@ class World:
         """
         _demand(self.closed is None, "close", f"{action} after Close")
         match action:
-            case on.Record():
-                _demand(not self.record, "record", "Record twice")
-                return replace(self, record="asked")
             case on.Start(timer=timer):
                 return replace(self, timers=self.timers | {timer})
             case on.Stop(timer=timer):
-                return replace(self, timers=self.timers - {timer})
+                return replace(self, timers=self.timers - {timer}) if timer in self.timers else self
+            case on.Record():
+                _demand(not self.record, "record", "Record twice")
+                return replace(self, record="asked")
             case on.Play(audio=audio):
                 _demand(self.caller == "up", "audio", "Play to a caller who is gone")
                 return replace(self, audio=audio)
-            case on.CancelSignals():
-                return replace(self, waiting=frozenset())
+            case on.Returned():
+                _demand(self.talks and not self.agent.up, "returned", "there is nobody to give back")
+                _demand(not self.returned, "returned", "twice")
+                return replace(self, returned=True)
+            case on.Close(end=end):
+                return self._closed(end)
+            case on.Tell() | on.Begin() | on.AwaitSilence() | on.CancelSignals() | on.Report():
+                return self._told(action)
+            case on.HangUp(side=side):
+                return self._hung_up(side)
+        return self._signalled(action)
+
+    def _told(self, action: Action) -> World:
+        match action:
             case on.Tell(moment=moment):
                 _demand(self.tell is None, "told", "Tell while one is under way")
                 _demand(self.confirmed is None, "told", f"Tell after {self.confirmed} was confirmed")
                 _demand(moment.terminal, "told", f"Tell of {moment}")
                 return replace(self, tell=moment)
-            case on.Close(end=end):
-                return self._closed(end)
-        return self._signalled(action)
+            case on.AwaitSilence():
+                listens = self.agent.leg == "answered" and Timer.PROMPT in self.timers
+                _demand(listens and self.talks, "begin", "there is nobody to listen to, or no end of it")
+            case on.Begin():
+                _demand(self.held, "begin", "nothing waits for it")
+                return replace(self, held=False, waiting=self.waiting | {Moment.HANDOFF})
+            case on.CancelSignals(moment=moment):
+                taken = self.waiting if moment is None else self.waiting & {moment}
+                _demand(not self.held, "begin", "what was never begun can't be taken back")
+                withdrawn = self.withdrawn or (self.tell is not None and moment in (None, self.tell))
+                world = replace(self, waiting=self.waiting - taken, wire=self.wire | taken)
+                return replace(world, withdrawn=withdrawn)
+            case on.Report(taken=taken_back):
+                there = self.agent.leg == "answered"
+                _demand(taken_back or (there and not self.report), "report", f"it keeps the caller: {self}")
+                _demand(self.report != "taken", "report", "twice")
+                return replace(self, report="taken" if taken_back else "kept")
+        return self
+
+    def _hung_up(self, side: Side) -> World:
+        match side:
+            case Side.CALLER:
+                _demand(self.talks, "caller", f"{self}")
+                return replace(self, caller="left", referred=False)
+            case Side.QUEUE:
+                _demand(self.queue.up, "queue", f"it is {self.queue.leg or 'not there'}")
+                return replace(self, queue=replace(self.queue, leg="gone"))
+        _demand(self.agent.up, "agent", f"it is {self.agent.leg or 'not there'}")
+        untold = (self.tell and not self.withdrawn) or self.held or self.confirmed in self.waiting
+        at_once = isinstance(self.cause, on.EndAsked) or self.cause == on.TimerFired(Timer.DEADLINE)
+        _demand(not (untold and self.talks) or at_once, "release", f"{self.cause}")
+        return replace(self, agent=replace(self.agent, leg="gone"))
 
     def _signalled(self, action: Action) -> World:
+        waits = self.caller == "up" and self.invite == "open"
         match action:
+            case on.Dial(side=Side.AGENT, target=target, attempt=attempt):
+                _demand(attempt == self.agent.attempt + 1 == target + 1, "dial", f"{action} out of turn")
+                _demand(target < self.plan.targets, "dial", f"{action}: there is no such target")
+                _demand(not self.agent.up, "dial", "two voice agents at a time")
+                _demand(waits, "dial", "there is no one to answer")
+                return replace(self, agent=Dialled(attempt, "dialled"))
             case on.Dial(target=target, attempt=attempt):
-                _demand(attempt == len(self.agents) + 1 == target + 1, "dial", f"{action} out of turn")
-                _demand(self.agent in ("", "left", "ended"), "dial", "two voice agents at a time")
-                _demand(self.caller == "up" and self.invite == "open", "dial", "there is no one to answer")
-                return replace(self, agents=(*self.agents, "dialled"))
+                _demand(attempt == self.queue.attempt + 1 == target + 1, "dial", f"{action} out of turn")
+                _demand(target < self.back, "dial", f"{action}: there is no such target")
+                _demand(not self.queue.up and not self.agent.up, "dial", "a third leg")
+                _demand(self.talks, "dial", "there is no one to answer")
+                return replace(self, queue=Dialled(attempt, "dialled"))
+            case on.Refer(target=target):
+                _demand(target < self.back, "refer", f"{action}: there is no such target")
+                _demand(self.talks and not self.agent.up and not self.referred, "refer", f"{self}")
+                return replace(self, referred=True)
             case on.Relay():
-                _demand(self.caller == "up" and self.invite == "open", "answer", "Relay to no INVITE")
+                _demand(waits, "answer", "Relay to no INVITE")
             case on.AnswerCaller():
-                _demand(self.caller == "up" and self.invite == "open", "answer", f"{self}")
+                _demand(waits, "answer", f"{self}")
                 return replace(self, invite="answered")
             case on.RefuseCaller(reason=reason):
-                _demand(self.caller == "up" and self.invite == "open", "refuse", f"{self}")
+                _demand(waits, "refuse", f"{self}")
                 _demand(400 <= reason.code <= 699, "refuse", f"{reason} has no code")
                 return replace(self, invite="refused", caller="left")
-            case on.HangUp(side=Side.CALLER):
-                _demand(self.caller == "up" and self.invite == "answered", "caller", f"{self}")
-                return replace(self, caller="left")
-            case on.HangUp():
-                _demand(self.agent in ("dialled", "answered"), "agent", f"it is {self.agent or 'not there'}")
-                return replace(self, agents=(*self.agents[:-1], "left"))
             case on.SendDtmf(side=side):
-                up = self.caller == "up" and self.invite == "answered" and self.agent == "answered"
-                _demand(up, "digits", f"to {side}")
+                across = self.queue if self.audio is Audio.TRANSFERRED else self.agent
+                _demand(self.talks and across.leg == "answered", "digits", f"to {side}")
+                source = self.cause.side if isinstance(self.cause, on.DtmfReceived) else side
+                _demand(side is not source, "digits", f"from {source} back to it")
+                _demand(Side.AGENT not in (side, source) or self.agent.up, "digits", "to or from one gone")
         return self
 
     def _closed(self, end: End) -> World:
         _demand(self.record in ("done", "failed"), "record", "Close before the record is settled")
-        _demand(self.agent not in ("dialled", "answered"), "legs", "the voice agent's leg is left up")
-        _demand(self.caller != "up", "legs", "the caller's leg is left up")
         _demand(self.invite != "open" or self.caller == "gone", "invite", "left without an answer")
+        _demand(not self.agent.up, "legs", "the voice agent's leg is left up")
+        _demand(not self.queue.up, "legs", "the target's leg is left up")
+        _demand(self.caller != "up", "legs", "the caller's leg is left up")
         told = self.confirmed or self.tell
         _demand(end is End.CALLER or told is None or end.value == told.value, "end", f"{end} after {told}")
+        known = told or self.untold or self.record == "failed"
+        _demand(end is End.CALLER or bool(known), "end", f"{end}, and nobody was told")
         _demand(end is not End.CALLER or self.caller == "gone", "end", "the caller did not hang up")
         _demand(end is not End.CALLER or not self.confirmed, "end", f"{self.confirmed} was confirmed")
+        _demand(not self.held, "begin", "it waits for ever")
+        _demand(not (self.withdrawn and self.tell), "withdrawn", f"{self.tell} becomes durable and is sent")
         if self.gave_up:
             _demand(not self.waiting, "cancel", f"{set(self.waiting)} left to be sent")
             _demand(self.tell is None, "cancel", f"{self.tell} is made durable and sent all the same")
         return replace(self, closed=end)
 
-    def at_rest(self) -> None:
-        """What must hold whenever the call has nothing more to do.
+    def at_rest(self, call: Call) -> World:
+        """The world once the call has nothing more to do.
 
         Raises:
-            Broken: it does not.
+            Broken: what must hold then does not.
         """
+        _demand(not (self.withdrawn and self.confirmed in self.waiting), "withdrawn", "it is sent")
         if self.closed is not None:
             _demand(not self.timers, "timers", f"{set(self.timers)} left running")
-            return
-        if self.invite == "answered" and self.caller == "up":
+            return replace(self, cause=None)
+        if self.talks:
             _demand(self.audio is not Audio.NOTHING, "audio", "the caller hears nothing")
-            together = self.audio is not Audio.BRIDGED or self.agent == "answered"
-            _demand(together, "audio", f"bridged to a voice agent that is {self.agent}")
+            heard = {Audio.BRIDGED: self.agent, Audio.TRANSFERRED: self.queue}.get(self.audio)
+            _demand(heard is None or heard.leg == "answered", "audio", f"{self.audio} and nobody there")
+            unheard = heard is None and "answered" in (self.agent.leg, self.queue.leg)
+            _demand(not unheard, "audio", "somebody is there, and not heard")
+        _demand(not (self.agent.up and self.queue.up), "legs", "a third leg")
+        _demand(not self.ended or call.state not in TALKING, "ended", f"{call.state}")
+        if call.state in (State.KEPT, State.STORING_KEPT):
+            knows = self.agent.leg == "answered" and self.report == "kept"
+            _demand(knows and self.talks, "kept", f"{self}")
+        if call.state in GIVEN_BACK and call.terminal is Moment.HANDOFF:
+            _demand(self.report == "taken", "report", "nobody told it")
+        return replace(self, cause=None)
 
 
 def _demand(holds: bool, promise: str, text: str) -> None:  # noqa: FBT001 - it reads as a sentence
