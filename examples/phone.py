@@ -114,7 +114,7 @@ class Phone:
         self.ended: list[Call] = []
         self._address, self._port, self._rtp_port = address, port, rtp_port
         self._talk = talk
-        self._talks: set[asyncio.Task[None]] = set()
+        self._talks: dict[asyncio.Task[None], Call] = {}
         self._endpoint = pjsua2.Endpoint()
 
     async def serve(self) -> None:
@@ -131,16 +131,20 @@ class Phone:
             while self.ended:
                 self.ended.pop().end()
             await asyncio.sleep(_POLL_SECONDS)
-        for task in self._talks:
+        talks = dict(self._talks)
+        for task in talks:
             task.cancel()
-        await asyncio.gather(*self._talks, return_exceptions=True)
-        self._close()
+        await asyncio.gather(*talks, return_exceptions=True)  # each hangs up
+        for call in talks.values():
+            call.end()  # native calls go first, the library last
+        self.account.shutdown()
+        self._endpoint.libDestroy()
 
     def take(self, call: Call) -> None:
         """Run `talk` for a new caller."""
         task = asyncio.get_running_loop().create_task(self._run(call))
-        self._talks.add(task)  # the loop itself would forget it
-        task.add_done_callback(self._talks.discard)
+        self._talks[task] = call  # the loop itself would forget the task
+        task.add_done_callback(self._talks.pop)
 
     async def _run(self, call: Call) -> None:
         try:
@@ -170,13 +174,6 @@ class Phone:
         account.mediaConfig.transportConfig.port = self._rtp_port
         self.account = _Account(self)
         self.account.create(account, True)
-
-    def _close(self) -> None:
-        while self.ended:  # native calls go first, the library last
-            self.ended.pop().end()
-        self.account.shutdown()
-        del self.account
-        self._endpoint.libDestroy()
 
 
 def write_tone(path: Path, hertz: float = 440.0, seconds: float = 2.0) -> Path:

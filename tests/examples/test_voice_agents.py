@@ -11,7 +11,7 @@ from tests.calls.harness.plan import VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import RtpPeer
 from tests.calls.harness.waiting import eventually
-from tests.examples.neighbours import HANDED_OFF, KEEP, Run
+from tests.examples.neighbours import HANDED_OFF, KEEP, Run, ends_well
 
 pytestmark = pytest.mark.calls
 
@@ -70,6 +70,19 @@ async def test_a_caller_who_hangs_up_first_is_not_handed_off(house: House, run: 
     await house.at_rest()
     assert not any("handed off" in line for line in bot.lines)
     assert house.cxone.accepted(contact) == [CONNECTED]
+
+
+async def test_a_voice_agent_that_is_told_to_end_hangs_up_first(house: House, run: Run) -> None:
+    bot = await start(run, house, "voice_agent_http.py", 60)
+    contact = new_contact()
+    async with house.caller("on_cue", contact) as caller:
+        await caller.saw("200 INVITE")
+        await ends_well(bot)
+        await caller.saw("BYE")
+        await caller.succeeds()
+    await house.signalled(contact, CONNECTED, {"p1": "End"})
+    await house.ended(caller, "completed", "completed")
+    await house.at_rest()
 
 
 async def test_a_refused_handoff_leaves_the_call_completed(house: House, run: Run) -> None:
