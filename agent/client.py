@@ -68,10 +68,10 @@ class Handoff:
     Attributes:
         id: for `HandoffClient.status` and `HandoffClient.state`.
         state: where its signal to CXone stands: ``recorded``, ``sending``, ``accepted``, ``refused``,
-            ``unknown``, ``expired``, or ``unsignalled`` where the project sends none.
+            ``unknown``, ``expired``, ``cancelled``, or ``unsignalled`` where the project sends none.
         caller: where the caller is: ``voice_agent`` (with you for the moment: go on until the agent ends
-            your leg), ``on_the_way``, ``queue``, ``gone``, or ``kept``: CXone did not take the caller, who
-            stays with you for good.
+            your leg), ``on_the_way``, ``queue``, ``gone`` (back at CXone, or hung up), or ``kept``:
+            CXone did not take the caller, who stays with you for good.
     """
 
     id: str
@@ -162,8 +162,8 @@ class HandoffClient:
             parameters: ``p1`` to ``p9``, in place of what the project's templates would give.
             data: any JSON object, for the desktop that takes the caller.
             shared_id: a key of your own under which the desktop may ask for it.
-            wait: seconds until the answer, at most, for the outcome of the signal; None leaves it to the
-                agent, which waits only where the caller may have to stay with you.
+            wait: seconds, 60 at most, that the answer may take until it is decided who has the caller; None
+                leaves it to the agent, which waits only where the caller may have to stay with you.
 
         Raises:
             HandoffError: 404 no such call is up; 409 the call was handed off or ended before, or is not
@@ -204,7 +204,7 @@ class HandoffClient:
         Args:
             id: of the handoff, or the contact id.
             shared_id: wins over ``id``.
-            wait: seconds that the answer may take where the handoff has not come yet.
+            wait: seconds, 60 at most, that the answer may take where the handoff has not come yet.
 
         Raises:
             HandoffError: 404 nothing is there (yet).
