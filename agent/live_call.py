@@ -4,29 +4,29 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 
 from agent.asker import Asker, refuse
 from agent.clocks import Clocks
+from agent.connections import Connections
 from agent.core import events as on
 from agent.core.asking import Ask
 from agent.core.brief import Brief
 from agent.core.call import Call, State
 from agent.core.errors import SipError, StorageError
-from agent.core.events import Action, Audio, Event, Side, Timer
+from agent.core.events import Action, Event, Side, Timer
 from agent.core.methods import Method
-from agent.core.model import Snapshot, Target
+from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
-from agent.core.records import CallRecord, Way
-from agent.core.targets import in_order
+from agent.core.records import CallRecord, Handoff, Way
+from agent.destinations import Destinations
 from agent.ledger import Ledger
 from agent.media_watch import MediaWatch
 from agent.prompt_watch import PromptWatch
 from agent.services import Services
-from agent.sip.leg import Leg
+from agent.sip.leg import Leg, Source
 
 _SERVER_INTERNAL_ERROR = 500
 _LASTING = (State.KEPT, State.REFERRING, State.TRANSFERRED)  # where a call may stand for long: stored at once
@@ -59,21 +59,18 @@ class LiveCall:
         self._closed = closed
         self._arrived = arrived
         self._project = brief.admitted.project
-        self._targets = {
-            Side.AGENT: self._in_order(self._project.voice_agent.targets),
-            Side.QUEUE: self._in_order(self._project.handoff.all_targets),
-        }
+        self._destinations = Destinations(brief, services.targets_down())
         self._machine = Call(brief.plan)
         self._ledger = Ledger(brief, services, leg.sip_call_id)
-        self._legs: dict[Side, Leg] = {Side.CALLER: leg}
-        self._dialled: dict[int, tuple[Side, int]] = {}  # leg key → where it goes, the attempt it came from
+        self._connections = Connections(leg, self._comfort)
         self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
-        self._audio = Audio.NOTHING
         self._terminal_at = 0.0
         self._invite_settled = False
-        self._watch = MediaWatch(snapshot.agent.media.silence_timeout, self._legs, self._media_lost)
+        self._watch = MediaWatch(
+            snapshot.agent.media.silence_timeout, self._connections.legs, self._media_lost
+        )
 
     @property
     def record(self) -> CallRecord:
@@ -84,11 +81,6 @@ class LiveCall:
     def state(self) -> State:
         """Where the call stands."""
         return self._machine.state
-
-    @property
-    def legs(self) -> dict[Side, Leg]:
-        """The legs that belong to the call now."""
-        return self._legs
 
     @property
     def asking_headers(self) -> Mapping[str, str]:
@@ -115,13 +107,11 @@ class LiveCall:
 
     def side_of(self, leg: Leg) -> Side | None:
         """Which side a leg is on now; None for one that was given up."""
-        return next((side for side, one in self._legs.items() if one is leg), None)
+        return self._connections.side_of(leg)
 
     def leg_ended(self, leg: Leg, status: int) -> None:
         """A leg is gone, the present one or an earlier one."""
-        side, attempt = self._dialled.get(leg.key, (Side.CALLER, 0))
-        if self._legs.get(side) is leg and side is not Side.CALLER:
-            del self._legs[side]
+        side, attempt = self._connections.ended(leg)
         self.handle(on.LegEnded(side, status, attempt))
 
     # -- the handoff is asked for ----------------------------------------------------------------------------
@@ -152,7 +142,7 @@ class LiveCall:
         asked = self._ask(ask, way, refer_to=refer_to, subscription=subscription)
         if asked is None:
             self.note("decision", f"no handoff any more: the call is {self.state.value}")
-            if (leg := self._legs.get(Side.AGENT)) is not None:
+            if (leg := self._connections.legs.get(Side.AGENT)) is not None:
                 refuse(leg, subscription)
 
     def _ask(self, ask: Ask, way: Way, *, refer_to: str = "", subscription: int = 0) -> Asker | None:
@@ -162,7 +152,7 @@ class LiveCall:
         handoff = self._brief.handoff(ask, way, handoff_id, time.time(), refer_to=refer_to)
         if refer_to and not handoff.target:
             self.note("decision", f"Refer-To {refer_to} is not dialled: the project's own target counts")
-        asker = self._asker = Asker(handoff, self._legs.get(Side.AGENT), subscription)
+        asker = self._asker = Asker(handoff, self._connections.legs.get(Side.AGENT), subscription)
         self.handle(on.HandoffAsked(handoff))
         return asker
 
@@ -195,13 +185,11 @@ class LiveCall:
             case on.RefuseCaller():
                 self._refuse(action.reason)
             case on.HangUp():
-                if leg := (self._caller if action.side is Side.CALLER else self._legs.pop(action.side, None)):
-                    leg.hang_up()
+                self._connections.hang_up(action.side)
             case on.Play():
-                self._play(action.audio)
+                self._connections.play(action.audio)
             case on.SendDtmf():
-                if leg := self._legs.get(action.side):
-                    leg.send_dtmf(action.digit)
+                self._connections.send_dtmf(action.side, action.digit)
             case on.CancelSignals():
                 self._services.courier.cancel(self.record.call_id, action.moment)
             case on.Report():
@@ -249,12 +237,9 @@ class LiveCall:
         self.handle(on.Told(sent))
 
     async def _dial(self, action: on.Dial) -> None:
-        side, targets = action.side, self._targets[action.side]
-        if side is Side.QUEUE:
-            targets = self._ways_back
-        target = targets[action.target]
+        side, targets = action.side, self._destinations.of(action.side, self._handoff)
+        target, headers = targets[action.target], self._destinations.headers(side, self._handoff)
         self.note("decision", f"dial {target.uri} ({action.attempt} of {len(targets)})")
-        headers = self._transfer_headers() if side is Side.QUEUE else self._brief.invite_headers()
         try:
             uri = await self._services.resolve(target)
             if not self._machine.wants(side, action.attempt):
@@ -267,30 +252,22 @@ class LiveCall:
             self.handle(on.LegEnded(side, 503, action.attempt))
             return
         leg.takes_handoffs = side is Side.AGENT
-        self._legs[side] = leg
-        self._dialled[leg.key] = side, action.attempt
+        self._connections.add(side, leg, action.attempt)
         self._services.adopt(leg, self, side)
 
     def _refer(self, target: int) -> None:
-        uri = self._ways_back[target].uri
-        self.note("decision", f"refer the caller to {uri} ({target + 1} of {len(self._ways_back)})")
+        targets = self._destinations.of(Side.QUEUE, self._handoff)
+        uri = targets[target].uri
+        self.note("decision", f"refer the caller to {uri} ({target + 1} of {len(targets)})")
         try:
-            self._caller.refer(uri, self._transfer_headers())
+            self._caller.refer(uri, self._destinations.headers(Side.QUEUE, self._handoff))
         except SipError as error:
             self.note("decision", f"{uri}: {error}")
             self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
 
-    def _transfer_headers(self) -> list[tuple[str, str]]:
-        return self._brief.transfer_headers(self._asker.handoff if self._asker else None)
-
     @property
-    def _ways_back(self) -> tuple[Target, ...]:
-        """The targets to go back to, the one that the voice agent named first."""
-        named = self._asker.handoff.target if self._asker else ""
-        return (*((Target(uri=named),) if named else ()), *self._targets[Side.QUEUE])
-
-    def _in_order(self, targets: Iterable[Target]) -> tuple[Target, ...]:
-        return in_order(tuple(targets), random.random, self._services.targets_down())
+    def _handoff(self) -> Handoff | None:
+        return self._asker.handoff if self._asker else None
 
     def _answer(self) -> None:
         if not self._caller.answer(self._brief.answer_headers()):
@@ -323,21 +300,13 @@ class LiveCall:
         self.note("decision", f"the caller is given back by {method.value}")
         self._services.metrics.media_returned(method.value, time.monotonic() - self._terminal_at)
 
-    def _play(self, audio: Audio) -> None:
-        across = {Audio.BRIDGED: Side.AGENT, Audio.TRANSFERRED: Side.QUEUE}.get(audio)
-        if across is not None and (leg := self._legs.get(across)) is not None:
-            self._caller.hear(leg)
-            leg.hear(self._caller)
-        elif audio is Audio.COMFORT and audio is not self._audio:
-            choice = self._project.handoff.comfort_audio
-            self.note("audio", f"the caller hears comfort audio ({choice})")
-            self._caller.hear(self._services.stack.comfort.player(choice))
-            if (agent := self._legs.get(Side.AGENT)) is not None:
-                agent.hear(None)
-        self._audio = audio
+    def _comfort(self) -> Source | None:
+        choice = self._project.handoff.comfort_audio
+        self.note("audio", f"the caller hears comfort audio ({choice})")
+        return self._services.stack.comfort.player(choice)
 
     def _await_silence(self) -> None:
-        settings, agent = self._project.handoff.finish_prompt, self._legs.get(Side.AGENT)
+        settings, agent = self._project.handoff.finish_prompt, self._connections.legs.get(Side.AGENT)
         if settings is not None and agent is not None:
             self._prompt = PromptWatch(agent, settings.silence, self._prompt_finished)
 
@@ -376,4 +345,4 @@ class LiveCall:
 
     @property
     def _caller(self) -> Leg:
-        return self._legs[Side.CALLER]
+        return self._connections.caller

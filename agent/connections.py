@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The legs of one call, which side each is on, and what the caller hears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.core.events import Audio, Side
+from agent.sip.leg import Leg, Source
+
+_ACROSS = {Audio.BRIDGED: Side.AGENT, Audio.TRANSFERRED: Side.QUEUE}
+
+
+class Connections:
+    """The legs of one call.
+
+    Args:
+        caller: the caller's leg.
+        comfort: gives what plays comfort audio; None for silence.
+
+    Attributes:
+        caller: the same.
+        legs: those that belong to the call now.
+        audio: what the caller hears.
+    """
+
+    def __init__(self, caller: Leg, comfort: Callable[[], Source | None]) -> None:
+        self.caller = caller
+        self.legs: dict[Side, Leg] = {Side.CALLER: caller}
+        self.audio = Audio.NOTHING
+        self._comfort = comfort
+        self._dialled: dict[int, tuple[Side, int]] = {}  # leg key → its side, the attempt it came from
+
+    def side_of(self, leg: Leg) -> Side | None:
+        """Which side a leg is on now; None for one that was given up."""
+        return next((side for side, one in self.legs.items() if one is leg), None)
+
+    def add(self, side: Side, leg: Leg, attempt: int) -> None:
+        """A leg was dialled."""
+        self.legs[side] = leg
+        self._dialled[leg.key] = side, attempt
+
+    def ended(self, leg: Leg) -> tuple[Side, int]:
+        """A leg is gone, the present one of its side or an earlier one: its side and attempt."""
+        side, attempt = self._dialled.get(leg.key, (Side.CALLER, 0))
+        if self.legs.get(side) is leg and side is not Side.CALLER:
+            del self.legs[side]
+        return side, attempt
+
+    def hang_up(self, side: Side) -> None:
+        """End a leg. But for the caller's it belongs to the call no more."""
+        leg = self.caller if side is Side.CALLER else self.legs.pop(side, None)
+        if leg is not None:
+            leg.hang_up()
+
+    def send_dtmf(self, side: Side, digit: str) -> None:
+        """Send a digit on a leg, if it is there."""
+        if (leg := self.legs.get(side)) is not None:
+            leg.send_dtmf(digit)
+
+    def play(self, audio: Audio) -> None:
+        """Let the caller hear this from now on."""
+        across = self.legs.get(_ACROSS[audio]) if audio in _ACROSS else None
+        if across is not None:
+            self.caller.hear(across)
+            across.hear(self.caller)
+        elif audio is Audio.COMFORT and audio is not self.audio:
+            self.caller.hear(self._comfort())
+            if (agent := self.legs.get(Side.AGENT)) is not None:
+                agent.hear(None)
+        self.audio = audio
