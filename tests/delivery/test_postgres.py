@@ -12,7 +12,7 @@ import pytest
 
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
-from agent.core.records import CallRecord, Handoff, Signal
+from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.delivery.postgres import PostgresStore, shown
 from agent.delivery.store import NOTHING_LEFT
 from tests.calls.harness.ports import free_port
@@ -241,6 +241,7 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
     for write in (
         store.update_signal(arrival.signal_id, SignalState.SENDING, None),
         store.record_handoff(make_handoff(), make_signal()),
+        store.record_handoff(make_handoff(), make_signal(), make_signal(channel=Channel.WEBHOOK)),
         store.open_call(make_call("call-3"), None),
     ):
         with pytest.raises(StorageError, match="its neighbours took its work over"):
@@ -293,6 +294,8 @@ async def test_no_statement_can_break_the_one_terminal_signal(
     await store.record_signal(make_signal(moment=Moment.FAILED))
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):
         await admin.execute("UPDATE signals SET moment = 'handoff' WHERE moment = 'arrival'")
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await admin.execute("UPDATE signals SET channel = 'webhook' WHERE moment = 'failed'")
 
 
 async def test_a_full_queue_is_refused(

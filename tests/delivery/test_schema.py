@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from agent.core.errors import StorageError
 from agent.core.moments import Moment
-from agent.core.records import CallRecord, Signal
+from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.delivery.schema import FOLDER, HEAD, KNOWN
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
 from agent.delivery.stores import open_store
@@ -35,6 +35,11 @@ _SIGNAL = (
     "INSERT INTO signals (signal_id, call_id, account, project, contact_id, moment, parameters, recorded,"
     " expires, state) VALUES ('signal-1', 'call-1', 'acme', 'acme-care', '4711', 'arrival', '{}', 1000, 1120,"
     " 'recorded')"
+)
+_HANDOFF = (
+    "INSERT INTO handoffs (handoff_id, call_id, account, project, contact_id, asked, destination, skill,"
+    " reason, parameters, data, shared_id) VALUES ('handoff-1', 'call-1', 'acme', 'acme-care', '4711', 1000,"
+    " 'CARE', '', '', '{}', '{}', '')"
 )
 
 
@@ -56,6 +61,7 @@ async def test_an_older_sqlite_file_keeps_what_is_in_it(
     with closing(sqlite3.connect(path, isolation_level=None)) as older:
         older.execute(_CALL)
         older.execute(_SIGNAL)
+        older.execute(_HANDOFF)
     await _taken_over(f"sqlite://{path}", make_call, make_signal)
 
 
@@ -67,6 +73,7 @@ async def test_a_file_of_before_the_steps_were_alembic_s_keeps_what_is_in_it(
     with closing(sqlite3.connect(path, isolation_level=None)) as older:
         older.execute(_CALL)
         older.execute(_SIGNAL)
+        older.execute(_HANDOFF)
         older.execute("DROP TABLE alembic_version")
         older.execute("PRAGMA user_version = 1")
     await _taken_over(f"sqlite://{path}", make_call, make_signal)
@@ -81,6 +88,7 @@ async def test_an_older_postgresql_database_keeps_what_is_in_it(
     older = await asyncpg.connect(url)
     await older.execute(_CALL)
     await older.execute(_SIGNAL)
+    await older.execute(_HANDOFF)
     await older.close()
     await _taken_over(url, make_call, make_signal)
 
@@ -90,6 +98,15 @@ async def _taken_over(url: str, make_call: MakeCall, make_signal: MakeSignal) ->
     estate = await store.take_over()
     assert estate.calls == (make_call(),)
     assert estate.signals == (make_signal(moment=Moment.ARRIVAL, parameters={}),)
+    ids = ("handoff-1", "call-1", "acme", "acme-care", "4711")
+    assert await store.handoff("handoff-1") == Handoff(*ids, 1000.0, "CARE")
+    # What holds for all databases holds for this one from now on.
+    assert await store.record_signal(make_signal(moment=Moment.ARRIVAL)) is None
+    hook = make_signal(channel=Channel.WEBHOOK)
+    assert not await store.record_handoff(Handoff("handoff-2", *ids[1:], 1000.0), None, hook)
+    transcripts = [make_signal(call_id, channel=Channel.TRANSCRIPT) for call_id in ("call-1", "call-2")]
+    assert [await store.record_signal(one) for one in transcripts] == [transcripts[0], None]
+    assert await store.record_signal(make_signal()) is not None
     await store.aclose()
 
 
