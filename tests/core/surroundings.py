@@ -110,7 +110,6 @@ class World:
         report: what the voice agent was told of its handoff.
         referred: a REFER is out of which the outcome is not known.
         ended: somebody asked for the call's end.
-        cause: the event that is acted on.
     """
 
     plan: Plan
@@ -137,7 +136,6 @@ class World:
     returned: bool = False
     ended: bool = False
     closed: End | None = None
-    cause: Event | None = None
 
     @property
     def talks(self) -> bool:
@@ -185,9 +183,6 @@ class World:
 
     def after(self, event: Event, call: Call) -> World:
         """The world once the event happened, before the call has acted on it."""
-        return replace(self._after(event, call), cause=event)
-
-    def _after(self, event: Event, call: Call) -> World:
         match event:
             case on.Recorded():
                 arrival = {Moment.ARRIVAL} if self.arrivals else set()
@@ -231,13 +226,13 @@ class World:
 
     # -- what the call may ask -----------------------------------------------------------------------------
 
-    def perform(self, action: Action) -> World:
-        """The world once the action is carried out.
+    def perform(self, action: Action, cause: Event | None = None) -> World:
+        """The world once the action is carried out that the call asks for because of an event.
 
         Raises:
             Broken: the call may not ask that now.
         """
-        _demand(self.closed is None, "close", f"{action} after Close")
+        _demand(self.closed is None, "close", "something after Close")
         match action:
             case on.Start(timer=timer):
                 return replace(self, timers=self.timers | {timer})
@@ -258,15 +253,17 @@ class World:
             case on.Tell() | on.Begin() | on.AwaitSilence() | on.CancelSignals() | on.Report():
                 return self._told(action)
             case on.HangUp(side=side):
-                return self._hung_up(side)
+                return self._hung_up(side, cause)
+            case on.SendDtmf(side=side):
+                return self._sent_digit(side, cause)
         return self._signalled(action)
 
     def _told(self, action: Action) -> World:
         match action:
             case on.Tell(moment=moment):
                 _demand(self.tell is None, "told", "Tell while one is under way")
-                _demand(self.confirmed is None, "told", f"Tell after {self.confirmed} was confirmed")
-                _demand(moment.terminal, "told", f"Tell of {moment}")
+                _demand(self.confirmed is None, "told", "Tell once one was confirmed")
+                _demand(moment.terminal, "told", "Tell of the arrival")
                 return replace(self, tell=moment)
             case on.AwaitSilence():
                 listens = self.agent.leg == "answered" and Timer.PROMPT in self.timers
@@ -282,59 +279,67 @@ class World:
                 return replace(world, withdrawn=withdrawn)
             case on.Report(taken=taken_back):
                 there = self.agent.leg == "answered"
-                _demand(taken_back or (there and not self.report), "report", f"it keeps the caller: {self}")
+                _demand(
+                    taken_back or (there and not self.report), "report", "it is not there, or knows already"
+                )
                 _demand(self.report != "taken", "report", "twice")
                 return replace(self, report="taken" if taken_back else "kept")
         return self
 
-    def _hung_up(self, side: Side) -> World:
+    def _hung_up(self, side: Side, cause: Event | None) -> World:
         match side:
             case Side.CALLER:
-                _demand(self.talks, "caller", f"{self}")
+                _demand(self.talks, "caller", "it is not up and answered")
                 return replace(self, caller="left", referred=False)
             case Side.QUEUE:
-                _demand(self.queue.up, "queue", f"it is {self.queue.leg or 'not there'}")
+                _demand(self.queue.up, "queue", self.queue.leg)
                 return replace(self, queue=replace(self.queue, leg="gone"))
-        _demand(self.agent.up, "agent", f"it is {self.agent.leg or 'not there'}")
+        _demand(self.agent.up, "agent", self.agent.leg)
         untold = (self.tell and not self.withdrawn) or self.held or self.confirmed in self.waiting
-        at_once = isinstance(self.cause, on.EndAsked) or self.cause == on.TimerFired(Timer.DEADLINE)
-        _demand(not (untold and self.talks) or at_once, "release", f"{self.cause}")
+        at_once = isinstance(cause, on.EndAsked) or cause == on.TimerFired(Timer.DEADLINE)
+        _demand(not (untold and self.talks) or at_once, "release", "it is hung up too early")
         return replace(self, agent=replace(self.agent, leg="gone"))
+
+    def _sent_digit(self, side: Side, cause: Event | None) -> World:
+        across = Side.QUEUE if self.audio is Audio.TRANSFERRED else Side.AGENT
+        leg = self.queue if across is Side.QUEUE else self.agent
+        _demand(self.talks and leg.leg == "answered", "digits", "one of them is not up")
+        came_from = cause.side if isinstance(cause, on.DtmfReceived) else None
+        _demand({came_from, side} == {across, Side.CALLER}, "digits", "from or to one who does not take part")
+        return self
 
     def _signalled(self, action: Action) -> World:
         waits = self.caller == "up" and self.invite == "open"
         match action:
             case on.Dial(side=Side.AGENT, target=target, attempt=attempt):
-                _demand(attempt == self.agent.attempt + 1 == target + 1, "dial", f"{action} out of turn")
-                _demand(target < self.plan.targets, "dial", f"{action}: there is no such target")
+                _demand(attempt == self.agent.attempt + 1 == target + 1, "dial", "out of turn")
+                _demand(target < self.plan.targets, "dial", "there is no such target")
                 _demand(not self.agent.up, "dial", "two voice agents at a time")
                 _demand(waits, "dial", "there is no one to answer")
                 return replace(self, agent=Dialled(attempt, "dialled"))
             case on.Dial(target=target, attempt=attempt):
-                _demand(attempt == self.queue.attempt + 1 == target + 1, "dial", f"{action} out of turn")
-                _demand(target < self.back, "dial", f"{action}: there is no such target")
+                _demand(attempt == self.queue.attempt + 1 == target + 1, "dial", "out of turn")
+                _demand(target < self.back, "dial", "there is no such target")
                 _demand(not self.queue.up and not self.agent.up, "dial", "a third leg")
                 _demand(self.talks, "dial", "there is no one to answer")
                 return replace(self, queue=Dialled(attempt, "dialled"))
             case on.Refer(target=target):
-                _demand(target < self.back, "refer", f"{action}: there is no such target")
-                _demand(self.talks and not self.agent.up and not self.referred, "refer", f"{self}")
+                _demand(target < self.back, "refer", "there is no such target")
+                _demand(
+                    self.talks and not self.agent.up and not self.referred,
+                    "refer",
+                    "nobody to refer, or one is out",
+                )
                 return replace(self, referred=True)
             case on.Relay():
                 _demand(waits, "answer", "Relay to no INVITE")
             case on.AnswerCaller():
-                _demand(waits, "answer", f"{self}")
+                _demand(waits, "answer", "there is no INVITE to answer")
                 return replace(self, invite="answered")
             case on.RefuseCaller(reason=reason):
-                _demand(waits, "refuse", f"{self}")
-                _demand(400 <= reason.code <= 699, "refuse", f"{reason} has no code")
+                _demand(waits, "refuse", "there is no INVITE to refuse")
+                _demand(400 <= reason.code <= 699, "refuse", "the reason has no code")
                 return replace(self, invite="refused", caller="left")
-            case on.SendDtmf(side=side):
-                across = self.queue if self.audio is Audio.TRANSFERRED else self.agent
-                _demand(self.talks and across.leg == "answered", "digits", f"to {side}")
-                source = self.cause.side if isinstance(self.cause, on.DtmfReceived) else side
-                _demand(side is not source, "digits", f"from {source} back to it")
-                _demand(Side.AGENT not in (side, source) or self.agent.up, "digits", "to or from one gone")
         return self
 
     def _closed(self, end: End) -> World:
@@ -344,42 +349,43 @@ class World:
         _demand(not self.queue.up, "legs", "the target's leg is left up")
         _demand(self.caller != "up", "legs", "the caller's leg is left up")
         told = self.confirmed or self.tell
-        _demand(end is End.CALLER or told is None or end.value == told.value, "end", f"{end} after {told}")
+        _demand(
+            end is End.CALLER or told is None or end.value == told.value, "end", "another one than was told"
+        )
         known = told or self.untold or self.record == "failed"
-        _demand(end is End.CALLER or bool(known), "end", f"{end}, and nobody was told")
+        _demand(end is End.CALLER or bool(known), "end", "nobody was told")
         _demand(end is not End.CALLER or self.caller == "gone", "end", "the caller did not hang up")
-        _demand(end is not End.CALLER or not self.confirmed, "end", f"{self.confirmed} was confirmed")
+        _demand(end is not End.CALLER or not self.confirmed, "end", "a moment was confirmed")
         _demand(not self.held, "begin", "it waits for ever")
-        _demand(not (self.withdrawn and self.tell), "withdrawn", f"{self.tell} becomes durable and is sent")
+        _demand(not (self.withdrawn and self.tell), "withdrawn", "it becomes durable and is sent")
         if self.gave_up:
-            _demand(not self.waiting, "cancel", f"{set(self.waiting)} left to be sent")
-            _demand(self.tell is None, "cancel", f"{self.tell} is made durable and sent all the same")
+            _demand(not self.waiting, "cancel", "left to be sent")
+            _demand(self.tell is None, "cancel", "made durable and sent all the same")
         return replace(self, closed=end)
 
-    def at_rest(self, call: Call) -> World:
-        """The world once the call has nothing more to do.
+    def at_rest(self, call: Call) -> None:
+        """What must hold whenever the call has nothing more to do.
 
         Raises:
-            Broken: what must hold then does not.
+            Broken: it does not.
         """
         _demand(not (self.withdrawn and self.confirmed in self.waiting), "withdrawn", "it is sent")
         if self.closed is not None:
-            _demand(not self.timers, "timers", f"{set(self.timers)} left running")
-            return replace(self, cause=None)
+            _demand(not self.timers, "timers", "left running")
+            return
         if self.talks:
             _demand(self.audio is not Audio.NOTHING, "audio", "the caller hears nothing")
             heard = {Audio.BRIDGED: self.agent, Audio.TRANSFERRED: self.queue}.get(self.audio)
-            _demand(heard is None or heard.leg == "answered", "audio", f"{self.audio} and nobody there")
+            _demand(heard is None or heard.leg == "answered", "audio", "nobody is there")
             unheard = heard is None and "answered" in (self.agent.leg, self.queue.leg)
             _demand(not unheard, "audio", "somebody is there, and not heard")
         _demand(not (self.agent.up and self.queue.up), "legs", "a third leg")
-        _demand(not self.ended or call.state not in TALKING, "ended", f"{call.state}")
+        _demand(not self.ended or call.state not in TALKING, "ended", call.state)
         if call.state in (State.KEPT, State.STORING_KEPT):
             knows = self.agent.leg == "answered" and self.report == "kept"
-            _demand(knows and self.talks, "kept", f"{self}")
+            _demand(knows and self.talks, "kept", "it is not there, or does not know")
         if call.state in GIVEN_BACK and call.terminal is Moment.HANDOFF:
             _demand(self.report == "taken", "report", "nobody told it")
-        return replace(self, cause=None)
 
 
 def _demand(holds: bool, promise: str, text: str) -> None:  # noqa: FBT001 - it reads as a sentence
