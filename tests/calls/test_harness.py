@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
 from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.gaps import continuity
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.messages import labels, read_messages
 from tests.calls.harness.metrics import parse, total
 from tests.calls.harness.plan import SECRETS, Plan
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.processes import COMMAND
-from tests.calls.harness.rtp import RtpPeer, linear, ulaw
+from tests.calls.harness.rtp import FRAME, PCMU, SILENCE, Packet, RtpPeer, linear, ulaw
 from tests.calls.harness.torture import MESSAGES, read
 from tests.calls.harness.waiting import eventually
 from tests.calls.harness.wire import Wire
@@ -30,6 +33,34 @@ async def test_an_rtp_peer_hears_the_tone_that_is_sent_and_no_other() -> None:
         assert not other.hears(1000, 10)
         assert not other.silent(10)
         assert not one.packets
+
+
+def _packets(*steps: float, silent: range = range(0)) -> list[Packet]:
+    """Packets at these distances in seconds, numbered without a hole."""
+    loud, quiet = bytes([0x10]) * FRAME, SILENCE
+    times = accumulate(steps, initial=100.0)
+    return [
+        Packet(at, PCMU, False, n & 0xFFFF, n * FRAME, 7, quiet if n in silent else loud)  # noqa: FBT003
+        for n, at in enumerate(times, 65530)
+    ]
+
+
+def test_a_stream_without_a_hole_is_continuous() -> None:
+    whole = continuity(_packets(*[0.02] * 20), until=100.41)
+    assert whole.longest == pytest.approx(0.02)
+    assert (whole.packets, whole.lost, whole.leap, whole.mute) == (21, 0, 0, 0)
+
+
+def test_each_kind_of_hole_in_a_stream_is_seen() -> None:
+    late = continuity(_packets(0.02, 0.09, 0.02), until=100.14)
+    assert late.longest == pytest.approx(0.09)
+    assert late.when == pytest.approx(0.02)
+    assert continuity(_packets(0.02, 0.02), until=100.5).longest == pytest.approx(0.46), "the end counts"
+    packets = _packets(*[0.02] * 20, silent=range(65535, 65539))
+    assert continuity(packets, until=100.4).mute == pytest.approx(0.08)
+    assert continuity([*packets[:9], *packets[11:]], until=100.4).lost == 2
+    ahead = [*packets[:9], *(replace(one, timestamp=one.timestamp + 800) for one in packets[9:])]
+    assert continuity(ahead, until=100.4).leap == pytest.approx(0.1)
 
 
 def test_u_law_survives_the_way_there_and_back() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
-from tests.calls.harness.rtp import FRAME, PCMU, RATE, Packet
+from tests.calls.harness.rtp import FRAME, PCMU, RATE, Packet, linear
+
+_SOUND = 8  # the comfort audio's noise floor is an order above this
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Continuity:
         when: how long after the first packet that began.
         lost: packets that are missing by their sequence numbers.
         leap: the most by which a timestamp ran ahead of the packets sent: audio that was never made.
+        mute: the longest run of packets with no sound whatever in them, after the first sound.
     """
 
     packets: int
@@ -27,12 +30,13 @@ class Continuity:
     when: float
     lost: int
     leap: float
+    mute: float
 
     def __str__(self) -> str:
         """One line for a failed assertion."""
         return (
             f"{self.packets} packets, longest gap {self.longest * 1000:.0f} ms at {self.when:.2f} s, "
-            f"{self.lost} lost, timestamps {self.leap * 1000:.0f} ms ahead"
+            f"{self.lost} lost, timestamps {self.leap * 1000:.0f} ms ahead, {self.mute * 1000:.0f} ms mute"
         )
 
 
@@ -53,4 +57,11 @@ def continuity(packets: Sequence[Packet], until: float) -> Continuity:
         steps = (after.sequence - before.sequence) & 0xFFFF
         lost += steps - 1
         leap = max(leap, ((after.timestamp - before.timestamp) & 0xFFFFFFFF) - steps * FRAME)
-    return Continuity(len(heard), longest, begun - heard[0].at, lost, leap / RATE)
+    return Continuity(len(heard), longest, begun - heard[0].at, lost, leap / RATE, _mute(heard))
+
+
+def _mute(heard: Sequence[Packet]) -> float:
+    sounds = [any(abs(linear(code)) > _SOUND for code in packet.payload) for packet in heard]
+    assert any(sounds), "not one sound"
+    runs = [len(list(run)) for sound, run in groupby(sounds[sounds.index(True) :]) if not sound]
+    return max(runs, default=0) * FRAME / RATE
