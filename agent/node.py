@@ -11,29 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import aiohttp
-
 from agent.chronicle import Chronicle
 from agent.configuration import Configuration
 from agent.core.errors import AgentError
-from agent.core.model import Project, Snapshot
+from agent.core.model import Snapshot
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
-from agent.core.records import Channel
-from agent.cxone.client import Cxone
-from agent.cxone.exchange import new_session, new_session_apart
-from agent.cxone.tms import Tms
-from agent.cxone.token import Alarm
 from agent.delivery.courier import Courier
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
-from agent.delivery.webhooks import Webhooks
 from agent.desks import Desks
 from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import Server, serve_app
+from agent.outbound import Outbound
 from agent.probes import Probes
 from agent.recovery import Recovery
 from agent.services import Services
@@ -51,7 +44,6 @@ _log = logs.logger("node")
 _LOOK_SECONDS = 1.0
 _FORCED_SECONDS = 5.0
 _LAST_BYES_SECONDS = 2.0
-_WARM_UP_SECONDS = 3.0
 _COURIER_GRACE_SECONDS = 10.0
 _FORCED_GRACE_SECONDS = 1.0
 _FULL_COLLECTION_EVERY = 60
@@ -99,12 +91,10 @@ class Node:
         )
         self._stack: Stack | None = None
         self._store: Store | None = None
-        self._sessions: list[aiohttp.ClientSession] = []
-        self._courier: Courier | None = None
+        self._outbound: Outbound | None = None
         self._recovery: Recovery | None = None
         self._keeper: Keeper | None = None
         self._probes: Probes | None = None
-        self._cxone: Cxone | None = None
         self._servers: list[Server] = []
         self._bell = Bell()
         self._ending = asyncio.Event()
@@ -151,50 +141,27 @@ class Node:
         """
         settings = self._configuration.snapshot.agent
         self._store = await open_store(settings.storage, self._storage_changed, node=settings.node)
-        session, apart = new_session(), new_session_apart()
-        self._sessions += [session, apart]
-        self._cxone = Cxone(session, on_token=self._metrics.token_requested)
-        self._courier = Courier(
-            self._store,
-            self._cxone,
-            self._configuration.project,
-            self._switchboard.on_signal_event,
-            posters={
-                Channel.WEBHOOK: Webhooks(apart),
-                Channel.TRANSCRIPT: Tms(self._cxone, apart),
-            },
+        self._outbound = Outbound(
+            self._store, self._configuration, self._metrics, self._switchboard.on_signal_event
         )
         self._stack = Stack(
             settings, self._switchboard.on_sip_event, self._stories.sip, self._metrics.loop_lagged
         )
-        resolver = Resolver()
-        probes = self._probes = Probes(self._stack, resolver, self._metrics, self._switchboard.run)
-        services = Services(
-            stack=self._stack,
-            store=self._store,
-            courier=self._courier,
-            metrics=self._metrics,
-            stories=self._stories,
-            resolver=resolver,
-            run=self._switchboard.run,
-            adopt=self._switchboard.adopt,
-            save=self._switchboard.save,
-            ring=self._bell.ring,
-            targets_down=lambda: probes.down,
-        )
+        services = self._services(self._stack, self._store, self._outbound.courier)
         self._switchboard.connect(services)
         self._stack.start(
             self._sources(), reject_strangers=self._configuration.snapshot.unknown_source == "reject"
         )
         native.set_rate(settings.limits.calls_per_second)
-        self._connect_metrics(self._stack, self._store, self._courier)
-        await self._recover(self._store, self._courier)
-        await self._warm_up(self._cxone)
-        await self._listen(services)
+        self._connect_metrics(self._stack, self._store, self._outbound)
+        await self._recover(self._store, self._outbound.courier)
+        await self._outbound.warm_up()
+        await self._listen(services, self._outbound)
         gc.collect()
         gc.freeze()
         gc.disable()
-        probes.follow(self._configuration.snapshot)
+        if self._probes is not None:
+            self._probes.follow(self._configuration.snapshot)
         self._switchboard.open()
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]
@@ -229,13 +196,9 @@ class Node:
         for work in (self._keeper, self._recovery):
             if work is not None:
                 await work.aclose()
-        if self._courier is not None:
+        if self._outbound is not None:
             grace = _FORCED_GRACE_SECONDS if self._forced.is_set() else _COURIER_GRACE_SECONDS
-            await self._courier.aclose(grace)
-        if self._cxone is not None:
-            await self._cxone.aclose()
-        for session in self._sessions:
-            await session.close()
+            await self._outbound.aclose(grace)
         if self._stack is not None:
             self._stack.close()
         if self._store is not None:
@@ -256,19 +219,30 @@ class Node:
             self._reload_wanted = False
             self._switchboard.run(self._reload())
 
-    async def _warm_up(self, cxone: Cxone) -> None:
-        """Log in and discover ahead of the first call; a NICE that is down or slow is not waited for."""
-        projects = [one for one in self._configuration.snapshot.projects.values() if one.cxone is not None]
-        if projects:
-            ways = [asyncio.ensure_future(_way(cxone, project)) for project in projects]
-            await asyncio.wait(ways, timeout=_WARM_UP_SECONDS)
+    def _services(self, stack: Stack, store: Store, courier: Courier) -> Services:
+        """What calls may ask of all this."""
+        resolver = Resolver()
+        probes = self._probes = Probes(stack, resolver, self._metrics, self._switchboard.run)
+        return Services(
+            stack=stack,
+            store=store,
+            courier=courier,
+            metrics=self._metrics,
+            stories=self._stories,
+            resolver=resolver,
+            run=self._switchboard.run,
+            adopt=self._switchboard.adopt,
+            save=self._switchboard.save,
+            ring=self._bell.ring,
+            targets_down=lambda: probes.down,
+        )
 
     async def _reload(self) -> None:
         await self._configuration.reload()
 
-    async def _listen(self, services: Services) -> None:
+    async def _listen(self, services: Services, outbound: Outbound) -> None:
         http = self._configuration.snapshot.agent.http
-        desks = Desks(self._switchboard, self._configuration, services, self._alarms, self._bell)
+        desks = Desks(self._switchboard, self._configuration, services, outbound.alarms, self._bell)
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         self._servers.append(await serve_app(api, http.api, http.tls))
         self._servers.append(await serve_app(operations_app(desks), http.operations))
@@ -280,12 +254,12 @@ class Node:
             _log.warning("calls of an earlier process were told as failed", calls=lost)
         self._keeper = Keeper(store, lambda: self._configuration.snapshot.agent.retention)
 
-    def _connect_metrics(self, stack: Stack, store: Store, courier: Courier) -> None:
-        metrics = self._metrics
+    def _connect_metrics(self, stack: Stack, store: Store, outbound: Outbound) -> None:
+        metrics, courier = self._metrics, outbound.courier
         metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
         metrics.set_guard_reader(native.invites_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
-        metrics.set_credential_alarm_reader(self._alarmed)
+        metrics.set_credential_alarm_reader(outbound.alarmed)
         metrics.set_pending_reader(lambda: courier.pending)
         metrics.set_outbox_reader(lambda: courier.pending_by_channel)
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
@@ -300,8 +274,8 @@ class Node:
         native.set_rate(snapshot.agent.limits.calls_per_second)
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
-        if self._cxone is not None:
-            self._cxone.keep_only(snapshot.projects.values())
+        if self._outbound is not None:
+            self._outbound.applied()
         if self._probes is not None:
             self._probes.follow(snapshot)
         self._switchboard.refresh()
@@ -313,18 +287,6 @@ class Node:
             _log.error("records can't be made durable: new calls are refused", fault=fault)
         if self._stack is not None:
             self._switchboard.refresh()
-
-    def _alarms(self) -> dict[str, Alarm]:
-        """Projects whose credential somebody has to see to."""
-        projects, cxone = self._configuration.snapshot.projects, self._cxone
-        if cxone is None:
-            return {}
-        found = ((name, cxone.alarm(project)) for name, project in projects.items())
-        return {name: alarm for name, alarm in found if alarm is not None}
-
-    def _alarmed(self) -> dict[str, bool]:
-        alarms, projects = self._alarms(), self._configuration.snapshot.projects
-        return {name: name in alarms for name, project in projects.items() if project.cxone is not None}
 
     def _sources(self) -> str:
         carriers = self._configuration.snapshot.carriers.values()
@@ -341,13 +303,6 @@ class Node:
             await asyncio.sleep(0.02)
         self._switchboard.save_late()
         await self._switchboard.settle()
-
-
-async def _way(cxone: Cxone, project: Project) -> None:
-    try:
-        await cxone.ready(project)
-    except AgentError as error:
-        _log.warning("CXone is not ready, signals will wait", project=project.project, error=str(error))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

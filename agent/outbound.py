@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way out to NICE and to customers' systems: sessions, log-ins, and the courier that delivers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from agent.configuration import Configuration
+from agent.core.errors import AgentError
+from agent.core.model import Project
+from agent.core.records import Channel
+from agent.cxone.client import Cxone
+from agent.cxone.exchange import new_session, new_session_apart
+from agent.cxone.tms import Tms
+from agent.cxone.token import Alarm
+from agent.delivery.courier import Courier, SignalEvent
+from agent.delivery.store import Store
+from agent.delivery.webhooks import Webhooks
+from agent.telemetry import logs
+from agent.telemetry.metrics import Metrics
+
+_log = logs.logger("outbound")
+_WARM_UP_SECONDS = 3.0
+
+
+class Outbound:
+    """What leaves this node by HTTP.
+
+    Args:
+        store: holds what is to be delivered.
+        configuration: gives the projects in force.
+        metrics: told of log-ins.
+        on_event: told of each change of a signal.
+
+    Attributes:
+        courier: delivers what is in the outbox.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        configuration: Configuration,
+        metrics: Metrics,
+        on_event: Callable[[SignalEvent], None],
+    ) -> None:
+        self._configuration = configuration
+        session, apart = new_session(), new_session_apart()
+        self._sessions = (session, apart)
+        self._cxone = Cxone(session, on_token=metrics.token_requested)
+        self.courier = Courier(
+            store,
+            self._cxone,
+            configuration.project,
+            on_event,
+            posters={Channel.WEBHOOK: Webhooks(apart), Channel.TRANSCRIPT: Tms(self._cxone, apart)},
+        )
+
+    async def warm_up(self) -> None:
+        """Log in and discover ahead of the first call; a NICE that is down or slow is not waited for."""
+        ways = [asyncio.ensure_future(self._way(project)) for project in self._tenants()]
+        if ways:
+            await asyncio.wait(ways, timeout=_WARM_UP_SECONDS)
+
+    async def _way(self, project: Project) -> None:
+        try:
+            await self._cxone.ready(project)
+        except AgentError as error:
+            _log.warning("CXone is not ready, signals will wait", project=project.project, error=str(error))
+
+    def applied(self) -> None:
+        """The configuration changed: what was learned of tenants that are gone is forgotten."""
+        self._cxone.keep_only(self._configuration.snapshot.projects.values())
+
+    def alarms(self) -> dict[str, Alarm]:
+        """Projects whose credential somebody has to see to."""
+        found = ((project.project, self._cxone.alarm(project)) for project in self._tenants())
+        return {name: alarm for name, alarm in found if alarm is not None}
+
+    def alarmed(self) -> dict[str, bool]:
+        """The same, yes or no, for each project that signals."""
+        alarms = self.alarms()
+        return {project.project: project.project in alarms for project in self._tenants()}
+
+    async def aclose(self, grace: float) -> None:
+        """Let deliveries go on for `grace` seconds, then end."""
+        await self.courier.aclose(grace)
+        await self._cxone.aclose()
+        for session in self._sessions:
+            await session.close()
+
+    def _tenants(self) -> list[Project]:
+        projects = self._configuration.snapshot.projects.values()
+        return [project for project in projects if project.cxone is not None]
