@@ -47,9 +47,9 @@ def client(house: House, project: str = "acme-care") -> HandoffClient:
 
 async def went_back(talk: Talk) -> None:
     """Hold the rest of the call to a handoff that says what the page says."""
-    talk.caller.cue()
-    await talk.caller.succeeds()
     await talk.house.signalled(talk.contact, CONNECTED, HANDED_OFF)
+    talk.caller.cue()  # the script takes over; a caller who left before would have cancelled the signal
+    await talk.caller.succeeds()
     await talk.house.ended(talk.caller, "handoff", "handoff")
     state = talk.house.api("GET", f"/v1/acme/acme-care/handoff_state?id={talk.contact}")
     assert state.json["data"] == DATA
