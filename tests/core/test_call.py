@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 
 from agent.core import events as on
-from agent.core.call import Call, State
+from agent.core.call import Call, Plan, State
 from agent.core.events import (
-    Action,
     AnswerCaller,
     Audio,
     CancelSignals,
@@ -22,6 +19,8 @@ from agent.core.events import (
     Record,
     RefuseCaller,
     Relay,
+    Report,
+    Returned,
     SendDtmf,
     Side,
     Start,
@@ -29,42 +28,41 @@ from agent.core.events import (
     Tell,
     Timer,
 )
+from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
-from agent.core.records import Handoff
-
-HANDOFF = Handoff("h-1", "c-1", "acme", "care", "4711", 0.0)
-CALLER_GONE = on.LegEnded(Side.CALLER, 200)
-AGENT_GONE = on.LegEnded(Side.AGENT, 200, attempt=1)
-CANCELLED = on.LegEnded(Side.CALLER, 487)
-
-RECORDED = (on.Recorded(),)
-BRIDGED = (*RECORDED, on.AgentAnswered())
-HANDED_OFF = (*BRIDGED, on.HandoffAsked(HANDOFF))
-RETURNING = (*HANDED_OFF, on.Told(sent=True), on.SignalSettled(Moment.HANDOFF))
-
-
-def call_after(events: Iterable[Event], targets: int = 2) -> Call:
-    call = Call(targets)
-    call.begin()
-    for event in events:
-        call.handle(event)
-    return call
-
-
-def acts(call: Call, event: Event) -> list[Action]:
-    """What the call asks for, without the clocks it stops."""
-    return [action for action in call.handle(event) if not isinstance(action, Stop)]
-
+from tests.core.calls import (
+    ACCEPTED,
+    AGENT_GONE,
+    BRIDGED,
+    CALLER_GONE,
+    CANCELLED,
+    HANDED_OFF,
+    HANDOFF,
+    KEEP,
+    LATE,
+    RECORDED,
+    RELEASE,
+    RETURNING,
+    TELLING,
+    TOLD,
+    acts,
+    call_after,
+    stands,
+)
 
 # -- the way of a call that is handed off ------------------------------------------------------------------
 
 
 def test_a_call_is_durable_before_anyone_is_dialled() -> None:
-    call = Call(targets=1)
+    call = Call(RELEASE)
     assert call.begin() == [Record()]
-    assert call.handle(on.Recorded()) == [Start(Timer.RING), Dial(0, 1), Start(Timer.RESPONSE)]
-    assert call.state is State.DIALLING
+    assert call.handle(on.Recorded()) == [
+        Start(Timer.RING),
+        Dial(Side.AGENT, 0, 1),
+        Start(Timer.RESPONSE),
+    ]
+    assert stands(call) is State.DIALLING
 
 
 def test_the_voice_agents_answer_is_ours_and_audio_is_joined() -> None:
@@ -76,21 +74,23 @@ def test_the_voice_agents_answer_is_ours_and_audio_is_joined() -> None:
         Play(Audio.BRIDGED),
         Start(Timer.DURATION),
     ]
-    assert call.state is State.BRIDGED
+    assert stands(call) is State.BRIDGED
 
 
 def test_a_handoff_is_told_before_the_voice_agent_is_released() -> None:
     call = call_after(BRIDGED)
     asked = acts(call, on.HandoffAsked(HANDOFF))
     assert asked == [Start(Timer.DEADLINE), Tell(Moment.HANDOFF, Reason.HANDOFF, HANDOFF)]
-    assert acts(call, on.Told(sent=True)) == []
-    assert acts(call, on.SignalSettled(Moment.HANDOFF)) == [
+    assert acts(call, TOLD) == []
+    assert acts(call, ACCEPTED) == [
         Play(Audio.COMFORT),
+        Report(taken=True),
         HangUp(Side.AGENT),
+        Returned(Method.RELEASE),
         Start(Timer.WAIT_FOR_BYE),
     ]
     assert acts(call, CALLER_GONE) == [Close(End.HANDOFF, Reason.HANDOFF)]
-    assert call.state is State.ENDED
+    assert stands(call) is State.ENDED
 
 
 def test_where_cxone_sends_no_bye_we_send_ours() -> None:
@@ -102,48 +102,57 @@ def test_where_cxone_sends_no_bye_we_send_ours() -> None:
 
 
 def test_media_goes_back_at_the_deadline_whatever_nice_says() -> None:
-    call = call_after((*HANDED_OFF, on.Told(sent=True)))
-    assert acts(call, on.TimerFired(Timer.DEADLINE))[0] == Play(Audio.COMFORT)
-    assert call.state is State.RETURNING
+    call = call_after(TELLING)
+    assert acts(call, LATE)[0] == Play(Audio.COMFORT)
+    assert stands(call) is State.RETURNING
 
 
 def test_media_goes_back_at_the_deadline_even_if_the_record_hangs() -> None:
     call = call_after(HANDED_OFF)
-    call.handle(on.TimerFired(Timer.DEADLINE))
-    assert call.state is State.RETURNING
-    assert acts(call, on.Told(sent=True)) == []
+    call.handle(LATE)
+    assert stands(call) is State.RETURNING
+    assert acts(call, TOLD) == []
 
 
 def test_a_project_without_a_handoff_signal_gets_the_caller_back_at_once() -> None:
     call = call_after(HANDED_OFF)
     call.handle(on.Told(sent=False))
-    assert call.state is State.RETURNING
+    assert stands(call) is State.RETURNING
 
 
 def test_the_arrival_signal_that_settles_late_does_not_give_the_caller_back() -> None:
-    call = call_after((*HANDED_OFF, on.Told(sent=True)))
-    assert call.handle(on.SignalSettled(Moment.ARRIVAL)) == []
-    assert call.state is State.TELLING
+    call = call_after(TELLING)
+    assert call.handle(on.SignalSettled(Moment.ARRIVAL, accepted=True)) == []
+    assert stands(call) is State.TELLING
 
 
 def test_a_handoff_that_can_not_be_recorded_leaves_the_call_as_it_was_and_may_be_asked_again() -> None:
     call = call_after(HANDED_OFF)
-    assert call.handle(on.NotTold()) == [Stop(Timer.DEADLINE), Start(Timer.DURATION)]
-    assert call.state is State.BRIDGED
+    assert call.handle(on.NotTold()) == [
+        Stop(Timer.DEADLINE),
+        Report(taken=False),
+        Start(Timer.DURATION),
+    ]
+    assert stands(call) is State.BRIDGED
     assert call.terminal is None
     assert Tell(Moment.HANDOFF, Reason.HANDOFF, HANDOFF) in call.handle(on.HandoffAsked(HANDOFF))
 
 
 def test_a_handoff_that_can_not_be_recorded_gives_the_caller_back_if_the_voice_agent_is_gone() -> None:
     call = call_after((*HANDED_OFF, AGENT_GONE))
-    assert acts(call, on.NotTold()) == [Play(Audio.COMFORT), Start(Timer.WAIT_FOR_BYE)]
+    assert acts(call, on.NotTold()) == [
+        Play(Audio.COMFORT),
+        Report(taken=True),
+        Returned(Method.RELEASE),
+        Start(Timer.WAIT_FOR_BYE),
+    ]
 
 
 def test_a_voice_agent_that_leaves_after_its_handoff_changes_nothing_but_the_audio() -> None:
     call = call_after(HANDED_OFF)
     assert call.handle(AGENT_GONE) == [Play(Audio.COMFORT)]
-    assert call.handle(on.Told(sent=True)) == []
-    assert HangUp(Side.AGENT) not in call.handle(on.SignalSettled(Moment.HANDOFF))
+    assert call.handle(TOLD) == []
+    assert HangUp(Side.AGENT) not in call.handle(ACCEPTED)
     assert acts(call, CALLER_GONE) == [Close(End.HANDOFF, Reason.HANDOFF)]
 
 
@@ -167,8 +176,8 @@ def test_a_voice_agent_that_hangs_up_completes_the_call() -> None:
         Start(Timer.DEADLINE),
         Tell(Moment.COMPLETED, Reason.COMPLETED),
     ]
-    call.handle(on.Told(sent=True))
-    assert acts(call, on.SignalSettled(Moment.COMPLETED)) == [
+    call.handle(TOLD)
+    assert acts(call, on.SignalSettled(Moment.COMPLETED, accepted=True)) == [
         HangUp(Side.CALLER),
         Close(End.COMPLETED, Reason.COMPLETED),
     ]
@@ -180,10 +189,11 @@ def test_lost_media_fails_the_call_and_gives_the_caller_back() -> None:
         Start(Timer.DEADLINE),
         Tell(Moment.FAILED, Reason.MEDIA_LOST),
     ]
-    call.handle(on.Told(sent=True))
-    assert acts(call, on.SignalSettled(Moment.FAILED)) == [
+    call.handle(TOLD)
+    assert acts(call, on.SignalSettled(Moment.FAILED, accepted=True)) == [
         Play(Audio.COMFORT),
         HangUp(Side.AGENT),
+        Returned(Method.RELEASE),
         Start(Timer.WAIT_FOR_BYE),
     ]
     assert acts(call, CALLER_GONE) == [Close(End.FAILED, Reason.MEDIA_LOST)]
@@ -206,7 +216,7 @@ def test_a_caller_who_hangs_up_is_not_signalled() -> None:
 @pytest.mark.parametrize("first", ["caller", "agent"])
 def test_whoever_hangs_up_first_decides(first: str) -> None:
     call = call_after(BRIDGED)
-    order = (CALLER_GONE, AGENT_GONE) if first == "caller" else (AGENT_GONE, on.Told(sent=True), CALLER_GONE)
+    order = (CALLER_GONE, AGENT_GONE) if first == "caller" else (AGENT_GONE, TOLD, CALLER_GONE)
     actions = [action for event in order for action in call.handle(event)]
     end = End.CALLER if first == "caller" else End.COMPLETED
     assert [action.end for action in actions if isinstance(action, Close)] == [end]
@@ -218,15 +228,20 @@ def test_whoever_hangs_up_first_decides(first: str) -> None:
 def test_a_target_that_refuses_is_followed_by_the_next() -> None:
     call = call_after(RECORDED)
     refused = on.LegEnded(Side.AGENT, 486, attempt=1)
-    assert call.handle(refused) == [Dial(1, 2), Start(Timer.RESPONSE)]
-    assert call.wants(2)
-    assert not call.wants(1)
+    assert call.handle(refused) == [Dial(Side.AGENT, 1, 2), Start(Timer.RESPONSE)]
+    assert call.wants(Side.AGENT, 2)
+    assert not call.wants(Side.AGENT, 1)
+    assert not call.wants(Side.QUEUE, 2)
 
 
 def test_a_target_that_says_nothing_is_given_up() -> None:
     call = call_after(RECORDED)
     silent = on.TimerFired(Timer.RESPONSE)
-    assert call.handle(silent) == [HangUp(Side.AGENT), Dial(1, 2), Start(Timer.RESPONSE)]
+    assert call.handle(silent) == [
+        HangUp(Side.AGENT),
+        Dial(Side.AGENT, 1, 2),
+        Start(Timer.RESPONSE),
+    ]
 
 
 def test_the_late_end_of_a_target_that_was_given_up_is_not_the_present_ones() -> None:
@@ -235,15 +250,15 @@ def test_the_late_end_of_a_target_that_was_given_up_is_not_the_present_ones() ->
     assert call.handle(late) == []
     call.handle(on.AgentAnswered())
     assert call.handle(late) == []
-    assert call.state is State.BRIDGED
+    assert stands(call) is State.BRIDGED
 
 
 def test_when_no_target_answers_the_script_is_told_and_the_caller_gets_480() -> None:
-    call = call_after(RECORDED, targets=1)
+    call = call_after(RECORDED, KEEP)
     busy = on.LegEnded(Side.AGENT, 486, attempt=1)
     assert acts(call, busy) == [Start(Timer.DEADLINE), Tell(Moment.FAILED, Reason.NO_AGENT)]
-    call.handle(on.Told(sent=True))
-    assert acts(call, on.SignalSettled(Moment.FAILED)) == [
+    call.handle(TOLD)
+    assert acts(call, on.SignalSettled(Moment.FAILED, accepted=True)) == [
         RefuseCaller(Reason.NO_AGENT),
         Close(End.FAILED, Reason.NO_AGENT),
     ]
@@ -258,8 +273,7 @@ def test_all_targets_together_may_ring_no_longer_than_the_ring_timer() -> None:
 
 
 def test_a_project_without_targets_has_no_agent() -> None:
-    call = Call(targets=0)
-    call.begin()
+    call = call_after((), Plan(targets=0))
     assert Tell(Moment.FAILED, Reason.NO_AGENT) in call.handle(on.Recorded())
 
 
@@ -311,7 +325,7 @@ def test_a_cancel_while_dialling_takes_everything_back() -> None:
 def test_the_signal_of_a_caller_who_leaves_while_it_becomes_durable_is_taken_back() -> None:
     call = call_after(HANDED_OFF)
     assert acts(call, CALLER_GONE) == [HangUp(Side.AGENT)]
-    assert acts(call, on.Told(sent=True)) == [CancelSignals(), Close(End.HANDOFF, Reason.HANDOFF)]
+    assert acts(call, TOLD) == [CancelSignals(), Close(End.HANDOFF, Reason.HANDOFF)]
 
 
 def test_nothing_was_decided_if_the_signal_of_a_caller_who_left_can_not_be_recorded() -> None:
@@ -320,7 +334,7 @@ def test_nothing_was_decided_if_the_signal_of_a_caller_who_left_can_not_be_recor
 
 
 def test_a_caller_who_leaves_once_the_signal_is_durable_ends_the_call_at_once() -> None:
-    call = call_after((*HANDED_OFF, on.Told(sent=True)))
+    call = call_after(TELLING)
     assert acts(call, CALLER_GONE) == [
         HangUp(Side.AGENT),
         CancelSignals(),
