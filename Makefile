@@ -10,8 +10,8 @@ help: ## this list
 setup: ## install what is missing: Debian packages, pjsua2, .venv
 	@deploy/setup
 
-demo: setup ## a real call with audio, an arrival signal and a handoff, and its story
-	@$(BIN)/handoff-agent demo
+demo: setup ## a real call with audio, signals and a handoff, and its story; ARGS="--ask refer --back bridge"
+	@$(BIN)/handoff-agent demo $(ARGS)
 
 test: ## all tests; those with real SIP a second time on a pjsua2 whose assertions speak
 	@deploy/setup --tests

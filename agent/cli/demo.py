@@ -10,22 +10,31 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
+from agent.cli import proof, retelling
 from agent.core.errors import AgentError
+from agent.core.methods import Method, OnFailure
+from agent.core.records import Way
 from agent.settings import Mistakes, load
+from agent.simulators.combination import Combination
 
 if TYPE_CHECKING:
-    from agent.simulators.rehearsal import Outcome, Rehearsal
+    from agent.simulators.outcome import Outcome
+    from agent.simulators.rehearsal import Rehearsal
 
-_PROJECT = "acme-care"
-_NUMBER = "9995550100"
-_AUDIO = Path("build/audio")
-_SPEECH_SECONDS = 1.0
-_GAP_SECONDS = 0.06
-_EXAMPLE = """example:
-  handoff-agent demo
-  handoff-agent demo --stay      leaves everything up until Ctrl-C
+_PROJECT: Final = "acme-care"
+_NUMBER: Final = "9995550100"
+_AUDIO: Final = Path("build/audio")
+_LOG_LINES: Final = 20
+_EXAMPLE: Final = """examples:
+  handoff-agent demo                                        asked over HTTP, the caller is released
+  handoff-agent demo --ask refer --back bridge
+  handoff-agent demo --ask bye --back refer --refuse-refer  falls back to release
+  handoff-agent demo --ask info --on-signal-failure keep    NICE refuses the signal
+  handoff-agent demo --finish-prompt
+  handoff-agent demo --stay                                 leaves everything up until Ctrl-C
+  make demo ARGS="--ask refer --back bridge"
 
 exit codes: 0 all of it really happened, 1 something did not, 2 could not run"""
 
@@ -35,116 +44,116 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser(
         "demo",
         help="a real call with audio, a signal and a handoff, all on this machine",
-        description="Starts the simulators and the agent, places a call with SIPp, and prints its story.",
+        description="Starts the simulators and the agent, places a call with SIPp, and prints its story. "
+        "The configuration is not edited: what a handoff needs stands in a copy.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
-    parser.add_argument("--stay", action="store_true", help="leave everything up until Ctrl-C")
-    parser.set_defaults(run=run)
+    option = parser.add_argument
+    option("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    option(
+        "--ask",
+        choices=[str(way) for way in Way],
+        default=str(Way.HTTP),
+        help="how the voice agent asks for the handoff (default http)",
+    )
+    option(
+        "--back",
+        choices=[str(method) for method in Method],
+        default=str(Method.RELEASE),
+        help="how the caller goes back (default release)",
+    )
+    option(
+        "--on-signal-failure",
+        choices=[str(policy) for policy in OnFailure],
+        help="NICE refuses the handoff signal, and this happens then",
+    )
+    option(
+        "--finish-prompt",
+        action="store_true",
+        help="the voice agent speaks on after it asked, and may finish before NICE is told",
+    )
+    option("--refuse-refer", action="store_true", help="the contact centre declines the REFER (603)")
+    option("--stay", action="store_true", help="leave everything up until Ctrl-C")
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Carry it out. Returns the exit code."""
+    shown = shown_by(options)
+    if why := shown.impossible():
+        options.parser.error(why)
     try:
-        return asyncio.run(_demo(options))
+        return asyncio.run(_demo(options, shown))
     except Mistakes as mistakes:
         sys.stderr.write(f"{mistakes}\n")
         return 1
 
 
-async def _demo(options: argparse.Namespace) -> int:
+def shown_by(options: argparse.Namespace) -> Combination:
+    """Which handoff the options ask for."""
+    failure = options.on_signal_failure
+    return Combination(
+        ask=Way(options.ask),
+        back=Method(options.back),
+        on_signal_failure=OnFailure(failure) if failure else None,
+        finish_prompt=options.finish_prompt,
+        refer_refused=options.refuse_refer,
+    )
+
+
+async def _demo(options: argparse.Namespace, shown: Combination) -> int:
     # Imported here: the other commands need no HTTP client.
+    from agent.simulators.arrangement import arranged  # noqa: PLC0415
     from agent.simulators.rehearsal import Rehearsal  # noqa: PLC0415
 
-    if not (_AUDIO / "voice-agent.wav").exists():
-        raise AgentError(f"there is no speech in {_AUDIO}: run make setup")
-    snapshot = load(options.config)
-    project = snapshot.projects.get(_PROJECT)
+    for name in ("voice-agent", "human-queue"):
+        if not (_AUDIO / f"{name}.wav").exists():
+            raise AgentError(f"there is no {name}.wav in {_AUDIO}: run make setup")
+    own = load(options.config)
+    project = own.projects.get(_PROJECT)
     if project is None:
         raise AgentError(f"{options.config} has no project {_PROJECT}: the demo calls that one")
     with tempfile.TemporaryDirectory(prefix="handoff-demo-") as work:
-        rehearsal = Rehearsal(options.config, snapshot, project, _NUMBER, _AUDIO, Path(work))
-        print(
-            "Starting the CXone simulator, the voice agent and the agent; then a call of about ten seconds."
-        )
+        folder = arranged(options.config, own, project, shown, Path(work) / "config")
+        snapshot = load(folder)
+        project = snapshot.projects[_PROJECT]
+        rehearsal = Rehearsal(folder, snapshot, project, _NUMBER, shown, _AUDIO, Path(work))
+        for line in retelling.opening(shown, rehearsal.seconds, None if folder == options.config else folder):
+            print(line, flush=True)
         async with rehearsal:
             outcome = await rehearsal.call()
-            for line in _report(outcome):
+            for line in retelling.report(outcome, folder, options.config):
                 print(line)
-            missing = [what for what, happened in _checks(outcome) if not happened]
-            for line in _farewell(rehearsal, outcome, missing):
-                print(line)
+            missing = _judged(rehearsal, outcome)
             if options.stay:
-                print("\nEverything stays up; Ctrl-C ends it.")
+                print("\nEverything stays up; Ctrl-C ends it.", flush=True)
                 await rehearsal.stay()
     return 1 if missing else 0
 
 
-def _report(outcome: Outcome) -> Iterator[str]:
-    yield f"\nThe story of call {outcome.call_id}, contact {outcome.contact_id}\n"
-    began = min(entry["when"] for entry in outcome.story)
-    lines = [(entry["when"], f"{entry['kind']:<9}{entry['text']}") for entry in outcome.story]
-    for one in outcome.signals:
-        values = " ".join(f"{name}={value!r}" for name, value in one["parameters"].items())
-        lines.append((one["received"], f"{'cxone':<9}received: {values} → {one['status']}"))
-    for when, text in sorted(lines):
-        yield f"  {when - began:+8.3f}  {text}"
-    agent = outcome.voice_agent
-    yield "\nWhat was heard"
-    yield _heard("voice agent", agent["rtp"]["received"], agent["rtp"]["lost"], agent["heard"])
-    heard = outcome.caller_heard
-    levels = {"audible_seconds": heard.audible_seconds, "seconds": heard.seconds, "loudest": heard.loudest}
-    yield _heard("caller", outcome.caller_packets, outcome.caller_lost, levels)
-    yield f"  longest gap between two packets to the caller: {outcome.longest_gap * 1000:.0f} ms"
+def _judged(rehearsal: Rehearsal, outcome: Outcome) -> int:
+    """Print the verdict; how many of its lines do not hold."""
+    from agent.simulators.facts import facts_of  # noqa: PLC0415 - see _demo
+
+    lines = list(proof.lines(outcome.shown, facts_of(outcome), rehearsal.project.handoff.comfort_audio))
+    print("\nWhat happened")
+    for what, happened in lines:
+        print(f"  {'yes' if happened else 'NO '}  {what}")
+    missing = sum(not happened for _, happened in lines)
+    for line in _farewell(rehearsal, outcome, missing):
+        print(line)
+    return missing
 
 
-def _heard(who: str, packets: int, lost: int, levels: dict[str, Any]) -> str:
-    return (
-        f"  {who:<12}{packets} RTP packets, {lost} lost; {levels['audible_seconds']:.1f} s of sound in "
-        f"{levels['seconds']:.1f} s, loudest {levels['loudest']:.0f} dBFS"
-    )
-
-
-def _checks(outcome: Outcome) -> Iterator[tuple[str, bool]]:
-    """What must have happened, each from the side that can tell."""
-    received = {one["parameters"].get("p1", ""): one for one in outcome.signals}
-    arrival = received.get("Connected", {})
-    handoff = received.get("CUSTOMER_CARE", {})
-    answered = outcome.record.get("answered") or 0.0
-    begun = [one["when"] for one in outcome.story if one["text"].startswith("arrival begun")]
-    released = [
-        entry["when"]
-        for entry in outcome.story
-        if entry["kind"] == "sip" and "agent" in entry["text"][:6] and "us → BYE" in entry["text"]
-    ]
-    agent = outcome.voice_agent
-    yield "SIPp's dialog went as its scenario says", outcome.exit_code == 0
-    yield "the arrival signal was accepted", arrival.get("status") == 202  # noqa: PLR2004 - Accepted
-    yield "its delivery was begun before the audio", bool(begun) and begun[0] < answered
-    yield "the handoff signal was accepted", handoff.get("status") == 202  # noqa: PLR2004 - Accepted
-    yield "no signal came twice", len(outcome.signals) == 2  # noqa: PLR2004 - arrival and handoff
-    yield (
-        "the voice agent was released after the handoff signal",
-        bool(released) and 0 < handoff.get("received", 0) < released[0],
-    )
-    yield "the voice agent heard speech", agent["heard"]["audible_seconds"] > _SPEECH_SECONDS
-    yield "the caller heard speech", outcome.caller_heard.audible_seconds > _SPEECH_SECONDS
-    yield "no RTP packet was lost", agent["rtp"]["lost"] == 0 and outcome.caller_lost == 0
-    yield "the caller was never left without audio", outcome.longest_gap <= _GAP_SECONDS
-    yield "the record says handoff", outcome.record.get("end") == "handoff"
-
-
-def _farewell(rehearsal: Rehearsal, outcome: Outcome, missing: list[str]) -> Iterator[str]:
-    yield "\nWhat happened"
-    for what, happened in _checks(outcome):
-        yield f"  {'yes' if happened else 'NO '}  {what}"
+def _farewell(rehearsal: Rehearsal, outcome: Outcome, missing: int) -> Iterator[str]:
     if missing:
-        yield f"\n{len(missing)} of these did not happen. The agent's log:"
-        yield from rehearsal.logs.read_text(errors="replace").splitlines()[-20:]
+        yield f"\n{missing} of these did not happen. The agent's log:"
+        yield from rehearsal.logs.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         return
     began = datetime.fromtimestamp(outcome.record["began"], UTC)
     yield f"\nAll of it really happened, at {began:%Y-%m-%d %H:%M:%S} UTC. Where to look next:"
+    yield "  handoff-agent demo --help           the other ways to ask, and to go back"
     yield "  handoff-agent demo --stay           the same, left up to play with"
     yield f"  {rehearsal.operations}/metrics       metrics while it is up; /calls, /readyz beside it"
     yield "  config/numbers/acme.yaml            which number goes where; `handoff-agent route` explains"

@@ -23,6 +23,22 @@ _EXAMPLE = """examples:
 
 exit codes: 0 ended as asked, 2 could not run"""
 
+_VOICE_AGENT_EXAMPLE = """examples; each hands the caller back five seconds after answering:
+  handoff-agent simulate voice-agent --hand-off-after 5
+                                                      over the handoff API
+  handoff-agent simulate voice-agent --hand-off-after 5 --ask refer
+                                                      in Refer-To and what is embedded there
+  handoff-agent simulate voice-agent --hand-off-after 5 --ask refer --refer-headers own
+                                                      in headers beside Refer-To
+  handoff-agent simulate voice-agent --hand-off-after 5 --ask info --talk-on 2
+                                                      in JSON; speaks on for two seconds
+  handoff-agent simulate voice-agent --hand-off-after 5 --ask bye
+                                                      in headers of its BYE
+a human queue, which hands nobody back:
+  handoff-agent simulate voice-agent --listen 127.0.0.1:5075 --ring-for 2 --speak build/audio/human-queue.wav
+
+exit codes: 0 ended as asked, 2 could not run"""
+
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its two sub-commands; ``options.run(options)`` carries it out, as an exit code."""
@@ -78,7 +94,9 @@ def _add_voice_agent(kinds: argparse._SubParsersAction[argparse.ArgumentParser])
     parser = kinds.add_parser(
         "voice-agent",
         help="a small voice agent that answers SIP calls",
-        epilog="exit codes: 0 ended as asked, 2 could not run",
+        description="A small voice agent: answers SIP, speaks, hears, hands the caller back after a while. "
+        "Each thing it does or sees is one JSON object a line.",
+        epilog=_VOICE_AGENT_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=_run_voice_agent)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FRAME_SECONDS = 0.02
-_AUDIBLE_DBFS = -45.0
+AUDIBLE_DBFS = -45.0
+"""Louder than this is sound, in dB below full scale."""
 _FULL_SCALE = 32768.0
 
 
@@ -33,8 +34,8 @@ class Heard:
 def measure(samples: array[int], rate: int) -> Heard:
     """Measure 16-bit mono samples."""
     step = max(1, int(rate * _FRAME_SECONDS))
-    levels = [_level(samples[at : at + step]) for at in range(0, len(samples) - step + 1, step)]
-    audible = sum(level > _AUDIBLE_DBFS for level in levels)
+    levels = [level(samples[at : at + step]) for at in range(0, len(samples) - step + 1, step)]
+    audible = sum(level > AUDIBLE_DBFS for level in levels)
     return Heard(
         round(len(samples) / rate, 2),
         round(audible * _FRAME_SECONDS, 2),
@@ -55,6 +56,7 @@ def measure_file(path: Path) -> Heard:
     return measure(samples, rate)
 
 
-def _level(frame: array[int]) -> float:
+def level(frame: array[int]) -> float:
+    """How loud some samples are, in dB below full scale."""
     power = sum(sample * sample for sample in frame) / len(frame)
     return 20 * math.log10(max(math.sqrt(power), 1.0) / _FULL_SCALE)

@@ -13,6 +13,7 @@ from typing import Any
 from agent.core.errors import AgentError
 
 _END_SECONDS = 20.0
+_NOTICE_SECONDS = 1.0
 _LINE_BYTES = 1_048_576
 
 
@@ -70,8 +71,11 @@ class Child:
 
     def facts(self, event: str) -> list[dict[str, Any]]:
         """The JSON objects it said whose ``event`` is this one."""
-        said = [json.loads(line) for line in self.lines if line.startswith("{")]
-        return [one for one in said if one.get("event") == event]
+        return [one for one in self.told() if one.get("event") == event]
+
+    def told(self) -> list[dict[str, Any]]:
+        """All JSON objects it said."""
+        return [json.loads(line) for line in self.lines if line.startswith("{")]
 
     @property
     def running(self) -> bool:
@@ -91,6 +95,9 @@ class Child:
 
     async def end(self) -> None:
         """Ask it to end with SIGTERM; kill it when it does not."""
+        if self._reader.done():  # it has ended, or is about to: let that be noticed first
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _NOTICE_SECONDS)
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:

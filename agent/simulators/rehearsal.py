@@ -9,55 +9,33 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import aiohttp
 
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 from agent.core.model.keys import is_hash
-from agent.simulators.ear import Ear
-from agent.simulators.hearing import Heard
+from agent.core.moments import Moment
+from agent.core.uris import SipUri, sip_uri
+from agent.simulators.arrangement import queue_of
+from agent.simulators.combination import Combination
+from agent.simulators.outcome import COMFORT, QUEUE, VOICE_AGENT, Outcome
 from agent.simulators.processes import Child
+from agent.simulators.wire import Wire
+from agent.simulators.wiretap import Place, Wiretap
 
-_CALLER = Path(__file__).with_name("demo_caller.xml")
-_CALLER_RTP = 16384
-_UP_SECONDS = 30.0
-_HAND_OFF_AFTER = 5.0
-_CALL_MILLISECONDS = 8500
-_CALL_SECONDS = 60.0
-_POLL_SECONDS = 0.05
+_SIP: Final = 5060
+_RTP: Final = 16384
+_UP_SECONDS: Final = 30.0
+_CALL_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.05
 
-
-@dataclass(slots=True)
-class Outcome:
-    """What the parties to the call saw, each from its own side.
-
-    Attributes:
-        call_id: the agent's id of the call.
-        contact_id: the CXone contact.
-        story: the agent's time line, entries as ``GET /calls/{id}/story`` gives them.
-        record: the call as the agent stored it.
-        signals: what the CXone simulator received for the contact.
-        voice_agent: what the voice agent reported when its leg was over.
-        caller_packets: RTP packets that reached the caller.
-        caller_lost: those that did not.
-        caller_heard: how loud they were.
-        longest_gap: longest time without a packet towards the caller, in seconds.
-        exit_code: SIPp's; 0 when the dialog went as its scenario says.
-    """
-
-    call_id: str
-    contact_id: str
-    story: list[dict[str, Any]]
-    record: dict[str, Any]
-    signals: list[dict[str, Any]]
-    voice_agent: dict[str, Any]
-    caller_packets: int
-    caller_lost: int
-    caller_heard: Heard
-    longest_gap: float
-    exit_code: int
+_HAND_OFF_AFTER: Final = 5.0
+_TALK_ON: Final = 2.0
+_RING_FOR: Final = 1.5
+_AFTER_HANDOFF: Final = 3.5
+_WITH_QUEUE: Final = 6.0
 
 
 @dataclass
@@ -66,6 +44,10 @@ class Rehearsal:
 
     Args:
         folder: the configuration, whose project `project` is called.
+        snapshot: what it says.
+        number: what is dialled.
+        shown: the handoff to show; the configuration must say the same.
+        audio: folder with the prompts.
         work: where logs and recordings go.
     """
 
@@ -73,6 +55,7 @@ class Rehearsal:
     snapshot: Snapshot
     project: Project
     number: str
+    shown: Combination
     audio: Path
     work: Path
     _children: dict[str, Child] = field(default_factory=dict)
@@ -100,6 +83,12 @@ class Rehearsal:
         """The agent's log."""
         return self._children["agent"].log
 
+    @property
+    def seconds(self) -> float:
+        """How long the caller stays, where nobody ends the call before."""
+        after = _WITH_QUEUE if self.shown.bridges else _AFTER_HANDOFF
+        return _HAND_OFF_AFTER + after + (_TALK_ON if self.shown.finish_prompt else 0)
+
     async def call(self) -> Outcome:
         """Place the call, let the voice agent hand it off, and gather what everybody saw.
 
@@ -107,27 +96,35 @@ class Rehearsal:
             AgentError: some part did not get so far.
         """
         contact_id = str(time.time_ns() // 1000)
-        ear = Ear(_CALLER_RTP, _CALLER_RTP + 200)
-        ear.open()
+        if self.shown.on_signal_failure is not None:
+            await self._let_handoff_fail(contact_id)
+        wire = Wire(contact_id)
+        tap = Wiretap(wire.take)
+        tap.open()
         try:
             exit_code = await self._place_call(contact_id)
         finally:
-            ear.close()
-        voice_agent = self._children["voice agent"]
+            tap.close()
+        voice_agent = self._children[VOICE_AGENT]
         await voice_agent.said(lambda line: '"event": "over"' in line, _UP_SECONDS)
-        over = voice_agent.facts("over")[-1]
-        signals = await self._get(f"{self._cxone}/simulator/signals?contact_id={contact_id}")
+        queue = self._children.get(QUEUE)
+        if queue is not None and queue.facts("call"):
+            await queue.said(lambda line: '"event": "over"' in line, _UP_SECONDS)
+        call_id = voice_agent.facts("over")[-1]["call_id"]
         return Outcome(
-            call_id=over["call_id"],
+            shown=self.shown,
+            call_id=call_id,
             contact_id=contact_id,
-            story=(await self._get(f"{self.operations}/calls/{over['call_id']}/story"))["story"],
-            record=await self._get(f"{self.operations}/calls/{over['call_id']}"),
-            signals=signals,
-            voice_agent=over,
-            caller_packets=ear.packets,
-            caller_lost=ear.lost,
-            caller_heard=ear.heard(),
-            longest_gap=ear.longest_gap,
+            story=(await self._get(f"{self.operations}/calls/{call_id}/story"))["story"],
+            record=await self._get(f"{self.operations}/calls/{call_id}"),
+            signals=await self._get(f"{self._cxone}/simulator/signals?contact_id={contact_id}"),
+            voice_agent=voice_agent.told(),
+            queue=queue.told() if queue is not None else [],
+            wire=wire,
+            voice_agent_place=_place(self.project.voice_agent.targets[0].address),
+            queue_uri=queue_of(self.project),
+            queue_place=_place(sip_uri(queue_of(self.project))),
+            voices=self._voices(),
             exit_code=exit_code,
         )
 
@@ -144,25 +141,52 @@ class Rehearsal:
             raise AgentError(f"project {self.project.project} has no cxone: the demo needs one")
         return self.project.cxone.issuer
 
+    def _voices(self) -> dict[str, Path]:
+        comfort = self.project.handoff.comfort_audio
+        return {
+            VOICE_AGENT: self._prompt("voice-agent"),
+            **({QUEUE: self._prompt("human-queue")} if self.shown.bridges else {}),
+            **({COMFORT: Path(comfort)} if comfort not in ("tone", "silence") else {}),
+        }
+
+    def _prompt(self, name: str) -> Path:
+        return (self.audio / f"{name}.wav").absolute()
+
     async def _start_all(self) -> None:
-        target = self.project.voice_agent.targets[0].address
-        api_key = next((key.get_secret_value() for key in self.project.api_key if not is_hash(key)), "")
         cxone = await self._start("cxone", "simulate", "cxone", "--listen", self._cxone.split("//")[1])
         await cxone.said(lambda line: "listens on" in line, _UP_SECONDS)
-        voice_agent = await self._start(
-            "voice agent", "simulate", "voice-agent",
-            "--listen", f"{target.host}:{target.port or 5060}",
-            "--speak", str((self.audio / "voice-agent.wav").absolute()),
-            "--record", str(self.work),
+        voice_agent = self.project.voice_agent.targets[0].address
+        await self._speaker(VOICE_AGENT, voice_agent, "voice-agent", *self._hand_off())
+        if self.shown.bridges:
+            await self._speaker(
+                QUEUE, sip_uri(queue_of(self.project)), "human-queue",
+                "--ring-for", str(_RING_FOR), "--rtp-ports", "28000-29999",
+            )  # fmt: skip
+        agent = await self._start("agent", "run", "--config", str(self.folder))
+        await self._ready(agent)
+
+    def _hand_off(self) -> tuple[str, ...]:
+        api_key = next((key.get_secret_value() for key in self.project.api_key if not is_hash(key)), "")
+        return (
             "--hand-off-after", str(_HAND_OFF_AFTER),
+            "--ask", self.shown.ask,
+            "--talk-on", str(_TALK_ON if self.shown.finish_prompt else 0),
             "--api", f"http://{self.snapshot.agent.http.api}",
             "--api-key", api_key,
             "--account", self.project.account,
             "--project", self.project.project,
         )  # fmt: skip
-        await voice_agent.said(lambda line: '"event": "listening"' in line, _UP_SECONDS)
-        agent = await self._start("agent", "run", "--config", str(self.folder))
-        await self._ready(agent)
+
+    async def _speaker(self, name: str, address: SipUri, prompt: str, *options: str) -> None:
+        """Start a voice agent; the human queue is one too, that never hands off."""
+        host, port = _place(address)
+        record = self.work / prompt
+        record.mkdir()
+        child = await self._start(
+            name, "simulate", "voice-agent", "--listen", f"{host}:{port}",
+            "--speak", str(self._prompt(prompt)), "--record", str(record), *options,
+        )  # fmt: skip
+        await child.said(lambda line: '"event": "listening"' in line, _UP_SECONDS)
 
     async def _start(self, name: str, *arguments: str) -> Child:
         program = str(Path(sys.executable).with_name("handoff-agent"))
@@ -184,23 +208,53 @@ class Rehearsal:
             await asyncio.sleep(_POLL_SECONDS)
         await agent.said(lambda _: False, _POLL_SECONDS)
 
+    async def _let_handoff_fail(self, contact_id: str) -> None:
+        """NICE takes the first signal of this contact, and refuses what follows for good."""
+        fault = {
+            "status": 400,
+            "contact_id": contact_id,
+            "after": int(Moment.ARRIVAL in self.project.signals),
+        }
+        async with self._http.put(f"{self._cxone}/simulator/faults", json={"signal": fault}) as answer:
+            if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+                raise AgentError(f"the CXone simulator takes no fault: {answer.status}")
+
     async def _place_call(self, contact_id: str) -> int:
         listen = next(one for one in self.snapshot.agent.sip.listen if one.transport == "udp")
         token = self.project.token.get_secret_value() if self.project.token else ""
         sipp = await Child.start(
             "sipp", self.work / "sipp.log",
-            "sipp", f"{listen.host}:{listen.port}", "-sf", str(_CALLER), "-m", "1", "-nostdin",
-            "-i", listen.host, "-mi", listen.host, "-mp", str(_CALLER_RTP), "-d", str(_CALL_MILLISECONDS),
+            "sipp", f"{listen.host}:{listen.port}", "-sf", str(self._scenario), "-m", "1", "-nostdin",
+            "-i", listen.host, "-mi", listen.host, "-mp", str(_RTP), "-d", str(int(self.seconds * 1000)),
             "-key", "number", self.number, "-key", "contact", contact_id, "-key", "master", contact_id,
             "-key", "token", token, "-timeout", "40s",
             "-trace_err", "-error_file", str(self.work / "sipp.err"),
             folder=self.audio,
         )  # fmt: skip
         self._exit.push_async_callback(sipp.end)
-        return await sipp.ended(_CALL_SECONDS)
+        call = asyncio.ensure_future(sipp.ended(_CALL_SECONDS))
+        try:
+            while not call.done():
+                if gone := next((child for child in self._children.values() if not child.running), None):
+                    await gone.said(lambda _: False, _POLL_SECONDS)
+                await asyncio.wait({call}, timeout=_POLL_SECONDS)
+            return await call
+        finally:
+            call.cancel()
+
+    @property
+    def _scenario(self) -> Path:
+        name = "demo_caller"
+        if self.shown.refers:
+            name = "demo_caller_declines_refer" if self.shown.refer_refused else "demo_caller_referred"
+        return Path(__file__).with_name(f"{name}.xml")
 
     async def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
         async with self._http.get(url) as answer:
             if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
                 raise AgentError(f"{url} answered {answer.status}")
             return await answer.json()
+
+
+def _place(address: SipUri) -> Place:
+    return address.host, address.port or _SIP

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which handoff a rehearsal shows: how it is asked for, and how the caller goes back. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.core.methods import Method, OnFailure
+from agent.core.records import Way
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One handoff to show.
+
+    Attributes:
+        on_signal_failure: NICE refuses the handoff signal, and this is the project's answer to it; None where
+            NICE takes it.
+        finish_prompt: the voice agent goes on speaking after it asked, and may finish.
+        refer_refused: the contact centre declines the REFER.
+    """
+
+    ask: Way = Way.HTTP
+    back: Method = Method.RELEASE
+    on_signal_failure: OnFailure | None = None
+    finish_prompt: bool = False
+    refer_refused: bool = False
+
+    def impossible(self) -> str:
+        """Why there is no such handoff, in one line; ``""`` where there is."""
+        if self.ask is Way.BYE and self.finish_prompt:
+            return "--finish-prompt: a voice agent that has hung up says nothing more; ask in another way"
+        if self.ask is Way.BYE and self.on_signal_failure is OnFailure.KEEP:
+            return "--on-signal-failure keep: a voice agent that has hung up keeps nobody; ask in another way"
+        if self.refer_refused and not self.refers:
+            return "--refuse-refer: no REFER is sent in this combination; add --back refer"
+        return ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the voice agent keeps the caller."""
+        return self.on_signal_failure is OnFailure.KEEP
+
+    @property
+    def refers(self) -> bool:
+        """Whether the caller's leg gets a REFER."""
+        failure = self.on_signal_failure
+        return failure is OnFailure.REFER if failure else self.back is Method.REFER
+
+    @property
+    def bridges(self) -> bool:
+        """Whether the human queue is dialled."""
+        return self.on_signal_failure is None and self.back is Method.BRIDGE

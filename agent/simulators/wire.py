@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one call put on the wire: its SIP dialogs, and the audio sent to the caller."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from agent.core.headers import Message, parse
+from agent.simulators.ear import Ear
+from agent.simulators.wiretap import Datagram, Place
+
+_CONTACT: Final = "x-incontact-contactid"
+_HOST: Final = re.compile(r"^c=IN IP4 (\S+)", re.MULTILINE)
+_AUDIO: Final = re.compile(r"^m=audio (\d+) ", re.MULTILINE)
+_SIP: Final = re.compile(rb"(?:[A-Z]+ sips?:[^\r\n]* )?SIP/2\.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One SIP message and where it came from; `when` is in seconds since the epoch."""
+
+    when: float
+    source: Place
+    message: Message
+
+    @property
+    def status(self) -> int:
+        """The status of a response, 0 of a request."""
+        line = self.message.start_line.split(" ", 2)
+        return int(line[1]) if line[0] == "SIP/2.0" and line[1].isdigit() else 0
+
+    @property
+    def answers(self) -> str:
+        """The method of the request that a response answers."""
+        return self.message.first("cseq").rpartition(" ")[2] if self.status else ""
+
+
+class Dialog:
+    """A dialog: its messages in time order, repetitions too; `opener` is where its INVITE came from."""
+
+    def __init__(self, opener: Place) -> None:
+        self.opener = opener
+        self.said: list[Said] = []
+
+    def first(self, method: str, *, from_opener: bool | None = None) -> Said | None:
+        """The first request with this method, from one side or either."""
+        return next(
+            (
+                one
+                for one in self.said
+                if one.message.method == method
+                and (from_opener is None or (one.source == self.opener) is from_opener)
+            ),
+            None,
+        )
+
+    def requests(self, method: str) -> list[Said]:
+        """All requests with this method."""
+        return [one for one in self.said if one.message.method == method]
+
+    def answer(self, method: str) -> Said | None:
+        """The first final response to this method."""
+        return next((one for one in self.said if one.answers == method and one.status >= 200), None)  # noqa: PLR2004 - RFC 3261 7.2
+
+
+class Wire:
+    """Takes datagrams and keeps those of the call with this contact id, and of what its agent dials.
+
+    Attributes:
+        caller: the caller's dialog, once its INVITE was seen.
+        dialled: the newest dialog opened towards each place since then.
+        ear: what was sent from the port that our SDP names to the one that the caller's does, whichever they
+            are at the time.
+    """
+
+    def __init__(self, contact_id: str) -> None:
+        self.caller: Dialog | None = None
+        self.dialled: dict[Place, Dialog] = {}
+        self.ear = Ear()
+        self._contact_id = contact_id
+        self._dialogs: dict[str, Dialog] = {}
+        self._hearing: Place | None = None
+        self._speaking = 0
+
+    def take(self, datagram: Datagram) -> None:
+        """A datagram passed."""
+        if datagram.target == self._hearing and datagram.source[1] == self._speaking:
+            self.ear.take(datagram.payload, datagram.when)
+        elif _SIP.match(datagram.payload):
+            self._sip(datagram)
+
+    def _sip(self, datagram: Datagram) -> None:
+        message = parse(datagram.payload.decode("utf-8", "surrogateescape"))
+        call_id = message.first("call-id")
+        dialog = self._dialogs.get(call_id) or self._opened(datagram, message)
+        if dialog is None:
+            return
+        self._dialogs[call_id] = dialog
+        dialog.said.append(Said(datagram.when, datagram.source, message))
+        if dialog is self.caller:
+            self._follow(message.body, by_caller=datagram.source == dialog.opener)
+
+    def _follow(self, body: str, *, by_caller: bool) -> None:
+        """Offer or answer: where the audio goes from now on (RFC 8866)."""
+        host, audio = _HOST.search(body), _AUDIO.search(body)
+        if host is None or audio is None:
+            return
+        if by_caller:
+            self._hearing = host[1], int(audio[1])
+        else:
+            self._speaking = int(audio[1])
+
+    def _opened(self, datagram: Datagram, message: Message) -> Dialog | None:
+        if message.method != "INVITE":
+            return None
+        dialog = Dialog(datagram.source)
+        if self.caller is not None:
+            self.dialled[datagram.target] = dialog
+        elif message.first(_CONTACT) == self._contact_id:
+            self.caller = dialog
+        else:
+            return None
+        return dialog
