@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from agent.core.model.cxone import CxoneTenant
 from agent.core.model import Project, Target, VoiceAgent
+from agent.core.model.cxone import CxoneTenant
 from agent.cxone.client import Cxone
 from agent.cxone.exchange import new_session
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant

@@ -59,6 +59,19 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ),
     ("signal_start_seconds_sum", {"moment": "arrival"}, lambda m: m.signal_started("arrival", 0.5), 0.5),
     ("signals_pending", {}, lambda m: m.set_pending_reader(lambda: 7), 7),
+    (
+        "webhooks_total",
+        {"project": "acme-care", "outcome": "expired"},
+        lambda m: m.webhook_settled("acme-care", "expired"),
+        1,
+    ),
+    (
+        "transcripts_total",
+        {"project": "acme-care", "outcome": "unknown"},
+        lambda m: m.transcript_settled("acme-care", "unknown"),
+        1,
+    ),
+    ("outbox_pending", {"channel": "webhook"}, lambda m: m.set_outbox_reader(lambda: {"webhook": 3}), 3),
     ("token_requests_total", {"outcome": "issued"}, lambda m: m.token_requested("issued"), 1),
     ("media_return_seconds_count", {"method": "release"}, lambda m: m.media_returned("release", 0.2), 1),
     (
