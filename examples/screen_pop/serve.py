@@ -43,12 +43,13 @@ def application(options: argparse.Namespace, key: str) -> web.Application:
     async def handoff_state(request: web.Request) -> web.Response:
         # In production, first of all: is this person logged in, and is this contact theirs?
         contact, wait = request.query.get("id", ""), request.query.get("wait", "0")
-        if not re.fullmatch(r"\d{1,19}", contact) or not re.fullmatch(r"\d{1,3}", wait):
+        if not re.fullmatch("[0-9]{1,19}", contact) or not re.fullmatch("[0-9]{1,3}", wait):
             return web.json_response({"error_message": "id and wait are numbers"}, status=400)
         try:
             return web.json_response(await agent.state(id=contact, wait=min(float(wait), LONGEST_WAIT)))
         except HandoffError as error:
-            return web.json_response({"error_message": error.message}, status=error.status or 502)
+            status = error.status if error.status >= 400 else 502  # noqa: PLR2004 - else it was no agent
+            return web.json_response({"error_message": error.message}, status=status)
 
     async def harden(_: web.Request, response: web.StreamResponse) -> None:
         # The page runs its own script only, and talks to nobody but this server (or, directly, to the agent).
