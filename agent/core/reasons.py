@@ -47,7 +47,7 @@ class Reason(Enum):
     CANCELLED = "cancelled", 487, "The caller gave up before an answer"
     NO_AGENT = "no_agent", 480, "No voice agent answered"
     HANDOFF = "handoff", 0, "The voice agent handed the caller back"
-    SIGNAL_FAILED = "signal_failed", 0, "The handoff could not be signalled: the voice agent kept the caller"
+    SIGNAL_FAILED = "signal_failed", 0, "The voice agent kept a caller whose handoff was not signalled"
     COMPLETED = "completed", 0, "The voice agent hung up"
     CALLER_HUNG_UP = "caller_hung_up", 0, "The caller hung up"
     MEDIA_LOST = "media_lost", 0, "No audio arrived any more"

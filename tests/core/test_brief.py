@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from agent.core.asking import Ask
 from agent.core.brief import Brief, signal_after_the_fact
+from agent.core.call import Plan
+from agent.core.methods import Method, OnFailure
 from agent.core.model import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.numbers import NumberRule
 from agent.core.reasons import Reason
-from agent.core.records import Handoff
+from agent.core.records import Handoff, Way
 from tests.core.examples import (
     CONTACT,
     NOW,
@@ -120,6 +125,86 @@ def test_placeholders_of_headers_are_filled_and_chosen_headers_are_passed_on_as_
         ("X-Contact-Id", CONTACT),
         ("X-Call", "c-1/acme-uk/{}"),
     ]
+
+
+def test_a_placeholder_that_stands_for_nothing_leaves_its_header_out() -> None:
+    found = brief(headers={"X-Brand": "{label.none}", "X-Project": "{project}"})
+    assert found.invite_headers() == [("X-Project", "care")]
+
+
+def test_our_200_says_what_is_known_by_then() -> None:
+    to = project(answer_headers={"X-Call-Id": "{call_id}", "X-Node": "{node}", "X-Empty": "{label.none}"})
+    assert brief(to=to).answer_headers() == [("X-Call-Id", "c-1"), ("X-Node", "edge-1")]
+    assert brief().answer_headers() == []
+
+
+def test_whoever_takes_the_caller_back_learns_what_the_voice_agent_said() -> None:
+    asked = {
+        "X-Contact-Id": "{contact_id}",
+        "X-Skill": "{skill}",
+        "X-Why": "{reason}",
+        "X-Id": "{handoff_id}",
+    }
+    to = project(handoff={"transfer_headers": asked})
+    said = replace(HANDOFF, reason="line\r\nX-Evil: 1")
+    assert brief(to=to).transfer_headers(said) == [
+        ("X-Contact-Id", CONTACT),
+        ("X-Skill", "billing"),
+        ("X-Why", "lineX-Evil: 1"),
+        ("X-Id", "h-1"),
+    ]
+    assert brief(to=to).transfer_headers(None) == [("X-Contact-Id", CONTACT)]
+
+
+# -- handoff -------------------------------------------------------------------------------------------------
+
+QUEUE = "sip:queue@cc.example"
+BACK = {"method": "bridge", "target": "sip:nice@192.0.2.9", "refer_to_allowed": [QUEUE]}
+
+
+def test_the_plan_is_what_the_project_wrote() -> None:
+    assert brief().plan == Plan(targets=1)
+    written = {
+        "method": "refer",
+        "targets": [{"uri": "sip:a@192.0.2.1"}, {"uri": "sip:b@192.0.2.1"}],
+        "on_signal_failure": "keep",
+        "finish_prompt": {},
+    }
+    planned = Plan(1, Method.REFER, back=2, on_failure=OnFailure.KEEP, finish_prompt=True)
+    assert brief(to=project(handoff=written)).plan == planned
+    assert brief(to=project(handoff=BACK)).plan == Plan(1, Method.BRIDGE, back=1)
+
+
+def test_a_handoff_is_stored_as_it_was_asked_for() -> None:
+    ask = Ask(
+        destination="queue",
+        skill="billing",
+        reason="asked",
+        parameters={"p9": "{raw}"},
+        data={"intent": "refund"},
+        shared_id="s-9",
+    )
+    found = brief().handoff(ask, Way.INFO, "h-1", NOW)
+    assert found == replace(HANDOFF, data={"intent": "refund"}, way=Way.INFO)
+
+
+@pytest.mark.parametrize(
+    ("written", "refer_to", "target"),
+    [
+        (BACK, QUEUE, QUEUE),
+        ({**BACK, "method": "refer"}, QUEUE, QUEUE),
+        (BACK, "sip:queue@evil.example", ""),
+        (BACK, "", ""),
+        ({**BACK, "refer_to_allowed": []}, QUEUE, ""),
+        ({**BACK, "method": "release"}, QUEUE, ""),
+        ({}, QUEUE, ""),
+    ],
+)
+def test_a_refer_names_the_target_only_where_the_project_lets_it(
+    written: dict[str, object], refer_to: str, target: str
+) -> None:
+    found = brief(to=project(handoff=written)).handoff(Ask(), Way.REFER, "h-1", NOW, refer_to=refer_to)
+    assert found.target == target
 
 
 @pytest.mark.parametrize(
