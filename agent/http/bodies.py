@@ -20,6 +20,7 @@ DEEPEST: Final = 32
 """How deep objects and lists may lie in each other."""
 VALUES_AT_MOST: Final = 20_000
 """How many values a body may hold: each takes some of the loop's time."""
+_HALF: Final = "half a surrogate pair, which is no character"
 _ROOT: Final = "body"
 _FIELDS_AT_MOST: Final = 50
 
@@ -99,25 +100,22 @@ def _unusable(root: object) -> Iterator[dict[str, str]]:
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in items:
                 below = f"{path}.{key}" if path else str(key)
-                if isinstance(key, str) and (why := _text(key)):
-                    yield _field(path, f"has a name with {why}")
+                if isinstance(key, str) and _broken(key):
+                    yield _field(path, f"has a name with {_HALF}")
                 else:
                     waiting.append((below, item, depth + 1))
-        elif isinstance(value, str) and (why := _text(value)):
-            yield _field(path, f"has {why}")
+        elif isinstance(value, str) and _broken(value):
+            yield _field(path, f"has {_HALF}")
         elif isinstance(value, float) and not math.isfinite(value):
             yield _field(path, "is a number too large to give back")
 
 
-def _text(value: str) -> str:
-    """Why a text can't be stored; empty if it can."""
-    if "\x00" in value:
-        return "a NUL character"
+def _broken(text: str) -> bool:
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
-        return "half a surrogate pair, which is no character"
-    return ""
+        return True
+    return False
 
 
 def _fields(error: ValidationError) -> list[dict[str, str]]:

@@ -24,6 +24,13 @@ from agent.core.records import Whereabouts
 ENTRIES_AT_MOST: Final = 2000
 ENTRY_AT_MOST: Final = 10_000
 _LATEST: Final = 253_402_300_799.0  # the end of the year 9999, the last that ISO 8601 writes with four digits
+_EARLIEST: Final = -86_400.0  # the first day of 1970, wherever it begins first
+# ISO 8601, the years 1970 to 2999; without a zone it is UTC.
+_TIME: Final = (
+    "^(19[7-9][0-9]|2[0-9]{3})-"
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))"
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
+)
 _NAMES_A_CALL: Final[JsonDict] = {
     "anyOf": [
         {"required": [name], "properties": {name: {"pattern": "[^\\s]"}}}
@@ -31,8 +38,11 @@ _NAMES_A_CALL: Final[JsonDict] = {
     ]
 }
 
-Id = Annotated[str, StringConstraints(max_length=256, strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
+Id = Annotated[str, StringConstraints(max_length=256, strip_whitespace=True, pattern=_ONE_LINE)]
 """An id: one line of at most 256 characters."""
+_Line = Annotated[str, StringConstraints(pattern=_ONE_LINE)]
+_Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
 
 
 def _time(value: object) -> object:
@@ -47,7 +57,7 @@ def _time(value: object) -> object:
         seconds = float(value) if abs(value) <= _LATEST else math.inf
     else:
         raise ValueError("not a time: write 2026-01-31T12:00:00.250Z or seconds since 1970")  # noqa: TRY004 - pydantic wants it
-    if not 0 <= seconds <= _LATEST:
+    if not _EARLIEST <= seconds <= _LATEST:
         raise ValueError("lies before 1970 or after 9999")
     return seconds
 
@@ -58,8 +68,8 @@ Time = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "format": "date-time"},
-                {"type": "number", "minimum": 0, "maximum": _LATEST},
+                {"type": "string", "pattern": _TIME, "examples": ["2026-01-31T12:00:00.250Z"]},
+                {"type": "number", "minimum": _EARLIEST, "maximum": _LATEST},
             ]
         }
     ),
@@ -86,6 +96,9 @@ class HandoffRequest(Ask, _Named):
 
     model_config = ConfigDict(json_schema_extra=_NAMES_A_CALL)
 
+    destination: _Line = Field(default="", max_length=256, description="{destination} of the templates.")
+    skill: _Line = Field(default="", max_length=256, description="{skill} of the templates.")
+    reason: _Text = Field(default="", max_length=2000, description="{reason} of the templates.")
     shared_id: Id = Field(default="", description="Key of your own under which handoff_state finds it.")
 
 

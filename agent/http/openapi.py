@@ -206,7 +206,7 @@ _OF_EACH: Final = (
     _parameter("account", "path", "Account of the project."),
     _parameter("project", "path", "Name of the project."),
 )
-_REQUEST_ID: Final = _parameter("X-Request-Id", "header", "An id of your own for the request.", maxLength=128)
+_REQUEST_ID: Final = _parameter("X-Request-Id", "header", "An id of your own for the request.")
 
 
 def _described(operation: _Operation) -> _Json:

@@ -66,7 +66,12 @@ async def test_shared_id_is_left_out_when_there_is_none(api: Any) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", HANDOFFS), ("GET", f"{HANDOFFS}/handoff-1"), ("GET", f"{STATE}?id=handoff-1")],
+    [
+        ("POST", HANDOFFS),
+        ("POST", "/v1/acme/acme-care/transcript"),
+        ("GET", f"{HANDOFFS}/handoff-1"),
+        ("GET", f"{STATE}?id=handoff-1"),
+    ],
 )
 @pytest.mark.parametrize(
     ("key", "expected"),
@@ -75,7 +80,7 @@ async def test_shared_id_is_left_out_when_there_is_none(api: Any) -> None:
 async def test_each_route_wants_the_project_s_key(  # noqa: PLR0917 - pytest names them
     api: Any, desk: Any, method: str, path: str, key: str | None, expected: int
 ) -> None:
-    desk.answer = NoSuchCall
+    desk.answer, desk.transcript_answer = NoSuchCall, NoSuchCall()
     headers = {} if key is None else {"x-api-key": key}
     status, answer, _ = await api(method, path, headers=headers, json={"call_id": "call-1"})
     assert status == expected

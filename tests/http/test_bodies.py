@@ -110,7 +110,9 @@ async def test_a_body_that_is_no_sound_http_is_no_fault_of_ours(api: Any) -> Non
 @pytest.mark.parametrize(
     ("body", "field", "error"),
     [
-        (r'{"call_id": "c", "data": {"a": ["x\u0000"]}}', "data.a.0", "NUL"),
+        (r'{"call_id": "c", "reason": "x\u0000"}', "reason", "pattern"),
+        (r'{"call_id": "c", "destination": "CARE\r\nX-Evil: 1"}', "destination", "pattern"),
+        (r'{"call_id": "c", "skill": "a\tb"}', "skill", "pattern"),
         (r'{"call_id": "c", "data": {"a": "\ud800"}}', "data.a", "surrogate"),
         (r'{"call_id": "c", "data": {"\ud800": 1}}', "data", "surrogate"),
         ('{"call_id": "c", "data": {"a": 1e999}}', "data.a", "too large"),
@@ -138,6 +140,6 @@ async def test_a_body_of_very_many_values_is_refused_without_a_look_at_all_of_th
 
 
 async def test_a_body_with_mistakes_all_over_gets_an_answer_of_bounded_size(api: Any) -> None:
-    body = json.dumps({"call_id": "c", "data": {"a": ["\x00"] * 5000}})
+    body = json.dumps({"call_id": "c", "data": {"a": ["\ud800"] * 5000}})
     status, answer, _ = await api("POST", HANDOFFS, data=body, headers=KEY)
     assert (status, len(answer["fields"])) == (422, 50)
