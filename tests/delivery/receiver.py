@@ -9,7 +9,6 @@ import hmac
 import socket
 import struct
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
@@ -22,14 +21,15 @@ Answer: TypeAlias = "int | tuple[int, dict[str, str]] | str"
 
 @dataclass
 class Receiver:
-    """Answers from `script`, one after the other, and 200 once that is empty."""
+    """Answers from `script`, one after the other, and 200 once that is empty; on a free port if that is 0."""
 
     script: list[Answer] = field(default_factory=list)
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     url: str = ""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
-    told: Callable[[], None] = lambda: None
+    port: int = 0
+    secret: str = SECRET
     _runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -37,7 +37,7 @@ class Receiver:
         application.router.add_post("/handoffs", self._take)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/handoffs"
         return self
@@ -61,12 +61,11 @@ class Receiver:
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         signed = request.headers["X-Handoff-Timestamp"].encode() + b"." + body
-        expected = "v1=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+        expected = "v1=" + hmac.new(self.secret.encode(), signed, hashlib.sha256).hexdigest()
         assert hmac.compare_digest(expected, request.headers["X-Handoff-Signature"])
         assert request.content_type == "application/json"
         self.posts.append((dict(request.headers), body))
         self.arrived.set()
-        self.told()
         answer = self.script.pop(0) if self.script else 200
         if isinstance(answer, int):
             return web.Response(status=answer)

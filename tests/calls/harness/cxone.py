@@ -36,6 +36,13 @@ class Cxone:
         ).json
         return found
 
+    def transcripts(self, master_id: str) -> list[dict[str, Any]]:
+        """The transcript requests for a master contact, oldest first."""
+        found: list[dict[str, Any]] = ask(
+            self.port, "GET", f"/simulator/transcripts?contact_id={master_id}"
+        ).json
+        return found
+
     def accepted(self, contact_id: str) -> list[dict[str, str]]:
         """The parameters of the signals that took effect, oldest first, without empty ones."""
         return [
