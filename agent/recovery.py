@@ -18,9 +18,9 @@ from agent.core.brief import signal_after_the_fact
 from agent.core.call import State
 from agent.core.errors import StorageError
 from agent.core.model import Project
-from agent.core.moments import Moment
+from agent.core.moments import Moment, SignalState
 from agent.core.reasons import End, Reason
-from agent.core.records import CallRecord, Signal
+from agent.core.records import Attempt, CallRecord, Decision, Signal
 from agent.delivery.courier import Courier
 from agent.delivery.store import NOTHING_LEFT, Store
 from agent.telemetry.logs import logger
@@ -107,6 +107,8 @@ class Recovery:
         died = Reason.PROCESS_DIED
         signal = signal_after_the_fact(call, project, signal_id, now, died) if project else None
         told = await self._store.record_signal(signal) if signal else None
+        if told is None and project is not None and call.state == State.KEPT.value:
+            told = await self._after_all(call, project, now)
         if told is not None:
             self._courier.begin(told)
         end = await self._end(call)
@@ -120,6 +122,18 @@ class Recovery:
             node=call.node,
             signalled=told is not None,
         )
+
+    async def _after_all(self, call: CallRecord, project: Project, now: float) -> Signal | None:
+        """The handoff of a caller whom the voice agent kept: without it nobody would come any more.
+
+        It leaves only where it surely had no effect before.
+        """
+        signals = await self._store.signals(call_id=call.call_id, moment=Moment.HANDOFF)
+        for signal in signals:
+            if signal.state in (SignalState.CANCELLED, SignalState.EXPIRED):
+                decision = Attempt(now, now, Decision.RECOVERY.value, None, Reason.PROCESS_DIED.text)
+                return await self._store.reopen_signal(signal.signal_id, now + project.signal_ttl, decision)
+        return None
 
     async def _end(self, call: CallRecord) -> End:
         """How the call ended: by the terminal moment that came before the process died, else by its death."""

@@ -45,7 +45,9 @@ _IN_DOUBT: Final = frozenset({"server_fault", "uncertain"})
 _DECISIONS: Final = {
     Decision.RETRY.value: "an operator had it sent again",
     Decision.DISCARD.value: "an operator discarded it",
+    Decision.RECOVERY.value: "the agent died while the voice agent kept the caller: sent again",
 }
+_REOPENS: Final = (Decision.RETRY.value, Decision.RECOVERY.value)
 
 
 def what(signal: Told) -> str:
@@ -120,13 +122,13 @@ def verdict(signal: Told) -> str:
 def story(signal: Told) -> Iterator[str]:
     """Each attempt: when, what NICE said, and why it was repeated or not."""
     until = f"to be sent until {moment(signal['expires'])} UTC"
-    reopened = any(one["outcome"] == Decision.RETRY.value for one in signal["attempts"])
+    reopened = any(one["outcome"] in _REOPENS for one in signal["attempts"])
     yield f"  {clock(signal['recorded'])}  recorded, durably" + ("" if reopened else f"; {until}")
     attempts: Sequence[Told] = signal["attempts"]
     for index, attempt in enumerate(attempts):
         at = clock(attempt["began"])
         if attempt["decision"]:
-            again = f"; {until}" if attempt["outcome"] == Decision.RETRY.value else ""
+            again = f"; {until}" if attempt["outcome"] in _REOPENS else ""
             yield f"  {at}  {_DECISIONS[attempt['outcome']]}, {printable(attempt['detail'])}{again}"
             continue
         after = attempts[index + 1] if index + 1 < len(attempts) else None

@@ -69,15 +69,17 @@ class Signal:
 
 
 class Decision(StrEnum):
-    """What an operator decided about a signal; it stands among its attempts, in its place in time."""
+    """What was decided about a signal; it stands among its attempts, in its place in time."""
 
     RETRY = "retried_by_operator"
     DISCARD = "discarded_by_operator"
+    RECOVERY = "sent_after_death"
+    """Taken back while the voice agent kept the caller, and wanted after all: the agent died with the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to send a signal, or an operator's decision about it.
+    """One try to send a signal, or a decision about it.
 
     ``outcome`` is a value of `agent.cxone.answers.Outcome`, or of `Decision`; ``detail`` then says who.
     """
@@ -90,7 +92,7 @@ class Attempt:
 
     @property
     def decision(self) -> bool:
-        """Whether it is an operator's decision; nothing was sent by it."""
+        """Whether it is a decision; nothing was sent by it."""
         return self.outcome in tuple(Decision)
 
 

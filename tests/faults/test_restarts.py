@@ -12,6 +12,7 @@ import pytest
 
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.metrics import total
+from tests.calls.harness.plan import Plan
 from tests.calls.harness.waiting import eventually
 from tests.faults.harness.audit import Books, ledger
 from tests.faults.harness.crowd import CrowdCall, Way
@@ -144,3 +145,30 @@ async def _up_unsignalled(at: Site, count: int) -> list[CrowdCall]:
     calls = await at.calls(count, Way.STAYS)
     await at.went_their_way()
     return calls
+
+
+async def test_a_caller_whom_the_voice_agent_kept_is_handed_over_after_all_when_the_agent_dies(
+    cxone: Cxone, tmp_path: Path
+) -> None:
+    def keep(plan: Plan) -> None:
+        plan.projects["acme-care"]["handoff"]["on_signal_failure"] = "keep"
+
+    async with site(cxone, tmp_path, keep) as at:
+        await at.start()
+        (call,) = await at.up(1)
+        await at.front.shut()
+        at.crowd.hand_off(call)
+        await eventually(lambda: [row["state"] for row in at.house.live()] == ["kept"], what="kept")
+        await eventually(lambda: _terminal(at.books()) == [("handoff", "cancelled")], what="taken back")
+        await at.kill()
+        await at.front.open()
+        await at.start()
+        books = await at.settled()
+        assert _terminal(books) == [("handoff", "accepted")]
+        taken = [entry for entry in ledger(cxone) if entry["parameters"].get("p1") != "Connected"]
+        assert len(taken) == 1
+        told = next(row["signal_id"] for row in books.signals if row["moment"] == "handoff")
+        tries = [row["outcome"] for row in books.attempts if row["signal_id"] == told]
+        assert tries[-2:] == ["sent_after_death", "accepted"]
+        assert not at.mistakes()
+        await at.stop()
