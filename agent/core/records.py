@@ -74,7 +74,7 @@ class Decision(StrEnum):
     RETRY = "retried_by_operator"
     DISCARD = "discarded_by_operator"
     RECOVERY = "sent_after_death"
-    """Taken back while the voice agent kept the caller, and wanted after all: the agent died with the call."""
+    """Taken back while the voice agent kept the caller; wanted after all: the agent died with the call."""
 
 
 @dataclass(frozen=True, slots=True)
