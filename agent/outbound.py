@@ -16,9 +16,9 @@ from agent.cxone.tms import Tms
 from agent.cxone.token import Alarm
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.store import Store
-from agent.delivery.webhooks import Webhooks
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
+from agent.webhooks import Webhooks
 
 _log = logs.logger("outbound")
 _WARM_UP_SECONDS = 3.0

@@ -20,7 +20,7 @@ from agent.core.records import Channel, Signal
 from agent.cxone.exchange import new_session_apart
 from agent.delivery.courier import ASIDE_IN_FLIGHT, Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
-from agent.delivery.webhooks import Webhooks
+from agent.webhooks import Webhooks
 from tests.delivery.receiver import SECRET, Receiver
 
 TAKEN = Answer(Outcome.ACCEPTED, 200, "")
