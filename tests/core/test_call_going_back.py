@@ -269,9 +269,18 @@ def test_only_a_handoff_goes_to_a_target_other_ends_are_the_scripts_affair(plan:
 # -- the script could not be told --------------------------------------------------------------------------
 
 
-def test_the_caller_is_released_all_the_same() -> None:
-    call = call_after(TELLING)
-    assert Returned(Method.RELEASE) in call.handle(FAILED)
+@pytest.mark.parametrize(
+    ("plan", "state"),
+    [(RELEASE, State.RETURNING), (REFER, State.REFERRING), (BRIDGE, State.DIALLING_BACK)],
+    ids=["release", "refer", "bridge"],
+)
+@pytest.mark.parametrize("failure", [FAILED, LATE], ids=["failed", "late"])
+def test_the_caller_goes_back_by_the_projects_method_all_the_same(
+    plan: Plan, state: State, failure: Event
+) -> None:
+    call = call_after(TELLING, plan)
+    assert CancelSignals(Moment.HANDOFF) not in call.handle(failure)
+    assert call.state is state
 
 
 def test_or_referred_to_a_target_and_the_script_does_not_hear_of_it_any_more() -> None:
@@ -299,16 +308,9 @@ def test_or_kept_by_the_voice_agent_which_is_told_so() -> None:
 
 
 @pytest.mark.parametrize(("plan", "state"), [(KEEP, State.KEPT), (ELSE_REFER, State.REFERRING)])
-def test_not_in_time_is_a_failure_where_something_else_is_planned_for_one(plan: Plan, state: State) -> None:
+def test_not_in_time_is_a_failure_too(plan: Plan, state: State) -> None:
     call = call_after(TELLING, plan)
     assert CancelSignals(Moment.HANDOFF) in call.handle(LATE)
-    assert stands(call) is state
-
-
-@pytest.mark.parametrize(("plan", "state"), [(REFER, State.REFERRING), (BRIDGE, State.DIALLING_BACK)])
-def test_otherwise_the_deadline_lets_the_caller_go_the_planned_way(plan: Plan, state: State) -> None:
-    call = call_after(TELLING, plan)
-    assert CancelSignals(Moment.HANDOFF) not in call.handle(LATE)
     assert stands(call) is state
 
 

@@ -44,7 +44,7 @@ def by_method(call: Call) -> Actions:
 
 
 def after_failure(call: Call) -> Actions:
-    """The script could not be told, or nobody knows whether it was."""
+    """The script could not be told, or not in time, or nobody knows whether it was."""
     policy = call.plan.on_failure
     if policy is OnFailure.KEEP and call.terminal is Moment.HANDOFF and call.leave_agent():
         return _keep(call, call.terminal)
@@ -54,17 +54,12 @@ def after_failure(call: Call) -> Actions:
         storing = call.state in (State.STORING, State.STORING_ALONE)
         referring = State.STORING_REFERRING if storing else State.REFERRING
         return [CancelSignals(call.terminal), *_refer(call, referring)]
-    return release(call)
+    return by_method(call)
 
 
 def _keep(call: Call, moment: Moment) -> Actions:
     call.state = State.STORING_KEPT if call.state is State.STORING else State.KEPT
     return [Stop(Timer.DEADLINE), CancelSignals(moment), Report(taken=False), Start(Timer.DURATION)]
-
-
-def after_deadline(call: Call) -> Actions:
-    """Media waits no longer; the signal is still on its way."""
-    return by_method(call) if call.plan.on_failure is OnFailure.RELEASE else after_failure(call)
 
 
 def end_both(call: Call, reason: Reason) -> Actions:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from agent.core import events as on
-from agent.core.call.going_back import after_deadline, after_failure, by_method, release
+from agent.core.call.going_back import after_failure, by_method, release
 from agent.core.call.states import Actions, State, Table, during
 from agent.core.events import (
     Audio,
@@ -91,7 +91,7 @@ def _settled(call: Call, event: on.SignalSettled) -> Actions:
 
 
 def _deadline(call: Call, event: on.TimerFired) -> Actions:
-    return after_deadline(call) if event.timer is Timer.DEADLINE else []
+    return after_failure(call) if event.timer is Timer.DEADLINE else []
 
 
 def _ended_while_telling(call: Call, event: on.LegEnded) -> Actions:
