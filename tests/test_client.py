@@ -4,30 +4,19 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import fields
 from pathlib import Path
-from socket import AF_INET, AddressFamily
+from typing import get_type_hints
 
-import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
 import agent.client
-from agent.client import (
-    Handoff,
-    HandoffClient,
-    HandoffError,
-    HandoffStatus,
-    NoAnswerError,
-    NotReachedError,
-    Said,
-)
+from agent.client import Ask, Handoff, HandoffClient, HandoffError, Transcript
 from agent.http import models
 
 KEY = "acme-api-key"
@@ -111,15 +100,14 @@ async def test_what_stands_in_a_path_is_escaped(edge: Edge) -> None:
     assert edge.asked[0][:2] == ("GET", "/v1/a%2Fb/c%20d/handoffs/..%2Fx%3Fy")
 
 
-async def test_status_tells_the_call_and_each_attempt(edge: Edge) -> None:
+async def test_status_tells_each_attempt(edge: Edge) -> None:
     attempt = {"began": 1.0, "ended": 1.5, "outcome": "accepted", "status": 202, "detail": ""}
     edge.answer = edge.with_json(
-        {"id": "h-1", "state": "accepted", "call_id": "c-1", "contact_id": "4711", "attempts": [attempt]}
+        {"id": "h-1", "state": "accepted", "caller": "gone", "call_id": "c-1", "attempts": [attempt]}
     )
     async with edge.client() as client:
         status = await client.status("h-1", wait=3)
-    assert (status.state, status.call_id, status.contact_id) == ("accepted", "c-1", "4711")
-    assert status.attempts == (attempt,)
+    assert status == Handoff("h-1", "accepted", "gone", (attempt,))
     assert edge.asked[0][2] == {"wait": "3"}
 
 
@@ -133,27 +121,26 @@ async def test_a_desktop_asks_by_either_key(edge: Edge) -> None:
 
 async def test_a_transcript_names_its_call_and_who_said_what(edge: Edge) -> None:
     edge.answer = edge.with_json({"id": "t-1", "state": "recorded"}, 202)
-    said = [Said("bot", "Hello?", 1.5), Said("patron", "A person, please.")]
-    async with edge.client() as client:
-        posted = await client.transcript(said, contact_id="4711", completion="escalated", summary="bill")
-    assert posted == "t-1"
     entries = [{"who": "bot", "text": "Hello?", "at": 1.5}, {"who": "patron", "text": "A person, please."}]
-    body = {"contact_id": "4711", "completion": "escalated", "summary": "bill", "entries": entries}
+    body: Transcript = {
+        "contact_id": "4711",
+        "completion": "escalated",
+        "summary": "bill",
+        "entries": entries,
+    }
+    async with edge.client() as client:
+        assert await client.transcript(**body) == "t-1"
     assert edge.asked == [("POST", "/v1/acme/acme-care/transcript", {}, body)]
 
 
 def test_everything_that_the_api_takes_can_be_said() -> None:
-    def said(method: Callable[..., object]) -> set[str]:
-        return set(inspect.signature(method).parameters) - {"self", "wait"}
-
-    assert said(HandoffClient.hand_off) == set(models.HandoffRequest.model_fields)
-    assert said(HandoffClient.transcript) == set(models.TranscriptRequest.model_fields)
-    assert {field.name for field in fields(Said)} == set(models.TranscriptEntry.model_fields)
+    assert set(get_type_hints(Ask)) == set(models.HandoffRequest.model_fields)
+    assert set(get_type_hints(Transcript)) == set(models.TranscriptRequest.model_fields)
 
 
-def test_everything_that_the_api_answers_can_be_read() -> None:
-    assert {field.name for field in fields(Handoff)} == set(models.HandoffAnswer.model_fields)
-    assert {field.name for field in fields(HandoffStatus)} == set(models.HandoffStatus.model_fields)
+def test_everything_that_the_api_answers_to_a_handoff_can_be_read() -> None:
+    known = {field.name for field in fields(Handoff)}
+    assert set(models.HandoffAnswer.model_fields) < known < set(models.HandoffStatus.model_fields)
 
 
 # -- errors --------------------------------------------------------------------------------------------------
@@ -163,8 +150,7 @@ async def test_a_refusal_is_told_in_the_agents_words_with_its_request_id(edge: E
     error = await refused(
         edge, edge.with_json({"error_message": "no such call is up"}, 404, X_Request_Id="r-1")
     )
-    assert (error.status, error.message, error.request_id) == (404, "no such call is up", "r-1")
-    assert str(error) == "no such call is up"
+    assert (error.status, str(error), error.request_id) == (404, "no such call is up", "r-1")
     assert not error.retryable
 
 
@@ -199,7 +185,7 @@ async def test_a_page_of_a_proxy_is_an_error_too(edge: Edge) -> None:
         return web.Response(status=502, text="<html>Bad", content_type="text/html")
 
     error = await refused(edge, page)
-    assert (error.status, error.message, error.retryable) == (502, "502 Bad Gateway", True)
+    assert (error.status, str(error), error.retryable) == (502, "502 Bad Gateway", True)
 
 
 @pytest.mark.parametrize("body", ["<html>Log in, please", "[]", ""])
@@ -225,7 +211,6 @@ async def test_an_agent_that_hangs_up_without_an_answer_is_not_asked_twice(edge:
         return web.Response()
 
     error = await refused(edge, gone)
-    assert isinstance(error, NoAnswerError)
     assert (error.status, error.retryable, len(edge.asked)) == (0, True, 1)
 
 
@@ -238,7 +223,7 @@ async def test_an_agent_that_takes_too_long_is_told_apart(edge: Edge) -> None:
 
     edge.answer = hang
     async with edge.client(timeout=0.1) as client:
-        with pytest.raises(NoAnswerError, match="took too long"):
+        with pytest.raises(HandoffError, match="took too long"):
             await client.hand_off(call_id="c-1")
     never.set()
 
@@ -253,61 +238,7 @@ async def test_waiting_comes_on_top_of_the_timeout(edge: Edge) -> None:
         assert (await client.hand_off(call_id="c-1", wait=10)).id == "h-1"
 
 
-# -- connections ---------------------------------------------------------------------------------------------
-
-
-class Resolver(AbstractResolver):
-    """Finds a host only after so many times that it did not."""
-
-    def __init__(self, failures: int) -> None:
-        self.failures = failures
-        self.asked = 0
-
-    async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
-        """What `aiohttp` asks for a name."""
-        self.asked += 1
-        if self.asked <= self.failures:
-            raise OSError("no such name")
-        return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0)]
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-@pytest.mark.parametrize("failures", [1, 2])
-async def test_a_connection_that_could_not_be_made_is_tried_once_more(
-    edge: Edge, failures: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(agent.client, "_PAUSE_SECONDS", 0)
-    resolver = Resolver(failures)
-    url = edge.url.replace("127.0.0.1", "edge.example.net")
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session,
-        HandoffClient(url, "acme", "acme-care", KEY, session=session) as client,
-    ):
-        if failures == 1:
-            assert (await client.hand_off(call_id="c-1")).id == "h-1"
-        else:
-            with pytest.raises(NotReachedError) as caught:
-                await client.hand_off(call_id="c-1")
-            assert caught.value.retryable
-        assert not session.closed
-    assert resolver.asked == 2
-    assert len(edge.asked) == 2 - failures
-
-
-async def test_a_session_of_yours_stays_open_and_its_own_ways_do_not_matter(edge: Edge) -> None:
-    edge.answer = edge.with_json({"error_message": "no such call is up"}, 404)
-    async with aiohttp.ClientSession(raise_for_status=True) as session:
-        async with edge.client(session=session) as client:
-            with pytest.raises(HandoffError, match="no such call is up"):
-                await client.hand_off(call_id="c-1")
-        assert not session.closed
-
-
-async def test_used_without_async_with_it_says_so(edge: Edge) -> None:
-    with pytest.raises(RuntimeError, match="async with"):
-        await edge.client().hand_off(call_id="c-1")
+# -- the file ------------------------------------------------------------------------------------------------
 
 
 def test_the_file_works_copied_out_with_aiohttp_alone(tmp_path: Path) -> None:
