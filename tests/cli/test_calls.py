@@ -13,6 +13,7 @@ import pytest
 
 from agent.cli.main import main
 from agent.core.moments import Moment, SignalState
+from agent.core.records import Attempt, Channel, Signal
 
 Capture = pytest.CaptureFixture[str]
 ACCEPTED = ("accepted", 202, "")
@@ -101,6 +102,32 @@ def test_the_verdict_says_who_ended_the_call(
     verdict = capsys.readouterr().out.splitlines()[0]
     assert words in verdict
     assert "no terminal signal was recorded" in verdict
+
+
+def test_a_call_s_webhook_and_transcript_are_told_beside_its_signals(bench: Any, capsys: Capture) -> None:
+    bench.record(SignalState.ACCEPTED, ("accepted", 202, ""))
+    ids = ("w-1", "c-4512", "acme", "acme-care", "4512")
+    body, then = {"body": "what the caller said"}, bench.then
+    hook = Signal(*ids, Moment.HANDOFF, body, then, then + 60, channel=Channel.WEBHOOK)
+
+    async def write(store: Any) -> None:
+        await store.record_signal(hook)
+        tried = Attempt(then + 1, then + 1.2, "server_fault", 500, "HTTP 500")
+        await store.update_signal("w-1", SignalState.EXPIRED, tried)
+
+    bench.stored(write)
+    assert bench.command("explain", "4512") == 0
+    text = capsys.readouterr().out
+    assert "the handoff signal was ACCEPTED" in text.splitlines()[0]
+    assert "webhook    recorded" in text
+    assert "webhook    answer: HTTP 500" in text
+    assert "The webhook, w-1" in text
+    assert "The handoff signal, s-4512-handoff" in text
+    assert "what the caller said" not in text
+    assert bench.command("explain", "4512", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["signal_id"] for one in told["signals"]] == ["s-4512-handoff"]
+    assert [one["signal_id"] for one in told["posts"]] == ["w-1"]
 
 
 def test_a_live_call_is_explained_by_the_agent_s_own_story(bench: Any, capsys: Capture, node: Any) -> None:

@@ -232,11 +232,13 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
     arrival, terminal = make_signal(moment=Moment.ARRIVAL), make_signal("call-2")
     await store.open_call(make_call(), arrival)
     await store.record_signal(terminal)
+    hook = make_signal("call-2", channel=Channel.WEBHOOK, parameters={"body": "{}"})
+    await store.record_signal(hook)
     assert await neighbour.take_over() == NOTHING_LEFT
     store._beating.cancel()  # type: ignore[union-attr]  # it is stopped, and neighbours bury it
     await admin.execute("DELETE FROM nodes WHERE node = 'edge-1'")
     estate = await neighbour.take_over()
-    assert (estate.calls, estate.signals) == ((make_call(),), (arrival, terminal))
+    assert (estate.calls, estate.signals) == ((make_call(),), (arrival, terminal, hook))
 
     for write in (
         store.update_signal(arrival.signal_id, SignalState.SENDING, None),
@@ -248,7 +250,8 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
             await write
     await store._writer.do(store._lease.beat)  # type: ignore[union-attr]  # it wakes and is admitted anew
     assert store.fault is None
-    assert not await store.update_signal(arrival.signal_id, SignalState.SENDING, None)
+    for taken in (arrival, hook):
+        assert not await store.update_signal(taken.signal_id, SignalState.SENDING, None)
     assert await store.cancel_signals("call-2") == ()
     await store.update_call(make_call(state="answered"))
     assert await store.call("call-1") == make_call()
