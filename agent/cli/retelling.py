@@ -29,7 +29,7 @@ _BACK: Final = {
     Method.BRIDGE: "is bridged to a human queue on a third leg",
 }
 _FAILURE: Final = {
-    OnFailure.RELEASE: "is released all the same",
+    OnFailure.RELEASE: "goes back all the same, and {back}",
     OnFailure.REFER: "is sent to a queue by REFER",
     OnFailure.KEEP: "stays with the voice agent, which is told so",
 }
@@ -40,12 +40,11 @@ _CLICK_SECONDS: Final = 0.2
 
 def opening(shown: Combination, seconds: float, copy: Path | None) -> Iterator[str]:
     """What is going to happen. `copy` is the configuration made for it, where the user's own did not fit."""
-    failure = shown.on_signal_failure
-    back = (
-        f"NICE refuses the signal, and the caller {_FAILURE[failure]}"
-        if failure
-        else f"the caller {_BACK[shown.back]}"
-    )
+    back, failure = _BACK[shown.back], shown.on_signal_failure
+    if failure is not None:
+        back = f"NICE refuses the signal, and the caller {_FAILURE[failure].format(back=back)}"
+    else:
+        back = f"the caller {back}"
     yield f"The voice agent asks for a handoff {_ASKS[shown.ask]}; {back}."
     if shown.finish_prompt:
         yield "It speaks on after it has asked, and may finish before NICE is told."

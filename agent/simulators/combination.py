@@ -44,10 +44,19 @@ class Combination:
     @property
     def refers(self) -> bool:
         """Whether the caller's leg gets a REFER."""
-        failure = self.on_signal_failure
-        return failure is OnFailure.REFER if failure else self.back is Method.REFER
+        return self._goes is Method.REFER
 
     @property
     def bridges(self) -> bool:
         """Whether the human queue is dialled."""
-        return self.on_signal_failure is None and self.back is Method.BRIDGE
+        return self._goes is Method.BRIDGE
+
+    @property
+    def _goes(self) -> Method | None:
+        """How the caller goes back; None: not at all."""
+        match self.on_signal_failure:
+            case OnFailure.KEEP:
+                return None
+            case OnFailure.REFER:
+                return Method.REFER
+        return self.back

@@ -25,7 +25,7 @@ def test_each_way_to_ask_goes_with_each_way_back(ask: Way, back: Method) -> None
         (Combination(Way.BYE, on_signal_failure=OnFailure.KEEP), "keeps nobody"),
         (Combination(refer_refused=True), "--refuse-refer"),
         (
-            Combination(back=Method.REFER, on_signal_failure=OnFailure.RELEASE, refer_refused=True),
+            Combination(back=Method.REFER, on_signal_failure=OnFailure.KEEP, refer_refused=True),
             "no REFER is sent",
         ),
     ],
@@ -35,8 +35,9 @@ def test_what_can_t_happen_is_told(shown: Combination, words: str) -> None:
 
 
 @pytest.mark.parametrize("back", list(Method))
-def test_when_the_signal_fails_the_policy_counts_and_not_the_method(back: Method) -> None:
+def test_when_the_signal_fails_the_policy_counts_before_the_method(back: Method) -> None:
     failed = {policy: Combination(back=back, on_signal_failure=policy) for policy in OnFailure}
-    assert [policy for policy, shown in failed.items() if shown.refers] == [OnFailure.REFER]
-    assert [policy for policy, shown in failed.items() if shown.kept] == [OnFailure.KEEP]
-    assert not any(shown.bridges for shown in failed.values())
+    refer, keep, release = (failed[policy] for policy in (OnFailure.REFER, OnFailure.KEEP, OnFailure.RELEASE))
+    assert (refer.refers, refer.bridges, refer.kept) == (True, False, False)
+    assert (keep.refers, keep.bridges, keep.kept) == (False, False, True)
+    assert (release.refers, release.bridges, release.kept) == (back == "refer", back == "bridge", False)
