@@ -15,19 +15,21 @@ from tests.calls.harness.wire import Wire
 
 pytestmark = pytest.mark.calls
 
-SHUT, OPEN = "9995550300", "9995550301"
+SHUT, OPEN, DESKS = "9995550300", "9995550301", "9995550302"
 ELSEWHERE = "Refer-To: <sip:billing@127.0.0.1:9>"
 
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """A project that bridges, and one that lets a REFER say to where."""
+    """Projects that let a REFER say to where, and one that does not."""
 
     def add(plan: Plan) -> None:
         allowed = [f"sip:*@{VOICE_AGENT}:{plan.overflow}"]
         bridge = {"method": "bridge", "targets": plan.back(plan.queue)}
         plan.add("acme-open", OPEN, **bridge, refer_to_allowed=allowed)
         plan.add("acme-shut", SHUT, **bridge)
+        refer = {"method": "refer", "targets": plan.back(plan.queue)}
+        plan.add("acme-desks", DESKS, **refer, refer_to_allowed=[f"sip:desk*@{VOICE_AGENT}:{plan.overflow}"])
 
     return add
 
@@ -103,6 +105,22 @@ async def test_what_a_refer_names_is_dialled_only_where_the_project_allows_it(
     handoff = house.records.handoff(row["call_id"])
     assert handoff is not None
     assert bool(handoff["target"]) is (dialled == "overflow")
+
+
+@pytest.mark.parametrize(("user", "allowed"), [("desk7", True), ("boss", False)])
+async def test_the_caller_is_referred_to_what_was_named_only_where_the_project_allows_it(
+    house: House, user: str, *, allowed: bool
+) -> None:
+    named = f"sip:{user}@{VOICE_AGENT}:{house.plan.overflow}"
+    async with talking(house, caller="is_referred", number=DESKS, bot="asks_on_cue") as talk:
+        talk.bot.cue("DO-REFER", f"Refer-To: <{named}>")
+        refer = await talk.caller.saw("REFER")
+        planned = f"sip:queue@{VOICE_AGENT}:{house.plan.queue}"
+        assert refer.header("Refer-To").strip("<>") == (named if allowed else planned)
+        talk.caller.cue("ACCEPT")
+        talk.caller.cue()
+        await talk.caller.succeeds()
+    await house.ended(talk.caller, "handoff", "handoff")
 
 
 async def test_a_refer_without_refer_to_is_400_and_the_call_goes_on(house: House) -> None:
