@@ -121,12 +121,14 @@ async def test_a_desktop_asks_by_either_key(edge: Edge) -> None:
 
 async def test_a_transcript_names_its_call_and_who_said_what(edge: Edge) -> None:
     edge.answer = edge.with_json({"id": "t-1", "state": "recorded"}, 202)
-    entries = [{"who": "bot", "text": "Hello?", "at": 1.5}, {"who": "patron", "text": "A person, please."}]
     body: Transcript = {
         "contact_id": "4711",
         "completion": "escalated",
         "summary": "bill",
-        "entries": entries,
+        "entries": [
+            {"who": "bot", "text": "Hello?", "at": 1.5},
+            {"who": "patron", "text": "A person, please."},
+        ],
     }
     async with edge.client() as client:
         assert await client.transcript(**body) == "t-1"

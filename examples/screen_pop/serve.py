@@ -49,7 +49,7 @@ def application(options: argparse.Namespace, key: str) -> web.Application:
             return web.json_response(await agent.state(id=contact, wait=min(float(wait), LONGEST_WAIT)))
         except HandoffError as error:
             status = error.status if error.status >= 400 else 502  # noqa: PLR2004 - else it was no agent
-            return web.json_response({"error_message": error.message}, status=status)
+            return web.json_response({"error_message": str(error)}, status=status)
 
     async def harden(_: web.Request, response: web.StreamResponse) -> None:
         # The page runs its own script only, and talks to nobody but this server (or, directly, to the agent).

@@ -67,7 +67,7 @@ async def test_the_python_of_the_page_hands_a_call_back_and_leaves_a_transcript(
             await talk.bot.saw("BYE")
             found = await agent.state(id=contact)
             status = await agent.status(found["id"], wait=5)
-            assert (status.call_id, status.contact_id, status.state) == (call_id, contact, "accepted")
+            assert status.state == "accepted"
             assert len(status.attempts) == 1
             await went_back(talk)
         assert await hand_back(agent, call_id), "409: it was handed off before"

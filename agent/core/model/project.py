@@ -97,7 +97,7 @@ class ProjectLimits(Model):
         default=None, description="Calls up at the same time; only the node's limit if absent."
     )
     requests_per_second: Count = Field(
-        default=50,
+        default=200,
         description="Requests to the handoff API, with a burst of twice as many; more get 429.",
     )
 
