@@ -23,8 +23,8 @@ from typing import TypeAlias
 import aiohttp
 from pydantic import SecretStr
 
-from agent.core.model.cxone import CxoneTenant
 from agent.core.model import Project, Target, VoiceAgent
+from agent.core.model.cxone import CxoneTenant
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Signal
 from agent.cxone.client import Cxone

@@ -100,8 +100,8 @@ class HandoffSettings(Model):
     )
     on_signal_failure: Literal["release", "refer", "keep"] = Field(
         default="release",
-        description="When the signal was not accepted in time. release: the caller goes back by method all the "
-        "same; refer: by REFER to a target; keep: the caller stays with the voice agent, which is told so.",
+        description="When the signal was not accepted in time. release: the caller goes back by method all "
+        "the same; refer: by REFER to a target; keep: the caller stays with the voice agent, which is told.",
     )
     headers: Annotated[Mapping[Annotated[str, AfterValidator(_field)], HeaderName], Frozen] = Field(
         default=_ASKING_HEADERS,
