@@ -73,13 +73,13 @@ class Chronicle:
         )
 
     def leg_over(self, call: CallRecord | None, side: Side | None, traffic: Traffic) -> None:
-        """A leg is gone; `side` is None for a voice agent's leg that was given up."""
+        """A leg is gone; `call` and `side` are None for one of a call that is over already."""
         self._metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter)
-        if call is not None:
+        if call is not None and side is not None:
             self._note(
                 call.call_id,
                 "audio",
-                f"{side.value if side else 'released voice agent'}: {traffic.received} RTP packets in, "
+                f"{side.value}: {traffic.received} RTP packets in, "
                 f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms",
             )
 

@@ -35,6 +35,10 @@ class Connections:
         """Which side a leg is on now; None for one that was given up."""
         return next((side for side, one in self.legs.items() if one is leg), None)
 
+    def dialled_as(self, leg: Leg) -> Side:
+        """Which side a leg is on, or was on before it was given up."""
+        return self._dialled.get(leg.key, (Side.CALLER, 0))[0]
+
     def add(self, side: Side, leg: Leg, attempt: int) -> None:
         """A leg was dialled."""
         self.legs[side] = leg

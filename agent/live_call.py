@@ -109,6 +109,10 @@ class LiveCall:
         """Which side a leg is on now; None for one that was given up."""
         return self._connections.side_of(leg)
 
+    def dialled_as(self, leg: Leg) -> Side:
+        """Which side a leg is on, or was on before it was given up."""
+        return self._connections.dialled_as(leg)
+
     def leg_ended(self, leg: Leg, status: int) -> None:
         """A leg is gone, the present one or an earlier one."""
         side, attempt = self._connections.ended(leg)

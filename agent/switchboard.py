@@ -124,7 +124,7 @@ class Switchboard:
         call = self._by_leg.get(event.leg.key)
         if isinstance(event, sip.Ended):
             self._by_leg.pop(event.leg.key, None)
-            record, side = (call.record, call.side_of(event.leg)) if call else (None, None)
+            record, side = (call.record, call.dialled_as(event.leg)) if call else (None, None)
             self._told.leg_over(record, side, event.leg.traffic)
         if call is None:
             return
