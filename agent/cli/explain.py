@@ -140,7 +140,7 @@ async def _from_record(snapshot: Snapshot, wanted: str, known: Known | None) -> 
         if handoff is not None and handoff.call_id == call_id:
             known.handoff = {
                 name: getattr(handoff, name)
-                for name in ("handoff_id", "asked", "destination", "skill", "shared_id")
+                for name in ("handoff_id", "asked", "way", "destination", "skill", "shared_id", "target")
             }
     return known
 
@@ -190,10 +190,11 @@ def _of_record(known: Known) -> Iterator[tuple[float, str, str]]:
     if known.handoff is not None:
         said = ", ".join(
             f"{name} {known.handoff[name]}"
-            for name in ("destination", "skill", "shared_id")
+            for name in ("destination", "skill", "shared_id", "target")
             if known.handoff[name]
         )
-        yield known.handoff["asked"], "handoff", f"the voice agent handed over ({said or 'without words'})"
+        way = known.handoff["way"].upper()
+        yield known.handoff["asked"], "handoff", f"the voice agent asked by {way} ({said or 'without words'})"
     for signal in signals:
         kind: str = signal["channel"]
         of = "" if kind != Channel.SIGNAL.value else f"{signal['moment']} "

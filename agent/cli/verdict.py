@@ -15,6 +15,8 @@ Json: TypeAlias = Mapping[str, Any]
 
 _HOW: Final = {
     Reason.HANDOFF: "the voice agent handed the caller back after {}",
+    Reason.SIGNAL_FAILED: "the voice agent kept the caller, whose handoff could not be signalled; "
+    "the call ended after {}",
     Reason.COMPLETED: "the voice agent hung up after {}, without a handoff",
     Reason.CALLER_HUNG_UP: "the caller hung up after {}",
     Reason.CANCELLED: "the caller gave up after {}, before an answer",
@@ -29,6 +31,9 @@ _REASONS: Final = {reason.value: reason for reason in Reason}
 # What a story's line looks like when it tells of trouble (agent.telemetry.stories, agent.live_call).
 _SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
 _TROUBLE: Final = re.compile(r"^(refused|timer .* ran out|no RTP|sip:.*: )")
+_GIVEN_BACK: Final = re.compile(r"the caller is given back by (\w+)$")
+_TRIED: Final = re.compile(r"refer the caller to |queue +us → INVITE ")
+_NOBODY: Final = "no target took the caller"
 _CHALLENGES: Final = ("401", "407", "487")
 
 
@@ -44,9 +49,16 @@ def verdict(
         live: whether the call is up.
         now: seconds since the epoch.
     """
-    parts = [_ended(call, live=live, now=now), *_signalled(call, signals, live=live)]
-    unhappy = call["end"] == "failed" or any(
-        one["state"] in ("refused", "unknown", "expired") for one in signals
+    back = _given_back(story or ())
+    parts = [
+        _ended(call, live=live, now=now),
+        *_signalled(call, signals, live=live),
+        *([back] if back else []),
+    ]
+    unhappy = (
+        call["end"] == "failed"
+        or back.startswith(_NOBODY)
+        or any(one["state"] in ("refused", "unknown", "expired") for one in signals)
     )
     if unhappy and (cause := _first_cause(call, signals, story)):
         parts.append(f"first cause: {cause}")
@@ -77,6 +89,17 @@ def _signalled(call: Json, signals: Sequence[Json], *, live: bool) -> Iterator[s
     arrival = [one for one in signals if one["moment"] == "arrival"]
     if arrival and (arrival[0]["state"] != "accepted" or not terminal):
         yield telling.verdict(arrival[0])
+
+
+def _given_back(story: Sequence[Json]) -> str:
+    """How the caller went back, as far as that is known."""
+    back = [found[1] for entry in story if (found := _GIVEN_BACK.match(entry["text"]))]
+    if not back:
+        return ""
+    tried = any(_TRIED.match(entry["text"]) for entry in story)
+    if tried and back[-1] == "release":
+        return f"{_NOBODY}, who was given back by release"
+    return f"the caller was given back by {back[-1]}"
 
 
 def _first_cause(call: Json, signals: Sequence[Json], story: Sequence[Json] | None) -> str:

@@ -130,3 +130,4 @@ async def test_the_handoff_really_happens_and_every_line_of_the_verdict_holds(
     assert call_id is not None
     code, explained = await run("explain", call_id[1], "--config", str(folder))
     assert code == 0, explained
+    assert f"the voice agent asked by {options.split()[1].upper()}" in explained
