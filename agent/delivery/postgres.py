@@ -163,9 +163,10 @@ class PostgresStore(Reading):
 
         async def claim(connection: Connection, undo: list[Undo]) -> Rows:
             owner = self._owner
-            found = await connection.fetch(sql.CLAIM_CALLS, owner, _CLAIMS)
-            calls[:] = [call_of(tuple(row)) for row in found]
             signals = [row[0] for row in await connection.fetch(sql.CLAIM_SIGNALS, owner, _CLAIMS)]
+            # Calls come last: what is signalled of them now must not overtake what was recorded before.
+            left = _CLAIMS if len(signals) < _CLAIMS else 0
+            calls[:] = [call_of(tuple(row)) for row in await connection.fetch(sql.CLAIM_CALLS, owner, left)]
             undo[:] = [
                 (sql.UNDO_CLAIM_OF_CALLS, ([call.call_id for call in calls], owner)),
                 (sql.UNDO_CLAIM_OF_SIGNALS, (signals, owner)),

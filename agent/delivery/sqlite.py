@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Final, Self, cast
 
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
@@ -14,6 +14,7 @@ from agent.delivery import sqlite_statements as sql
 from agent.delivery.finding import OF_CALL, OF_CONTACT, of_calls
 from agent.delivery.group_commit import GroupCommit, Step
 from agent.delivery.rows import (
+    Row,
     Value,
     call_of,
     call_values,
@@ -24,13 +25,18 @@ from agent.delivery.rows import (
 )
 from agent.delivery.store import NOTHING_LEFT, Estate
 
+_AT_ONCE: Final = 500
+"""Entries of the outbox that are taken over in one go."""
+_FROM_THE_START: Final = (float("-inf"), 0, 0)
+"""When the last entry that was taken over was recorded, its row, and the last row of before this process."""
+
 
 class SqliteStore:
     """A `Store` in one SQLite file. Make one with `open`; used on the loop thread."""
 
     def __init__(self, commits: GroupCommit, *, owner: bool) -> None:
         self._commits = commits
-        self._taken_over = not owner
+        self._left: tuple[float, int, int] | None = _FROM_THE_START if owner else None
 
     @classmethod
     async def open(
@@ -119,13 +125,27 @@ class SqliteStore:
         )
 
     async def take_over(self) -> Estate:
-        """See `Store`. The file is this process's alone: what is in it at the start was left behind."""
-        if self._taken_over:
+        """See `Store`. The file is this process's alone: what is in it at the start was left behind.
+
+        It comes in parts: after an outage of a customer's system many webhooks may wait. The calls come last:
+        what is signalled of them now must not overtake what was recorded before.
+        """
+        if self._left is None:
             return NOTHING_LEFT
-        rows = await self._commits.read(f"{sql.SELECT_CALLS} WHERE ended IS NULL ORDER BY rowid")
-        estate = Estate(tuple(map(call_of, rows)), await self.pending())
-        self._taken_over = True
-        return estate
+        recorded, row, last = self._left
+        if self._left == _FROM_THE_START:
+            ((last,),) = cast("list[tuple[int]]", await self._commits.read(sql.LAST_SIGNAL))
+        found = await self._commits.read(sql.FIND_LEFT, (recorded, row, last, _AT_ONCE))
+        ids = json.dumps([signal_id for signal_id, *_ in found])
+        signals = await self._commits.read(sql.SIGNALS_BY_IDS, (ids,)) if found else []
+        calls: list[Row] = []
+        if len(found) == _AT_ONCE:
+            _, recorded, row = cast("tuple[str, float, int]", found[-1])
+            self._left = recorded, row, last
+        else:
+            calls = await self._commits.read(f"{sql.SELECT_CALLS} WHERE ended IS NULL ORDER BY rowid")
+            self._left = None
+        return Estate(tuple(map(call_of, calls)), tuple(map(signal_of, signals)))
 
     async def forget(self, before: float, keep: int) -> int:
         """See `Store`. What goes leaves its pages to what comes, so the file does not grow."""

@@ -71,6 +71,14 @@ SELECT_SIGNALS: Final = (
     " detail)) FROM (SELECT * FROM attempts WHERE attempts.signal_id = signals.signal_id ORDER BY number))"
     " FROM signals"
 )
+SIGNALS_BY_IDS: Final = (
+    f"{SELECT_SIGNALS} WHERE signal_id IN (SELECT value FROM json_each(?)) ORDER BY recorded, rowid"
+)
+LAST_SIGNAL: Final = "SELECT COALESCE(MAX(rowid), 0) FROM signals"
+FIND_LEFT: Final = (
+    f"SELECT signal_id, recorded, rowid FROM signals WHERE {NOT_SETTLED} AND (recorded, rowid) > (?, ?)"
+    " AND rowid <= ? ORDER BY recorded, rowid LIMIT ?"
+)
 BY_SHARED_ID: Final = (
     f"{SELECT_HANDOFFS} WHERE account = ?1 AND project = ?2 AND"
     " ((shared_id = ?3 AND shared_id <> '') OR contact_id = ?3)"

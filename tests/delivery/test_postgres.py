@@ -260,6 +260,28 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
     await neighbour.aclose()
 
 
+async def test_calls_are_taken_over_after_all_signals_of_before(
+    url: str,
+    store: PostgresStore,
+    make_call: MakeCall,
+    make_signal: MakeSignal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.delivery.postgres._CLAIMS", 2)
+    left = [make_signal(f"call-{number}") for number in range(3)]
+    for signal in left:
+        await store.record_signal(signal)
+    await store.open_call(make_call(), make_signal(moment=Moment.ARRIVAL))
+    neighbour = await PostgresStore.open(url, node="edge-2")
+    await store.aclose()
+    estates = [await neighbour.take_over()]
+    while estates[-1] != NOTHING_LEFT:
+        estates.append(await neighbour.take_over())
+    assert [len(estate.signals) for estate in estates] == [2, 2, 0, 0]
+    assert [estate.calls for estate in estates] == [(), (), (make_call(),), ()]
+    await neighbour.aclose()
+
+
 async def test_survivors_share_what_is_left_and_nobody_gets_the_same(
     url: str, store: PostgresStore, make_call: MakeCall, make_signal: MakeSignal
 ) -> None:

@@ -16,6 +16,7 @@ from agent.core.errors import StorageError
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Signal
 from agent.delivery.sqlite import SqliteStore
+from agent.delivery.store import NOTHING_LEFT
 from agent.delivery.stores import open_store
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
@@ -31,6 +32,28 @@ async def test_it_is_all_there_after_a_restart(tmp_path: Path, make_call: MakeCa
     await first.aclose()
     second = await SqliteStore.open(path)
     assert await second.call("call-1") == make_call()
+    await second.aclose()
+
+
+async def test_what_was_left_is_taken_over_in_parts_and_nothing_that_is_recorded_meanwhile(
+    tmp_path: Path, make_call: MakeCall, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.delivery.sqlite._AT_ONCE", 2)
+    first = await SqliteStore.open(tmp_path / "agent.db")
+    await first.open_call(make_call(), None)
+    left = [make_signal(f"call-{number}", recorded=1000.0 + number // 2) for number in range(5)]
+    for signal in left:
+        await first.record_signal(signal)
+    await first.aclose()
+
+    second = await SqliteStore.open(tmp_path / "agent.db")
+    estates = [await second.take_over()]
+    await second.record_signal(make_signal("call-9", recorded=2000.0))
+    while estates[-1] != NOTHING_LEFT:
+        estates.append(await second.take_over())
+    assert [len(estate.signals) for estate in estates] == [2, 2, 1, 0]
+    assert [signal for estate in estates for signal in estate.signals] == left
+    assert [estate.calls for estate in estates] == [(), (), (make_call(),), ()]  # after their signals
     await second.aclose()
 
 
