@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -57,7 +58,7 @@ def opening(shown: Combination, seconds: float, copy: Path | None) -> Iterator[s
         if shown.bridges
         else "the CXone simulator, the voice agent"
     )
-    yield f"Starting {parts} and the agent; then a call of about {seconds:.0f} seconds."
+    yield f"Starting {parts} and the agent; then a call of about {math.ceil(seconds)} seconds."
 
 
 def report(outcome: Outcome, copy: Path, folder: Path) -> Iterator[str]:

@@ -105,6 +105,8 @@ class Rehearsal:
             exit_code = await self._place_call(contact_id)
         finally:
             tap.close()
+        if tap.missed:
+            raise AgentError(f"this machine was too busy to see every packet: {tap.missed} missed; try again")
         voice_agent = self._children[VOICE_AGENT]
         await voice_agent.said(lambda line: '"event": "over"' in line, _UP_SECONDS)
         queue = self._children.get(QUEUE)

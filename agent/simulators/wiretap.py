@@ -20,6 +20,9 @@ _UDP: Final = 17
 _TO_US: Final = 0  # PACKET_HOST: on loopback each packet is seen once going out and once coming in
 _SO_TIMESTAMPNS: Final = 35  # socket(7) and linux/socket.h; Python does not name it
 _TIMESPEC: Final = struct.Struct("@ll")
+_SOL_PACKET: Final = 263  # packet(7)
+_PACKET_STATISTICS: Final = 6
+_COUNTS: Final = struct.Struct("@II")  # packets, and those dropped
 _PORTS: Final = struct.Struct("!HH")
 _UDP_HEADER: Final = 8
 _IP_HEADER: Final = 20
@@ -42,9 +45,15 @@ class Datagram:
 
 
 class Wiretap:
-    """Reports the UDP datagrams of the loopback interface. Needs CAP_NET_RAW."""
+    """Reports the UDP datagrams of the loopback interface. Needs CAP_NET_RAW.
+
+    Attributes:
+        missed: packets that came quicker than they were read; known once it is closed. Where it is not 0,
+            a gap in what was seen may be one of ours.
+    """
 
     def __init__(self, report: Callable[[Datagram], None]) -> None:
+        self.missed = 0
         self._report = report
         self._socket: socket.socket | None = None
 
@@ -71,6 +80,8 @@ class Wiretap:
         """Listen no more; what has passed until now is still reported."""
         if self._socket is not None:
             self.read()
+            counts = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _COUNTS.size)
+            self.missed = _COUNTS.unpack(counts)[1]
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None

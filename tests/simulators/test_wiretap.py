@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from agent.simulators import wiretap
 from agent.simulators.wiretap import Datagram, Wiretap, taken_apart
 
 UDP, TCP = 17, 6
@@ -68,6 +69,26 @@ async def test_closing_reports_what_has_passed() -> None:
     tap = Wiretap(lambda datagram: seen.append(datagram.payload))
     tap.open()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(b"last words", sender.getsockname() if sender.getsockname()[1] else ("127.0.0.1", 9))
+        sender.sendto(b"last words", ("127.0.0.1", 9))
     tap.close()
     assert b"last words" in seen
+
+
+async def test_packets_that_could_not_be_read_in_time_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiretap, "_BUFFER_BYTES", 1)
+    seen: list[bytes] = []
+    tap = Wiretap(lambda datagram: seen.append(datagram.payload))
+    tap.open()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(200):
+            sender.sendto(b"much", ("127.0.0.1", 9))
+    tap.close()
+    assert tap.missed > 0
+    assert seen.count(b"much") < 200
+
+
+async def test_otherwise_none_is_missed() -> None:
+    tap = Wiretap(lambda _: None)
+    tap.open()
+    tap.close()
+    assert tap.missed == 0
