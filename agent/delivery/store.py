@@ -146,8 +146,8 @@ class Store(Outbox, HandoffStates, Protocol):
     async def take_over(self) -> Estate:
         """Make what processes left behind that are gone this one's own; nobody else is given it.
 
-        Asked at start, before anything else is recorded, and then again and again. Where there is much it comes
-        in parts, calls after the signals of before.
+        Asked at start, before anything else is recorded, and then again and again. Where there is much it
+        comes in parts, calls after the signals of before.
         """
 
     async def forget(self, before: float, keep: int) -> int:
