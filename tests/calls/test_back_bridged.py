@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The caller goes back by REFER or bridged to a target; where nobody takes the caller, by release."""
+"""The caller goes back bridged to a third leg; where nobody answers there, by release."""
 
 from __future__ import annotations
 
@@ -10,30 +10,24 @@ import pytest
 from tests.calls.harness.asking import CONNECTED, post, told
 from tests.calls.harness.house import House
 from tests.calls.harness.metrics import Since
-from tests.calls.harness.plan import BRIDGE, REFER, VOICE_AGENT, Change, Plan
+from tests.calls.harness.plan import BRIDGE, Change, Plan
 from tests.calls.harness.rtp import EVENT, RtpPeer
-from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.talk import CALLER_TONE, QUEUE_TONE, QUICKLY, Talk, queue, talking
 from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
-REFER_TWO, BRIDGE_TWO, BRIDGE_LOST = "9995550320", "9995550321", "9995550322"
-TRYING, ACTIVE = "SIP/2.0 100 Trying", "active;expires=60"
-TERMINATED = "terminated;reason=noresource"
+BRIDGE_TWO, BRIDGE_LOST = "9995550321", "9995550322"
 
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """Projects with two targets each, and short times."""
+    """Projects with two targets each."""
 
     def add(plan: Plan) -> None:
         two, lost = plan.back(plan.queue, plan.overflow), plan.back(plan.lost, plan.overflow)
-        plan.add("acme-refer-two", REFER_TWO, method="refer", targets=two, transfer_timeout="2s")
         plan.add("acme-bridge-two", BRIDGE_TWO, method="bridge", targets=two)
         plan.add("acme-bridge-lost", BRIDGE_LOST, method="bridge", targets=lost)
-        for name in ("acme-refer", "acme-refer-two"):
-            plan.projects[name]["handoff"]["wait_for_bye"] = "2s"
 
     return add
 
@@ -52,116 +46,6 @@ async def _ended(talk: Talk) -> None:
     await talk.house.signalled(talk.contact, CONNECTED, told(talk.contact))
     await talk.house.ended(talk.caller, "handoff", "handoff")
     await talk.house.at_rest()
-
-
-# -- refer -------------------------------------------------------------------------------------------------
-
-
-def _tell(caller: Sipp, said: str, state: str = TERMINATED) -> None:
-    caller.cue("TELL", said, state=state)
-
-
-async def _referred(talk: Talk, count: int = 1) -> None:
-    """Hand off and wait for the REFER of that number."""
-    _hand_off(talk)
-    await talk.caller.saw("REFER", count)
-
-
-async def test_the_refer_says_who_sends_whom_where(house: House) -> None:
-    async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        await _referred(talk)
-        refer = talk.caller.received("REFER")[0]
-        assert refer.header("Refer-To") in {
-            f"{left}sip:queue@{VOICE_AGENT}:{house.plan.queue}{right}" for left, right in (("", ""), "<>")
-        }
-        assert "sip:" in refer.header("Referred-By")
-        assert refer.header("X-Contact-Id") == talk.contact
-        assert refer.header("X-Call-Id") == talk.call_id
-        talk.caller.cue("ACCEPT")
-        talk.caller.cue()
-        await talk.caller.succeeds()
-    await _ended(talk)
-
-
-@pytest.mark.parametrize("who", ["CXone", "the agent"])
-async def test_a_transfer_that_succeeded_ends_with_the_bye_of(house: House, who: str) -> None:
-    since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        await _referred(talk)
-        talk.caller.cue("ACCEPT")
-        _tell(talk.caller, TRYING, ACTIVE)
-        await talk.caller.saw("200 NOTIFY")
-        await talk.hears_comfort()
-        assert not since.moved("handoff_media_return_seconds_count"), "on its way is not there"
-        _tell(talk.caller, "SIP/2.0 200 OK")
-        await talk.caller.saw("200 NOTIFY", 2)
-        await eventually(lambda: _returned(since, "refer"), what="returned by refer")
-        assert not talk.caller.received("BYE"), "CXone may say BYE first"
-        if who == "CXone":
-            talk.caller.cue()
-        await talk.caller.succeeds()
-        assert bool(talk.caller.received("BYE")) is (who == "the agent")
-    await _ended(talk)
-
-
-@pytest.mark.parametrize("refusal", ["DECLINE", "FORBID", "NOTIFY 503", "NOTIFY without a final word"])
-async def test_the_next_target_is_tried_after(house: House, refusal: str) -> None:
-    since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER_TWO) as talk:
-        await _referred(talk)
-        if refusal.startswith("NOTIFY"):
-            talk.caller.cue("ACCEPT")
-            _tell(talk.caller, "SIP/2.0 503 Service Unavailable" if "503" in refusal else TRYING)
-        else:
-            talk.caller.cue(refusal)
-        second = await talk.caller.saw("REFER", 2)
-        assert f":{house.plan.overflow}" in second.header("Refer-To")
-        talk.caller.cue("ACCEPT")
-        _tell(talk.caller, "SIP/2.0 200 OK")
-        await eventually(lambda: _returned(since, "refer"), what="returned by refer")
-        talk.caller.cue()
-        await talk.caller.succeeds()
-    await _ended(talk)
-
-
-async def test_the_caller_is_released_when_every_transfer_is_refused(house: House) -> None:
-    since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER_TWO) as talk:
-        await _referred(talk)
-        talk.caller.cue("FORBID")
-        await talk.caller.saw("REFER", 2)
-        talk.caller.cue("DECLINE")
-        await talk.hears_comfort()
-        await talk.caller.saw("BYE")
-        await talk.caller.succeeds()
-    assert _returned(since, "release")
-    await _ended(talk)
-
-
-async def test_a_transfer_of_which_nothing_is_heard_ends_in_release(house: House) -> None:
-    since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER_TWO) as talk:
-        await _referred(talk)
-        talk.caller.cue("ACCEPT")
-        await talk.caller.saw("BYE")
-        await talk.caller.succeeds()
-        assert len(talk.caller.received("REFER")) == 1, "it may yet come true: no second one"
-    assert _returned(since, "release")
-    await _ended(talk)
-
-
-async def test_a_caller_who_hangs_up_in_the_middle_of_a_transfer_leaves_nothing_behind(house: House) -> None:
-    async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        await _referred(talk)
-        talk.caller.cue("ACCEPT")
-        _tell(talk.caller, TRYING, ACTIVE)
-        await talk.caller.saw("200 NOTIFY")
-        talk.caller.cue()
-        await talk.caller.succeeds()
-    await _ended(talk)
-
-
-# -- bridge ------------------------------------------------------------------------------------------------
 
 
 async def test_the_third_leg_is_told_whose_call_it_is(house: House) -> None:
@@ -249,6 +133,35 @@ async def test_the_end_of_the_queue_is_the_end_of_the_caller(house: House) -> No
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
     await _ended(talk)
+
+
+async def test_an_operator_ends_a_call_that_talks_to_the_queue(house: House) -> None:
+    async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
+        _hand_off(talk)
+        await third.takes(talk)
+        assert house.operations("DELETE", f"/calls/{talk.call_id}").status in (200, 202, 204)
+        await third.sipp.saw("BYE")
+        await talk.caller.saw("BYE")
+        await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())
+    await house.signalled(talk.contact, CONNECTED, told(talk.contact))
+    await house.ended(talk.caller, "handoff", "operator")
+    await house.at_rest()
+
+
+async def test_the_api_says_who_has_the_caller_all_along(house: House) -> None:
+    async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
+        await house.signalled(talk.contact, CONNECTED)
+        house.cxone.fault(signal={"mode": "slow", "seconds": 0.5})
+        reply = post(house, "acme-bridge", talk.contact)
+        place = f"/v1/acme/acme-bridge/handoffs/{reply.json['id']}"
+        assert reply.json["caller"] == "voice_agent"
+        assert house.api("GET", place).json["caller"] == "voice_agent"
+        await third.takes(talk)
+        assert house.api("GET", place).json["caller"] == "queue"
+        talk.caller.cue()
+        await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())
+    await house.at_rest()
+    assert house.api("GET", place).json["caller"] == "gone"
 
 
 async def _digits(end: RtpPeer) -> set[int]:
