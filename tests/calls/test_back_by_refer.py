@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The caller goes back by REFER on its own leg (RFC 3515); where that fails, to the next target or released."""
+"""The caller goes back by REFER (RFC 3515); where that fails, to the next target or by release."""
 
 from __future__ import annotations
 
