@@ -61,6 +61,9 @@ class Asker:
             self._leg.inform(json.dumps({"id": self.handoff.handoff_id, "caller": Whereabouts.KEPT}))
 
 
-def refuse(leg: Leg, subscription: int) -> None:
-    """Tell the sender of a REFER that its handoff can't be taken any more."""
-    leg.notify(subscription, _KEPT)
+def refuse(leg: Leg, way: Way, subscription: int, caller: Whereabouts) -> None:
+    """Tell a voice agent that asked on its leg that no handoff is taken any more, and who has the caller."""
+    if way is Way.REFER:
+        leg.notify(subscription, _KEPT)
+    elif way is Way.INFO:
+        leg.inform(json.dumps({"caller": caller}))

@@ -14,7 +14,7 @@ from agent.connections import Connections
 from agent.core import events as on
 from agent.core.asking import Ask
 from agent.core.brief import Brief
-from agent.core.call import Call, State
+from agent.core.call import Call, State, whereabouts
 from agent.core.errors import SipError, StorageError
 from agent.core.events import Action, Event, Side, Timer
 from agent.core.methods import Method
@@ -147,7 +147,7 @@ class LiveCall:
         if asked is None:
             self.note("decision", f"no handoff any more: the call is {self.state.value}")
             if (leg := self._connections.legs.get(Side.AGENT)) is not None:
-                refuse(leg, subscription)
+                refuse(leg, way, subscription, whereabouts(self.state))
 
     def _ask(self, ask: Ask, way: Way, *, refer_to: str = "", subscription: int = 0) -> Asker | None:
         if not self._machine.takes_handoff:

@@ -67,7 +67,9 @@ async def test_an_info_that_can_not_be_read_is_400_and_a_good_one_still_works(ho
     await house.signalled(contact, CONNECTED, told(contact))
 
 
-async def test_a_second_info_comes_too_late_and_changes_nothing(house: House) -> None:
+async def test_a_second_info_comes_too_late_changes_nothing_and_hears_who_has_the_caller(
+    house: House,
+) -> None:
     contact = new_contact()
     async with talking(house, contact, bot="asks_on_cue") as talk:
         await house.signalled(contact, CONNECTED)
@@ -75,6 +77,8 @@ async def test_a_second_info_comes_too_late_and_changes_nothing(house: House) ->
         talk.bot.cue("DO-INFO", json.dumps(said(contact)), type=JSON)
         await talk.bot.saw("200 INFO")
         talk.bot.cue("DO-INFO", '{"destination": "sales"}', type=JSON)
+        answer = await talk.bot.saw("INFO")
+        assert json.loads(answer.body) == {"caller": "voice_agent"}
         await talk.bot.saw("BYE")
         talk.caller.cue()
         await talk.caller.succeeds()
