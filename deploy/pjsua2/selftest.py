@@ -473,6 +473,8 @@ def prove_requests():
     check("its last NOTIFY", (notified[0].split("\r\n\r\n")[1].strip(), ended), ("SIP/2.0 200 OK", "terminated"))
     confirm(notified)
     check("nothing after it", pj.handoff_refer_notify(said[0], 200), -1)
+    answers, asked, _ = ask("NOTIFY", lambda: None, ["Event: refer", "Subscription-State: active"])
+    check("NOTIFY of no subscription", (codes(answers), asked), ([481], []))
     check("no request to answer", (pj.handoff_request_answer(200), pj.handoff_refer_accept()), (-1, -1))
     check("BYE", codes(peer.ask("BYE", call_id=call_id, to_tag=tag, cseq=str(next(sequence)))), [200])
 

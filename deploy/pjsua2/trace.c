@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include "trace.h"
 
 #define RECORDS         8192
@@ -63,14 +64,15 @@ static struct record *next_record(void)
     return &ring[(first + used++) % RECORDS];
 }
 
-static void fill(struct record *record, const pj_time_val *time, const pjsip_transport *tp,
-                 const char *host, int port, const pj_str_t *call_id, const pjsip_cseq_hdr *cseq,
-                 const char *message, int len)
+static void fill(struct record *record, const pjsip_transport *tp, const char *host, int port,
+                 const pj_str_t *call_id, const pjsip_cseq_hdr *cseq, const char *message, int len)
 {
     const char *end = memchr(message, '\n', len);
     char number[24];
+    struct timeval now;
 
-    record->time = time->sec * 1000000ULL + time->msec * 1000ULL;
+    gettimeofday(&now, NULL); /* pjlib's own cuts to milliseconds, and stories are told in microseconds */
+    record->time = now.tv_sec * 1000000ULL + now.tv_usec;
     snprintf(record->transport, sizeof(record->transport), "%s",
              tp->flag & PJSIP_TRANSPORT_SECURE ? "tls" :
              tp->flag & PJSIP_TRANSPORT_DATAGRAM ? "udp" : "tcp");
@@ -110,9 +112,8 @@ static pj_bool_t on_rx(pjsip_rx_data *rdata)
 
     record->direction = '<';
     record->repeated = (char)is_repeated(rdata);
-    fill(record, &rdata->pkt_info.timestamp, rdata->tp_info.transport, rdata->pkt_info.src_name,
-         rdata->pkt_info.src_port, &rdata->msg_info.cid->id, rdata->msg_info.cseq,
-         rdata->msg_info.msg_buf, rdata->msg_info.len);
+    fill(record, rdata->tp_info.transport, rdata->pkt_info.src_name, rdata->pkt_info.src_port,
+         &rdata->msg_info.cid->id, rdata->msg_info.cseq, rdata->msg_info.msg_buf, rdata->msg_info.len);
     return PJ_FALSE;
 }
 
@@ -121,7 +122,6 @@ static pj_status_t on_tx(pjsip_tx_data *tdata)
     const pjsip_cid_hdr *cid = pjsip_msg_find_hdr(tdata->msg, PJSIP_H_CALL_ID, NULL);
     const pjsip_cseq_hdr *cseq = pjsip_msg_find_hdr(tdata->msg, PJSIP_H_CSEQ, NULL);
     struct record *record;
-    pj_time_val now;
     void *mark;
 
     if (!cid || !cseq)
@@ -129,12 +129,11 @@ static pj_status_t on_tx(pjsip_tx_data *tdata)
     /* The same buffer with the same CSeq again is a retransmission; a request that is repeated with
      * credentials has a higher CSeq. */
     mark = (void*)(pj_size_t)(cseq->cseq + 1);
-    pj_gettimeofday(&now);
     record = next_record();
     record->direction = '>';
     record->repeated = tdata->mod_data[module.id] == mark;
     tdata->mod_data[module.id] = mark;
-    fill(record, &now, tdata->tp_info.transport, tdata->tp_info.dst_name, tdata->tp_info.dst_port,
+    fill(record, tdata->tp_info.transport, tdata->tp_info.dst_name, tdata->tp_info.dst_port,
          &cid->id, cseq, tdata->buf.start, (int)(tdata->buf.cur - tdata->buf.start));
     return PJ_SUCCESS;
 }

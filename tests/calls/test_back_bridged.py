@@ -7,12 +7,11 @@ import asyncio
 
 import pytest
 
-from tests.calls.harness.asking import CONNECTED, post, told
+from tests.calls.harness.asking import CONNECTED, hand_off, handed_off, post, told, went_back
 from tests.calls.harness.house import House
-from tests.calls.harness.metrics import Since
 from tests.calls.harness.plan import BRIDGE, Change, Plan
 from tests.calls.harness.rtp import EVENT, RtpPeer
-from tests.calls.harness.talk import CALLER_TONE, QUEUE_TONE, QUICKLY, Talk, queue, talking
+from tests.calls.harness.talk import CALLER_TONE, QUEUE_TONE, QUICKLY, queue, talking
 from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
@@ -32,25 +31,9 @@ def change() -> Change:
     return add
 
 
-def _hand_off(talk: Talk) -> None:
-    reply = post(talk.house, talk.row()["project"], talk.contact)
-    assert reply.status == 202, reply.text
-
-
-def _returned(since: Since, method: str) -> bool:
-    return since.moved("handoff_media_return_seconds_count", method=method) == 1
-
-
-async def _ended(talk: Talk) -> None:
-    """The signal went out once, the record is closed, nothing is left."""
-    await talk.house.signalled(talk.contact, CONNECTED, told(talk.contact))
-    await talk.house.ended(talk.caller, "handoff", "handoff")
-    await talk.house.at_rest()
-
-
 async def test_the_third_leg_is_told_whose_call_it_is(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         invite = await third.sipp.saw("INVITE")
         assert invite.header("X-Contact-Id") == talk.contact
         assert invite.header("X-Call-Id") == talk.call_id
@@ -60,7 +43,7 @@ async def test_the_third_leg_is_told_whose_call_it_is(house: House) -> None:
         talk.caller.cue()
         await talk.caller.succeeds()
         await third.sipp.succeeds()
-    await _ended(talk)
+    await handed_off(talk)
 
 
 @pytest.mark.parametrize("first", ["busy", "unavailable", "rejects_codecs"])
@@ -71,20 +54,20 @@ async def test_the_overflow_takes_the_caller_when_the_queue_is(house: House, fir
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=BRIDGE_TWO) as talk,
     ):
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         await lost.succeeds()
         talk.caller.cue()
         await talk.caller.succeeds()
         await third.sipp.succeeds()
-    assert _returned(since, "bridge")
-    await _ended(talk)
+    await went_back(since, "bridge")
+    await handed_off(talk)
 
 
 async def test_the_overflow_takes_the_caller_when_the_queue_is_silent(house: House) -> None:
     async with queue(house, port=house.plan.overflow) as third:
         async with talking(house, bot="answers", number=BRIDGE_LOST) as talk:
-            _hand_off(talk)
+            hand_off(talk)
             await third.takes(talk)
             talk.caller.cue()
             await talk.caller.succeeds()
@@ -100,14 +83,14 @@ async def test_the_caller_is_released_when_no_queue_answers(house: House) -> Non
         house.voice_agent("unavailable", port=house.plan.overflow) as two,
         talking(house, bot="answers", number=BRIDGE_TWO) as talk,
     ):
-        _hand_off(talk)
+        hand_off(talk)
         await one.succeeds()
         await two.succeeds()
         await talk.hears_comfort()
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
-    assert _returned(since, "release")
-    await _ended(talk)
+    await went_back(since, "release")
+    await handed_off(talk)
 
 
 async def test_a_caller_who_hangs_up_while_the_queue_rings_takes_the_call_back(house: House) -> None:
@@ -115,29 +98,29 @@ async def test_a_caller_who_hangs_up_while_the_queue_rings_takes_the_call_back(h
         house.voice_agent("rings_for_ever", port=house.plan.queue) as third,
         talking(house, bot="answers", number=BRIDGE) as talk,
     ):
-        _hand_off(talk)
+        hand_off(talk)
         await third.saw("INVITE")
         await talk.hears_comfort()
         talk.caller.cue()
         await talk.caller.succeeds()
         await third.succeeds()
-    await _ended(talk)
+    await handed_off(talk)
 
 
 async def test_the_end_of_the_queue_is_the_end_of_the_caller(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         third.sipp.cue()
         await third.sipp.succeeds()
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
-    await _ended(talk)
+    await handed_off(talk)
 
 
 async def test_an_operator_ends_a_call_that_talks_to_the_queue(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         assert house.operations("DELETE", f"/calls/{talk.call_id}").status in (200, 202, 204)
         await third.sipp.saw("BYE")
@@ -174,7 +157,7 @@ async def _digits(end: RtpPeer) -> set[int]:
 
 async def test_dtmf_crosses_between_caller_and_queue(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         await talk.phone.press(5)
         assert await _digits(third.ear) == {5}
@@ -189,7 +172,7 @@ async def test_hold_and_resume_while_the_caller_talks_to_the_queue(house: House)
         queue(house) as third,
         talking(house, caller="holds_on_cue", bot="answers", number=BRIDGE) as talk,
     ):
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         talk.caller.cue("HOLD")
         held = await talk.caller.saw("200 INVITE", 2)
@@ -206,4 +189,4 @@ async def test_hold_and_resume_while_the_caller_talks_to_the_queue(house: House)
         assert not third.sipp.received("BYE")
         talk.caller.cue()
         await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())
-    await _ended(talk)
+    await handed_off(talk)

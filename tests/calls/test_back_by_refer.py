@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.calls.harness.asking import CONNECTED, post, told
+from tests.calls.harness.asking import hand_off, handed_off, went_back
 from tests.calls.harness.house import House
-from tests.calls.harness.metrics import Since
 from tests.calls.harness.plan import REFER, VOICE_AGENT, Change, Plan
 from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.talk import Talk, talking
-from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
@@ -33,29 +31,13 @@ def change() -> Change:
     return add
 
 
-def _hand_off(talk: Talk) -> None:
-    reply = post(talk.house, talk.row()["project"], talk.contact)
-    assert reply.status == 202, reply.text
-
-
-def _returned(since: Since, method: str) -> bool:
-    return since.moved("handoff_media_return_seconds_count", method=method) == 1
-
-
-async def _ended(talk: Talk) -> None:
-    """The signal went out once, the record is closed, nothing is left."""
-    await talk.house.signalled(talk.contact, CONNECTED, told(talk.contact))
-    await talk.house.ended(talk.caller, "handoff", "handoff")
-    await talk.house.at_rest()
-
-
 def _tell(caller: Sipp, said: str, state: str = TERMINATED) -> None:
     caller.cue("TELL", said, state=state)
 
 
 async def _referred(talk: Talk, count: int = 1) -> None:
     """Hand off and wait for the REFER of that number."""
-    _hand_off(talk)
+    hand_off(talk)
     await talk.caller.saw("REFER", count)
 
 
@@ -72,7 +54,7 @@ async def test_the_refer_says_who_sends_whom_where(house: House) -> None:
         talk.caller.cue("ACCEPT")
         talk.caller.cue()
         await talk.caller.succeeds()
-    await _ended(talk)
+    await handed_off(talk)
 
 
 @pytest.mark.parametrize("who", ["CXone", "the agent"])
@@ -87,13 +69,13 @@ async def test_a_transfer_that_succeeded_ends_with_the_bye_of(house: House, who:
         assert not since.moved("handoff_media_return_seconds_count"), "on its way is not there"
         _tell(talk.caller, "SIP/2.0 200 OK")
         await talk.caller.saw("200 NOTIFY", 2)
-        await eventually(lambda: _returned(since, "refer"), what="returned by refer")
+        await went_back(since, "refer")
         assert not talk.caller.received("BYE"), "CXone may say BYE first"
         if who == "CXone":
             talk.caller.cue()
         await talk.caller.succeeds()
         assert bool(talk.caller.received("BYE")) is (who == "the agent")
-    await _ended(talk)
+    await handed_off(talk)
 
 
 @pytest.mark.parametrize("refusal", ["DECLINE", "FORBID", "NOTIFY 503", "NOTIFY without a final word"])
@@ -110,10 +92,10 @@ async def test_the_next_target_is_tried_after(house: House, refusal: str) -> Non
         assert f":{house.plan.overflow}" in second.header("Refer-To")
         talk.caller.cue("ACCEPT")
         _tell(talk.caller, "SIP/2.0 200 OK")
-        await eventually(lambda: _returned(since, "refer"), what="returned by refer")
+        await went_back(since, "refer")
         talk.caller.cue()
         await talk.caller.succeeds()
-    await _ended(talk)
+    await handed_off(talk)
 
 
 async def test_the_caller_is_released_when_every_transfer_is_refused(house: House) -> None:
@@ -126,8 +108,8 @@ async def test_the_caller_is_released_when_every_transfer_is_refused(house: Hous
         await talk.hears_comfort()
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
-    assert _returned(since, "release")
-    await _ended(talk)
+    await went_back(since, "release")
+    await handed_off(talk)
 
 
 async def test_a_transfer_of_which_nothing_is_heard_ends_in_release(house: House) -> None:
@@ -138,8 +120,8 @@ async def test_a_transfer_of_which_nothing_is_heard_ends_in_release(house: House
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
         assert len(talk.caller.received("REFER")) == 1, "it may yet come true: no second one"
-    assert _returned(since, "release")
-    await _ended(talk)
+    await went_back(since, "release")
+    await handed_off(talk)
 
 
 async def test_a_caller_who_hangs_up_in_the_middle_of_a_transfer_leaves_nothing_behind(house: House) -> None:
@@ -150,4 +132,4 @@ async def test_a_caller_who_hangs_up_in_the_middle_of_a_transfer_leaves_nothing_
         await talk.caller.saw("200 NOTIFY")
         talk.caller.cue()
         await talk.caller.succeeds()
-    await _ended(talk)
+    await handed_off(talk)

@@ -7,11 +7,10 @@ import asyncio
 
 import pytest
 
-from tests.calls.harness.asking import CONNECTED, post, told
+from tests.calls.harness.asking import CONNECTED, hand_off, handed_off, told, went_back
 from tests.calls.harness.house import House
-from tests.calls.harness.metrics import Since
 from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
-from tests.calls.harness.talk import Talk, queue, talking
+from tests.calls.harness.talk import queue, talking
 from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
@@ -33,24 +32,6 @@ def change() -> Change:
         plan.add("acme-folly", FOLLY, method="bridge", targets=plan.back(plan.lost, plan.overflow))
 
     return add
-
-
-def _hand_off(talk: Talk) -> None:
-    reply = post(talk.house, talk.row()["project"], talk.contact)
-    assert reply.status == 202, reply.text
-
-
-async def _returned(since: Since, method: str) -> None:
-    await eventually(
-        lambda: since.moved("handoff_media_return_seconds_count", method=method) == 1,
-        what=f"back by {method}",
-    )
-
-
-async def _ended(talk: Talk) -> None:
-    await talk.house.signalled(talk.contact, CONNECTED, told(talk.contact))
-    await talk.house.ended(talk.caller, "handoff", "handoff")
-    await talk.house.at_rest()
 
 
 # -- the voice agent's REFER -------------------------------------------------------------------------------
@@ -95,55 +76,55 @@ async def test_a_refer_that_names(house: House, name: str) -> None:
 async def test_a_refer_that_is_answered_with_200_counts_as_accepted(house: House) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         await talk.caller.saw("REFER")
         talk.caller.cue("OLD-ACCEPT")
         talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
-        await _returned(since, "refer")
+        await went_back(since, "refer")
         talk.caller.cue()
         await talk.caller.succeeds()
         assert len(talk.caller.received("REFER")) == 1
-    await _ended(talk)
+    await handed_off(talk)
 
 
 async def test_a_notify_that_overtakes_the_202_counts(house: House) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         await talk.caller.saw("REFER")
         talk.caller.cue("TELL", "SIP/2.0 100 Trying", state="active;expires=60")
         talk.caller.cue("ACCEPT")
         talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
-        await _returned(since, "refer")
+        await went_back(since, "refer")
         talk.caller.cue()
         await talk.caller.succeeds()
-    await _ended(talk)
+    await handed_off(talk)
 
 
 @pytest.mark.parametrize("body", ["hello", "SIP/2.0 abc", "SIP/2.0", "SIP/2.0 99999 Too Much", "{}"])
 async def test_a_notify_that_says_nothing_readable_ends_in_release(house: House, body: str) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         await talk.caller.saw("REFER")
         talk.caller.cue("ACCEPT")
         talk.caller.cue("TELL", body, state="active;expires=60")
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
-    await _returned(since, "release")
-    await _ended(talk)
+    await went_back(since, "release")
+    await handed_off(talk)
 
 
 async def test_a_refer_that_is_never_answered_ends_in_release(house: House) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        _hand_off(talk)
+        hand_off(talk)
         await talk.caller.saw("REFER")
         await talk.hears_comfort()
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
-    await _returned(since, "release")
-    await _ended(talk)
+    await went_back(since, "release")
+    await handed_off(talk)
 
 
 async def test_a_notify_without_a_refer_changes_nothing(house: House) -> None:
@@ -153,7 +134,7 @@ async def test_a_notify_without_a_refer_changes_nothing(house: House) -> None:
             lambda: [m for m in talk.caller.messages() if m.status and m.method == "NOTIFY"],
             what="an answer to the NOTIFY",
         )
-        assert answer[0].status in (481, 489, 500)
+        assert answer[0].status == 481
         await talk.hear_each_other()
         talk.caller.cue()
         await asyncio.gather(talk.caller.succeeds(), talk.bot.succeeds())
@@ -170,12 +151,12 @@ async def test_the_overflow_takes_the_caller_when_the_queue(house: House, folly:
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=FOLLY) as talk,
     ):
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         await first.succeeds()
         talk.caller.cue()
         await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())
-    await _ended(talk)
+    await handed_off(talk)
 
 
 async def test_a_queue_that_redirects_has_refused_and_is_not_followed(house: House) -> None:
@@ -187,13 +168,13 @@ async def test_a_queue_that_redirects_has_refused_and_is_not_followed(house: Hou
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=BRIDGE) as talk,
     ):
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         await first.succeeds()
         talk.caller.cue()
         await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())
         assert not elsewhere.messages(), "not one packet"
-    await _ended(talk)
+    await handed_off(talk)
 
 
 async def test_a_voice_agent_that_is_deaf_to_our_bye_does_not_hold_the_caller(house: House) -> None:
@@ -201,7 +182,7 @@ async def test_a_voice_agent_that_is_deaf_to_our_bye_does_not_hold_the_caller(ho
         queue(house) as third,
         talking(house, bot="ignores_bye", number=BRIDGE, folder=FOLLIES) as talk,
     ):
-        _hand_off(talk)
+        hand_off(talk)
         await third.takes(talk)
         talk.caller.cue()
         await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())

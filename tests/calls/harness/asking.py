@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.calls.harness.house import House
+from tests.calls.harness.metrics import Since
 from tests.calls.harness.talk import Talk
+from tests.calls.harness.waiting import eventually
 from tests.calls.harness.web import Reply
 
 WAYS = ("http", "refer", "info", "bye")
@@ -64,3 +66,21 @@ def post(house: House, project: str, contact: str, wait: float | None = 0, **mor
     query = "" if wait is None else f"?wait={wait:g}"
     body = {**said(contact), "contact_id": contact, **more}
     return house.api("POST", f"{PATH}/{project}/handoffs{query}", body)
+
+
+def hand_off(talk: Talk) -> None:
+    """Let the voice agent ask by HTTP now."""
+    ask(talk, "http")
+
+
+async def went_back(since: Since, method: str) -> None:
+    """Wait until the metrics say that one caller went back by this method."""
+    name = "handoff_media_return_seconds_count"
+    await eventually(lambda: since.moved(name, method=method) == 1, what=f"back by {method}")
+
+
+async def handed_off(talk: Talk) -> None:
+    """The signal went out once, the record is closed, nothing is left."""
+    await talk.house.signalled(talk.contact, CONNECTED, told(talk.contact))
+    await talk.house.ended(talk.caller, "handoff", "handoff")
+    await talk.house.at_rest()
