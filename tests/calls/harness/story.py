@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-_STAMPED = 0.001  # SIP messages bear whole milliseconds, cut off; decisions bear microseconds
-
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -33,7 +31,7 @@ class Story:
         """
         times = [self.when(*words) for words in places]
         for place, (earlier, later) in enumerate(pairwise(times)):
-            assert earlier <= later + _STAMPED, f"{places[place]} after {places[place + 1]} in\n{self}"
+            assert earlier <= later, f"{places[place]} after {places[place + 1]} in\n{self}"
 
     def __str__(self) -> str:
         """The lines as a table."""
