@@ -87,11 +87,6 @@ class LiveCall:
         """Headers of the voice agent's BYE or REFER that ask for a handoff: field → name."""
         return self._project.handoff.headers
 
-    @property
-    def asker(self) -> Asker | None:
-        """Who asked for a handoff, if it was taken."""
-        return self._asker
-
     def begin(self) -> None:
         """Start with the first actions."""
         self._perform(self._machine.begin())

@@ -71,17 +71,17 @@ class Brief:
     @property
     def values(self) -> dict[str, str]:
         """What placeholders stand for, from the first INVITE on."""
-        project = self.admitted.project
+        admitted = self.admitted
         return {
-            "account": project.account,
-            "call_id": self.call_id,
-            "caller": self.admitted.caller,
-            "contact_id": self.admitted.contact_id,
-            "environment": project.environment,
-            "master_id": self.admitted.master_id,
-            "node": self.node,
-            "number": self.admitted.number,
-            "project": project.project,
+            **_identity(
+                admitted.project,
+                call_id=self.call_id,
+                contact_id=admitted.contact_id,
+                master_id=admitted.master_id,
+                node=self.node,
+                number=admitted.number,
+            ),
+            "caller": admitted.caller,
             **{f"label.{name}": value for name, value in self.admitted.rule.labels.items()},
         }
 
@@ -177,21 +177,29 @@ def _rendered(templates: Mapping[str, str], values: Mapping[str, str]) -> list[t
     return [(name, value) for name, value in render_headers(templates, values).items() if value]
 
 
+def _identity(project: Project, **call: str) -> dict[str, str]:
+    """Which call it is, and whose: known from its first INVITE until long after its end."""
+    return {
+        "account": project.account,
+        "environment": project.environment,
+        "project": project.project,
+        **call,
+    }
+
+
 def signal_after_the_fact(
     call: CallRecord, project: Project, signal_id: str, now: float, reason: Reason
 ) -> Signal | None:
     """The `failed` signal of a call of which only the record is left; None where the project wants none."""
-    values = {
-        "account": call.account,
-        "call_id": call.call_id,
-        "contact_id": call.contact_id,
-        "environment": project.environment,
-        "master_id": call.master_id,
-        "node": call.node,
-        "number": call.number,
-        "project": call.project,
-        "reason": reason.value,
-    }
+    values = _identity(
+        project,
+        call_id=call.call_id,
+        contact_id=call.contact_id,
+        master_id=call.master_id,
+        node=call.node,
+        number=call.number,
+    )
+    values["reason"] = reason.value
     composed = _compose(project, Moment.FAILED, signal_id, now, values=values)
     return composed[0] if composed else None
 
