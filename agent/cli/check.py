@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.cli.configuration import DONE, EXIT_CODES, FOUND_WRONG, add_config
 from agent.core.model import Snapshot
+from agent.core.model.keys import easy_to_guess
 from agent.core.units import PortRange
 from agent.settings import Mistake, Mistakes, load
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     except Mistakes as found:
         _print_mistakes(found.mistakes, folder, as_json=options.json)
         return FOUND_WRONG
-    notes = [*_unheard_tokens(snapshot), *_shared_ports(snapshot)]
+    notes = [*_unheard_tokens(snapshot), *_weak_keys(snapshot), *_shared_ports(snapshot)]
     counts = {
         "carriers": len(snapshot.carriers),
         "projects": len(snapshot.projects),
@@ -77,6 +78,15 @@ def _unheard_tokens(snapshot: Snapshot) -> list[str]:
         "by source and number alone, whatever that project's token"
         for carrier in snapshot.carriers.values()
         if not carrier.token_header
+    ]
+
+
+def _weak_keys(snapshot: Snapshot) -> list[str]:
+    """Projects whose handoff API is nearly open."""
+    return [
+        f"project {project.project} has an api_key that is easy to guess: take 12 random characters or more"
+        for project in snapshot.projects.values()
+        if any(map(easy_to_guess, project.api_key))
     ]
 
 

@@ -17,7 +17,7 @@ HANDOFFS = "/v1/acme/acme-care/handoffs"
 STATE = "/v1/acme/acme-care/handoff_state?id=none"
 KEY = {"x-api-key": "care-key"}
 SALES = {"x-api-key": "sales-key"}
-GUESSES = 20
+GUESSES = 200
 
 
 class Clock:

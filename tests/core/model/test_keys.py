@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keys of the handoff API: by reference or as hashes, several during a change, none that is weak."""
+"""Keys of the handoff API: by reference or as hashes, several during a change; weak ones are told apart."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import hashlib
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from agent.core.model.base import REFERENCES_ONLY, Resolved
-from agent.core.model.keys import ApiKeys, digest_of, is_hash
+from agent.core.model.keys import ApiKeys, digest_of, easy_to_guess, is_hash
 
 KEY = "correct-horse-battery"
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
@@ -63,8 +63,6 @@ def test_a_project_may_have_no_key(nothing: object) -> None:
         (Resolved(f"sha256:{hashlib.sha256(b'').hexdigest()}"), "hash of an empty text"),
         (Resolved("sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709"), "kind of hash is not known"),
         (Resolved("$2b$12$horsehorsehorsehorsehorse"), "kind of hash is not known"),
-        (Resolved("horse"), "easy to guess"),
-        (Resolved("aaaaaaaabbbb"), "easy to guess"),
         (Resolved("correct horse battery"), "no header can carry"),
         (Resolved("cörrect-horse-battery"), "no header can carry"),
         (123456789012, "a key is a text"),
@@ -73,7 +71,12 @@ def test_a_project_may_have_no_key(nothing: object) -> None:
         ([Resolved(KEY), None], "a key is a text"),
     ],
 )
-def test_what_is_no_key_or_a_weak_one_is_refused_in_words_that_do_not_tell_it(
-    written: object, text: str
-) -> None:
+def test_what_is_no_key_is_refused_in_words_that_do_not_tell_it(written: object, text: str) -> None:
     assert text in refusal(written)
+
+
+@pytest.mark.parametrize("weak", ["horse", "aaaaaaaabbbb"])
+def test_a_weak_key_is_taken_and_told_apart(weak: str) -> None:
+    assert easy_to_guess(SecretStr(weak))
+    assert not easy_to_guess(SecretStr(KEY))
+    assert not easy_to_guess(SecretStr(f"sha256:{DIGEST}"))
