@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.core.events import Audio, Side
-from agent.sip.leg import Leg, Source
+from agent.sip.leg import Leg
+from agent.sip.players import Player
 
 _ACROSS = {Audio.BRIDGED: Side.AGENT, Audio.TRANSFERRED: Side.QUEUE}
 
@@ -24,7 +25,7 @@ class Connections:
         audio: what the caller hears.
     """
 
-    def __init__(self, caller: Leg, comfort: Callable[[], Source | None]) -> None:
+    def __init__(self, caller: Leg, comfort: Callable[[], Player | None]) -> None:
         self.caller = caller
         self.legs: dict[Side, Leg] = {Side.CALLER: caller}
         self.audio = Audio.NOTHING

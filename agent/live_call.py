@@ -26,7 +26,8 @@ from agent.ledger import Ledger
 from agent.media_watch import MediaWatch
 from agent.prompt_watch import PromptWatch
 from agent.services import Services
-from agent.sip.leg import Leg, Source
+from agent.sip.leg import Leg
+from agent.sip.players import Player
 
 _SERVER_INTERNAL_ERROR = 500
 _LASTING = (State.KEPT, State.REFERRING, State.TRANSFERRED)  # where a call may stand for long: stored at once
@@ -299,7 +300,7 @@ class LiveCall:
         self.note("decision", f"the caller is given back by {method.value}")
         self._services.metrics.media_returned(method.value, time.monotonic() - self._terminal_at)
 
-    def _comfort(self) -> Source | None:
+    def _comfort(self) -> Player | None:
         choice = self._project.handoff.comfort_audio
         self.note("audio", f"the caller hears comfort audio ({choice})")
         return self._services.stack.comfort.player(choice)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pjsua2
 
@@ -19,8 +19,9 @@ from agent.core.asking import AskError, from_info
 from agent.core.errors import SipError
 from agent.core.headers import parse
 from agent.sip import events as on
+from agent.sip.audio import Port
 from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
-from agent.sip.players import Recording
+from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
 
@@ -37,18 +38,6 @@ _SERVICE_UNAVAILABLE = 503
 _DTMF_MILLISECONDS = 160
 
 
-class Source(Protocol):
-    """Something that can be heard: a leg or a player."""
-
-    @property
-    def slot(self) -> int:
-        """Its port in the conference bridge as it is now; -1 while there is none."""
-
-    @property
-    def generation(self) -> int:
-        """Grows with each new port: the bridge gives the numbers of old ones out again."""
-
-
 class Leg:
     """A SIP leg. Made by the stack, for an incoming INVITE or to dial.
 
@@ -60,10 +49,8 @@ class Leg:
         early: whether the far end has answered with a provisional response.
         answered: whether its far end has sent a 2xx.
         confirmed: whether its dialog is up.
-        slot: its port in the conference bridge; -1 while no audio flows.
-        generation: grows with each new port.
+        port: where its audio is in the conference bridge, and what it hears there.
         held: whether the far end has put it on hold.
-        listeners: the legs that hear this one.
         takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
             any other leg a REFER is declined.
         subscription: that of a REFER of its far end which waits for the last word; 0 when there is none.
@@ -76,8 +63,7 @@ class Leg:
         self.alive = True
         self.traffic = Traffic()
         self.stack = stack
-        self.slot = -1
-        self.generation = 0
+        self.port = Port(f"leg {self.key}")
         self.confirmed = False
         self.early = False
         self.answered = False
@@ -85,10 +71,6 @@ class Leg:
         self.takes_handoffs = False
         self.subscription = 0
         self.info_fits: Callable[[str], bool] = _asks_for_handoff
-        self._heard: Source | None = None
-        self._joined: tuple[Source, int, int] | None = None
-        self._recording: Recording | None = None
-        self.listeners: set[Leg] = set()
         self._native: NativeCall | None = NativeCall(self, stack, native_id)
 
     def __repr__(self) -> str:
@@ -196,32 +178,18 @@ class Leg:
 
     # -- audio ---------------------------------------------------------------------------------------------
 
-    def hear(self, source: Source | None) -> None:
+    def hear(self, source: Leg | Player | None) -> None:
         """Play `source` towards this leg from now on, through every change of its media."""
-        previous, self._heard = self._heard, source
-        if previous is not None and previous is not source:
-            self._part(previous)
-        if isinstance(source, Leg):
-            source.listeners.add(self)
-        self._join()
+        self.port.hear(source.port if isinstance(source, Leg) else source)
 
     def record(self, recording: Recording) -> None:
         """Write what this leg's far end says into a file from now on, until the leg ends."""
-        self._recording = recording
-        self.reconnect()
-
-    def reconnect(self) -> None:
-        """Join the audio anew: each offer/answer gives the stream a new port in the conference bridge."""
-        self._join()
-        for listener in self.listeners:
-            listener._join()  # noqa: SLF001 - another object of this class
-        if self._recording is not None and self.slot >= 0:
-            pjsua2.handoff_audio_connect(self.slot, self._recording.slot, 1)
+        self.port.record(recording)
 
     @property
     def has_media(self) -> bool:
         """Whether an offer and answer gave this leg an audio stream."""
-        return self.slot >= 0
+        return self.port.slot >= 0
 
     @property
     def level(self) -> int:
@@ -232,36 +200,12 @@ class Leg:
         """RTP counted until now, the running stream included."""
         return self.traffic.plus(self._native.traffic()) if self._native else self.traffic
 
-    def _join(self) -> None:
-        source = self._heard
-        if source is None or self.slot < 0 or source.slot < 0:
-            return
-        joined = (source, source.generation, self.generation)
-        if joined == self._joined:
-            return
-        if pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
-            self._joined = joined
-        else:
-            _log.warning("audio can't be joined", sip_call_id=self.sip_call_id, source=repr(source))
-
-    def _part(self, source: Source) -> None:
-        if isinstance(source, Leg):
-            source.listeners.discard(self)
-        if self._joined == (source, source.generation, self.generation):
-            pjsua2.handoff_audio_connect(source.slot, self.slot, 0)
-        self._joined = None
-
     # -- for the stack and the native call -----------------------------------------------------------------
 
     def bury(self) -> None:
         """Let go of the native object. Only ever called with no native code of it on the stack."""
         self.alive = False
-        self.slot = -1
-        self.hear(None)
-        for listener in tuple(self.listeners):
-            listener.hear(None)
-        if self._recording is not None:
-            self._recording.close()
+        self.port.close()
         self._native = None
         self.stack.forget(self)
 

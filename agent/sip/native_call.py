@@ -56,16 +56,15 @@ class NativeCall(pjsua2.Call):
     def onCallMediaState(self, _: Any) -> None:
         """An offer and answer changed the audio stream."""
         number, leg = self._number(), self._leg
-        leg.slot = pjsua2.handoff_leg_audio(number)
+        leg.port.moved(pjsua2.handoff_leg_audio(number))
         leg.held = bool(pjsua2.handoff_leg_held(number))
-        leg.generation += 1
         leg.stack.media_changed(leg)
 
     def onStreamDestroyed(self, _: Any) -> None:
         """The audio stream is about to go."""
         # The last moment at which the counts can be read: they are gone at DISCONNECTED.
         self._leg.traffic = self._leg.traffic.plus(self.traffic())
-        self._leg.slot = -1
+        self._leg.port.slot = -1
 
     def traffic(self) -> Traffic:
         """RTP of the stream that runs now."""

@@ -216,7 +216,7 @@ class Stack:
                 self._hand_on(event)
 
     def _media(self, leg: legs.Leg) -> None:
-        leg.reconnect()
+        leg.port.reconnect()
         if leg.alive and leg.early and leg.has_media and not leg.answered:
             self._report(on.Provisional(leg, 183, media=True))
 

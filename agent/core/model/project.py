@@ -97,8 +97,9 @@ class ProjectLimits(Model):
         default=None, description="Calls up at the same time; only the node's limit if absent."
     )
     requests_per_second: Count = Field(
-        default=200,
-        description="Requests to the handoff API, with a burst of twice as many; more get 429.",
+        default=500,
+        description="Requests to the handoff API, with a burst of twice as many, so that all calls of a node "
+        "may hand off at one instant; more get 429.",
     )
 
 
