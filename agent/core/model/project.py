@@ -74,7 +74,8 @@ class VoiceAgent(Model):
     )
     response_timeout: Duration = Field(
         default=4.0,
-        description="A target without any response for so long is given up, and the next one is tried.",
+        description="A target without any response for so long is given up, and the next one is tried; so is "
+        "one that a caller goes back to.",
     )
     probe: Probe | None = Field(default=None, description="OPTIONS to the targets; none when absent.")
 
