@@ -149,7 +149,7 @@ class Limits(Model):
     calls_per_second: Count = Field(default=150, description="New calls in a second.")
     ring: Duration = Field(
         default=30.0,
-        description="How long voice agents may ring, all targets of a call together; and likewise the targets "
+        description="How long voice agents may ring, all targets of a call together; likewise the targets "
         "that a caller goes back to.",
     )
     duration: Duration = Field(default=14400.0, description="The longest call.")
