@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +21,7 @@ from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
 from agent.destinations import Destinations
+from agent.invite import Invite
 from agent.ledger import Ledger
 from agent.media_watch import MediaWatch
 from agent.prompt_watch import PromptWatch
@@ -58,17 +58,16 @@ class LiveCall:
         self._brief = brief
         self._services = services
         self._closed = closed
-        self._arrived = arrived
         self._project = brief.admitted.project
         self._destinations = Destinations(brief, services.targets_down())
         self._machine = Call(brief.plan)
         self._ledger = Ledger(brief, services, leg.sip_call_id)
         self._connections = Connections(leg, self._comfort)
+        self._invite = Invite(leg, self._project.project, services.metrics, arrived)
         self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
         self._terminal_at = 0.0
-        self._invite_settled = False
         self._watch = MediaWatch(
             snapshot.agent.media.silence_timeout, self._connections.legs, self._media_lost
         )
@@ -179,7 +178,7 @@ class LiveCall:
             case on.Dial():
                 self._services.run(self._dial(action))
             case on.Relay():
-                self._caller.ring(action.status, media=action.media)
+                self._invite.ring(action.status, media=action.media)
             case on.AnswerCaller():
                 self._answer()
             case on.RefuseCaller():
@@ -260,7 +259,7 @@ class LiveCall:
         uri = targets[target].uri
         self.note("decision", f"refer the caller to {uri} ({target + 1} of {len(targets)})")
         try:
-            self._caller.refer(uri, self._destinations.headers(Side.QUEUE, self._handoff))
+            self._connections.caller.refer(uri, self._destinations.headers(Side.QUEUE, self._handoff))
         except SipError as error:
             self.note("decision", f"{uri}: {error}")
             self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
@@ -270,24 +269,13 @@ class LiveCall:
         return self._asker.handoff if self._asker else None
 
     def _answer(self) -> None:
-        if not self._caller.answer(self._brief.answer_headers()):
-            return  # the caller is gone; its end is on the way to us
-        seconds = asyncio.get_running_loop().time() - self._arrived
-        self._services.metrics.call_answered(self.record.project, seconds)
-        self._settle_invite(Reason.ANSWERED)
-        self._ledger.save(self._machine.state, answered=time.time())
-        self._watch.begin()
+        if self._invite.answer(self._brief.answer_headers()):
+            self._ledger.save(self._machine.state, answered=time.time())
+            self._watch.begin()
 
     def _refuse(self, reason: Reason) -> None:
         self.note("decision", f"refused with {reason.code} {reason.text}")
-        self._settle_invite(reason)
-        headers = (("Retry-After", "10"),) if reason is Reason.NOT_READY else ()
-        self._caller.refuse(reason.code, reason.text, headers)
-
-    def _settle_invite(self, result: Reason) -> None:
-        if not self._invite_settled:
-            self._invite_settled = True
-            self._services.metrics.invite_answered(self.record.project, result.value)
+        self._invite.refuse(reason)
 
     def _report(self, *, taken: bool) -> None:
         if self._asker is None:
@@ -334,7 +322,7 @@ class LiveCall:
 
     def _close(self, end: End, reason: Reason) -> None:
         self._watch.end()
-        self._settle_invite(Reason.CANCELLED)  # where nothing else did: the caller gave up
+        self._invite.settle(Reason.CANCELLED)  # where nothing else did: the caller gave up
         if self._asker is not None:
             self._asker.tell(taken=False)  # where nobody did: the caller is gone
         self._ledger.save(State.ENDED, ended=time.time(), end=end.value, reason=reason.value)
@@ -342,7 +330,3 @@ class LiveCall:
         if self._ledger.opened:
             self._services.metrics.call_ended(self.record.project, end.value)
         self._closed(self)
-
-    @property
-    def _caller(self) -> Leg:
-        return self._connections.caller
