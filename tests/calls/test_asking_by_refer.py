@@ -15,7 +15,7 @@ from tests.calls.harness.wire import Wire
 
 pytestmark = pytest.mark.calls
 
-SHUT, OPEN, DESKS = "9995550300", "9995550301", "9995550302"
+SHUT, OPEN, DESKS, LEFT = "9995550300", "9995550301", "9995550302", "9995550303"
 ELSEWHERE = "Refer-To: <sip:billing@127.0.0.1:9>"
 
 
@@ -28,6 +28,7 @@ def change() -> Change:
         bridge = {"method": "bridge", "targets": plan.back(plan.queue)}
         plan.add("acme-open", OPEN, **bridge, refer_to_allowed=allowed)
         plan.add("acme-shut", SHUT, **bridge)
+        plan.add_left("acme-left", LEFT)
         refer = {"method": "refer", "targets": plan.back(plan.queue)}
         plan.add("acme-desks", DESKS, **refer, refer_to_allowed=[f"sip:desk*@{VOICE_AGENT}:{plan.overflow}"])
 
@@ -154,7 +155,7 @@ async def test_a_second_refer_while_the_first_one_runs_is_refused(house: House) 
 
 async def test_a_voice_agent_that_hangs_up_right_after_the_202_has_handed_off(house: House) -> None:
     contact = new_contact()
-    async with talking(house, contact, bot="asks_on_cue") as talk:
+    async with talking(house, contact, bot="asks_on_cue", number=LEFT, port=house.plan.second) as talk:
         await talk.hear_each_other()
         await house.signalled(contact, CONNECTED)
         house.cxone.fault(signal={"mode": "slow", "seconds": 0.5})

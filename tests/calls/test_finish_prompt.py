@@ -19,7 +19,7 @@ from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
-PROMPT, BOUNDED = "9995550340", "9995550341"
+PROMPT, BOUNDED, LEFT = "9995550340", "9995550341", "9995550342"
 WAIT = 0.4
 MEASURED = 0.1  # by how much the agent's clock of packets may run ahead of ours: its jitter buffer
 
@@ -31,6 +31,7 @@ def change() -> Change:
     def add(plan: Plan) -> None:
         for name, number, most in (("acme-prompt", PROMPT, "20s"), ("acme-bounded", BOUNDED, "2s")):
             plan.add(name, number, finish_prompt={"silence": f"{WAIT}s", "at_most": most})
+        plan.add_left("acme-left", LEFT, finish_prompt={"silence": f"{WAIT}s", "at_most": "20s"})
 
     return add
 
@@ -115,7 +116,7 @@ async def test_a_voice_agent_that_never_stops_is_waited_for_no_longer_than_at_mo
 async def test_the_signal_leaves_at_once_when_the_voice_agent_hangs_up_meanwhile(
     house: House, words: bytes
 ) -> None:
-    async with talking(house, bot="asks_on_cue", number=PROMPT) as talk:
+    async with talking(house, bot="asks_on_cue", number=LEFT, port=house.plan.second) as talk:
         await house.signalled(talk.contact, CONNECTED)
         talk.mouth.say(words * 20)
         talk.bot.cue("DO-REFER", f"Refer-To: <sip:billing@127.0.0.1:9>\r\n{lines(talk.contact)}")

@@ -100,6 +100,16 @@ class Plan:
         self.numbers[number] = name
         return self.projects[name]
 
+    def add_left(self, name: str, number: str, **handoff: Any) -> None:  # noqa: ANN401 - YAML
+        """The same with the voice agent at the port `second`, where no other test's is.
+
+        For one that sends REFER and hangs up at once: the last NOTIFY finds nobody, and is repeated for 32 s.
+        The next test's voice agent on that port would take it for its call.
+        """
+        project = self.add(name, number, **handoff)
+        target = {"uri": f"sip:bot@{VOICE_AGENT}:{self.second}", "priority": 1}
+        project["voice_agent"] = {**project["voice_agent"], "targets": [target]}
+
     def back(self, *ports: int) -> list[dict[str, Any]]:
         """Targets for `handoff.targets` at these ports, in this order."""
         return [{"uri": f"sip:queue@{VOICE_AGENT}:{port}", "priority": n} for n, port in enumerate(ports, 1)]
