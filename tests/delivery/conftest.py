@@ -13,6 +13,8 @@ import pytest
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Handoff, Signal
 from agent.delivery.sqlite import SqliteStore
+from agent.delivery.store import Store
+from agent.delivery.stores import open_store
 from tests.calls.harness.postgres import Postgres
 
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -27,6 +29,23 @@ def postgres() -> Iterator[Postgres]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty storage of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path / 'agent.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new()
+
+
+@pytest.fixture
+async def each_store(storage: str) -> AsyncIterator[Store]:
+    """A store of each kind."""
+    opened = await open_store(storage, node="edge-1")
+    yield opened
+    await opened.aclose()
 
 
 @pytest.fixture

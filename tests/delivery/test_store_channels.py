@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
@@ -14,28 +13,16 @@ from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal, Way
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
-from tests.calls.harness.postgres import Postgres
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
 MakeHandoff: TypeAlias = Callable[..., Handoff]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty storage of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite://{tmp_path / 'agent.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.new()
-
-
 @pytest.fixture
-async def store(storage: str) -> AsyncIterator[Store]:
+def store(each_store: Store) -> Store:
     """A store of each kind."""
-    opened = await open_store(storage, node="edge-1")
-    yield opened
-    await opened.aclose()
+    return each_store
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -16,7 +15,6 @@ from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery.store import NOTHING_LEFT, Store
 from agent.delivery.stores import open_store
-from tests.calls.harness.postgres import Postgres
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -25,21 +23,10 @@ MakeHandoff: TypeAlias = Callable[..., Handoff]
 TERMINAL = [moment for moment in Moment if moment.terminal]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty storage of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite://{tmp_path / 'agent.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.new()
-
-
 @pytest.fixture
-async def store(storage: str) -> AsyncIterator[Store]:
+def store(each_store: Store) -> Store:
     """A store of each kind."""
-    opened = await open_store(storage, node="edge-1")
-    yield opened
-    await opened.aclose()
+    return each_store
 
 
 async def test_what_goes_in_comes_out(
