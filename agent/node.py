@@ -11,30 +11,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.chronicle import Chronicle
+from agent.calls.chronicle import Chronicle
+from agent.calls.desks import Desks
+from agent.calls.recovery import Recovery
+from agent.calls.services import Services
+from agent.calls.switchboard import Switchboard
 from agent.configuration import Configuration
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.delivery.courier import Courier
+from agent.delivery.outbound import Outbound
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
-from agent.desks import Desks
 from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import Server, serve_app
-from agent.outbound import Outbound
-from agent.probes import Probes
-from agent.recovery import Recovery
-from agent.services import Services
 from agent.settings import Changes, Mistakes, load
 from agent.sip import native
+from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
-from agent.switchboard import Switchboard
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories

@@ -21,8 +21,9 @@ from agent.core.model.cxone import CxoneTenant
 from agent.cxone import claims
 from agent.cxone.client import Cxone
 from agent.cxone.discovery import Discovery
-from agent.cxone.exchange import check_host, new_session
+from agent.cxone.exchange import check_host
 from agent.cxone.login import Credential, Token, log_in
+from agent.web.session import new_session
 
 _SKEW_NOTED: Final = 5.0
 _SKEW_FAILED: Final = 60.0

@@ -28,7 +28,7 @@ _HOW: Final = {
     Reason.PROCESS_DIED: "the agent's process died with the call up; that was found {} after it began",
 }
 _REASONS: Final = {reason.value: reason for reason in Reason}
-# What a story's line looks like when it tells of trouble (agent.telemetry.stories, agent.live_call).
+# What a story's line looks like when it tells of trouble (agent.telemetry.stories, agent.calls.live_call).
 _SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
 _TROUBLE: Final = re.compile(r"^(refused|timer .* ran out|no RTP|sip:.*: )")
 _GIVEN_BACK: Final = re.compile(r"the caller is given back by (\w+)$")

@@ -24,12 +24,12 @@ from agent.core.model.project import Project
 from agent.cxone import claims
 from agent.cxone.answers import Answer, Outcome, of_failure, of_response
 from agent.cxone.discovery import Discovery
-from agent.cxone.exchange import beginning
 from agent.cxone.login import Token
 from agent.cxone.signal import Request, build, without_gaps
 from agent.cxone.token import Alarm, BackedOffError, Tokens
 from agent.cxone.way import Health, Way, no_way
-from agent.cxone.wire import Wire, watch
+from agent.web.session import beginning
+from agent.web.written import Written, watch
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -244,7 +244,7 @@ class Cxone:
     async def _post(
         self, request: Request, headers: Mapping[str, str], limit: float, secrets: Collection[str]
     ) -> Answer:
-        wire = Wire()
+        written = Written()
         try:
             async with self._session.post(
                 URL(request.url, encoded=True),
@@ -252,12 +252,12 @@ class Cxone:
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=limit),
                 allow_redirects=False,
-                trace_request_ctx=wire,
+                trace_request_ctx=written,
             ) as response:
                 body = await beginning(response)
                 return of_response(response.status, response.headers, body, self._clock(), secrets)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return of_failure(error, may_have_left=wire.may_have_left)
+            return of_failure(error, may_have_left=written.may_have_left)
 
     def _learn(self, way: Way, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTP exchange with NICE: what session to use, and JSON in or a clear error out."""
+"""One HTTP exchange with NICE: JSON in, or a clear error out."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from yarl import URL
 from agent.core.errors import CxoneError
 from agent.core.hosts import allowed
 from agent.cxone.answers import of_failure, redacted, retry_after
-from agent.cxone.lookups import Lookups
+from agent.web.session import read_text
 
 _LONGEST_BODY: Final = 1_048_576
-_BEGINNING: Final = 65_536
-_CONNECTIONS: Final = 256
 _OK: Final = 200
 
 
@@ -34,23 +32,6 @@ class ExchangeError(CxoneError):
         super().__init__(text)
         self.status, self.error, self.pause = status, error, pause
         self.retryable = True
-
-
-def new_session() -> aiohttp.ClientSession:
-    """A session as the agent wants it for NICE: no cookies shared between tenants, no proxies by surprise."""
-    return _session(aiohttp.TCPConnector(limit=_CONNECTIONS, ttl_dns_cache=60))
-
-
-def new_session_apart() -> aiohttp.ClientSession:
-    """A session for webhooks and transcripts: what hangs there takes nothing that a signal needs.
-
-    It has connections of its own, which the courier bounds by project, and threads of its own for names.
-    """
-    return _session(aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, resolver=Lookups()))
-
-
-def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
 
 def check_host(what: str, url: str, allow_hosts: Collection[str]) -> None:
@@ -120,23 +101,6 @@ async def _exchanged(
         allow_redirects=False,
     ) as response:
         return response, await read_text(response, _LONGEST_BODY)
-
-
-async def beginning(response: aiohttp.ClientResponse) -> str:
-    """The body, as far as it is worth reading; a status that came counts even when the body breaks off."""
-    try:
-        return await read_text(response, _BEGINNING)
-    except (aiohttp.ClientError, OSError):
-        return ""
-
-
-async def read_text(response: aiohttp.ClientResponse, limit: int) -> str:
-    """The body of an answer as text, or its first ``limit`` bytes."""
-    parts, length = [], 0
-    while length < limit and (part := await response.content.read(limit - length)):
-        parts.append(part)
-        length += len(part)
-    return b"".join(parts).decode(errors="replace")
 
 
 def _document(body: str) -> dict[str, object] | None:

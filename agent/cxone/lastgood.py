@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from agent.core.errors import CxoneError
-from agent.cxone.flight import begin, joined
+from agent.web.single_flight import begin, joined
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0

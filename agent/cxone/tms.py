@@ -22,11 +22,11 @@ from agent.core.errors import CxoneError
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.cxone.answers import of_failure, of_response
-from agent.cxone.breaker import Breaker
 from agent.cxone.client import FAULTS, Cxone
-from agent.cxone.exchange import beginning
 from agent.cxone.way import Way, no_way
-from agent.cxone.wire import Wire, watch
+from agent.web.breaker import Breaker
+from agent.web.session import beginning
+from agent.web.written import Written, watch
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -109,7 +109,7 @@ class Tms:
         return answer
 
     async def _posted(self, way: Way, body: str, limit: float, correlation_id: str) -> Answer:
-        wire = Wire()
+        written = Written()
         try:
             async with self._session.post(
                 URL(f"{way.api_endpoint}{_PATH}", encoded=True),
@@ -122,7 +122,7 @@ class Tms:
                 },
                 timeout=aiohttp.ClientTimeout(total=limit),
                 allow_redirects=False,
-                trace_request_ctx=wire,
+                trace_request_ctx=written,
             ) as response:
                 text = await beginning(response)
                 secrets = {way.token.access}
@@ -130,7 +130,7 @@ class Tms:
                     secrets.update(_texts(json.loads(body)))
                 return of_response(response.status, response.headers, text, self._clock(), secrets)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return of_failure(error, may_have_left=wire.may_have_left)
+            return of_failure(error, may_have_left=written.may_have_left)
 
 
 def _texts(told: object) -> Iterator[str]:

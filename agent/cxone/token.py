@@ -15,8 +15,8 @@ from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError
-from agent.cxone.flight import begin, joined
 from agent.cxone.login import Credential, LoginRefusedError, Token, log_in
+from agent.web.single_flight import begin, joined
 
 _log: Final = structlog.get_logger(__name__)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.outcomes import Answer, Outcome
-from agent.cxone.breaker import Breaker
 from agent.cxone.exchange import ExchangeError
 from agent.cxone.login import Token
 from agent.cxone.token import BackedOffError
+from agent.web.breaker import Breaker
 
 
 @dataclass(slots=True)

@@ -28,10 +28,10 @@ from agent.core.model.cxone import CxoneTenant
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Signal
 from agent.cxone.client import Cxone
-from agent.cxone.exchange import new_session
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
 from agent.telemetry import logs
+from agent.web.session import new_session
 from tests.calls.harness import cxone as simulated
 from tests.calls.harness.plan import SECRETS
 from tests.calls.harness.web import ask

@@ -25,7 +25,6 @@ from agent.core.model import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
 from agent.cxone.client import Cxone
-from agent.cxone.exchange import new_session
 from agent.delivery import decisions
 from agent.delivery.courier import Courier
 from agent.delivery.sqlite import SqliteStore
@@ -34,6 +33,7 @@ from agent.http.ports import ReloadAnswer
 from agent.http.serving import Server, serve
 from agent.settings import load
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
+from agent.web.session import new_session
 
 Run = Callable[..., int]
 Result = TypeVar("Result")

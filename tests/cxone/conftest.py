@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from agent.core.model import Project, Target, VoiceAgent
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.client import Cxone
-from agent.cxone.exchange import new_session
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
+from agent.web.session import new_session
 
 
 @pytest.fixture

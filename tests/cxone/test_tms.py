@@ -14,9 +14,9 @@ from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.core.retries import AT_MOST_ONCE
 from agent.cxone.client import Cxone
-from agent.cxone.exchange import new_session_apart
 from agent.cxone.tms import Tms
 from agent.simulators.cxone import CxoneSimulator
+from agent.web.session import new_session_apart
 
 SECRET = "what the caller said"
 BODY = json.dumps(

@@ -17,10 +17,10 @@ from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Channel, Signal
-from agent.cxone.exchange import new_session_apart
 from agent.delivery.courier import ASIDE_IN_FLIGHT, Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
-from agent.webhooks import Webhooks
+from agent.web.session import new_session_apart
+from agent.webhooks.poster import Webhooks
 from tests.delivery.receiver import SECRET, Receiver
 
 TAKEN = Answer(Outcome.ACCEPTED, 200, "")

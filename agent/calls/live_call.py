@@ -7,9 +7,15 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from agent.asker import Asker, refuse
-from agent.clocks import Clocks
-from agent.connections import Connections
+from agent.calls.asker import Asker, refuse
+from agent.calls.clocks import Clocks
+from agent.calls.destinations import Destinations
+from agent.calls.invite import InviteTransaction
+from agent.calls.legs import Legs
+from agent.calls.media_watch import MediaWatch
+from agent.calls.prompt_watch import PromptWatch
+from agent.calls.record import DurableRecord
+from agent.calls.services import Services
 from agent.core import events as on
 from agent.core.asking import Ask
 from agent.core.brief import Brief
@@ -20,12 +26,6 @@ from agent.core.methods import Method
 from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
-from agent.destinations import Destinations
-from agent.invite import Invite
-from agent.ledger import Ledger
-from agent.media_watch import MediaWatch
-from agent.prompt_watch import PromptWatch
-from agent.services import Services
 from agent.sip.leg import Leg
 from agent.sip.players import Player
 
@@ -61,21 +61,19 @@ class LiveCall:
         self._project = brief.admitted.project
         self._destinations = Destinations(brief, services.targets_down())
         self._machine = Call(brief.plan)
-        self._ledger = Ledger(brief, services, leg.sip_call_id)
-        self._connections = Connections(leg, self._comfort)
-        self._invite = Invite(leg, self._project.project, services.metrics, arrived)
+        self._record = DurableRecord(brief, services, leg.sip_call_id)
+        self._legs = Legs(leg, self._comfort)
+        self._invite = InviteTransaction(leg, self._project.project, services.metrics, arrived)
         self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
         self._terminal_at = 0.0
-        self._watch = MediaWatch(
-            snapshot.agent.media.silence_timeout, self._connections.legs, self._media_lost
-        )
+        self._watch = MediaWatch(snapshot.agent.media.silence_timeout, self._legs.legs, self._media_lost)
 
     @property
     def record(self) -> CallRecord:
         """The call as it is stored."""
-        return self._ledger.record
+        return self._record.record
 
     @property
     def state(self) -> State:
@@ -98,19 +96,19 @@ class LiveCall:
         if self._machine.state is not before:
             self._services.ring(self.record.call_id, self.record.contact_id)
             if self._machine.state in _LASTING:
-                self._ledger.save(self._machine.state)
+                self._record.save(self._machine.state)
 
     def side_of(self, leg: Leg) -> Side | None:
         """Which side a leg is on now; None for one that was given up."""
-        return self._connections.side_of(leg)
+        return self._legs.side_of(leg)
 
     def dialled_as(self, leg: Leg) -> Side:
         """Which side a leg is on, or was on before it was given up."""
-        return self._connections.dialled_as(leg)
+        return self._legs.dialled_as(leg)
 
     def leg_ended(self, leg: Leg, status: int) -> None:
         """A leg is gone, the present one or an earlier one."""
-        side, attempt = self._connections.ended(leg)
+        side, attempt = self._legs.ended(leg)
         self.handle(on.LegEnded(side, status, attempt))
 
     # -- the handoff is asked for ----------------------------------------------------------------------------
@@ -141,7 +139,7 @@ class LiveCall:
         asked = self._ask(ask, way, refer_to=refer_to, subscription=subscription)
         if asked is None:
             self.note("decision", f"no handoff any more: the call is {self.state.value}")
-            if (leg := self._connections.legs.get(Side.AGENT)) is not None:
+            if (leg := self._legs.legs.get(Side.AGENT)) is not None:
                 refuse(leg, way, subscription, whereabouts(self.state))
 
     def _ask(self, ask: Ask, way: Way, *, refer_to: str = "", subscription: int = 0) -> Asker | None:
@@ -151,13 +149,13 @@ class LiveCall:
         handoff = self._brief.handoff(ask, way, handoff_id, time.time(), refer_to=refer_to)
         if refer_to and not handoff.target:
             self.note("decision", f"Refer-To {refer_to} is not dialled: the project's own target counts")
-        asker = self._asker = Asker(handoff, self._connections.legs.get(Side.AGENT), subscription)
+        asker = self._asker = Asker(handoff, self._legs.legs.get(Side.AGENT), subscription)
         self.handle(on.HandoffAsked(handoff))
         return asker
 
     def note(self, kind: str, text: str) -> None:
         """Add a line to the call's story."""
-        self._ledger.note(kind, text)
+        self._record.note(kind, text)
 
     # -- actions -----------------------------------------------------------------------------------------
 
@@ -172,7 +170,7 @@ class LiveCall:
             case on.Tell():
                 self._services.run(self._tell(action))
             case on.Begin():
-                self._ledger.begin_held()
+                self._record.begin_held()
             case on.AwaitSilence():
                 self._await_silence()
             case on.Dial():
@@ -184,11 +182,11 @@ class LiveCall:
             case on.RefuseCaller():
                 self._refuse(action.reason)
             case on.HangUp():
-                self._connections.hang_up(action.side)
+                self._legs.hang_up(action.side)
             case on.Play():
-                self._connections.play(action.audio)
+                self._legs.play(action.audio)
             case on.SendDtmf():
-                self._connections.send_dtmf(action.side, action.digit)
+                self._legs.send_dtmf(action.side, action.digit)
             case on.CancelSignals():
                 self._services.courier.cancel(self.record.call_id, action.moment)
             case on.Report():
@@ -206,7 +204,7 @@ class LiveCall:
 
     async def _make_durable(self) -> None:
         try:
-            await self._ledger.open()
+            await self._record.open()
         except Exception as error:  # a mistake of ours must not leave a caller in silence either
             self.note("decision", f"not recorded: {error}")
             self.handle(on.NotRecorded())
@@ -220,7 +218,7 @@ class LiveCall:
         self.note("decision", f"{action.moment.value}: {action.reason.text}")
         asker = self._asker
         try:
-            first, sent = await self._ledger.tell(action, lambda: self._machine.holds_signal)
+            first, sent = await self._record.tell(action, lambda: self._machine.holds_signal)
         except Exception as error:  # as above
             self.note("decision", f"{action.moment.value} not recorded: {error}")
             if asker is not None:
@@ -251,7 +249,7 @@ class LiveCall:
             self.handle(on.LegEnded(side, 503, action.attempt))
             return
         leg.takes_handoffs = side is Side.AGENT
-        self._connections.add(side, leg, action.attempt)
+        self._legs.add(side, leg, action.attempt)
         self._services.adopt(leg, self, side)
 
     def _refer(self, target: int) -> None:
@@ -259,7 +257,7 @@ class LiveCall:
         uri = targets[target].uri
         self.note("decision", f"refer the caller to {uri} ({target + 1} of {len(targets)})")
         try:
-            self._connections.caller.refer(uri, self._destinations.headers(Side.QUEUE, self._handoff))
+            self._legs.caller.refer(uri, self._destinations.headers(Side.QUEUE, self._handoff))
         except SipError as error:
             self.note("decision", f"{uri}: {error}")
             self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
@@ -270,7 +268,7 @@ class LiveCall:
 
     def _answer(self) -> None:
         if self._invite.answer(self._brief.answer_headers()):
-            self._ledger.save(self._machine.state, answered=time.time())
+            self._record.save(self._machine.state, answered=time.time())
             self._watch.begin()
 
     def _refuse(self, reason: Reason) -> None:
@@ -294,7 +292,7 @@ class LiveCall:
         return self._services.stack.comfort.player(choice)
 
     def _await_silence(self) -> None:
-        settings, agent = self._project.handoff.finish_prompt, self._connections.legs.get(Side.AGENT)
+        settings, agent = self._project.handoff.finish_prompt, self._legs.legs.get(Side.AGENT)
         if settings is not None and agent is not None:
             self._prompt = PromptWatch(agent, settings.silence, self._prompt_finished)
 
@@ -325,8 +323,8 @@ class LiveCall:
         self._invite.settle(Reason.CANCELLED)  # where nothing else did: the caller gave up
         if self._asker is not None:
             self._asker.tell(taken=False)  # where nobody did: the caller is gone
-        self._ledger.save(State.ENDED, ended=time.time(), end=end.value, reason=reason.value)
+        self._record.save(State.ENDED, ended=time.time(), end=end.value, reason=reason.value)
         self.note("decision", f"over: {end.value}, {reason.text}")
-        if self._ledger.opened:
+        if self._record.opened:
             self._services.metrics.call_ended(self.record.project, end.value)
         self._closed(self)

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from agent.cxone.lookups import Lookups
+from agent.web.resolver import ThreadedResolver
 
 
 @pytest.fixture
-async def lookups() -> AsyncIterator[Lookups]:
-    made = Lookups()
+async def lookups() -> AsyncIterator[ThreadedResolver]:
+    made = ThreadedResolver()
     yield made
     await made.close()
 
 
-async def test_a_name_becomes_addresses(lookups: Lookups) -> None:
+async def test_a_name_becomes_addresses(lookups: ThreadedResolver) -> None:
     found = await lookups.resolve("localhost", 8080, socket.AF_INET)
     assert {(one["host"], one["port"], one["family"]) for one in found} == {
         ("127.0.0.1", 8080, socket.AF_INET)
@@ -29,13 +29,13 @@ async def test_a_name_becomes_addresses(lookups: Lookups) -> None:
     assert found[0]["hostname"] == "localhost"
 
 
-async def test_a_name_without_one_is_an_error(lookups: Lookups) -> None:
+async def test_a_name_without_one_is_an_error(lookups: ThreadedResolver) -> None:
     with pytest.raises(socket.gaierror):
         await lookups.resolve("no-such-host.invalid", 80)
 
 
 async def test_look_ups_that_hang_leave_the_loop_s_own_threads_alone(
-    lookups: Lookups, monkeypatch: pytest.MonkeyPatch
+    lookups: ThreadedResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go = threading.Event()
     known = socket.getaddrinfo

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from agent.cxone.breaker import Breaker
+from agent.web.breaker import Breaker
 
 
 def _broken(now: float = 0.0) -> Breaker:

@@ -19,7 +19,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
 
 if TYPE_CHECKING:
-    from agent.live_call import LiveCall
+    from agent.calls.live_call import LiveCall
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from agent.sip.players import Player
 _ACROSS = {Audio.BRIDGED: Side.AGENT, Audio.TRANSFERRED: Side.QUEUE}
 
 
-class Connections:
+class Legs:
     """The legs of one call.
 
     Args:

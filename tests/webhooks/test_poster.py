@@ -14,8 +14,8 @@ import pytest
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.core.retries import AT_LEAST_ONCE
-from agent.cxone.exchange import new_session_apart
-from agent.webhooks import Webhooks
+from agent.web.session import new_session_apart
+from agent.webhooks.poster import Webhooks
 from tests.delivery.receiver import SECRET, Receiver
 
 NOW = 1_800_000_000.5

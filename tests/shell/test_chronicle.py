@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.chronicle import Chronicle
+from agent.calls.chronicle import Chronicle
 from agent.core.events import Side
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, Channel, Signal

@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 _THREADS: Final = 8
 
 
-class Lookups(AbstractResolver):
+class ThreadedResolver(AbstractResolver):
     """A resolver for `aiohttp.TCPConnector`, which asks for a name once however many wait for it."""
 
     def __init__(self) -> None:

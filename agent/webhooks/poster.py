@@ -18,7 +18,7 @@ from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.core.webhook import headers
 from agent.cxone.answers import of_failure, retry_after
-from agent.cxone.wire import Wire, watch
+from agent.web.written import Written, watch
 
 _NOT_WANTED: Final = Answer(
     Outcome.FORBIDDEN, None, "the project has no webhook in the configuration any more"
@@ -53,7 +53,7 @@ class Webhooks:
         if webhook is None:
             return _NOT_WANTED
         await before_send()
-        wire = Wire()
+        written = Written()
         try:
             async with self._session.post(
                 webhook.url,
@@ -61,12 +61,12 @@ class Webhooks:
                 headers=headers(body, webhook.secret.get_secret_value(), self._clock()),
                 timeout=aiohttp.ClientTimeout(total=max(min(webhook.timeout, timeout), _OUT_OF_USE)),
                 allow_redirects=False,
-                trace_request_ctx=wire,
+                trace_request_ctx=written,
             ) as response:
                 # The status says all; a body that never ends is not waited for.
                 return of_status(response.status, response.headers, self._clock())
         except (aiohttp.ClientError, OSError) as error:
-            return of_failure(error, may_have_left=wire.may_have_left)
+            return of_failure(error, may_have_left=written.may_have_left)
 
 
 def of_status(status: int, headers: Mapping[str, str], now: float) -> Answer:

@@ -11,14 +11,14 @@ from agent.core.errors import AgentError
 from agent.core.model import Project
 from agent.core.records import Channel
 from agent.cxone.client import Cxone
-from agent.cxone.exchange import new_session, new_session_apart
 from agent.cxone.tms import Tms
 from agent.cxone.token import Alarm
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.store import Store
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
-from agent.webhooks import Webhooks
+from agent.web.session import new_session, new_session_apart
+from agent.webhooks.poster import Webhooks
 
 _log = logs.logger("outbound")
 _WARM_UP_SECONDS = 3.0

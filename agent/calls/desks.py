@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
-from agent import transcripts
+from agent.calls import transcripts
+from agent.calls.live_call import LiveCall
+from agent.calls.services import Services
+from agent.calls.switchboard import Switchboard
 from agent.configuration import Configuration
 from agent.core.call import State, whereabouts
 from agent.core.model import Project
@@ -30,9 +33,6 @@ from agent.http.ports import (
     ReloadAnswer,
     TranscriptOutcome,
 )
-from agent.live_call import LiveCall
-from agent.services import Services
-from agent.switchboard import Switchboard
 from agent.telemetry.logs import logger
 
 _log = logger("operations")
@@ -103,7 +103,7 @@ class Desks:
         return whereabouts(State(record.state))
 
     async def transcript(self, account: str, project: str, request: TranscriptRequest) -> TranscriptOutcome:
-        """Record what was said in a call, live or over; see `agent.transcripts`."""
+        """Record what was said in a call, live or over; see `agent.calls.transcripts`."""
         known = self._configuration.project(account, project)
         if known is None:
             return NotConfigured()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from agent.calls.services import Services
 from agent.core import events as on
 from agent.core import webhook
 from agent.core.brief import Brief
@@ -16,10 +17,9 @@ from agent.core.call import State
 from agent.core.moments import Moment
 from agent.core.reasons import Reason
 from agent.core.records import Handoff, Signal
-from agent.services import Services
 
 
-class Ledger:
+class DurableRecord:
     """One call's record and signals: first durable, then begun.
 
     Args:

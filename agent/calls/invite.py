@@ -13,7 +13,7 @@ from agent.telemetry.metrics import Metrics
 _RETRY_SECONDS = "10"
 
 
-class Invite:
+class InviteTransaction:
     """One INVITE that was admitted.
 
     Args:

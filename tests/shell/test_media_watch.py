@@ -7,8 +7,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import cast
 
+from agent.calls.media_watch import MediaWatch
 from agent.core.events import Side
-from agent.media_watch import MediaWatch
 from agent.sip.leg import Leg
 from agent.sip.traffic import Traffic
 

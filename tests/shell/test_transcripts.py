@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from agent import transcripts
+from agent.calls import transcripts
 from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.records import CallRecord, Channel, Signal

@@ -15,14 +15,14 @@ import aiohttp
 
 
 @dataclass(slots=True)
-class Wire:
+class Written:
     """Pass it as ``trace_request_ctx`` of a request, and read it when the request failed."""
 
     may_have_left: bool = False
 
 
 def watch(session: aiohttp.ClientSession) -> None:
-    """Let a session keep the `Wire` of each request up to date; other requests on it are not touched."""
+    """Let a session keep the `Written` of each request up to date; other requests on it are not touched."""
     config = aiohttp.TraceConfig()
     config.on_request_headers_sent.append(_about_to_leave)
     config.freeze()
@@ -32,6 +32,6 @@ def watch(session: aiohttp.ClientSession) -> None:
 async def _about_to_leave(
     _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
 ) -> None:
-    wire = context.trace_request_ctx
-    if isinstance(wire, Wire):
-        wire.may_have_left = True
+    written = context.trace_request_ctx
+    if isinstance(written, Written):
+        written.may_have_left = True

@@ -2,7 +2,7 @@
 """The shell that turns SIP, HTTP and timer events into core events and carries out what comes back.
 
 Here: which call an event belongs to, what is admitted, and the one state of the node. A single call's
-actions are carried out in `agent.live_call`.
+actions are carried out in `agent.calls.live_call`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from agent.chronicle import Chronicle
+from agent.calls.chronicle import Chronicle
+from agent.calls.live_call import LiveCall
+from agent.calls.services import Services
 from agent.core import events as on
 from agent.core.admission import Admitted, Invite, Load, Refused, admit
 from agent.core.asking import from_bye, from_info, from_refer
@@ -28,8 +30,6 @@ from agent.core.node import NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
 from agent.core.records import CallRecord, Channel, Way
 from agent.delivery.courier import SignalEvent
-from agent.live_call import LiveCall
-from agent.services import Services
 from agent.sip import events as sip
 from agent.sip.leg import Leg
 
