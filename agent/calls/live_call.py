@@ -19,7 +19,7 @@ from agent.calls.services import Services
 from agent.core import events as on
 from agent.core.asking import Ask
 from agent.core.brief import Brief
-from agent.core.call import Call, State, whereabouts
+from agent.core.call import Machine, State, whereabouts
 from agent.core.errors import SipError, StorageError
 from agent.core.events import Action, Event, Side, Timer
 from agent.core.methods import Method
@@ -60,7 +60,7 @@ class LiveCall:
         self._closed = closed
         self._project = brief.admitted.project
         self._destinations = Destinations(brief, services.targets_down())
-        self._machine = Call(brief.plan)
+        self._machine = Machine(brief.plan)
         self._record = DurableRecord(brief, services, leg.sip_call_id)
         self._legs = Legs(leg, self._comfort)
         self._invite = InviteTransaction(leg, self._project.project, services.metrics, arrived)

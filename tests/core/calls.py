@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.core import events as on
-from agent.core.call import Call, Plan, State
+from agent.core.call import Machine, Plan, State
 from agent.core.events import (
     Action,
     Event,
@@ -44,20 +44,20 @@ ELSE_REFER = Plan(1, back=2, on_failure=OnFailure.REFER)
 FINISH = Plan(1, finish_prompt=True)
 
 
-def call_after(events: Iterable[Event], plan: Plan = RELEASE) -> Call:
+def call_after(events: Iterable[Event], plan: Plan = RELEASE) -> Machine:
     """A call to which all this has happened."""
-    call = Call(plan)
+    call = Machine(plan)
     call.begin()
     for event in events:
         call.handle(event)
     return call
 
 
-def acts(call: Call, event: Event) -> list[Action]:
+def acts(call: Machine, event: Event) -> list[Action]:
     """What the call asks for, without the clocks it stops."""
     return [action for action in call.handle(event) if not isinstance(action, Stop)]
 
 
-def stands(call: Call) -> State:
+def stands(call: Machine) -> State:
     """Where the call stands now."""
     return call.state

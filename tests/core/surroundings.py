@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent.core import events as on
-from agent.core.call import Call, Plan, State
+from agent.core.call import Machine, Plan, State
 from agent.core.events import Action, Audio, Event, Side, Timer
 from agent.core.frozen import NOTHING
 from agent.core.moments import Moment
@@ -144,7 +144,7 @@ class World:
 
     # -- what may happen -----------------------------------------------------------------------------------
 
-    def events(self, call: Call) -> Iterator[Event]:
+    def events(self, call: Machine) -> Iterator[Event]:
         """Every event that may come now."""
         yield from self._of_legs()
         if self.record == "asked":
@@ -181,7 +181,7 @@ class World:
             yield on.TransferProgress(202, final=False)
             yield from (on.TransferProgress(200, final=True), on.TransferProgress(603, final=True))
 
-    def after(self, event: Event, call: Call) -> World:
+    def after(self, event: Event, call: Machine) -> World:
         """The world once the event happened, before the call has acted on it."""
         match event:
             case on.Recorded():
@@ -205,7 +205,7 @@ class World:
                 return replace(self, referred=not final)
         return self._after_word(event, call)
 
-    def _after_word(self, event: Event, call: Call) -> World:
+    def _after_word(self, event: Event, call: Machine) -> World:
         match event:
             case on.TimerFired(timer=timer):
                 return replace(self, timers=self.timers - {timer})
@@ -363,7 +363,7 @@ class World:
             _demand(self.tell is None, "cancel", "made durable and sent all the same")
         return replace(self, closed=end)
 
-    def at_rest(self, call: Call) -> None:
+    def at_rest(self, call: Machine) -> None:
         """What must hold whenever the call has nothing more to do.
 
         Raises:

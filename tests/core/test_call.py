@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from agent.core import events as on
-from agent.core.call import Call, Plan, State
+from agent.core.call import Machine, Plan, State
 from agent.core.events import (
     AnswerCaller,
     Audio,
@@ -55,7 +55,7 @@ from tests.core.calls import (
 
 
 def test_a_call_is_durable_before_anyone_is_dialled() -> None:
-    call = Call(RELEASE)
+    call = Machine(RELEASE)
     assert call.begin() == [Record()]
     assert call.handle(on.Recorded()) == [
         Start(Timer.RING),

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import events as on
-from agent.core.call import Call, Plan, State
+from agent.core.call import Machine, Plan, State
 from agent.core.call.machine import _TABLE
 from agent.core.events import Action, Audio, Event, Side, Timer
 from agent.core.methods import Method, OnFailure
@@ -76,14 +76,14 @@ class Explored:
         return "\n".join(reversed(events))
 
 
-def _begun(plan: Plan, *, arrivals: bool, names: bool) -> tuple[World, Call]:
-    call, world = Call(plan), World(plan, arrivals, names, back=plan.back)
+def _begun(plan: Plan, *, arrivals: bool, names: bool) -> tuple[World, Machine]:
+    call, world = Machine(plan), World(plan, arrivals, names, back=plan.back)
     for action in call.begin():
         world = world.perform(action)
     return world, call
 
 
-def _advance(world: World, call: Call, event: Event) -> tuple[World, Call]:
+def _advance(world: World, call: Machine, event: Event) -> tuple[World, Machine]:
     after, moved = world.after(event, call), copy.copy(call)
     for action in moved.handle(event):
         after = after.perform(action, event)
@@ -91,7 +91,7 @@ def _advance(world: World, call: Call, event: Event) -> tuple[World, Call]:
     return after, moved
 
 
-def _node(world: World, call: Call) -> Node:
+def _node(world: World, call: Machine) -> Node:
     return world, tuple(value for name, value in vars(call).items() if name != "plan")
 
 
@@ -187,7 +187,7 @@ def test_a_call_that_breaks_a_promise_is_found_out(promise: str, monkeypatch: py
     state, event, wrong = MISTAKES[promise]
     right = _TABLE[state, event]
 
-    def reaction(call: Call, event: Event) -> list[Action]:
+    def reaction(call: Machine, event: Event) -> list[Action]:
         before = copy.copy(call)
         actions = wrong(right(call, event))
         if not actions:
@@ -284,7 +284,7 @@ ANY_EVENT = st.one_of(
 def test_even_events_that_make_no_sense_neither_raise_nor_act_after_the_end(
     plan: Plan, events: list[Event]
 ) -> None:
-    call = Call(plan)
+    call = Machine(plan)
     actions = [action for event in events for action in call.handle(event)]
     closed = [index for index, action in enumerate(actions) if isinstance(action, on.Close)]
     assert closed in ([], [len(actions) - 1])

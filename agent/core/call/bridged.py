@@ -7,18 +7,17 @@ handoff could not be signalled.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agent.core import events as on
+from agent.core.call.call import Call
 from agent.core.call.going_back import by_method, end_both, over, release
-from agent.core.call.states import Actions, State, Table, during
+from agent.core.call.states import State
+from agent.core.call.table import Actions, Table, during
 from agent.core.call.telling import leave_while_storing, tell
 from agent.core.events import Audio, Begin, CancelSignals, HangUp, Play, SendDtmf, Side, Start, Stop, Timer
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
-
-if TYPE_CHECKING:
-    from agent.core.call.machine import Call
 
 # -- bridged -----------------------------------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agent.core import events as on
-from agent.core.call.states import UNANSWERED, Actions, State, Table, during
+from agent.core.call.call import Call
+from agent.core.call.states import UNANSWERED, State
+from agent.core.call.table import Actions, Table, during
 from agent.core.events import (
     Audio,
     CancelSignals,
@@ -26,9 +28,6 @@ from agent.core.events import (
 from agent.core.methods import Method, OnFailure
 from agent.core.moments import Moment
 from agent.core.reasons import Reason
-
-if TYPE_CHECKING:
-    from agent.core.call.machine import Call
 
 _OK = range(200, 300)
 _FIRST_ERROR = 400

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agent.core import events as on
-from agent.core.call.states import Actions, State, Table
+from agent.core.call.call import Call
+from agent.core.call.states import State
+from agent.core.call.table import Actions, Table
 from agent.core.call.telling import tell
 from agent.core.events import (
     AnswerCaller,
@@ -23,9 +25,6 @@ from agent.core.events import (
 )
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
-
-if TYPE_CHECKING:
-    from agent.core.call.machine import Call
 
 # -- recording ---------------------------------------------------------------------------------------------
 

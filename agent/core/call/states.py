@@ -7,17 +7,11 @@ Who is still there is part of the state: in a state called ``…_ALONE`` the voi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent.core.methods import Method, OnFailure
 from agent.core.records import Whereabouts
-
-if TYPE_CHECKING:
-    from agent.core.call.machine import Call
-    from agent.core.events import Action
 
 
 class State(StrEnum):
@@ -89,11 +83,6 @@ _WHEREABOUTS = {
     State.ENDED: Whereabouts.GONE,
 }
 
-Actions: TypeAlias = "list[Action]"
-# Each reaction takes the one kind of event that it stands next to; hence Any.
-Reaction: TypeAlias = "Callable[[Call, Any], Actions]"
-Table: TypeAlias = "dict[tuple[State, type], Reaction]"
-
 UNANSWERED = frozenset(
     {
         State.RECORDING,
@@ -116,8 +105,3 @@ WITH_AGENT = frozenset(
         State.KEPT,
     }
 )
-
-
-def during(states: Iterable[State], reactions: Mapping[type, Reaction]) -> Table:
-    """The part of a table that is the same in each of these states."""
-    return {(state, event): reaction for state in states for event, reaction in reactions.items()}

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agent.core import events as on
+from agent.core.call.call import Call
 from agent.core.call.going_back import after_failure, by_method, release
-from agent.core.call.states import Actions, State, Table, during
+from agent.core.call.states import State
+from agent.core.call.table import Actions, Table, during
 from agent.core.events import (
     Audio,
     AwaitSilence,
@@ -23,9 +25,6 @@ from agent.core.events import (
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 from agent.core.records import Handoff
-
-if TYPE_CHECKING:
-    from agent.core.call.machine import Call
 
 
 def tell(call: Call, state: State, moment: Moment, reason: Reason, handoff: Handoff | None = None) -> Actions:

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One call: what it remembers, and what its reactions share."""
+
+from __future__ import annotations
+
+from agent.core.call.states import WITH_AGENT, Plan, State
+from agent.core.events import Action, Close, HangUp, Side, Stop, Timer
+from agent.core.moments import Moment
+from agent.core.reasons import End, Reason
+
+
+class Call:
+    """One call as it stands; `agent.core.call.machine` moves it.
+
+    Attributes:
+        plan: what its project planned.
+        state: where the call stands.
+        terminal: the terminal moment, once it is known.
+        reason: why that came.
+        attempt: the dial to the voice agent that counts; 0 before the first.
+        back: how many targets to go back to there are.
+        back_attempt: the one of them that is being tried; 0 before the first.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.state = State.RECORDING
+        self.terminal: Moment | None = None
+        self.reason = Reason.INTERNAL
+        self.attempt = 0
+        self.back = plan.back
+        self.back_attempt = 0
+
+    # -- what the shell asks -------------------------------------------------------------------------------
+
+    @property
+    def takes_handoff(self) -> bool:
+        """Whether a handoff may still be asked for."""
+        return self.state is State.BRIDGED
+
+    @property
+    def holds_signal(self) -> bool:
+        """Whether a signal that is durable now waits for `Begin` instead of leaving at once."""
+        return self.state is State.STORING and self.terminal is Moment.HANDOFF and self.plan.finish_prompt
+
+    def wants(self, side: Side, attempt: int) -> bool:
+        """Whether the dial of this number is still the one that counts."""
+        if side is Side.QUEUE:
+            return self.state is State.DIALLING_BACK and self.back_attempt == attempt
+        return self.state is State.DIALLING and self.attempt == attempt
+
+    # -- what reactions share ------------------------------------------------------------------------------
+
+    @property
+    def end(self) -> End:
+        """How the call ends as things stand."""
+        return End(self.terminal.value) if self.terminal else End.CALLER
+
+    def leave_agent(self) -> list[Action]:
+        """End the voice agent's leg, if there is one that we must end."""
+        return [HangUp(Side.AGENT)] if self.state in WITH_AGENT else []
+
+    def close(self, end: End, reason: Reason) -> list[Action]:
+        """The call is over."""
+        self.state = State.ENDED
+        return [*(Stop(timer) for timer in Timer), Close(end, reason)]
