@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,10 @@ class Configuration:
         """The project in force under this account; None when there is none (any more)."""
         project = self.snapshot.projects.get(name)
         return project if project is not None and project.account == account else None
+
+    def projects(self) -> Iterable[Project]:
+        """The projects in force."""
+        return self.snapshot.projects.values()
 
     async def reload(self) -> Reloaded:
         """Load the files in a child process and put them in force, all or nothing."""

@@ -10,12 +10,15 @@ from typing import Any, cast
 
 from agent.calls import transcripts
 from agent.calls.live_call import LiveCall
+from agent.calls.register import Register
 from agent.calls.services import Services
 from agent.calls.switchboard import Switchboard
 from agent.configuration import Configuration
 from agent.core.call import State, whereabouts
+from agent.core.events import EndAsked
 from agent.core.model import Project
 from agent.core.moments import Moment
+from agent.core.reasons import Reason
 from agent.core.records import Signal, Whereabouts
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
@@ -43,16 +46,21 @@ class Desks:
 
     def __init__(
         self,
+        register: Register,
         switchboard: Switchboard,
         configuration: Configuration,
         services: Services,
+        *,
         alarms: Callable[[], Mapping[str, Alarm]],
+        signal_events: Callable[[SignalEvent], None],
         bell: Bell,
     ) -> None:
+        self._register = register
         self._switchboard = switchboard
         self._configuration = configuration
         self._services = services
         self._alarms = alarms
+        self._signal_events = signal_events
         self._bell = bell
 
     # -- the handoff API ---------------------------------------------------------------------------------
@@ -76,7 +84,7 @@ class Desks:
         self, account: str, project: str, request: HandoffRequest, wait: float | None
     ) -> HandoffOutcome:
         """Hand a live call back; see `agent.http.ports.ApiDesk`."""
-        call = self._switchboard.find(account, project, request.call_id, request.contact_id)
+        call = self._register.find(account, project, request.call_id, request.contact_id)
         if call is None:
             return await self._not_live(account, project, request)
         if call.state in (State.RECORDING, State.DIALLING):
@@ -94,7 +102,7 @@ class Desks:
 
     async def whereabouts(self, call_id: str) -> Whereabouts:
         """Where the caller of a handed-off call is."""
-        call = self._switchboard.by_id(call_id)
+        call = self._register.by_id(call_id)
         if call is not None:
             return whereabouts(call.state)
         record = await self._services.store.call(call_id)  # another node may have it up
@@ -125,11 +133,11 @@ class Desks:
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls that are up."""
-        return [_shown(call) for call in self._switchboard.live_calls()]
+        return [_shown(call) for call in self._register.calls()]
 
     async def call(self, call_id: str) -> dict[str, Any] | None:
         """One call, live or over."""
-        call = self._switchboard.by_id(call_id)
+        call = self._register.by_id(call_id)
         if call is not None:
             return _shown(call)
         record = await self._services.store.call(call_id)
@@ -137,7 +145,11 @@ class Desks:
 
     async def hang_up(self, call_id: str) -> bool:
         """End a call; False when no such call is up."""
-        return self._switchboard.hang_up(call_id)
+        call = self._register.by_id(call_id)
+        if call is None:
+            return False
+        call.handle(EndAsked(Reason.OPERATOR))
+        return True
 
     def story(self, call_id: str) -> list[dict[str, Any]] | None:
         """A call's time line."""
@@ -184,7 +196,7 @@ class Desks:
             decision=decision.outcome,
             detail=decision.detail,
         )
-        self._switchboard.on_signal_event(SignalEvent(signal, decision))
+        self._signal_events(SignalEvent(signal, decision))
 
     def readiness(self) -> tuple[bool, str]:
         """Whether new calls are taken, and why."""

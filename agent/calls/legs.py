@@ -32,23 +32,23 @@ class Legs:
         self._comfort = comfort
         self._dialled: dict[int, tuple[Side, int]] = {}  # leg key → its side, the attempt it came from
 
-    def side_of(self, leg: Leg) -> Side | None:
-        """Which side a leg is on now; None for one that was given up."""
-        return next((side for side, one in self.legs.items() if one is leg), None)
+    def side_of(self, leg: int) -> Side | None:
+        """Which side the leg of this key is on now; None for one that was given up."""
+        return next((side for side, one in self.legs.items() if one.key == leg), None)
 
-    def dialled_as(self, leg: Leg) -> Side:
-        """Which side a leg is on, or was on before it was given up."""
-        return self._dialled.get(leg.key, (Side.CALLER, 0))[0]
+    def dialled_as(self, leg: int) -> Side:
+        """Which side the leg of this key is on, or was on before it was given up."""
+        return self._dialled.get(leg, (Side.CALLER, 0))[0]
 
     def add(self, side: Side, leg: Leg, attempt: int) -> None:
         """A leg was dialled."""
         self.legs[side] = leg
         self._dialled[leg.key] = side, attempt
 
-    def ended(self, leg: Leg) -> tuple[Side, int]:
-        """A leg is gone, the present one of its side or an earlier one: its side and attempt."""
-        side, attempt = self._dialled.get(leg.key, (Side.CALLER, 0))
-        if self.legs.get(side) is leg and side is not Side.CALLER:
+    def ended(self, leg: int) -> tuple[Side, int]:
+        """The leg of this key is gone, be it the present one of its side: its side and attempt."""
+        side, attempt = self._dialled.get(leg, (Side.CALLER, 0))
+        if self.side_of(leg) is side and side is not Side.CALLER:
             del self.legs[side]
         return side, attempt
 

@@ -42,6 +42,7 @@ class LiveCall:
         leg: the caller's leg.
         services: the rest of the agent.
         arrived: when the INVITE came, by the loop's clock.
+        dialled: called with each leg that the call dials, and its side: its events belong to this call.
         closed: called once, when the call is over.
     """
 
@@ -53,10 +54,12 @@ class LiveCall:
         services: Services,
         *,
         arrived: float,
+        dialled: Callable[[LiveCall, Leg, Side], None],
         closed: Callable[[LiveCall], None],
     ) -> None:
         self._brief = brief
         self._services = services
+        self._dialled = dialled
         self._closed = closed
         self._project = brief.admitted.project
         self._destinations = Destinations(brief, services.targets_down())
@@ -98,16 +101,16 @@ class LiveCall:
             if self._machine.state in _LASTING:
                 self._record.save(self._machine.state)
 
-    def side_of(self, leg: Leg) -> Side | None:
-        """Which side a leg is on now; None for one that was given up."""
+    def side_of(self, leg: int) -> Side | None:
+        """Which side the leg of this key is on now; None for one that was given up."""
         return self._legs.side_of(leg)
 
-    def dialled_as(self, leg: Leg) -> Side:
-        """Which side a leg is on, or was on before it was given up."""
+    def dialled_as(self, leg: int) -> Side:
+        """Which side the leg of this key is on, or was on before it was given up."""
         return self._legs.dialled_as(leg)
 
-    def leg_ended(self, leg: Leg, status: int) -> None:
-        """A leg is gone, the present one or an earlier one."""
+    def leg_ended(self, leg: int, status: int) -> None:
+        """The leg of this key is gone, the present one or an earlier one."""
         side, attempt = self._legs.ended(leg)
         self.handle(on.LegEnded(side, status, attempt))
 
@@ -250,7 +253,7 @@ class LiveCall:
             return
         leg.takes_handoffs = side is Side.AGENT
         self._legs.add(side, leg, action.attempt)
-        self._services.adopt(leg, self, side)
+        self._dialled(self, leg, side)
 
     def _refer(self, target: int) -> None:
         targets = self._destinations.of(Side.QUEUE, self._handoff)

@@ -5,21 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agent.core.events import Side
 from agent.core.model import Target
 from agent.core.records import CallRecord
 from agent.delivery.courier import Courier
 from agent.delivery.store import Store
-from agent.sip.leg import Leg
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
-
-if TYPE_CHECKING:
-    from agent.calls.live_call import LiveCall
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,6 @@ class Services:
 
     Attributes:
         run: start a coroutine and keep it until it is done.
-        adopt: from now on the events of a leg, which is on this side, go to this call.
         save: store a call's new state, without waiting for it.
         ring: wake those who wait for news of a call, a contact or a shared id.
         targets_down: URIs of the voice agents that do not answer their probes.
@@ -41,7 +35,6 @@ class Services:
     stories: Stories
     resolver: Resolver
     run: Callable[[Coroutine[Any, Any, None]], None]
-    adopt: Callable[[Leg, LiveCall, Side], None]
     save: Callable[[CallRecord], None]
     ring: Callable[..., None]
     targets_down: Callable[[], frozenset[str]]

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from agent.configuration import Configuration
 from agent.core.errors import AgentError
 from agent.core.model import Project
 from agent.core.records import Channel
@@ -29,7 +28,8 @@ class Outbound:
 
     Args:
         store: holds what is to be delivered.
-        configuration: gives the projects in force.
+        project_of: the project in force now, by account and name; None when it is configured no more.
+        projects: gives the projects in force.
         metrics: told of log-ins.
         on_event: told of each change of a signal.
 
@@ -40,18 +40,19 @@ class Outbound:
     def __init__(
         self,
         store: Store,
-        configuration: Configuration,
+        project_of: Callable[[str, str], Project | None],
+        projects: Callable[[], Iterable[Project]],
         metrics: Metrics,
         on_event: Callable[[SignalEvent], None],
     ) -> None:
-        self._configuration = configuration
+        self._projects = projects
         session, apart = new_session(), new_session_apart()
         self._sessions = (session, apart)
         self._cxone = Cxone(session, on_token=metrics.token_requested)
         self.courier = Courier(
             store,
             self._cxone,
-            configuration.project,
+            project_of,
             on_event,
             posters={Channel.WEBHOOK: Webhooks(apart), Channel.TRANSCRIPT: Tms(self._cxone, apart)},
         )
@@ -70,7 +71,7 @@ class Outbound:
 
     def applied(self) -> None:
         """The configuration changed: what was learned of tenants that are gone is forgotten."""
-        self._cxone.keep_only(self._configuration.snapshot.projects.values())
+        self._cxone.keep_only(self._projects())
 
     def alarms(self) -> dict[str, Alarm]:
         """Projects whose credential somebody has to see to."""
@@ -90,5 +91,4 @@ class Outbound:
             await session.close()
 
     def _tenants(self) -> list[Project]:
-        projects = self._configuration.snapshot.projects.values()
-        return [project for project in projects if project.cxone is not None]
+        return [project for project in self._projects() if project.cxone is not None]

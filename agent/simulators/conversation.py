@@ -114,7 +114,7 @@ class Conversation:
             heard = asdict(measure_file(self._recording))
             if self._options.record is None:
                 self._recording.unlink(missing_ok=True)
-        say("over", call_id=self.call_id, status=event.status, rtp=asdict(event.leg.traffic), heard=heard)
+        say("over", call_id=self.call_id, status=event.status, rtp=asdict(event.traffic), heard=heard)
 
     def end(self) -> None:
         """Plan nothing more."""

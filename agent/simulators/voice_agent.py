@@ -96,15 +96,13 @@ class VoiceAgent:
         self._speech: Player | None = None
         self._conversations: dict[int, Conversation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stack = Stack(
-            _settings(options, address), self._report, trace=lambda _: None, lag=lambda _: None
-        )
+        self._stack = Stack(_settings(options, address), trace=lambda _: None, lag=lambda _: None)
 
     def start(self) -> None:
         """Take calls from loopback, or from anywhere when that was allowed."""
         everyone = "0.0.0.0/0 ::/0"
         sources = everyone if self._options.allow_remote else "127.0.0.0/8 ::1/128"
-        self._stack.start(sources, reject_strangers=True)
+        self._stack.start(self._report, sources, reject_strangers=True)
         self._stack.apply(NodeStatus(NodeState.READY, "ready", None))
         said = self._options.speak or (_VOICE if _VOICE.exists() else None)
         self._speech = Player(said) if said else self._stack.comfort.player("tone")
@@ -129,7 +127,7 @@ class VoiceAgent:
         if isinstance(event, sip.IncomingCall):
             self._take(event)
             return
-        conversation = self._conversations.get(event.leg.key)
+        conversation = self._conversations.get(event.leg)
         if conversation is None:
             return
         match event:
@@ -142,7 +140,7 @@ class VoiceAgent:
             case sip.Informed():
                 conversation.informed(event.body)
             case sip.Ended():
-                del self._conversations[event.leg.key]
+                del self._conversations[event.leg]
                 self._keep(conversation.over(event))
 
     def _take(self, event: sip.IncomingCall) -> None:
@@ -150,8 +148,8 @@ class VoiceAgent:
         call_id = message.first("x-call-id")
         shown = {name: value for name, value in message.headers if name.startswith("x-")}
         say("call", call_id=call_id, headers=shown, source=event.source)
-        conversation = self._conversations[event.leg.key] = Conversation(
-            event.leg,
+        conversation = self._conversations[event.leg] = Conversation(
+            self._stack.leg(event.leg),
             call_id,
             self._options,
             speech=self._speech,

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a leg's audio is in the conference bridge, and what it hears there, through every change of media."""
+"""The seam between a leg and what carries its audio: `agent.sip.bridge` today, a relay one day."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-import pjsua2
-
 from agent.sip.players import Recording
-from agent.telemetry.logs import logger
-
-_log = logger("sip")
+from agent.sip.traffic import Traffic
 
 
 class Source(Protocol):
-    """Something that can be heard: a leg's port or a player."""
+    """What can be heard: a leg's audio, or a player."""
 
     @property
     def slot(self) -> int:
@@ -25,81 +21,35 @@ class Source(Protocol):
         """Grows with each new place: the bridge gives the numbers of old ones out again."""
 
 
-class Port:
-    """A leg's place in the conference bridge. Each offer/answer gives it another.
+class LegAudio(Source, Protocol):
+    """One leg's audio through every change of its media: what it hears, and what is known of it."""
 
-    Args:
-        name: of the leg, for logs.
+    @property
+    def flowing(self) -> bool:
+        """Whether an offer and answer gave the leg an audio stream."""
 
-    Attributes:
-        slot: where it is; -1 while no audio flows.
-        generation: grows with each new place.
-    """
+    @property
+    def level(self) -> int:
+        """How loud the far end is just now: mean amplitude of a frame, 0 to 32767."""
 
-    def __init__(self, name: str) -> None:
-        self.slot = -1
-        self.generation = 0
-        self._name = name
-        self._heard: Source | None = None
-        self._joined: tuple[Source, int, int] | None = None
-        self._listeners: set[Port] = set()
-        self._recording: Recording | None = None
+    @property
+    def traffic(self) -> Traffic:
+        """RTP counted until now, the running stream included; complete once the leg has ended."""
 
-    def __repr__(self) -> str:
-        """Short, for logs."""
-        return f"<Port of {self._name}>"
+    def changed(self, number: int) -> None:
+        """The stream of native call `number` is a new one, or gone. Native code calls: it must not act."""
 
-    def moved(self, slot: int) -> None:
-        """It has another place now, or none. Called by native code: nothing is joined before `reconnect`."""
-        self.slot = slot
-        self.generation += 1
+    def stopping(self, number: int) -> None:
+        """The stream of native call `number` is about to go, and can still be counted. Native code calls."""
+
+    def reconnect(self) -> None:
+        """Join again what belongs together, after a change; no native code is on the stack."""
 
     def hear(self, source: Source | None) -> None:
         """Play `source` towards the leg from now on."""
-        previous, self._heard = self._heard, source
-        if previous is not None and previous is not source:
-            self._part(previous)
-        if isinstance(source, Port):
-            source._listeners.add(self)  # noqa: SLF001 - another object of this class
-        self._join()
 
     def record(self, recording: Recording) -> None:
-        """Write what comes from the leg into a file from now on."""
-        self._recording = recording
-        self.reconnect()
-
-    def reconnect(self) -> None:
-        """Join again what belongs together, after a move."""
-        self._join()
-        for listener in self._listeners:
-            listener._join()  # noqa: SLF001 - as above
-        if self._recording is not None and self.slot >= 0:
-            pjsua2.handoff_audio_connect(self.slot, self._recording.slot, 1)
+        """Write what comes from the leg into a file from now on, until the leg ends."""
 
     def close(self) -> None:
         """The leg is gone: nobody hears it any more, and it hears nobody."""
-        self.slot = -1
-        self.hear(None)
-        for listener in tuple(self._listeners):
-            listener.hear(None)
-        if self._recording is not None:
-            self._recording.close()
-
-    def _join(self) -> None:
-        source = self._heard
-        if source is None or self.slot < 0 or source.slot < 0:
-            return
-        joined = (source, source.generation, self.generation)
-        if joined == self._joined:
-            return
-        if pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
-            self._joined = joined
-        else:
-            _log.warning("audio can't be joined", to=self._name, source=repr(source))
-
-    def _part(self, source: Source) -> None:
-        if isinstance(source, Port):
-            source._listeners.discard(self)  # noqa: SLF001 - as above
-        if self._joined == (source, source.generation, self.generation):
-            pjsua2.handoff_audio_connect(source.slot, self.slot, 0)
-        self._joined = None

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the SIP side reports: plain data, copied out of the native callbacks before they return."""
+"""What the SIP side reports: plain data, copied out of the native callbacks before they return.
+
+`leg` is the key of a leg; `Stack.leg` gives the leg itself.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from agent.core.headers import Message
-
-if TYPE_CHECKING:
-    from agent.sip.leg import Leg
+from agent.sip.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
     """A new INVITE; 100 is on its way. `source` is the peer's address without the port."""
 
-    leg: Leg
+    leg: int
     source: str
     message: Message
 
@@ -25,7 +25,7 @@ class IncomingCall:
 class Provisional:
     """A leg that we dialled answered 180 to 189; `media` when audio can flow already."""
 
-    leg: Leg
+    leg: int
     status: int
     media: bool
 
@@ -34,20 +34,21 @@ class Provisional:
 class Confirmed:
     """The dialog of a leg is up: ACK received, or sent."""
 
-    leg: Leg
+    leg: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """A leg is over; `status` is the SIP status that ended it. Nothing more is ever reported of it.
 
-    `bye` is the BYE that ended a leg which may hand off, if the far end sent one.
+    `bye` is the BYE that ended a leg which may hand off, if the far end sent one; `traffic` is all its RTP.
     """
 
-    leg: Leg
+    leg: int
     status: int
     text: str
     bye: Message | None = None
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Referred:
     `subscription` is for `Leg.notify`; 0 where the sender wants to hear nothing.
     """
 
-    leg: Leg
+    leg: int
     message: Message
     subscription: int
 
@@ -66,7 +67,7 @@ class Referred:
 class Informed:
     """A leg that may hand off sent an INFO with this JSON, which was answered with 200."""
 
-    leg: Leg
+    leg: int
     body: str
 
 
@@ -77,7 +78,7 @@ class TransferProgress:
     Nothing follows one that is `final`.
     """
 
-    leg: Leg
+    leg: int
     status: int
     final: bool
 
@@ -86,8 +87,15 @@ class TransferProgress:
 class Digit:
     """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO)."""
 
-    leg: Leg
+    leg: int
     digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChanged:
+    """A leg's audio stream is a new one, or gone; for the stack itself, nobody else hears of it."""
+
+    leg: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +108,8 @@ class RefusedByStack:
     text: str
 
 
-LegEvent = IncomingCall | Provisional | Confirmed | Ended | Digit | Referred | Informed | TransferProgress
+LegEvent = (
+    IncomingCall | Provisional | Confirmed | Ended | Digit | Referred | Informed | TransferProgress
+    | AudioChanged
+)  # fmt: skip
 StackEvent = LegEvent | RefusedByStack

@@ -8,28 +8,21 @@ and the native code has returned: its destructor acts on a call id that pjsua gi
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pjsua2
 
-from agent.core.asking import AskError, from_info
 from agent.core.errors import SipError
-from agent.core.headers import parse
 from agent.sip import events as on
-from agent.sip.audio import Port
+from agent.sip.audio import LegAudio, Source
+from agent.sip.leg_state import LegState
 from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
-from agent.sip.players import Player, Recording
+from agent.sip.players import Recording
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
 
-if TYPE_CHECKING:
-    from agent.sip.stack import Stack
-
 _log = logger("sip")
-_keys = itertools.count(1)
 _OK = 200
 _RINGING = 180
 _SESSION_PROGRESS = 183
@@ -38,44 +31,26 @@ _SERVICE_UNAVAILABLE = 503
 _DTMF_MILLISECONDS = 160
 
 
-class Leg:
+class Leg(LegState):
     """A SIP leg. Made by the stack, for an incoming INVITE or to dial.
 
-    Attributes:
-        key: this leg's own number, never used again in this process.
-        sip_call_id: the Call-ID of its dialog.
-        alive: whether its end has not been reported yet.
-        traffic: RTP counted until now; complete once the leg has ended.
-        early: whether the far end has answered with a provisional response.
-        answered: whether its far end has sent a 2xx.
-        confirmed: whether its dialog is up.
-        port: where its audio is in the conference bridge, and what it hears there.
-        held: whether the far end has put it on hold.
-        takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
-            any other leg a REFER is declined.
-        subscription: that of a REFER of its far end which waits for the last word; 0 when there is none.
-        info_fits: says of the JSON of an INFO whether it is taken, or answered with 400.
+    Args:
+        account: pjsua2's, that its call belongs to.
+        audio: makes what carries its audio.
+        emit: queues an event.
+        native_id: of an incoming call; None for one to dial.
     """
 
-    def __init__(self, stack: Stack, native_id: int | None = None) -> None:
-        self.key = next(_keys)
-        self.sip_call_id = ""
-        self.alive = True
-        self.traffic = Traffic()
-        self.stack = stack
-        self.port = Port(f"leg {self.key}")
-        self.confirmed = False
-        self.early = False
-        self.answered = False
-        self.held = False
-        self.takes_handoffs = False
-        self.subscription = 0
-        self.info_fits: Callable[[str], bool] = _asks_for_handoff
-        self._native: NativeCall | None = NativeCall(self, stack, native_id)
-
-    def __repr__(self) -> str:
-        """Short, for logs."""
-        return f"<Leg {self.key}>"
+    def __init__(
+        self,
+        account: Any,
+        audio: Callable[[str], LegAudio],
+        emit: Callable[[on.LegEvent], None],
+        native_id: int | None = None,
+    ) -> None:
+        super().__init__(audio)
+        self._emit = emit
+        self._native: NativeCall | None = NativeCall(self, account, emit, native_id)
 
     # -- signalling ----------------------------------------------------------------------------------------
 
@@ -91,7 +66,7 @@ class Leg:
             max_forwards: hops left (RFC 3261 section 20.22).
 
         Raises:
-            SipError: the stack would not send it; the leg has ended and reports nothing.
+            SipError: the stack would not send it; the leg is to be buried.
         """
         parameters = one_audio_stream()
         add_headers(parameters, headers)
@@ -101,7 +76,6 @@ class Leg:
             self._call.makeCall(uri, parameters)
             self.sip_call_id = self._call.getInfo().callIdString
         except pjsua2.Error as error:
-            self.bury()
             raise SipError(f"can't dial: {error.reason}") from None
 
     def ring(self, status: int, *, media: bool) -> None:
@@ -178,36 +152,30 @@ class Leg:
 
     # -- audio ---------------------------------------------------------------------------------------------
 
-    def hear(self, source: Leg | Player | None) -> None:
+    def hear(self, source: Leg | Source | None) -> None:
         """Play `source` towards this leg from now on, through every change of its media."""
-        self.port.hear(source.port if isinstance(source, Leg) else source)
+        self.audio.hear(source.audio if isinstance(source, Leg) else source)
 
     def record(self, recording: Recording) -> None:
         """Write what this leg's far end says into a file from now on, until the leg ends."""
-        self.port.record(recording)
-
-    @property
-    def has_media(self) -> bool:
-        """Whether an offer and answer gave this leg an audio stream."""
-        return self.port.slot >= 0
+        self.audio.record(recording)
 
     @property
     def level(self) -> int:
         """How loud its far end is just now: mean amplitude of a frame, 0 to 32767."""
-        return self._native.level() if self._native else 0
+        return self.audio.level
 
     def measure(self) -> Traffic:
         """RTP counted until now, the running stream included."""
-        return self.traffic.plus(self._native.traffic()) if self._native else self.traffic
+        return self.audio.traffic
 
-    # -- for the stack and the native call -----------------------------------------------------------------
+    # -- for the stack -------------------------------------------------------------------------------------
 
     def bury(self) -> None:
         """Let go of the native object. Only ever called with no native code of it on the stack."""
         self.alive = False
-        self.port.close()
+        self.audio.close()
         self._native = None
-        self.stack.forget(self)
 
     @property
     def _call(self) -> NativeCall:
@@ -239,36 +207,4 @@ class Leg:
         try:
             self._native.hangup(parameters)
         except pjsua2.Error as error:
-            self.stack.emit(on.Ended(self, _SERVICE_UNAVAILABLE, error.reason))
-
-
-def _asks_for_handoff(body: str) -> bool:
-    try:
-        from_info(body)
-    except AskError as error:
-        _log.info("an INFO can't be used", error=str(error))
-        return False
-    return True
-
-
-def incoming(stack: Stack, prm: Any) -> None:
-    """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
-    leg = Leg(stack, prm.callId)
-    stack.keep(leg)
-    message = parse(prm.rdata.wholeMsg)
-    leg.sip_call_id = message.first("call-id")
-    stack.emit(on.IncomingCall(leg, source_of(prm), message))
-
-
-def source_of(prm: Any) -> str:
-    """The address that a request came from, without its port."""
-    address: str = prm.rdata.srcAddress
-    return address.rpartition(":")[0].strip("[]")
-
-
-def with_media(event: on.Provisional) -> on.Provisional:
-    """The same response, told whether audio can flow: known only when the stack has read its SDP.
-
-    Where the 2xx is here as well, the audio is that one's.
-    """
-    return replace(event, media=event.leg.has_media and not event.leg.answered)
+            self._emit(on.Ended(self.key, _SERVICE_UNAVAILABLE, error.reason))

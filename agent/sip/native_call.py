@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pjsua2
 
 from agent.core.headers import Message, parse, writable
 from agent.sip import events as on
-from agent.sip.traffic import Traffic
-
-if TYPE_CHECKING:
-    from agent.sip.leg import Leg
-    from agent.sip.stack import Stack
+from agent.sip.leg_state import LegState
 
 _OK = 200
 _BAD_REQUEST = 400
@@ -28,55 +24,52 @@ _DISCONNECTED = pjsua2.PJSIP_INV_STATE_DISCONNECTED
 
 
 class NativeCall(pjsua2.Call):
-    """The native call. Callbacks must not raise, not block, and not act: they queue."""
+    """The native call. Callbacks must not raise, not block, and not act: they queue.
 
-    def __init__(self, leg: Leg, stack: Stack, native_id: int | None) -> None:
+    Args:
+        leg: kept up to date from here.
+        account: pjsua2's, that the call belongs to.
+        emit: queues an event.
+        native_id: of an incoming call; None for one to dial.
+    """
+
+    def __init__(
+        self, leg: LegState, account: Any, emit: Callable[[on.LegEvent], None], native_id: int | None
+    ) -> None:
         if native_id is None:
-            super().__init__(stack.account)
+            super().__init__(account)
         else:
-            super().__init__(stack.account, native_id)
+            super().__init__(account, native_id)
         self._leg = leg  # the cycle is cut by Leg.bury
         self._id = -1 if native_id is None else native_id
-        self._emit = stack.emit
+        self._emit = emit
 
     def onCallState(self, prm: Any) -> None:
         """The INVITE session is in another state."""
         number, leg = self._number(), self._leg
         state = pjsua2.handoff_leg_state(number)
         if state == _EARLY and pjsua2.handoff_leg_is_ours(number):
-            self._emit(on.Provisional(leg, pjsua2.handoff_leg_status(number), media=False))
+            self._emit(on.Provisional(leg.key, pjsua2.handoff_leg_status(number), media=False))
         elif state == _CONNECTING:
             leg.answered = True
         elif state == _CONFIRMED:
-            self._emit(on.Confirmed(leg))
+            self._emit(on.Confirmed(leg.key))
         elif state == _DISCONNECTED:
             status, reason = pjsua2.handoff_leg_status(number), pjsua2.handoff_leg_reason(number)
-            self._emit(on.Ended(leg, status, reason, _bye(prm.e) if leg.takes_handoffs else None))
+            bye = _bye(prm.e) if leg.takes_handoffs else None
+            self._emit(on.Ended(leg.key, status, reason, bye))
 
     def onCallMediaState(self, _: Any) -> None:
         """An offer and answer changed the audio stream."""
         number, leg = self._number(), self._leg
-        leg.port.moved(pjsua2.handoff_leg_audio(number))
+        leg.audio.changed(number)
         leg.held = bool(pjsua2.handoff_leg_held(number))
-        leg.stack.media_changed(leg)
+        self._emit(on.AudioChanged(leg.key))
 
     def onStreamDestroyed(self, _: Any) -> None:
         """The audio stream is about to go."""
         # The last moment at which the counts can be read: they are gone at DISCONNECTED.
-        self._leg.traffic = self._leg.traffic.plus(self.traffic())
-        self._leg.port.slot = -1
-
-    def traffic(self) -> Traffic:
-        """RTP of the stream that runs now."""
-        counts = pjsua2.handoff_leg_traffic(self._number())
-        if not counts:
-            return Traffic()
-        received, sent, lost, lost_by_peer, jitter = map(int, counts.split())
-        return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000)
-
-    def level(self) -> int:
-        """Mean amplitude of the frame that the far end sent last."""
-        return int(pjsua2.handoff_leg_level(self._number()))
+        self._leg.audio.stopping(self._number())
 
     def _number(self) -> int:
         if self._id < 0:
@@ -85,7 +78,7 @@ class NativeCall(pjsua2.Call):
 
     def onDtmfDigit(self, prm: Any) -> None:
         """A digit began (RFC 4733) or came by INFO."""
-        self._emit(on.Digit(self._leg, prm.digit))
+        self._emit(on.Digit(self._leg.key, prm.digit))
 
     def onCallTsxState(self, prm: Any) -> None:
         """A REFER, or an INFO with JSON, came on the leg: answer it, or leave it to pjsua."""
@@ -100,12 +93,12 @@ class NativeCall(pjsua2.Call):
             pjsua2.handoff_request_answer(_REQUEST_PENDING)
         elif (subscription := pjsua2.handoff_refer_accept()) >= 0:
             leg.subscription = subscription
-            self._emit(on.Referred(leg, message, subscription))
+            self._emit(on.Referred(leg.key, message, subscription))
 
     def _take_info(self, message: Message) -> None:
         if self._leg.info_fits(message.body):
             pjsua2.handoff_request_answer(_OK)
-            self._emit(on.Informed(self._leg, message.body))
+            self._emit(on.Informed(self._leg.key, message.body))
         else:
             pjsua2.handoff_request_answer(_BAD_REQUEST)
 
@@ -118,7 +111,7 @@ class NativeCall(pjsua2.Call):
         status = int(prm.statusCode)
         final = bool(prm.finalNotify) or status >= _OK
         prm.cont = not final
-        self._emit(on.TransferProgress(self._leg, status, final))
+        self._emit(on.TransferProgress(self._leg.key, status, final))
 
     def onCallReplaceRequest(self, prm: Any) -> None:
         """An INVITE with Replaces names the leg."""

@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pjsua2
@@ -21,14 +22,16 @@ from agent.core.model import Agent
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.sip import events as on
-from agent.sip import leg as legs
 from agent.sip import native
+from agent.sip.bridge import BridgeAudio
+from agent.sip.leg import Leg
 from agent.sip.players import Comfort
 
 _TICK_SECONDS = 0.01
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
 _REQUEST_TIMEOUT = 408
+_SESSION_PROGRESS = 183
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
 
 
@@ -37,7 +40,6 @@ class Stack:
 
     Args:
         settings: the node's settings.
-        report: called with each `StackEvent`, on the loop, never inside native code.
         trace: called with a batch of SIP message records, as the trace in C writes them.
         lag: called each tick with how late the loop was, in seconds.
     """
@@ -45,19 +47,18 @@ class Stack:
     def __init__(
         self,
         settings: Agent,
-        report: Callable[[on.StackEvent], None],
         trace: Callable[[list[str]], None],
         lag: Callable[[float], None],
     ) -> None:
         self.account: Any = None
         self._settings = settings
-        self._report = report
+        self._report: Callable[[on.StackEvent], None] = _unheard
         self._trace = trace
         self._lag = lag
         self._loop = asyncio.get_running_loop()
         self._endpoint = _Endpoint(self)
-        self._events: deque[on.StackEvent | legs.Leg] = deque()
-        self._legs: set[legs.Leg] = set()
+        self._events: deque[on.StackEvent] = deque()
+        self._legs: dict[int, Leg] = {}
         self._descriptor = -1
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
@@ -68,12 +69,18 @@ class Stack:
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, sources: str, *, reject_strangers: bool) -> None:
-        """Open the listeners and take calls from `sources` (CIDRs, white space between them).
+    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_strangers: bool) -> None:
+        """Open the listeners and take calls.
+
+        Args:
+            report: called with each `StackEvent`, on the loop, never inside native code.
+            sources: who may send requests: CIDRs, white space between them.
+            reject_strangers: whether others are told so, or hear nothing.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
         """
+        self._report = report
         native.require_capacity(self._settings.limits.calls)
         pjsua2.handoff_guard_quiet()
         try:
@@ -118,9 +125,9 @@ class Stack:
             self._loop.remove_reader(self._descriptor)
         if self._timer is not None:
             self._timer.cancel()
-        for leg in tuple(self._legs):
+        for leg in tuple(self._legs.values()):
             leg.hang_up()
-            leg.bury()
+            self._bury(leg)
         self._events.clear()
         self.comfort.close()
         if self.account is not None:
@@ -132,17 +139,24 @@ class Stack:
 
     def dial(
         self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
-    ) -> legs.Leg:
+    ) -> Leg:
         """A new leg towards `uri` from `local_user`, its INVITE sent.
 
         Raises:
             SipError: the stack would not send it.
         """
-        leg = legs.Leg(self)
-        self.keep(leg)
+        leg = self._new_leg()
         local_uri = f"<sip:{local_user}@{self._host}>"
-        leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
+        try:
+            leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
+        except SipError:
+            self._bury(leg)
+            raise
         return leg
+
+    def leg(self, key: int) -> Leg:
+        """The leg that an event tells of; it is there until its end is reported."""
+        return self._legs[key]
 
     def probe(self, uri: str, seconds: float, done: Callable[[int], None]) -> None:
         """Send OPTIONS to `uri`; `done` is told the status that came, 408 when none did for so long.
@@ -160,14 +174,6 @@ class Stack:
         if (done := self._probes.pop(number, None)) is not None:
             done(status)
 
-    def keep(self, leg: legs.Leg) -> None:
-        """Hold a leg until its end is confirmed."""
-        self._legs.add(leg)
-
-    def forget(self, leg: legs.Leg) -> None:
-        """Called by a leg that has let its native object go."""
-        self._legs.discard(leg)
-
     @property
     def legs_alive(self) -> int:
         """Legs whose end has not been reported."""
@@ -184,10 +190,12 @@ class Stack:
         self._events.append(event)
         self._schedule()
 
-    def media_changed(self, leg: legs.Leg) -> None:
-        """Queue that a leg's audio stream is a new one, or gone."""
-        self._events.append(leg)
-        self._schedule()
+    def take(self, prm: Any) -> None:
+        """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
+        leg = self._new_leg(prm.callId)
+        message = parse(prm.rdata.wholeMsg)
+        leg.sip_call_id = message.first("call-id")
+        self.emit(on.IncomingCall(leg.key, source_of(prm), message))
 
     def _schedule(self) -> None:
         # A native call made by our own code may call back at once, outside the poll.
@@ -208,30 +216,40 @@ class Stack:
         self._scheduled = False
         while self._events:
             event = self._events.popleft()
-            if isinstance(event, legs.Leg):
-                self._media(event)
-            elif isinstance(event, on.RefusedByStack):
+            if isinstance(event, on.RefusedByStack):
                 self._report(event)
-            else:
-                self._hand_on(event)
+            elif (leg := self._legs.get(event.leg)) is not None:
+                self._hand_on(leg, event)
 
-    def _media(self, leg: legs.Leg) -> None:
-        leg.port.reconnect()
-        if leg.alive and leg.early and leg.has_media and not leg.answered:
-            self._report(on.Provisional(leg, 183, media=True))
-
-    def _hand_on(self, event: on.LegEvent) -> None:
-        leg = event.leg
-        if not leg.alive:
-            return
-        if isinstance(event, on.Ended):
-            leg.bury()
-        elif isinstance(event, on.Confirmed):
-            leg.confirmed = True
-        elif isinstance(event, on.Provisional):
-            leg.early = True
-            event = legs.with_media(event)
+    def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
+        match event:
+            case on.AudioChanged():
+                leg.audio.reconnect()
+                if not leg.early or not leg.audio.flowing or leg.answered:
+                    return
+                event = on.Provisional(leg.key, _SESSION_PROGRESS, media=True)
+            case on.Ended():
+                self._bury(leg)
+                event = replace(event, traffic=leg.audio.traffic)
+            case on.Confirmed():
+                leg.confirmed = True
+            case on.Provisional():
+                leg.early = True
+                # Whether audio can flow is known only when the stack has read the SDP. Where the 2xx is
+                # here as well, the audio is that one's.
+                event = replace(event, media=leg.audio.flowing and not leg.answered)
         self._report(event)
+
+    def _new_leg(self, native_id: int | None = None) -> Leg:
+        """A leg, held until its end is confirmed."""
+        leg = Leg(self.account, BridgeAudio, self.emit, native_id)
+        self._legs[leg.key] = leg
+        return leg
+
+    def _bury(self, leg: Leg) -> None:
+        """Let go of a leg's native object; no native code of it is on the stack."""
+        leg.bury()
+        self._legs.pop(leg.key, None)
 
     def _tick(self, due: float) -> None:
         now = self._loop.time()
@@ -256,7 +274,7 @@ class _Endpoint(pjsua2.Endpoint):
     def onRejectedIncomingCall(self, prm: Any) -> None:
         """An INVITE was answered before it became a call."""
         message = parse(prm.rdata.wholeMsg)
-        refused = on.RefusedByStack(legs.source_of(prm), message, prm.statusCode, prm.reason)
+        refused = on.RefusedByStack(source_of(prm), message, prm.statusCode, prm.reason)
         self._stack.emit(refused)
 
 
@@ -269,4 +287,14 @@ class IncomingAccount(pjsua2.Account):
 
     def onIncomingCall(self, prm: Any) -> None:
         """A new INVITE passed the guard."""
-        legs.incoming(self._stack, prm)
+        self._stack.take(prm)
+
+
+def source_of(prm: Any) -> str:
+    """The address that a request came from, without its port."""
+    address: str = prm.rdata.srcAddress
+    return address.rpartition(":")[0].strip("[]")
+
+
+def _unheard(_: on.StackEvent) -> None:
+    """Nothing happens before the start."""

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A leg's audio through pjmedia's conference bridge: decoded, mixed, encoded again."""
+
+from __future__ import annotations
+
+import pjsua2
+
+from agent.sip.audio import Source
+from agent.sip.players import Recording
+from agent.sip.traffic import Traffic
+from agent.telemetry.logs import logger
+
+_log = logger("sip")
+
+
+class BridgeAudio:
+    """A leg's port in the conference bridge; an `agent.sip.audio.LegAudio`.
+
+    Each offer/answer gives it another place.
+
+    Args:
+        name: of the leg, for logs.
+
+    Attributes:
+        slot: where it is; -1 while no audio flows.
+        generation: grows with each new place.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.slot = -1
+        self.generation = 0
+        self._name = name
+        self._number = -1
+        self._counted = Traffic()
+        self._heard: Source | None = None
+        self._joined: tuple[Source, int, int] | None = None
+        self._listeners: set[BridgeAudio] = set()
+        self._recording: Recording | None = None
+
+    def __repr__(self) -> str:
+        """Short, for logs."""
+        return f"<audio of {self._name}>"
+
+    @property
+    def flowing(self) -> bool:
+        """See `LegAudio`."""
+        return self.slot >= 0
+
+    @property
+    def level(self) -> int:
+        """See `LegAudio`."""
+        return int(pjsua2.handoff_leg_level(self._number)) if self._number >= 0 else 0
+
+    @property
+    def traffic(self) -> Traffic:
+        """See `LegAudio`."""
+        return self._counted.plus(_counts(self._number)) if self._number >= 0 else self._counted
+
+    def changed(self, number: int) -> None:
+        """See `LegAudio`."""
+        self._number = number
+        self.slot = pjsua2.handoff_leg_audio(number)
+        self.generation += 1
+
+    def stopping(self, number: int) -> None:
+        """See `LegAudio`."""
+        self._counted = self._counted.plus(_counts(number))
+        self._number = self.slot = -1
+
+    def hear(self, source: Source | None) -> None:
+        """See `LegAudio`."""
+        previous, self._heard = self._heard, source
+        if previous is not None and previous is not source:
+            self._part(previous)
+        if isinstance(source, BridgeAudio):
+            source._listeners.add(self)  # noqa: SLF001 - another object of this class
+        self._join()
+
+    def record(self, recording: Recording) -> None:
+        """See `LegAudio`."""
+        self._recording = recording
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """See `LegAudio`."""
+        self._join()
+        for listener in self._listeners:
+            listener._join()  # noqa: SLF001 - as above
+        if self._recording is not None and self.slot >= 0:
+            pjsua2.handoff_audio_connect(self.slot, self._recording.slot, 1)
+
+    def close(self) -> None:
+        """See `LegAudio`."""
+        self._number = self.slot = -1
+        self.hear(None)
+        for listener in tuple(self._listeners):
+            listener.hear(None)
+        if self._recording is not None:
+            self._recording.close()
+
+    def _join(self) -> None:
+        source = self._heard
+        if source is None or self.slot < 0 or source.slot < 0:
+            return
+        joined = (source, source.generation, self.generation)
+        if joined == self._joined:
+            return
+        if pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
+            self._joined = joined
+        else:
+            _log.warning("audio can't be joined", to=self._name, source=repr(source))
+
+    def _part(self, source: Source) -> None:
+        if isinstance(source, BridgeAudio):
+            source._listeners.discard(self)  # noqa: SLF001 - as above
+        if self._joined == (source, source.generation, self.generation):
+            pjsua2.handoff_audio_connect(source.slot, self.slot, 0)
+        self._joined = None
+
+
+def _counts(number: int) -> Traffic:
+    """RTP of the stream that runs now on a native call."""
+    counts = pjsua2.handoff_leg_traffic(number)
+    if not counts:
+        return Traffic()
+    received, sent, lost, lost_by_peer, jitter = map(int, counts.split())
+    return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of a leg: kept up to date by its native call, read by everybody else."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from agent.core.asking import AskError, from_info
+from agent.sip.audio import LegAudio
+from agent.telemetry.logs import logger
+
+_log = logger("sip")
+_keys = itertools.count(1)
+
+
+class LegState:
+    """One leg as it stands.
+
+    Attributes:
+        key: this leg's own number, never used again in this process.
+        sip_call_id: the Call-ID of its dialog.
+        alive: whether its end has not been reported yet.
+        early: whether the far end has answered with a provisional response.
+        answered: whether its far end has sent a 2xx.
+        confirmed: whether its dialog is up.
+        audio: what carries its audio.
+        held: whether the far end has put it on hold.
+        takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
+            any other leg a REFER is declined.
+        subscription: that of a REFER of its far end which waits for the last word; 0 when there is none.
+        info_fits: says of the JSON of an INFO whether it is taken, or answered with 400.
+    """
+
+    def __init__(self, audio: Callable[[str], LegAudio]) -> None:
+        self.key = next(_keys)
+        self.sip_call_id = ""
+        self.alive = True
+        self.early = False
+        self.answered = False
+        self.confirmed = False
+        self.audio = audio(f"leg {self.key}")
+        self.held = False
+        self.takes_handoffs = False
+        self.subscription = 0
+        self.info_fits: Callable[[str], bool] = _asks_for_handoff
+
+    def __repr__(self) -> str:
+        """Short, for logs."""
+        return f"<Leg {self.key}>"
+
+
+def _asks_for_handoff(body: str) -> bool:
+    try:
+        from_info(body)
+    except AskError as error:
+        _log.info("an INFO can't be used", error=str(error))
+        return False
+    return True
