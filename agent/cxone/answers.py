@@ -11,9 +11,8 @@ from typing import Final
 
 import aiohttp
 
-from agent.core.outcomes import Answer, Outcome
-
-__all__ = ["Answer", "Outcome", "of_failure", "of_response", "redacted", "retry_after"]
+from agent.core.failures import Failure
+from agent.core.outcomes import Answer, Outcome, of_status
 
 _DETAIL_LENGTH: Final = 200
 _WORTH_HIDING: Final = 3
@@ -21,16 +20,6 @@ _LONGEST_WAIT: Final = 86_400.0
 _ABOUT_TOKEN: Final = re.compile(
     r"token\W.{0,40}(expired|invalid)|(expired|invalid)\W+token|invalid_token", re.IGNORECASE
 )
-
-
-_BY_STATUS: Final = {
-    401: Outcome.UNAUTHORIZED,
-    403: Outcome.FORBIDDEN,
-    404: Outcome.UNKNOWN_CONTACT,
-    421: Outcome.SERVER_FAULT,
-    429: Outcome.THROTTLED,
-    503: Outcome.UNAVAILABLE,
-}
 
 
 def of_response(
@@ -89,14 +78,12 @@ def redacted(text: str, secrets: Collection[str] = ()) -> str:
 
 
 def _outcome(status: int, headers: Mapping[str, str], body: str) -> Outcome:
-    if 200 <= status < 300:  # noqa: PLR2004
-        return Outcome.SERVER_FAULT if _is_page(headers, body) else Outcome.ACCEPTED
+    """What the status means, but for two things seen in the field."""
     if status == 400 and _ABOUT_TOKEN.search(body[:2000]):  # noqa: PLR2004
         # a sibling service is known to report a rejected token under 400 (Cognigy's TMS client)
         return Outcome.UNAUTHORIZED
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    return Outcome.BAD_REQUEST if 400 <= status < 500 else Outcome.SERVER_FAULT  # noqa: PLR2004
+    outcome = of_status(status)
+    return Outcome.SERVER_FAULT if outcome is Outcome.ACCEPTED and _is_page(headers, body) else outcome
 
 
 def _is_page(headers: Mapping[str, str], body: str) -> bool:
@@ -117,16 +104,17 @@ def _failure_in_words(error: BaseException, *, may_have_left: bool) -> str:
     """Words by the kind of error: the error's own text may hold the URL, and with it parameter values."""
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return "the host name could not be resolved"
+            return Failure.NO_ADDRESS.value
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            return "the server's certificate was not accepted"
+            return Failure.CERTIFICATE.value
         case aiohttp.ClientSSLError():
-            return "no TLS connection could be made"
+            return Failure.NO_TLS.value
         case aiohttp.ClientConnectorError():
-            return redacted(f"could not connect: {error.os_error.strerror or 'no reason given'}")
+            why = error.os_error.strerror or "no reason given"
+            return redacted(f"{Failure.NOT_CONNECTED.value}: {why}")
         case TimeoutError():
-            return "no answer in time" if may_have_left else "no connection in time"
+            return (Failure.TIMEOUT if may_have_left else Failure.CONNECT_TIMEOUT).value
         case aiohttp.ServerDisconnectedError() | ConnectionError() | aiohttp.ClientOSError():
-            return "the connection was lost before an answer came"
+            return Failure.LOST.value
         case _:
             return f"the exchange failed ({type(error).__name__})"

@@ -21,8 +21,9 @@ from yarl import URL
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.project import Project
+from agent.core.outcomes import Answer, Outcome, TokenVerdict
 from agent.cxone import claims
-from agent.cxone.answers import Answer, Outcome, of_failure, of_response
+from agent.cxone.answers import of_failure, of_response
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import beginning
 from agent.cxone.login import Token
@@ -37,12 +38,6 @@ _NOT_FOUND_IN_A_ROW: Final = 5
 _WAY_KEPT: Final = 10.0
 _OLD_ENOUGH_TO_RENEW: Final = 300.0
 _MISDIRECTED: Final = 421
-FAULTS: Final = frozenset(
-    {Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.SERVER_FAULT, Outcome.UNCERTAIN, Outcome.NOT_SENT}
-)
-
-
-_TOKEN_TAKEN: Final = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN_CONTACT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +148,7 @@ class Cxone:
             self._ways.clear()
             self._tokens.invalidate(cxone, way.token)
             way, answer = await self._attempt(cxone, wanted, limit)
-            if way is not None and answer.outcome is Outcome.UNAUTHORIZED:
+            if way is not None and answer.outcome.meaning.token is TokenVerdict.REFUSED:
                 self._ways.clear()
                 return replace(answer, retry_after=self._tokens.refused_twice(cxone, way.token))
         return answer
@@ -262,15 +257,14 @@ class Cxone:
     def _learn(self, way: Way, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""
         tenant = self._tenant(way)
-        failed = True if answer.outcome in FAULTS else (False if answer.accepted else None)
-        tenant.breaker.record(self._clock(), failed=failed)
+        tenant.breaker.record(self._clock(), failed=answer.outcome.meaning.failed)
         tenant.not_found = tenant.not_found + 1 if answer.outcome is Outcome.UNKNOWN_CONTACT else 0
         lost = answer.outcome is Outcome.NOT_SENT or answer.status == _MISDIRECTED
         if lost or tenant.not_found >= _NOT_FOUND_IN_A_ROW:
             tenant.not_found = 0
             self._ways.clear()
             self._discovery.doubt(*way.tenant)
-        if answer.outcome in _TOKEN_TAKEN:
+        if answer.outcome.meaning.token is TokenVerdict.GOOD:
             self._tokens.proved(way.cxone, way.token)
 
     def _needs_fresh_token(self, way: Way, answer: Answer) -> bool:
@@ -279,7 +273,8 @@ class Cxone:
         Neither had an effect. A fresh token for every 403 would make a storm of log-ins.
         """
         old = self._clock() - way.token.born > _OLD_ENOUGH_TO_RENEW
-        return answer.outcome is Outcome.UNAUTHORIZED or (old and answer.outcome is Outcome.FORBIDDEN)
+        verdict = answer.outcome.meaning.token
+        return verdict is TokenVerdict.REFUSED or (old and verdict is TokenVerdict.OUTDATED)
 
     def _tenant(self, way: Way) -> Health:
         return self._tenants.setdefault(way.tenant, Health())

@@ -12,27 +12,11 @@ import aiohttp
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
+from agent.core.token_errors import ELSE_TO_CHECK, TOKEN_ERRORS
 from agent.cxone import claims
 from agent.cxone.exchange import ExchangeError, fetch
 
-_PERMANENT_ERRORS: Final = frozenset(
-    {
-        "invalid_client",
-        "invalid_grant",
-        "invalid_request",
-        "invalid_scope",
-        "unauthorized_client",
-        "unsupported_grant_type",
-    }
-)
 _PERMANENT_STATUSES: Final = frozenset({400, 401, 403})
-_CAUSES: Final = {
-    "invalid_client": "check client_id and client_secret, and that NICE has approved the application",
-    "invalid_grant": "check the access key, that it is active, and that its employee is",
-    "unauthorized_client": "NICE has not given the application the password grant",
-    "unsupported_grant_type": "NICE has not given the application the password grant",
-    "invalid_scope": "NICE has not given the application the AdminAPI",
-}
 _WHAT: Final = "log-in at the issuer"
 
 
@@ -118,8 +102,10 @@ async def log_in(
             session, _WHAT, endpoint, timeout, now=now, form=form, headers=headers, secrets=who.secrets
         )
     except ExchangeError as refused:
-        if refused.error in _PERMANENT_ERRORS or refused.status in _PERMANENT_STATUSES:
-            raise LoginRefusedError(str(refused) + _cause(refused.error), refused.error) from None
+        known = TOKEN_ERRORS.get(refused.error)
+        if known is not None or refused.status in _PERMANENT_STATUSES:
+            check = ELSE_TO_CHECK if known is None else known.check
+            raise LoginRefusedError(f"{refused}; {check}", refused.error) from None
         raise
     return _token(document, now)
 
@@ -129,10 +115,6 @@ def _basic(who: Credential) -> str:
     if who.percent_encode:
         name, secret = quote(name, safe=""), quote(secret, safe="")
     return aiohttp.encode_basic_auth(name, secret, "utf-8")
-
-
-def _cause(error: str) -> str:
-    return "; " + _CAUSES.get(error, "check client and access key, and that cxone.issuer is the tenant's own")
 
 
 def _token(document: dict[str, object], now: float) -> Token:

@@ -20,10 +20,10 @@ from yarl import URL
 
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
-from agent.core.outcomes import Answer, Outcome
+from agent.core.outcomes import Answer, Outcome, TokenVerdict
 from agent.cxone.answers import of_failure, of_response
 from agent.cxone.breaker import Breaker
-from agent.cxone.client import FAULTS, Cxone
+from agent.cxone.client import Cxone
 from agent.cxone.exchange import beginning
 from agent.cxone.way import Way, no_way
 from agent.cxone.wire import Wire, watch
@@ -76,10 +76,13 @@ class Tms:
             return Answer(Outcome.BREAKER_OPEN, None, "TMS failed too often lately", wait)
         await before_send()
         answer = await self._send(way, body, limit)
-        if answer.outcome is Outcome.UNAUTHORIZED and (fresh := await self._fresh(way, limit)) is not None:
-            await before_send()
-            answer = await self._send(fresh, body, limit)
-        return answer
+        if answer.outcome.meaning.token is not TokenVerdict.REFUSED:
+            return answer
+        fresh = await self._fresh(way, limit)
+        if fresh is None:
+            return answer
+        await before_send()
+        return await self._send(fresh, body, limit)
 
     async def _fresh(self, way: Way, limit: float) -> Way | None:
         """The way with a fresh token, unless one was fetched for TMS a moment ago or none is to be had."""
@@ -96,8 +99,7 @@ class Tms:
     async def _send(self, way: Way, body: str, limit: float) -> Answer:
         correlation_id = uuid.uuid4().hex
         answer = await self._posted(way, body, limit, correlation_id)
-        failed = True if answer.outcome in FAULTS else (False if answer.accepted else None)
-        self._breakers[way.tenant].record(self._clock(), failed=failed)
+        self._breakers[way.tenant].record(self._clock(), failed=answer.outcome.meaning.failed)
         log = _log.debug if answer.accepted else _log.warning
         log(
             "tms answered",

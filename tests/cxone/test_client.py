@@ -14,7 +14,7 @@ import pytest
 
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
-from agent.cxone.answers import Answer, Outcome
+from agent.core.outcomes import Answer, Outcome
 from agent.cxone.client import Cxone
 from agent.simulators.cxone import CxoneSimulator
 
