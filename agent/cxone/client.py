@@ -63,7 +63,6 @@ class Cxone:
         self._tokens = Tokens(session, self._discovery, clock, on_token)
         self._tenants: dict[tuple[str, str], Health] = {}
         self._ways: dict[int, Way] = {}  # by identity of their settings, which each holds on to
-        self._warming: set[asyncio.Task[None]] = set()
         watch(session)
 
     async def ready(self, project: Project) -> None:
@@ -73,15 +72,6 @@ class Cxone:
             CxoneError: it can't be done; ``retryable`` tells whether it may go well later, unchanged.
         """
         await self.way(_settings(project))
-
-    def warm(self, project: Project) -> None:
-        """Begin `ready` in the background; what goes wrong is logged, and met again by the next signal."""
-        if project.cxone is None:
-            return
-        self._tokens.warm(project.cxone)
-        task = asyncio.get_running_loop().create_task(self._warm(project.cxone))
-        self._warming.add(task)
-        task.add_done_callback(self._warming.discard)
 
     def can_send_now(self, project: Project) -> bool:
         """Whether a request could leave at once: nothing to wait for, and the breaker closed."""
@@ -155,9 +145,6 @@ class Cxone:
 
     async def aclose(self) -> None:
         """End what runs in the background; the session is left open."""
-        for task in self._warming:
-            task.cancel()
-        await asyncio.gather(*self._warming, return_exceptions=True)
         await self._tokens.aclose()
         await self._discovery.aclose()
 
@@ -278,12 +265,6 @@ class Cxone:
 
     def _tenant(self, way: Way) -> Health:
         return self._tenants.setdefault(way.tenant, Health())
-
-    async def _warm(self, cxone: CxoneTenant) -> None:
-        try:
-            await self.way(cxone)
-        except CxoneError as error:
-            _log.warning("cxone is not ready", issuer=cxone.issuer, why=str(error))
 
 
 def _settings(project: Project) -> CxoneTenant:

@@ -118,13 +118,6 @@ class Tokens:
             return None
         return kept.token
 
-    def warm(self, cxone: CxoneTenant) -> None:
-        """Begin a log-in in the background unless there is a good token or a pause."""
-        now = self._clock()
-        kept = self._keep(cxone, now)
-        if (kept.token is None or now >= kept.token.renew_at) and now >= kept.not_before:
-            self._renew(kept)
-
     def invalidate(self, cxone: CxoneTenant, token: Token) -> None:
         """Drop a token that was refused, unless another has taken its place already."""
         kept = self._kept.get(Credential.of(cxone))

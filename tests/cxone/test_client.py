@@ -379,17 +379,6 @@ async def test_contacts_that_are_gone_never_open_the_breaker(
     assert answers[0].detail == "InvalidContactId"
 
 
-async def test_warm_logs_in_and_looks_up_in_the_background(
-    cxone: Cxone, simulator: CxoneSimulator, project: Project
-) -> None:
-    cxone.warm(project)
-    await cxone.ready(project)
-    requests = simulator.world.mint.requests
-    await cxone.signal(project, "1", PARAMETERS)
-
-    assert requests == simulator.world.mint.requests == 1
-
-
 async def test_no_secret_token_or_value_shows_up_in_logs_errors_or_answers(
     cxone: Cxone,
     simulator: CxoneSimulator,
