@@ -12,7 +12,7 @@ from agent.core.model.cxone import CxoneTenant
 from agent.core.outcomes import Answer
 from agent.core.token_errors import NOT_UNDERSTOOD, TOKEN_ERRORS
 from agent.cxone.exchange import ExchangeError
-from agent.cxone.login import LoginRefusedError
+from agent.cxone.token_request import TokenRequestRefusedError
 
 _PAGE: Final = "web page"
 _BAD_REQUEST: Final = 400
@@ -40,9 +40,9 @@ def of_openid(error: CxoneError) -> Advice:
     return NO_ADVICE
 
 
-def of_log_in(error: CxoneError, cxone: CxoneTenant) -> Advice:
+def of_token_request(error: CxoneError, cxone: CxoneTenant) -> Advice:
     """Why no token was issued."""
-    code = error.error if isinstance(error, LoginRefusedError | ExchangeError) else ""
+    code = error.error if isinstance(error, TokenRequestRefusedError | ExchangeError) else ""
     if (known := TOKEN_ERRORS.get(code)) is not None:
         basic = cxone.token_endpoint_auth == "basic"  # noqa: S105 - a way to send secrets, none itself
         percent = str(not cxone.percent_encode_credentials).lower()

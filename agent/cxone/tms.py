@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Posts transcripts to NICE's transcript store (TMS): ``POST {api_endpoint}/aai/tms/transcripts/post``.
 
-It shares log-in and discovery with signals and nothing else. A TMS that fails does not open the breaker of
+It shares tokens and discovery with signals and nothing else. A TMS that fails does not open the breaker of
 signals, nor let their endpoint be looked up anew; a token that it refuses stays good for signals until there
 is another one, and at most one is fetched a minute, whatever TMS says.
 """
@@ -21,11 +21,11 @@ from yarl import URL
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome, TokenVerdict
+from agent.cxone.access import Access, no_access
 from agent.cxone.answers import of_failure, of_response
 from agent.cxone.breaker import Breaker
 from agent.cxone.client import Cxone
 from agent.cxone.exchange import beginning
-from agent.cxone.way import Way, no_way
 from agent.cxone.wire import Wire, watch
 
 _log: Final = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class Tms:
     """Posts; lives on the event loop.
 
     Args:
-        cxone: logs in and finds endpoints.
+        cxone: has the tokens and finds endpoints.
         session: to send with, and none that signals use: one that hangs holds its connections.
         clock: seconds since the epoch.
     """
@@ -68,38 +68,38 @@ class Tms:
             return _NOT_WANTED
         limit = min(tenant.timeout, timeout)
         try:
-            way = await self._cxone.way(tenant, limit)
+            access = await self._cxone.access(tenant, limit)
         except CxoneError as error:
-            return no_way(error)
-        breaker = self._breakers.setdefault(way.tenant, Breaker())
+            return no_access(error)
+        breaker = self._breakers.setdefault(access.tenant, Breaker())
         if (wait := breaker.admit(self._clock())) is not None:
             return Answer(Outcome.BREAKER_OPEN, None, "TMS failed too often lately", wait)
         await before_send()
-        answer = await self._send(way, body, limit)
+        answer = await self._send(access, body, limit)
         if answer.outcome.meaning.token is not TokenVerdict.REFUSED:
             return answer
-        fresh = await self._fresh(way, limit)
+        fresh = await self._fresh(access, limit)
         if fresh is None:
             return answer
         await before_send()
         return await self._send(fresh, body, limit)
 
-    async def _fresh(self, way: Way, limit: float) -> Way | None:
-        """The way with a fresh token, unless one was fetched for TMS a moment ago or none is to be had."""
+    async def _fresh(self, access: Access, limit: float) -> Access | None:
+        """The access with a fresh token, unless one was fetched for TMS a moment ago or none is to be had."""
         now = self._clock()
-        if now < self._renewed.get(way.tenant, -_FRESH_TOKEN_EACH) + _FRESH_TOKEN_EACH:
+        if now < self._renewed.get(access.tenant, -_FRESH_TOKEN_EACH) + _FRESH_TOKEN_EACH:
             return None
-        self._renewed[way.tenant] = now
+        self._renewed[access.tenant] = now
         try:
-            return await self._cxone.fresh_way(way, limit)
+            return await self._cxone.fresh_access(access, limit)
         except CxoneError as error:
             _log.warning("no fresh token for TMS", why=str(error))
             return None
 
-    async def _send(self, way: Way, body: str, limit: float) -> Answer:
+    async def _send(self, access: Access, body: str, limit: float) -> Answer:
         correlation_id = uuid.uuid4().hex
-        answer = await self._posted(way, body, limit, correlation_id)
-        self._breakers[way.tenant].record(self._clock(), failed=answer.outcome.meaning.failed)
+        answer = await self._posted(access, body, limit, correlation_id)
+        self._breakers[access.tenant].record(self._clock(), failed=answer.outcome.meaning.failed)
         log = _log.debug if answer.accepted else _log.warning
         log(
             "tms answered",
@@ -110,16 +110,16 @@ class Tms:
         )
         return answer
 
-    async def _posted(self, way: Way, body: str, limit: float, correlation_id: str) -> Answer:
+    async def _posted(self, access: Access, body: str, limit: float, correlation_id: str) -> Answer:
         wire = Wire()
         try:
             async with self._session.post(
-                URL(f"{way.api_endpoint}{_PATH}", encoded=True),
+                URL(f"{access.api_endpoint}{_PATH}", encoded=True),
                 data=body.encode(),
                 headers={
                     "Accept": "application/json",
                     "Content-Type": "application/json",
-                    "Authorization": f"Bearer {way.token.access}",
+                    "Authorization": f"Bearer {access.token.access}",
                     "CorrelationId": correlation_id,
                 },
                 timeout=aiohttp.ClientTimeout(total=limit),
@@ -127,7 +127,7 @@ class Tms:
                 trace_request_ctx=wire,
             ) as response:
                 text = await beginning(response)
-                secrets = {way.token.access}
+                secrets = {access.token.access}
                 if "icStatusDescription" in response.headers:  # it may repeat what somebody said
                     secrets.update(_texts(json.loads(body)))
                 return of_response(response.status, response.headers, text, self._clock(), secrets)

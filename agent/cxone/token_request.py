@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One log-in: the password grant at the issuer's token endpoint, and what comes of it."""
+"""One token request: the password grant at the issuer's token endpoint, and what comes of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WHAT: Final = "log-in at the issuer"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who logs in where. Everything that changes what the issuer would answer is part of its identity."""
+    """Who asks for a token, and where. Everything that changes what the issuer would answer is part of its identity."""
 
     issuer: str
     client_id: str
@@ -62,15 +62,15 @@ class Token:
     expires: float
 
 
-class LoginRefusedError(CxoneError):
-    """The issuer won't log this credential in until somebody changes something (client, key or employee)."""
+class TokenRequestRefusedError(CxoneError):
+    """The issuer gives this credential no token until somebody changes something (client, key or employee)."""
 
     def __init__(self, text: str, error: str) -> None:
         super().__init__(text)
         self.error = error
 
 
-async def log_in(
+async def request_token(
     session: aiohttp.ClientSession,
     endpoint: str,
     who: Credential,
@@ -87,7 +87,7 @@ async def log_in(
         now: seconds since the epoch.
 
     Raises:
-        LoginRefusedError: the credential is not accepted (invalid_client, invalid_grant and the like, with
+        TokenRequestRefusedError: the credential is not accepted (invalid_client, invalid_grant and the like, with
             status 400 or 401 alike).
         CxoneError: the issuer could not be asked, or its answer makes no sense.
     """
@@ -105,7 +105,7 @@ async def log_in(
         known = TOKEN_ERRORS.get(refused.error)
         if known is not None or refused.status in _PERMANENT_STATUSES:
             check = ELSE_TO_CHECK if known is None else known.check
-            raise LoginRefusedError(f"{refused}; {check}", refused.error) from None
+            raise TokenRequestRefusedError(f"{refused}; {check}", refused.error) from None
         raise
     return _token(document, now)
 
