@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import aiohttp
-import structlog
-from yarl import URL
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
@@ -24,15 +21,12 @@ from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome, TokenVerdict
 from agent.cxone import claims
 from agent.cxone.access import Access, Health, no_access
-from agent.cxone.answers import of_failure, of_response
+from agent.cxone.api import ask
 from agent.cxone.discovery import Discovery
-from agent.cxone.exchange import beginning
 from agent.cxone.signal import Request, build, without_gaps
 from agent.cxone.token import Alarm, BackedOffError, Tokens
 from agent.cxone.token_request import Token
-from agent.cxone.wire import Wire, watch
-
-_log: Final = structlog.get_logger(__name__)
+from agent.cxone.wire import watch
 
 _NOT_FOUND_IN_A_ROW: Final = 5
 _ACCESS_KEPT: Final = 10.0
@@ -204,44 +198,22 @@ class Cxone:
             return None, Answer(Outcome.BREAKER_OPEN, None, "the tenant's API failed too often lately", wait)
         if wanted.before_send is not None:
             await wanted.before_send()
-        return access, await self._send(access, request, limit, wanted.parameters.values())
+        return access, await self._send(access, request, limit, wanted.parameters.values)
 
-    async def _send(self, access: Access, request: Request, limit: float, values: Collection[str]) -> Answer:
-        correlation_id = uuid.uuid4().hex
-        headers = {
-            **request.headers,
-            "Authorization": f"Bearer {access.token.access}",
-            "CorrelationId": correlation_id,
-        }
-        answer = await self._post(request, headers, limit, (*values, access.token.access))
-        self._learn(access, answer)
-        log = _log.debug if answer.accepted else _log.warning
-        log(
-            "cxone signal answered",
-            outcome=answer.outcome.value,
-            status=answer.status,
-            detail=answer.detail,
-            correlation_id=correlation_id,
-        )
-        return answer
-
-    async def _post(
-        self, request: Request, headers: Mapping[str, str], limit: float, secrets: Collection[str]
+    async def _send(
+        self, access: Access, request: Request, limit: float, values: Callable[[], Iterable[str]]
     ) -> Answer:
-        wire = Wire()
-        try:
-            async with self._session.post(
-                URL(request.url, encoded=True),
-                data=request.body,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=limit),
-                allow_redirects=False,
-                trace_request_ctx=wire,
-            ) as response:
-                body = await beginning(response)
-                return of_response(response.status, response.headers, body, self._clock(), secrets)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return of_failure(error, may_have_left=wire.may_have_left)
+        answer = await ask(
+            self._session,
+            access,
+            request,
+            limit,
+            secrets=values,
+            clock=self._clock,
+            event="cxone signal answered",
+        )
+        self._learn(access, answer)
+        return answer
 
     def _learn(self, access: Access, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""

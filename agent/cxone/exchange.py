@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTP exchange with NICE: what session to use, and JSON in or a clear error out."""
+"""One HTTP exchange: what session to use, one POST and its outcome, JSON from NICE or a clear error."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 import aiohttp
@@ -12,8 +12,10 @@ from yarl import URL
 
 from agent.core.errors import CxoneError
 from agent.core.hosts import allowed
+from agent.core.outcomes import Answer
 from agent.cxone.answers import of_failure, redacted, retry_after
 from agent.cxone.lookups import Lookups
+from agent.cxone.wire import Wire
 
 _LONGEST_BODY: Final = 1_048_576
 _BEGINNING: Final = 65_536
@@ -102,6 +104,43 @@ async def fetch(
         page = " but a web page" if body.lstrip().startswith("<") else ""
         raise ExchangeError(f"{what}: the answer is no JSON document{page}", response.status)
     return document
+
+
+async def post(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: bytes | None,
+    *,
+    headers: Mapping[str, str],
+    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
+    read: Callable[[aiohttp.ClientResponse], Awaitable[Answer]],
+) -> Answer:
+    """POST once. Redirects are not followed.
+
+    Args:
+        session: to send with; watched (`agent.cxone.wire.watch`).
+        url: percent-encoded.
+        body: to send.
+        headers: all but those that HTTP itself needs.
+        timeout: seconds for all of it.
+        read: says what an answer means.
+
+    Returns:
+        That, or what it means that none came. Nothing that the other side or the network does is raised.
+    """
+    wire = Wire()
+    try:
+        async with session.post(
+            URL(url, encoded=True),
+            data=body,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            allow_redirects=False,
+            trace_request_ctx=wire,
+        ) as response:
+            return await read(response)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return of_failure(error, may_have_left=wire.may_have_left)
 
 
 async def _exchanged(

@@ -10,27 +10,26 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import aiohttp
 import structlog
-from yarl import URL
 
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome, TokenVerdict
 from agent.cxone.access import Access, no_access
-from agent.cxone.answers import of_failure, of_response
+from agent.cxone.api import ask
 from agent.cxone.breaker import Breaker
 from agent.cxone.client import Cxone
-from agent.cxone.exchange import beginning
-from agent.cxone.wire import Wire, watch
+from agent.cxone.signal import Request
+from agent.cxone.wire import watch
 
 _log: Final = structlog.get_logger(__name__)
 
 _PATH: Final = "/aai/tms/transcripts/post"
+_HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _FRESH_TOKEN_EACH: Final = 60.0
 _NOT_WANTED: Final = Answer(
     Outcome.FORBIDDEN, None, "the project has no cxone.transcripts in the configuration any more"
@@ -97,42 +96,18 @@ class Tms:
             return None
 
     async def _send(self, access: Access, body: str, limit: float) -> Answer:
-        correlation_id = uuid.uuid4().hex
-        answer = await self._posted(access, body, limit, correlation_id)
-        self._breakers[access.tenant].record(self._clock(), failed=answer.outcome.meaning.failed)
-        log = _log.debug if answer.accepted else _log.warning
-        log(
-            "tms answered",
-            outcome=answer.outcome.value,
-            status=answer.status,
-            detail=answer.detail,
-            correlation_id=correlation_id,
+        request = Request(f"{access.api_endpoint}{_PATH}", _HEADERS, body.encode())
+        answer = await ask(
+            self._session,
+            access,
+            request,
+            limit,
+            secrets=lambda: _texts(json.loads(body)),
+            clock=self._clock,
+            event="tms answered",
         )
+        self._breakers[access.tenant].record(self._clock(), failed=answer.outcome.meaning.failed)
         return answer
-
-    async def _posted(self, access: Access, body: str, limit: float, correlation_id: str) -> Answer:
-        wire = Wire()
-        try:
-            async with self._session.post(
-                URL(f"{access.api_endpoint}{_PATH}", encoded=True),
-                data=body.encode(),
-                headers={
-                    "Accept": "application/json",
-                    "Content-Type": "application/json",
-                    "Authorization": f"Bearer {access.token.access}",
-                    "CorrelationId": correlation_id,
-                },
-                timeout=aiohttp.ClientTimeout(total=limit),
-                allow_redirects=False,
-                trace_request_ctx=wire,
-            ) as response:
-                text = await beginning(response)
-                secrets = {access.token.access}
-                if "icStatusDescription" in response.headers:  # it may repeat what somebody said
-                    secrets.update(_texts(json.loads(body)))
-                return of_response(response.status, response.headers, text, self._clock(), secrets)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return of_failure(error, may_have_left=wire.may_have_left)
 
 
 def _texts(told: object) -> Iterator[str]:

@@ -22,7 +22,7 @@ _WHAT: Final = "log-in at the issuer"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who asks for a token, and where. Everything that changes what the issuer would answer is part of its identity."""
+    """Who asks for a token, and where: everything that changes what the issuer would answer."""
 
     issuer: str
     client_id: str
@@ -63,7 +63,7 @@ class Token:
 
 
 class TokenRequestRefusedError(CxoneError):
-    """The issuer gives this credential no token until somebody changes something (client, key or employee)."""
+    """The issuer gives this credential no token until somebody changes something (client, key, employee)."""
 
     def __init__(self, text: str, error: str) -> None:
         super().__init__(text)
@@ -87,8 +87,7 @@ async def request_token(
         now: seconds since the epoch.
 
     Raises:
-        TokenRequestRefusedError: the credential is not accepted (invalid_client, invalid_grant and the like, with
-            status 400 or 401 alike).
+        TokenRequestRefusedError: the credential is not accepted (a `TokenError`, or status 400, 401 or 403).
         CxoneError: the issuer could not be asked, or its answer makes no sense.
     """
     form = {"grant_type": "password", "username": who.access_key_id, "password": who.access_key_secret}
