@@ -10,38 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from agent.cli.wording import clock, moment, printable, span
+from agent.core.outcomes import IN_DOUBT, OUTCOMES, Outcome, Repeat
 from agent.core.records import Channel, Decision
 
 Told: TypeAlias = Mapping[str, Any]
 
-MEANING: Final = {
-    "accepted": "NICE took it in",
-    "unknown_contact": "NICE knows no such contact, or it has ended",
-    "bad_request": "NICE will never take this request",
-    "unauthorized": "the token was refused, a fresh one too",
-    "forbidden": "the application or the access key's employee lacks the permission",
-    "throttled": "NICE asked to slow down",
-    "unavailable": "NICE was overloaded",
-    "server_fault": "NICE failed; it may have taken effect all the same",
-    "not_sent": "nothing was sent",
-    "uncertain": "sent, and no answer came: it may have taken effect",
-    "breaker_open": "not tried: the tenant's API failed too often just before",
-}
-_OF_WEBHOOKS: Final = MEANING | {
-    "accepted": "the customer's system acknowledged it",
-    "bad_request": "the customer's system will never take this request",
-    "forbidden": "the configuration has no webhook for it any more",
-    "throttled": "the customer's system asked to slow down",
-    "unavailable": "the customer's system can't take it now",
-    "server_fault": "the customer's system failed",
-    "uncertain": "sent, and no answer came",
-}
 _SECOND: Final = {
     Channel.SIGNAL.value: "a second one would restart the script on the caller",
     Channel.TRANSCRIPT.value: "NICE takes one of a contact",
 }
-_FINAL: Final = frozenset({"unknown_contact", "bad_request", "forbidden"})
-_IN_DOUBT: Final = frozenset({"server_fault", "uncertain"})
 _DECISIONS: Final = {
     Decision.RETRY.value: "an operator had it sent again",
     Decision.DISCARD.value: "an operator discarded it",
@@ -148,22 +125,25 @@ def _whom(signal: Told) -> str:
 
 def _meaning(signal: Told, attempt: Told) -> str:
     outcome: str = attempt["outcome"]
-    return (_OF_WEBHOOKS if _is_webhook(signal) else MEANING).get(outcome, outcome)
+    if outcome not in OUTCOMES:
+        return outcome
+    meaning = OUTCOMES[outcome].meaning
+    return (_is_webhook(signal) and meaning.told_of_webhook) or meaning.told
 
 
 def _in_doubt(sent: Sequence[Told]) -> Told:
     """The try that NICE may have taken."""
-    return next((one for one in reversed(sent) if one["outcome"] in _IN_DOUBT), sent[-1])
+    return next((one for one in reversed(sent) if one["outcome"] in IN_DOUBT), sent[-1])
 
 
 def _what_followed(signal: Told, attempt: Told, after: Told | None) -> str:
     outcome, state = attempt["outcome"], signal["state"]
     second = _SECOND.get(signal.get("channel", Channel.SIGNAL.value))
-    if outcome == "accepted":
+    if outcome == Outcome.ACCEPTED:
         return f"done: {second}" if second else "done"
-    if outcome in _FINAL:
+    if outcome in OUTCOMES and OUTCOMES[outcome].meaning.repeat is Repeat.NEVER:
         return "not repeated: it would be refused again"
-    if outcome in _IN_DOUBT and second is not None:
+    if outcome in IN_DOUBT and second is not None:
         if after is not None and not after["decision"]:
             return "repeated, since the project says repeat_unknown: true"
         if after is None and state in ("recorded", "sending"):

@@ -12,7 +12,7 @@ from typing import Final
 
 import aiohttp
 
-from agent.cli.causes import of_discovery, of_log_in, of_openid, of_signal
+from agent.cli.causes import of_discovery, of_openid, of_signal, of_token_request
 from agent.cli.findings import Finding, Health
 from agent.cli.wording import span
 from agent.core.errors import CxoneError
@@ -22,7 +22,7 @@ from agent.cxone import claims
 from agent.cxone.client import Cxone
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import check_host
-from agent.cxone.login import Credential, Token, log_in
+from agent.cxone.token_request import Credential, Token, request_token
 from agent.web.session import new_session
 
 _SKEW_NOTED: Final = 5.0
@@ -90,7 +90,7 @@ async def examine_tenant(
         discovery = Discovery(session, time.time)
         try:
             ready = True
-            async for finding in _log_in_and_discover(name, project.cxone, session, discovery, tap):
+            async for finding in _token_and_endpoint(name, project.cxone, session, discovery, tap):
                 ready = ready and finding.health is not Health.FAILED
                 yield finding
             if (clock := _clock(name, tap)) is not None:
@@ -127,7 +127,7 @@ def _configuration(name: str, cxone: CxoneTenant) -> Finding:
     return Finding(name, "configuration", Health.OK, said)
 
 
-async def _log_in_and_discover(
+async def _token_and_endpoint(
     name: str, cxone: CxoneTenant, session: aiohttp.ClientSession, discovery: Discovery, tap: _Tap
 ) -> AsyncIterator[Finding]:
     try:
@@ -143,9 +143,9 @@ async def _log_in_and_discover(
         return
     yield Finding(name, "openid-configuration", Health.OK, f"log-in is at {endpoint}")
     try:
-        token = await log_in(session, endpoint, Credential.of(cxone), cxone.timeout, time.time())
+        token = await request_token(session, endpoint, Credential.of(cxone), cxone.timeout, time.time())
     except CxoneError as error:
-        yield Finding(name, "token", Health.FAILED, str(error), *of_log_in(error, cxone))
+        yield Finding(name, "token", Health.FAILED, str(error), *of_token_request(error, cxone))
         return
     yield _token(name, token)
     who = token.claims

@@ -52,7 +52,7 @@ class Phase(StrEnum):
     WAITING = "waiting"
     """For its turn. On disk ``recorded``; or ``sending``, when it was recorded so to leave at once."""
     ASKING = "asking"
-    """It is its turn: log-in, endpoint and breaker are asked for. On disk as before."""
+    """It is its turn: token, endpoint and breaker are asked for. On disk as before."""
     MARKING = "marking"
     """``sending`` is being made durable; no byte has left."""
     ON_WIRE = "on_wire"
@@ -66,7 +66,7 @@ class Phase(StrEnum):
 
 
 class ImpossibleEventError(Exception):
-    """The worker gave an event that can't happen in this phase; a mistake of ours."""
+    """The worker gave an event that can't happen in this phase; an internal error."""
 
 
 class Delivery:
@@ -271,7 +271,7 @@ _TABLE: Final[dict[tuple[Phase, type[Event]], _Reaction]] = {
     (Phase.WAITING, Held): _hold,
     (Phase.WAITING, Turn): _ask,
     (Phase.ASKING, Ready): _mark,
-    (Phase.ASKING, Answered): _decide,  # no log-in, no discovery, breaker open: surely nothing was sent
+    (Phase.ASKING, Answered): _decide,  # no token, no discovery, breaker open: surely nothing was sent
     (Phase.MARKING, Written): _marked,
     (Phase.MARKING, NotWritten): _not_marked,
     (Phase.ON_WIRE, Ready): _send_again,

@@ -81,7 +81,7 @@ class Decision(StrEnum):
 class Attempt:
     """One try to send a signal, or a decision about it.
 
-    ``outcome`` is a value of `agent.cxone.answers.Outcome`, or of `Decision`; ``detail`` then says who.
+    ``outcome`` is a value of `agent.core.outcomes.Outcome`, or of `Decision`; ``detail`` then says who.
     """
 
     began: float

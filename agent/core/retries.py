@@ -13,19 +13,12 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from agent.core.moments import SignalState
-from agent.core.outcomes import Answer, Outcome
+from agent.core.outcomes import IN_DOUBT, Answer
 from agent.core.records import Channel, Signal
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
-_LEAST_PAUSE: Final = 0.05
-_LEAST_PAUSE_UNAUTHORIZED: Final = 2.0  # a log-in that was refused twice: no storm of log-ins
 _SPREAD: Final = 0.1  # of Retry-After, so that a tenant's signals do not all come back in one instant
-
-_SERVER_FAULTS: Final = frozenset({500, 502, 504})
-
-# The request may have taken effect though the answer says otherwise, or none came.
-_IN_DOUBT: Final = frozenset({Outcome.UNCERTAIN, Outcome.SERVER_FAULT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +59,8 @@ class Policy:
 
     def leaves_to_repeat(self, answer: Answer) -> bool:
         """Whether a request that brought this answer may be repeated."""
-        faulty = answer.outcome is Outcome.SERVER_FAULT and answer.status in _SERVER_FAULTS
-        in_doubt = answer.outcome in _IN_DOUBT
+        faulty = answer.status in answer.outcome.meaning.retry_server_faults
+        in_doubt = answer.outcome in IN_DOUBT
         return answer.may_retry or (self.repeat_unknown and in_doubt) or (self.retry_server_faults and faulty)
 
 
@@ -120,7 +113,7 @@ def given_up(signal: Signal, state: SignalState) -> Settle:
     """
     if state is SignalState.ACCEPTED or harmless_twice(signal):
         return Settle(state)
-    in_doubt = any(attempt.outcome in _IN_DOUBT for attempt in signal.attempts)
+    in_doubt = any(attempt.outcome in IN_DOUBT for attempt in signal.attempts)
     return Settle(SignalState.UNKNOWN if in_doubt else state)
 
 
@@ -131,8 +124,8 @@ def harmless_twice(signal: Signal) -> bool:
 
 def pause(answer: Answer, tries: int, chance: float, pace: Pace = CAUTIOUS.pace) -> float:
     """Seconds until the next try: exponential with full jitter, and never less than Retry-After asks for."""
-    least = _LEAST_PAUSE_UNAUTHORIZED if answer.outcome is Outcome.UNAUTHORIZED else _LEAST_PAUSE
-    drawn = max(chance * min(pace.longest, pace.first * 2.0 ** min(tries, 30)), least)
+    drawn = chance * min(pace.longest, pace.first * 2.0 ** min(tries, 30))
+    drawn = max(drawn, answer.outcome.meaning.least_pause)
     if answer.retry_after is None:
         return drawn
     return max(answer.retry_after * (1 + _SPREAD * chance), drawn)

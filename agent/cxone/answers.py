@@ -4,33 +4,15 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Collection, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
-import aiohttp
+from agent.core.outcomes import Answer, Outcome, of_status
+from agent.web.failures import redacted, retry_after
 
-from agent.core.outcomes import Answer, Outcome
-
-__all__ = ["Answer", "Outcome", "of_failure", "of_response", "redacted", "retry_after"]
-
-_DETAIL_LENGTH: Final = 200
-_WORTH_HIDING: Final = 3
-_LONGEST_WAIT: Final = 86_400.0
 _ABOUT_TOKEN: Final = re.compile(
     r"token\W.{0,40}(expired|invalid)|(expired|invalid)\W+token|invalid_token", re.IGNORECASE
 )
-
-
-_BY_STATUS: Final = {
-    401: Outcome.UNAUTHORIZED,
-    403: Outcome.FORBIDDEN,
-    404: Outcome.UNKNOWN_CONTACT,
-    421: Outcome.SERVER_FAULT,
-    429: Outcome.THROTTLED,
-    503: Outcome.UNAVAILABLE,
-}
 
 
 def of_response(
@@ -52,51 +34,13 @@ def of_response(
     return Answer(outcome, status, redacted(described, secrets), retry_after(headers, now))
 
 
-def of_failure(error: BaseException, *, may_have_left: bool) -> Answer:
-    """Classify an exception that came instead of an answer.
-
-    Args:
-        error: what aiohttp or the event loop raised.
-        may_have_left: whether bytes of the request may have left this machine.
-    """
-    outcome = Outcome.UNCERTAIN if may_have_left else Outcome.NOT_SENT
-    return Answer(outcome, None, _failure_in_words(error, may_have_left=may_have_left))
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), if it does."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, OverflowError):
-            return None
-    if seconds != seconds:  # noqa: PLR0124 - NaN
-        return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
-
-
-def redacted(text: str, secrets: Collection[str] = ()) -> str:
-    """One printable line of at most 200 characters in which none of the secrets stands."""
-    for secret in sorted((s for s in secrets if len(s) >= _WORTH_HIDING), key=len, reverse=True):
-        text = text.replace(secret, "…")
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(line.split())[:_DETAIL_LENGTH]
-
-
 def _outcome(status: int, headers: Mapping[str, str], body: str) -> Outcome:
-    if 200 <= status < 300:  # noqa: PLR2004
-        return Outcome.SERVER_FAULT if _is_page(headers, body) else Outcome.ACCEPTED
+    """What the status means, but for two things seen in the field."""
     if status == 400 and _ABOUT_TOKEN.search(body[:2000]):  # noqa: PLR2004
         # a sibling service is known to report a rejected token under 400 (Cognigy's TMS client)
         return Outcome.UNAUTHORIZED
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    return Outcome.BAD_REQUEST if 400 <= status < 500 else Outcome.SERVER_FAULT  # noqa: PLR2004
+    outcome = of_status(status)
+    return Outcome.SERVER_FAULT if outcome is Outcome.ACCEPTED and _is_page(headers, body) else outcome
 
 
 def _is_page(headers: Mapping[str, str], body: str) -> bool:
@@ -111,22 +55,3 @@ def _own_words(outcome: Outcome, status: int, *, page: bool) -> str:
     if 300 <= status < 400:  # noqa: PLR2004
         return f"a redirect came instead of an answer (HTTP {status}); it is not followed"
     return "" if outcome is Outcome.ACCEPTED else f"HTTP {status}"
-
-
-def _failure_in_words(error: BaseException, *, may_have_left: bool) -> str:
-    """Words by the kind of error: the error's own text may hold the URL, and with it parameter values."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return "the host name could not be resolved"
-        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            return "the server's certificate was not accepted"
-        case aiohttp.ClientSSLError():
-            return "no TLS connection could be made"
-        case aiohttp.ClientConnectorError():
-            return redacted(f"could not connect: {error.os_error.strerror or 'no reason given'}")
-        case TimeoutError():
-            return "no answer in time" if may_have_left else "no connection in time"
-        case aiohttp.ServerDisconnectedError() | ConnectionError() | aiohttp.ClientOSError():
-            return "the connection was lost before an answer came"
-        case _:
-            return f"the exchange failed ({type(error).__name__})"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads the claims of an id_token.
 
-Its signature is not verified: the token comes straight from the issuer over TLS, in answer to our own log-in
+Its signature is not verified: the token comes straight from the issuer over TLS, in answer to our own request
 (OpenID Connect Core section 3.1.3.7 point 6), and is used only to learn whose the access key is.
 """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The NICE CXone side: log-in, discovery, and one signal after another.
+"""The NICE CXone side: tokens, discovery, and one signal after another.
 
-The way of a signal: a token (shared), the tenant's api_endpoint (cached), the circuit breaker, then exactly
+What a signal passes: a token (shared), the tenant's api_endpoint (cached), the circuit breaker, then exactly
 one POST; a second one only after a 401 or 403, which surely had no effect, with a token fetched anew.
 """
 
@@ -9,40 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import aiohttp
-import structlog
-from yarl import URL
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.project import Project
+from agent.core.outcomes import Answer, Outcome, TokenVerdict
 from agent.cxone import claims
-from agent.cxone.answers import Answer, Outcome, of_failure, of_response
+from agent.cxone.access import Access, Health, no_access
+from agent.cxone.api import ask
 from agent.cxone.discovery import Discovery
-from agent.cxone.login import Token
 from agent.cxone.signal import Request, build, without_gaps
 from agent.cxone.token import Alarm, BackedOffError, Tokens
-from agent.cxone.way import Health, Way, no_way
-from agent.web.session import beginning
-from agent.web.written import Written, watch
-
-_log: Final = structlog.get_logger(__name__)
+from agent.cxone.token_request import Token
+from agent.web.written import watch
 
 _NOT_FOUND_IN_A_ROW: Final = 5
-_WAY_KEPT: Final = 10.0
+_ACCESS_KEPT: Final = 10.0
 _OLD_ENOUGH_TO_RENEW: Final = 300.0
 _MISDIRECTED: Final = 421
-FAULTS: Final = frozenset(
-    {Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.SERVER_FAULT, Outcome.UNCERTAIN, Outcome.NOT_SENT}
-)
-
-
-_TOKEN_TAKEN: Final = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN_CONTACT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +56,24 @@ class Cxone:
         self._discovery = Discovery(session, clock)
         self._tokens = Tokens(session, self._discovery, clock, on_token)
         self._tenants: dict[tuple[str, str], Health] = {}
-        self._ways: dict[int, Way] = {}  # by identity of their settings, which each holds on to
-        self._warming: set[asyncio.Task[None]] = set()
+        self._known: dict[int, Access] = {}  # by identity of their settings, which each holds on to
         watch(session)
 
     async def ready(self, project: Project) -> None:
-        """Log in and find the tenant's endpoint, unless that is done already.
+        """Get a token and find the tenant's endpoint, unless that is done already.
 
         Raises:
             CxoneError: it can't be done; ``retryable`` tells whether it may go well later, unchanged.
         """
-        await self.way(_settings(project))
-
-    def warm(self, project: Project) -> None:
-        """Begin `ready` in the background; what goes wrong is logged, and met again by the next signal."""
-        if project.cxone is None:
-            return
-        self._tokens.warm(project.cxone)
-        task = asyncio.get_running_loop().create_task(self._warm(project.cxone))
-        self._warming.add(task)
-        task.add_done_callback(self._warming.discard)
+        await self.access(_settings(project))
 
     def can_send_now(self, project: Project) -> bool:
         """Whether a request could leave at once: nothing to wait for, and the breaker closed."""
         if project.cxone is None:
             return False
-        way = self._known_way(project.cxone)
-        if way is not None:
-            tenant = way.tenant
+        access = self._known_access(project.cxone)
+        if access is not None:
+            tenant = access.tenant
         elif (token := self._tokens.at_hand(project.cxone)) is not None:
             tenant = token.claims.issuer, token.claims.tenant_id
             if not self._discovery.at_hand(*tenant):
@@ -106,11 +85,11 @@ class Cxone:
 
     def keep_only(self, projects: Iterable[Project]) -> None:
         """Forget the credentials that none of these projects uses (after a reload)."""
-        self._ways.clear()
+        self._known.clear()
         self._tokens.keep_only(project.cxone for project in projects if project.cxone is not None)
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """The credentials that can't log in until somebody changes something."""
+        """The credentials that are of no use until somebody changes something."""
         return self._tokens.alarms()
 
     def alarm(self, project: Project) -> Alarm | None:
@@ -135,7 +114,7 @@ class Cxone:
             before_send: awaited when all is at hand and before any byte of the request may leave, and again
                 before the request is repeated with a fresh token. What it raises passes: the signal was then
                 not sent, or refused with 401.
-            timeout: seconds for getting log-in and endpoint, and again for the request; the project's
+            timeout: seconds for getting token and endpoint, and again for the request; the project's
                 ``cxone.timeout`` when None.
 
         Returns:
@@ -148,27 +127,24 @@ class Cxone:
         cxone = _settings(project)
         limit = cxone.timeout if timeout is None else timeout
         wanted = _Wanted(contact_id, without_gaps(parameters), before_send)
-        way, answer = await self._attempt(cxone, wanted, limit)
-        if way is not None and self._needs_fresh_token(way, answer):
-            self._ways.clear()
-            self._tokens.invalidate(cxone, way.token)
-            way, answer = await self._attempt(cxone, wanted, limit)
-            if way is not None and answer.outcome is Outcome.UNAUTHORIZED:
-                self._ways.clear()
-                return replace(answer, retry_after=self._tokens.refused_twice(cxone, way.token))
+        access, answer = await self._attempt(cxone, wanted, limit)
+        if access is not None and self._needs_fresh_token(access, answer):
+            self._known.clear()
+            self._tokens.invalidate(cxone, access.token)
+            access, answer = await self._attempt(cxone, wanted, limit)
+            if access is not None and answer.outcome.meaning.token is TokenVerdict.REFUSED:
+                self._known.clear()
+                return replace(answer, retry_after=self._tokens.refused_twice(cxone, access.token))
         return answer
 
     async def aclose(self) -> None:
         """End what runs in the background; the session is left open."""
-        for task in self._warming:
-            task.cancel()
-        await asyncio.gather(*self._warming, return_exceptions=True)
         await self._tokens.aclose()
         await self._discovery.aclose()
 
-    async def way(self, cxone: CxoneTenant, limit: float | None = None) -> Way:
-        """Log in and find the tenant's endpoint, in ``limit`` seconds; raises `CxoneError`."""
-        if (known := self._known_way(cxone)) is not None:
+    async def access(self, cxone: CxoneTenant, limit: float | None = None) -> Access:
+        """Get a token and find the tenant's endpoint, in ``limit`` seconds; raises `CxoneError`."""
+        if (known := self._known_access(cxone)) is not None:
             return known
         try:
             async with asyncio.timeout(limit):
@@ -178,25 +154,25 @@ class Cxone:
                 endpoint = await self._discovery.api_endpoint(cxone, at.issuer, at.tenant_id)
         except TimeoutError:
             raise BackedOffError("log-in and discovery took too long", 1.0) from None
-        good_until = min(token.renew_at, self._clock() + _WAY_KEPT)
-        way = self._ways[id(cxone)] = Way(cxone, token, endpoint, good_until)
-        return way
+        good_until = min(token.renew_at, self._clock() + _ACCESS_KEPT)
+        access = self._known[id(cxone)] = Access(cxone, token, endpoint, good_until)
+        return access
 
-    async def fresh_way(self, way: Way, limit: float) -> Way:
+    async def fresh_access(self, access: Access, limit: float) -> Access:
         """The same with another token, which signals do not wait for; raises `CxoneError`."""
         try:
             async with asyncio.timeout(limit):
-                token = await self._tokens.another(way.cxone, way.token)
+                token = await self._tokens.another(access.cxone, access.token)
         except TimeoutError:
             raise BackedOffError("the log-in took too long", 1.0) from None
-        self._check(way.cxone, token)
-        self._ways.clear()  # the next finds the new token
-        return replace(way, token=token)
+        self._check(access.cxone, token)
+        self._known.clear()  # the next finds the new token
+        return replace(access, token=token)
 
-    def _known_way(self, cxone: CxoneTenant) -> Way | None:
-        """The way found a moment ago: most signals need not look at token, hosts and endpoint again."""
-        way = self._ways.get(id(cxone))
-        return way if way is not None and self._clock() < way.good_until else None
+    def _known_access(self, cxone: CxoneTenant) -> Access | None:
+        """The access found a moment ago: most signals need not look at token, hosts and endpoint again."""
+        access = self._known.get(id(cxone))
+        return access if access is not None and self._clock() < access.good_until else None
 
     def _check(self, cxone: CxoneTenant, token: Token) -> None:
         try:
@@ -205,90 +181,64 @@ class Cxone:
             self._tokens.object_to(cxone, "wrong_business_unit", str(error))
             raise
 
-    async def _attempt(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> tuple[Way | None, Answer]:
-        """Send at most one request; without a way when there was none, so that nothing was sent."""
+    async def _attempt(
+        self, cxone: CxoneTenant, wanted: _Wanted, limit: float
+    ) -> tuple[Access | None, Answer]:
+        """Send at most one request; None for the access when there was none, so that nothing was sent."""
         try:
-            way = await self.way(cxone, limit)
-            at, version = way.api_endpoint, cxone.api_version
+            access = await self.access(cxone, limit)
+            at, version = access.api_endpoint, cxone.api_version
             request = build(at, version, wanted.contact_id, wanted.parameters, cxone.parameters)
         except CxoneError as error:
-            return None, no_way(error)
+            return None, no_access(error)
         except ValueError as error:
             return None, Answer(Outcome.BAD_REQUEST, None, f"not sent: {error}")
-        wait = self._tenant(way).breaker.admit(self._clock())
+        wait = self._tenant(access).breaker.admit(self._clock())
         if wait is not None:
             return None, Answer(Outcome.BREAKER_OPEN, None, "the tenant's API failed too often lately", wait)
         if wanted.before_send is not None:
             await wanted.before_send()
-        return way, await self._send(way, request, limit, wanted.parameters.values())
+        return access, await self._send(access, request, limit, wanted.parameters.values)
 
-    async def _send(self, way: Way, request: Request, limit: float, values: Collection[str]) -> Answer:
-        correlation_id = uuid.uuid4().hex
-        headers = {
-            **request.headers,
-            "Authorization": f"Bearer {way.token.access}",
-            "CorrelationId": correlation_id,
-        }
-        answer = await self._post(request, headers, limit, (*values, way.token.access))
-        self._learn(way, answer)
-        log = _log.debug if answer.accepted else _log.warning
-        log(
-            "cxone signal answered",
-            outcome=answer.outcome.value,
-            status=answer.status,
-            detail=answer.detail,
-            correlation_id=correlation_id,
+    async def _send(
+        self, access: Access, request: Request, limit: float, values: Callable[[], Iterable[str]]
+    ) -> Answer:
+        answer = await ask(
+            self._session,
+            access,
+            request,
+            limit,
+            secrets=values,
+            clock=self._clock,
+            event="cxone signal answered",
         )
+        self._learn(access, answer)
         return answer
 
-    async def _post(
-        self, request: Request, headers: Mapping[str, str], limit: float, secrets: Collection[str]
-    ) -> Answer:
-        written = Written()
-        try:
-            async with self._session.post(
-                URL(request.url, encoded=True),
-                data=request.body,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=limit),
-                allow_redirects=False,
-                trace_request_ctx=written,
-            ) as response:
-                body = await beginning(response)
-                return of_response(response.status, response.headers, body, self._clock(), secrets)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return of_failure(error, may_have_left=written.may_have_left)
-
-    def _learn(self, way: Way, answer: Answer) -> None:
+    def _learn(self, access: Access, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""
-        tenant = self._tenant(way)
-        failed = True if answer.outcome in FAULTS else (False if answer.accepted else None)
-        tenant.breaker.record(self._clock(), failed=failed)
+        tenant = self._tenant(access)
+        tenant.breaker.record(self._clock(), failed=answer.outcome.meaning.failed)
         tenant.not_found = tenant.not_found + 1 if answer.outcome is Outcome.UNKNOWN_CONTACT else 0
         lost = answer.outcome is Outcome.NOT_SENT or answer.status == _MISDIRECTED
         if lost or tenant.not_found >= _NOT_FOUND_IN_A_ROW:
             tenant.not_found = 0
-            self._ways.clear()
-            self._discovery.doubt(*way.tenant)
-        if answer.outcome in _TOKEN_TAKEN:
-            self._tokens.proved(way.cxone, way.token)
+            self._known.clear()
+            self._discovery.doubt(*access.tenant)
+        if answer.outcome.meaning.token is TokenVerdict.GOOD:
+            self._tokens.proved(access.cxone, access.token)
 
-    def _needs_fresh_token(self, way: Way, answer: Answer) -> bool:
+    def _needs_fresh_token(self, access: Access, answer: Answer) -> bool:
         """After a 401, and after a 403 if the token is from before a permission may have been given.
 
-        Neither had an effect. A fresh token for every 403 would make a storm of log-ins.
+        Neither had an effect. A fresh token for every 403 would make a storm of token requests.
         """
-        old = self._clock() - way.token.born > _OLD_ENOUGH_TO_RENEW
-        return answer.outcome is Outcome.UNAUTHORIZED or (old and answer.outcome is Outcome.FORBIDDEN)
+        old = self._clock() - access.token.born > _OLD_ENOUGH_TO_RENEW
+        verdict = answer.outcome.meaning.token
+        return verdict is TokenVerdict.REFUSED or (old and verdict is TokenVerdict.OUTDATED)
 
-    def _tenant(self, way: Way) -> Health:
-        return self._tenants.setdefault(way.tenant, Health())
-
-    async def _warm(self, cxone: CxoneTenant) -> None:
-        try:
-            await self.way(cxone)
-        except CxoneError as error:
-            _log.warning("cxone is not ready", issuer=cxone.issuer, why=str(error))
+    def _tenant(self, access: Access) -> Health:
+        return self._tenants.setdefault(access.tenant, Health())
 
 
 def _settings(project: Project) -> CxoneTenant:

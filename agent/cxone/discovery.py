@@ -33,7 +33,7 @@ class Discovery:
         self._api_endpoints: dict[tuple[str, str], LastGood[str]] = {}
 
     async def token_endpoint(self, cxone: CxoneTenant) -> str:
-        """Where to log in.
+        """Where to ask for a token.
 
         Raises:
             CxoneError: it can't be found out, or is on a host that is not to be trusted.

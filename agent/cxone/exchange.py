@@ -12,7 +12,7 @@ from yarl import URL
 
 from agent.core.errors import CxoneError
 from agent.core.hosts import allowed
-from agent.cxone.answers import of_failure, redacted, retry_after
+from agent.web.failures import of_failure, redacted, retry_after
 from agent.web.session import read_text
 
 _LONGEST_BODY: Final = 1_048_576

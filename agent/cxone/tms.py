@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Posts transcripts to NICE's transcript store (TMS): ``POST {api_endpoint}/aai/tms/transcripts/post``.
 
-It shares log-in and discovery with signals and nothing else. A TMS that fails does not open the breaker of
+It shares tokens and discovery with signals and nothing else. A TMS that fails does not open the breaker of
 signals, nor let their endpoint be looked up anew; a token that it refuses stays good for signals until there
 is another one, and at most one is fetched a minute, whatever TMS says.
 """
@@ -10,27 +10,26 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import aiohttp
 import structlog
-from yarl import URL
 
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
-from agent.core.outcomes import Answer, Outcome
-from agent.cxone.answers import of_failure, of_response
-from agent.cxone.client import FAULTS, Cxone
-from agent.cxone.way import Way, no_way
+from agent.core.outcomes import Answer, Outcome, TokenVerdict
+from agent.cxone.access import Access, no_access
+from agent.cxone.api import ask
+from agent.cxone.client import Cxone
+from agent.cxone.signal import Request
 from agent.web.breaker import Breaker
-from agent.web.session import beginning
-from agent.web.written import Written, watch
+from agent.web.written import watch
 
 _log: Final = structlog.get_logger(__name__)
 
 _PATH: Final = "/aai/tms/transcripts/post"
+_HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _FRESH_TOKEN_EACH: Final = 60.0
 _NOT_WANTED: Final = Answer(
     Outcome.FORBIDDEN, None, "the project has no cxone.transcripts in the configuration any more"
@@ -41,7 +40,7 @@ class Tms:
     """Posts; lives on the event loop.
 
     Args:
-        cxone: logs in and finds endpoints.
+        cxone: has the tokens and finds endpoints.
         session: to send with, and none that signals use: one that hangs holds its connections.
         clock: seconds since the epoch.
     """
@@ -68,69 +67,47 @@ class Tms:
             return _NOT_WANTED
         limit = min(tenant.timeout, timeout)
         try:
-            way = await self._cxone.way(tenant, limit)
+            access = await self._cxone.access(tenant, limit)
         except CxoneError as error:
-            return no_way(error)
-        breaker = self._breakers.setdefault(way.tenant, Breaker())
+            return no_access(error)
+        breaker = self._breakers.setdefault(access.tenant, Breaker())
         if (wait := breaker.admit(self._clock())) is not None:
             return Answer(Outcome.BREAKER_OPEN, None, "TMS failed too often lately", wait)
         await before_send()
-        answer = await self._send(way, body, limit)
-        if answer.outcome is Outcome.UNAUTHORIZED and (fresh := await self._fresh(way, limit)) is not None:
-            await before_send()
-            answer = await self._send(fresh, body, limit)
-        return answer
+        answer = await self._send(access, body, limit)
+        if answer.outcome.meaning.token is not TokenVerdict.REFUSED:
+            return answer
+        fresh = await self._fresh(access, limit)
+        if fresh is None:
+            return answer
+        await before_send()
+        return await self._send(fresh, body, limit)
 
-    async def _fresh(self, way: Way, limit: float) -> Way | None:
-        """The way with a fresh token, unless one was fetched for TMS a moment ago or none is to be had."""
+    async def _fresh(self, access: Access, limit: float) -> Access | None:
+        """The access with a fresh token, unless one was fetched for TMS a moment ago or none is to be had."""
         now = self._clock()
-        if now < self._renewed.get(way.tenant, -_FRESH_TOKEN_EACH) + _FRESH_TOKEN_EACH:
+        if now < self._renewed.get(access.tenant, -_FRESH_TOKEN_EACH) + _FRESH_TOKEN_EACH:
             return None
-        self._renewed[way.tenant] = now
+        self._renewed[access.tenant] = now
         try:
-            return await self._cxone.fresh_way(way, limit)
+            return await self._cxone.fresh_access(access, limit)
         except CxoneError as error:
             _log.warning("no fresh token for TMS", why=str(error))
             return None
 
-    async def _send(self, way: Way, body: str, limit: float) -> Answer:
-        correlation_id = uuid.uuid4().hex
-        answer = await self._posted(way, body, limit, correlation_id)
-        failed = True if answer.outcome in FAULTS else (False if answer.accepted else None)
-        self._breakers[way.tenant].record(self._clock(), failed=failed)
-        log = _log.debug if answer.accepted else _log.warning
-        log(
-            "tms answered",
-            outcome=answer.outcome.value,
-            status=answer.status,
-            detail=answer.detail,
-            correlation_id=correlation_id,
+    async def _send(self, access: Access, body: str, limit: float) -> Answer:
+        request = Request(f"{access.api_endpoint}{_PATH}", _HEADERS, body.encode())
+        answer = await ask(
+            self._session,
+            access,
+            request,
+            limit,
+            secrets=lambda: _texts(json.loads(body)),
+            clock=self._clock,
+            event="tms answered",
         )
+        self._breakers[access.tenant].record(self._clock(), failed=answer.outcome.meaning.failed)
         return answer
-
-    async def _posted(self, way: Way, body: str, limit: float, correlation_id: str) -> Answer:
-        written = Written()
-        try:
-            async with self._session.post(
-                URL(f"{way.api_endpoint}{_PATH}", encoded=True),
-                data=body.encode(),
-                headers={
-                    "Accept": "application/json",
-                    "Content-Type": "application/json",
-                    "Authorization": f"Bearer {way.token.access}",
-                    "CorrelationId": correlation_id,
-                },
-                timeout=aiohttp.ClientTimeout(total=limit),
-                allow_redirects=False,
-                trace_request_ctx=written,
-            ) as response:
-                text = await beginning(response)
-                secrets = {way.token.access}
-                if "icStatusDescription" in response.headers:  # it may repeat what somebody said
-                    secrets.update(_texts(json.loads(body)))
-                return of_response(response.status, response.headers, text, self._clock(), secrets)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return of_failure(error, may_have_left=written.may_have_left)
 
 
 def _texts(told: object) -> Iterator[str]:

@@ -15,7 +15,7 @@ from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError
-from agent.cxone.login import Credential, LoginRefusedError, Token, log_in
+from agent.cxone.token_request import Credential, Token, TokenRequestRefusedError, request_token
 from agent.web.single_flight import begin, joined
 
 _log: Final = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ class _Kept:
 class Tokens:
     """The tokens of all credentials; lives on the event loop.
 
-    ``on_token`` is told the outcome of every log-in: ``issued``, ``refused`` or ``failed``.
+    ``on_token`` is told the outcome of every token request: ``issued``, ``refused`` or ``failed``.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class Tokens:
         self._wanted: frozenset[Credential] | None = None
 
     async def get(self, cxone: CxoneTenant) -> Token:
-        """A token that is good by its time; one log-in serves all who wait.
+        """A token that is good by its time; one request serves all who wait.
 
         Raises:
-            CxoneError: there is none to be had (`LoginRefusedError`, `BackedOffError` and others).
+            CxoneError: there is none to be had (`TokenRequestRefusedError`, `BackedOffError` and others).
         """
         now = self._clock()
         kept = self._keep(cxone, now)
@@ -93,9 +93,7 @@ class Tokens:
             if now >= kept.token.renew_at and now >= kept.not_before:
                 self._renew(kept)
             return kept.token
-        if kept.task is None and now < kept.not_before:
-            raise BackedOffError(f"{kept.why}; not tried again for a while", kept.not_before - now)
-        return await joined(self._renew(kept))
+        return await self._fresh(kept, now)
 
     async def another(self, cxone: CxoneTenant, refused: Token) -> Token:
         """Another token than one that was refused where signals do not go; they may use it meanwhile.
@@ -107,9 +105,7 @@ class Tokens:
         kept = self._keep(cxone, now)
         if kept.token is not None and kept.token is not refused and now < kept.token.expires:
             return kept.token
-        if kept.task is None and now < kept.not_before:
-            raise BackedOffError(f"{kept.why}; not tried again for a while", kept.not_before - now)
-        return await joined(self._renew(kept))
+        return await self._fresh(kept, now)
 
     def at_hand(self, cxone: CxoneTenant) -> Token | None:
         """The token when it is good for some seconds yet, else None; nothing is begun."""
@@ -117,13 +113,6 @@ class Tokens:
         if kept is None or kept.token is None or self._clock() >= kept.token.expires - _NEAR_ITS_END:
             return None
         return kept.token
-
-    def warm(self, cxone: CxoneTenant) -> None:
-        """Begin a log-in in the background unless there is a good token or a pause."""
-        now = self._clock()
-        kept = self._keep(cxone, now)
-        if (kept.token is None or now >= kept.token.renew_at) and now >= kept.not_before:
-            self._renew(kept)
 
     def invalidate(self, cxone: CxoneTenant, token: Token) -> None:
         """Drop a token that was refused, unless another has taken its place already."""
@@ -135,7 +124,7 @@ class Tokens:
         """A fresh token was refused as well: stop using the credential for a while.
 
         Returns:
-            The seconds for which no log-in will be tried.
+            The seconds for which no token is asked for.
         """
         now = self._clock()
         kept = self._keep(cxone, now)
@@ -152,7 +141,7 @@ class Tokens:
             kept.alarm, kept.failures, kept.not_before = None, 0, 0.0
 
     def object_to(self, cxone: CxoneTenant, error: str, text: str) -> None:
-        """Raise an alarm for a credential that logs in and must not be used all the same."""
+        """Raise an alarm for a credential that gets tokens and must not be used all the same."""
         kept = self._keep(cxone, self._clock())
         if kept.alarm is None or kept.alarm.error != error:
             kept.alarm = Alarm(cxone.issuer, cxone.client_id, error, text, self._clock())
@@ -164,7 +153,7 @@ class Tokens:
         return None if kept is None else kept.alarm
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """The credentials that can't log in until somebody changes something."""
+        """The credentials that are of no use until somebody changes something."""
         return tuple(kept.alarm for kept in self._kept.values() if kept.alarm is not None)
 
     def keep_only(self, wanted: Iterable[CxoneTenant]) -> None:
@@ -179,7 +168,7 @@ class Tokens:
                 kept.timer.cancel()
 
     async def aclose(self) -> None:
-        """End log-ins under way."""
+        """End token requests under way."""
         tasks = [kept.task for kept in self._kept.values() if kept.task is not None]
         for task in tasks:
             task.cancel()
@@ -194,6 +183,11 @@ class Tokens:
         kept.used, kept.cxone = now, cxone
         return kept
 
+    async def _fresh(self, kept: _Kept, now: float) -> Token:
+        if kept.task is None and now < kept.not_before:
+            raise BackedOffError(f"{kept.why}; not tried again for a while", kept.not_before - now)
+        return await joined(self._renew(kept))
+
     def _renew(self, kept: _Kept) -> asyncio.Task[Token]:
         if kept.task is None:
             kept.task = begin(self._renewed(kept))
@@ -204,8 +198,8 @@ class Tokens:
             cxone = kept.cxone
             endpoint = await self._discovery.token_endpoint(cxone)
             who = Credential.of(cxone)
-            token = await log_in(self._session, endpoint, who, cxone.timeout, self._clock())
-        except LoginRefusedError as refused:
+            token = await request_token(self._session, endpoint, who, cxone.timeout, self._clock())
+        except TokenRequestRefusedError as refused:
             self._on_token("refused")
             self._ban(kept, str(refused), refused.error)
             raise
@@ -241,7 +235,7 @@ class Tokens:
         kept.timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._renew_if_used, kept)
 
     def _renew_if_used(self, kept: _Kept) -> None:
-        """Renew ahead of the end, so that no call waits for a log-in; not for ever where none comes."""
+        """Renew ahead of the end, so that no call waits for a token; not for ever where none comes."""
         wanted = self._wanted is None or Credential.of(kept.cxone) in self._wanted
         used = self._clock() - kept.used < _RENEWED_WHILE_USED_WITHIN
         if wanted and used and kept.token is not None:

@@ -307,7 +307,7 @@ class Metrics:
         self._cut[project,].inc(count)
 
     def token_requested(self, outcome: str) -> None:
-        """A log-in at the issuer ended."""
+        """A token request at the issuer ended."""
         self._tokens[outcome,].inc()
 
     # targets, configuration, loop

@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.core.webhook import headers
-from agent.cxone.answers import of_failure, retry_after
-from agent.web.written import Written, watch
+from agent.web.failures import retry_after
+from agent.web.posting import post
+from agent.web.written import watch
 
 _NOT_WANTED: Final = Answer(
     Outcome.FORBIDDEN, None, "the project has no webhook in the configuration any more"
@@ -53,20 +55,15 @@ class Webhooks:
         if webhook is None:
             return _NOT_WANTED
         await before_send()
-        written = Written()
-        try:
-            async with self._session.post(
-                webhook.url,
-                data=body.encode(),
-                headers=headers(body, webhook.secret.get_secret_value(), self._clock()),
-                timeout=aiohttp.ClientTimeout(total=max(min(webhook.timeout, timeout), _OUT_OF_USE)),
-                allow_redirects=False,
-                trace_request_ctx=written,
-            ) as response:
-                # The status says all; a body that never ends is not waited for.
-                return of_status(response.status, response.headers, self._clock())
-        except (aiohttp.ClientError, OSError) as error:
-            return of_failure(error, may_have_left=written.may_have_left)
+        signed = headers(body, webhook.secret.get_secret_value(), self._clock())
+        limit = max(min(webhook.timeout, timeout), _OUT_OF_USE)
+
+        async def read(response: aiohttp.ClientResponse) -> Answer:
+            # The status says all; a body that never ends is not waited for.
+            return of_status(response.status, response.headers, self._clock())
+
+        url = str(URL(webhook.url))
+        return await post(self._session, url, body.encode(), headers=signed, timeout=limit, read=read)
 
 
 def of_status(status: int, headers: Mapping[str, str], now: float) -> Answer:

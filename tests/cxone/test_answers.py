@@ -6,7 +6,9 @@ from __future__ import annotations
 import pytest
 from multidict import CIMultiDict
 
-from agent.cxone.answers import Answer, Outcome, of_failure, of_response, redacted, retry_after
+from agent.core.outcomes import Answer, Outcome
+from agent.cxone.answers import of_response
+from agent.web.failures import of_failure, redacted, retry_after
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

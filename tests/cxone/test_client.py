@@ -14,7 +14,7 @@ import pytest
 
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
-from agent.cxone.answers import Answer, Outcome
+from agent.core.outcomes import Answer, Outcome
 from agent.cxone.client import Cxone
 from agent.simulators.cxone import CxoneSimulator
 
@@ -377,17 +377,6 @@ async def test_contacts_that_are_gone_never_open_the_breaker(
 
     assert {answer.outcome for answer in answers} == {Outcome.UNKNOWN_CONTACT}
     assert answers[0].detail == "InvalidContactId"
-
-
-async def test_warm_logs_in_and_looks_up_in_the_background(
-    cxone: Cxone, simulator: CxoneSimulator, project: Project
-) -> None:
-    cxone.warm(project)
-    await cxone.ready(project)
-    requests = simulator.world.mint.requests
-    await cxone.signal(project, "1", PARAMETERS)
-
-    assert requests == simulator.world.mint.requests == 1
 
 
 async def test_no_secret_token_or_value_shows_up_in_logs_errors_or_answers(

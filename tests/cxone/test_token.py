@@ -14,8 +14,8 @@ from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.project import Project
 from agent.cxone.discovery import Discovery
-from agent.cxone.login import LoginRefusedError
 from agent.cxone.token import BackedOffError, Tokens
+from agent.cxone.token_request import TokenRequestRefusedError
 from agent.simulators.cxone import CxoneSimulator
 
 
@@ -131,7 +131,7 @@ async def test_a_revoked_access_key_raises_an_alarm_and_is_not_tried_for_a_while
 ) -> None:
     simulator.world.turn({"access_key_active": False, "invalid_grant_status": status})
 
-    with pytest.raises(LoginRefusedError, match=r"invalid_grant .*check the access key") as caught:
+    with pytest.raises(TokenRequestRefusedError, match=r"invalid_grant .*check the access key") as caught:
         await bench.tokens.get(settings)
     with pytest.raises(BackedOffError) as second:
         await bench.tokens.get(settings)
@@ -148,7 +148,7 @@ async def test_an_alarm_ends_when_the_issuer_accepts_again(
     bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant
 ) -> None:
     simulator.world.knobs.app_enabled = False
-    with pytest.raises(LoginRefusedError, match=r"invalid_client .*approved"):
+    with pytest.raises(TokenRequestRefusedError, match=r"invalid_client .*approved"):
         await bench.tokens.get(settings)
     simulator.world.knobs.app_enabled = True
     bench.now += 30
@@ -163,7 +163,7 @@ async def test_a_secret_that_was_put_right_is_tried_at_once(
 ) -> None:
     wrong = project_for(simulator.url, access_key_id="OTHER====").cxone
     assert wrong is not None
-    with pytest.raises(LoginRefusedError):
+    with pytest.raises(TokenRequestRefusedError):
         await bench.tokens.get(wrong)
 
     await bench.tokens.get(settings)

@@ -9,8 +9,8 @@ from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.outcomes import Answer, Outcome
 from agent.cxone.exchange import ExchangeError
-from agent.cxone.login import Token
 from agent.cxone.token import BackedOffError
+from agent.cxone.token_request import Token
 from agent.web.breaker import Breaker
 
 
@@ -23,7 +23,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Access:
     """All that a request to a tenant needs."""
 
     cxone: CxoneTenant
@@ -37,7 +37,7 @@ class Way:
         return self.token.claims.issuer, self.token.claims.tenant_id
 
 
-def no_way(error: CxoneError) -> Answer:
-    """What becomes of a request for which there was no log-in or no endpoint."""
+def no_access(error: CxoneError) -> Answer:
+    """What becomes of a request for which there was no token or no endpoint."""
     pause = error.pause if isinstance(error, ExchangeError | BackedOffError) else None
     return Answer(Outcome.NOT_SENT, None, f"not sent: {error}", pause)

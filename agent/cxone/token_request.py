@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One log-in: the password grant at the issuer's token endpoint, and what comes of it."""
+"""One token request: the password grant at the issuer's token endpoint, and what comes of it."""
 
 from __future__ import annotations
 
@@ -12,33 +12,17 @@ import aiohttp
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
+from agent.core.token_errors import ELSE_TO_CHECK, TOKEN_ERRORS
 from agent.cxone import claims
 from agent.cxone.exchange import ExchangeError, fetch
 
-_PERMANENT_ERRORS: Final = frozenset(
-    {
-        "invalid_client",
-        "invalid_grant",
-        "invalid_request",
-        "invalid_scope",
-        "unauthorized_client",
-        "unsupported_grant_type",
-    }
-)
 _PERMANENT_STATUSES: Final = frozenset({400, 401, 403})
-_CAUSES: Final = {
-    "invalid_client": "check client_id and client_secret, and that NICE has approved the application",
-    "invalid_grant": "check the access key, that it is active, and that its employee is",
-    "unauthorized_client": "NICE has not given the application the password grant",
-    "unsupported_grant_type": "NICE has not given the application the password grant",
-    "invalid_scope": "NICE has not given the application the AdminAPI",
-}
 _WHAT: Final = "log-in at the issuer"
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who logs in where. Everything that changes what the issuer would answer is part of its identity."""
+    """Who asks for a token, and where: everything that changes what the issuer would answer."""
 
     issuer: str
     client_id: str
@@ -78,15 +62,15 @@ class Token:
     expires: float
 
 
-class LoginRefusedError(CxoneError):
-    """The issuer won't log this credential in until somebody changes something (client, key or employee)."""
+class TokenRequestRefusedError(CxoneError):
+    """The issuer gives this credential no token until somebody changes something (client, key, employee)."""
 
     def __init__(self, text: str, error: str) -> None:
         super().__init__(text)
         self.error = error
 
 
-async def log_in(
+async def request_token(
     session: aiohttp.ClientSession,
     endpoint: str,
     who: Credential,
@@ -103,8 +87,7 @@ async def log_in(
         now: seconds since the epoch.
 
     Raises:
-        LoginRefusedError: the credential is not accepted (invalid_client, invalid_grant and the like, with
-            status 400 or 401 alike).
+        TokenRequestRefusedError: the credential is not accepted (a `TokenError`, or status 400, 401 or 403).
         CxoneError: the issuer could not be asked, or its answer makes no sense.
     """
     form = {"grant_type": "password", "username": who.access_key_id, "password": who.access_key_secret}
@@ -118,8 +101,10 @@ async def log_in(
             session, _WHAT, endpoint, timeout, now=now, form=form, headers=headers, secrets=who.secrets
         )
     except ExchangeError as refused:
-        if refused.error in _PERMANENT_ERRORS or refused.status in _PERMANENT_STATUSES:
-            raise LoginRefusedError(str(refused) + _cause(refused.error), refused.error) from None
+        known = TOKEN_ERRORS.get(refused.error)
+        if known is not None or refused.status in _PERMANENT_STATUSES:
+            check = ELSE_TO_CHECK if known is None else known.check
+            raise TokenRequestRefusedError(f"{refused}; {check}", refused.error) from None
         raise
     return _token(document, now)
 
@@ -129,10 +114,6 @@ def _basic(who: Credential) -> str:
     if who.percent_encode:
         name, secret = quote(name, safe=""), quote(secret, safe="")
     return aiohttp.encode_basic_auth(name, secret, "utf-8")
-
-
-def _cause(error: str) -> str:
-    return "; " + _CAUSES.get(error, "check client and access key, and that cxone.issuer is the tenant's own")
 
 
 def _token(document: dict[str, object], now: float) -> Token:
