@@ -208,7 +208,7 @@ class Node:
         closing.push_async_callback(self._recovery.aclose)
         closing.push_async_callback(self._end_calls)
         reject = self._configuration.snapshot.unknown_source == "reject"
-        self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_strangers=reject)
+        self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_unknown=reject)
         native.set_rate(settings.limits.calls_per_second)
         self._connect_metrics()
         lost = await self._recovery.take_over()
@@ -299,7 +299,7 @@ class Node:
     def _applied(self, difference: Changes) -> None:
         snapshot = self._configuration.snapshot
         if difference.carriers != type(difference.carriers)() or difference.unknown_source:
-            self._stack.set_sources(self._sources(), reject_strangers=snapshot.unknown_source == "reject")
+            self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
         native.set_rate(snapshot.agent.limits.calls_per_second)
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)

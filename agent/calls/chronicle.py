@@ -101,7 +101,7 @@ class Chronicle:
         _log.error("call not updated", call_id=call.call_id, state=call.state, error=str(error))
 
     def broke(self, error: BaseException) -> None:
-        """Work for a call ended with a mistake of ours."""
+        """Work for a call ended with an internal error."""
         _log.error("a call's work failed", error=repr(error), exc_info=error)
 
     def signal(self, event: SignalEvent) -> None:

@@ -9,7 +9,7 @@ from agent.core.events import Audio, Side
 from agent.sip.leg import Leg
 from agent.sip.players import Player
 
-_ACROSS = {Audio.BRIDGED: Side.AGENT, Audio.TRANSFERRED: Side.QUEUE}
+_ACROSS = {Audio.BRIDGED: Side.AGENT, Audio.TRANSFERRED: Side.TARGET}
 
 
 class Legs:

@@ -208,7 +208,7 @@ class LiveCall:
     async def _make_durable(self) -> None:
         try:
             await self._record.open()
-        except Exception as error:  # a mistake of ours must not leave a caller in silence either
+        except Exception as error:  # an internal error must not leave a caller in silence either
             self.note("decision", f"not recorded: {error}")
             self.handle(on.NotRecorded())
             if isinstance(error, StorageError):
@@ -256,11 +256,11 @@ class LiveCall:
         self._dialled(self, leg, side)
 
     def _refer(self, target: int) -> None:
-        targets = self._destinations.of(Side.QUEUE, self._handoff)
+        targets = self._destinations.of(Side.TARGET, self._handoff)
         uri = targets[target].uri
         self.note("decision", f"refer the caller to {uri} ({target + 1} of {len(targets)})")
         try:
-            self._legs.caller.refer(uri, self._destinations.headers(Side.QUEUE, self._handoff))
+            self._legs.caller.refer(uri, self._destinations.headers(Side.TARGET, self._handoff))
         except SipError as error:
             self.note("decision", f"{uri}: {error}")
             self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))

@@ -124,10 +124,10 @@ class Switchboard:
                 call.handle(on.AgentProgress(event.status, event.media))
             case sip.Confirmed(), on.Side.AGENT:
                 call.handle(on.AgentAnswered())
-            case sip.Provisional(), on.Side.QUEUE:
-                call.handle(on.QueueProgress(event.status))
-            case sip.Confirmed(), on.Side.QUEUE:
-                call.handle(on.QueueAnswered())
+            case sip.Provisional(), on.Side.TARGET:
+                call.handle(on.TargetProgress(event.status))
+            case sip.Confirmed(), on.Side.TARGET:
+                call.handle(on.TargetAnswered())
             case sip.TransferProgress(), on.Side.CALLER:
                 call.handle(on.TransferProgress(event.status, event.final))
             case sip.Referred(), on.Side.AGENT:

@@ -32,7 +32,7 @@ _REASONS: Final = {reason.value: reason for reason in Reason}
 _SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
 _TROUBLE: Final = re.compile(r"^(refused|timer .* ran out|no RTP|sip:.*: )")
 _GIVEN_BACK: Final = re.compile(r"the caller is given back by (\w+)$")
-_TRIED: Final = re.compile(r"refer the caller to |queue +us → INVITE ")
+_TRIED: Final = re.compile(r"refer the caller to |target +us → INVITE ")
 _NOBODY: Final = "no target took the caller"
 _CHALLENGES: Final = ("401", "407", "487")
 

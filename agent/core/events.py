@@ -20,7 +20,7 @@ class Side(StrEnum):
 
     CALLER = "caller"
     AGENT = "agent"
-    QUEUE = "queue"
+    TARGET = "target"
 
 
 class Timer(StrEnum):
@@ -116,14 +116,14 @@ class PromptFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueProgress:
+class TargetProgress:
     """A provisional response of the target that the caller goes back to."""
 
     status: int
 
 
 @dataclass(frozen=True, slots=True)
-class QueueAnswered:
+class TargetAnswered:
     """Its 2xx."""
 
 
@@ -169,7 +169,7 @@ class EndAsked:
 
 Event = (
     Recorded | NotRecorded | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told | NotTold
-    | SignalSettled | PromptFinished | QueueProgress | QueueAnswered | TransferProgress | TimerFired
+    | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress | TimerFired
     | MediaLost | DtmfReceived | EndAsked
 )  # fmt: skip
 

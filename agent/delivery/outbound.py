@@ -58,7 +58,7 @@ class Outbound:
         )
 
     async def warm_up(self) -> None:
-        """Log in and discover ahead of the first call; a NICE that is down or slow is not waited for."""
+        """Get tokens and discover ahead of the first call; a NICE that is down or slow is not waited for."""
         ways = [asyncio.ensure_future(self._way(project)) for project in self._tenants()]
         if ways:
             await asyncio.wait(ways, timeout=_WARM_UP_SECONDS)

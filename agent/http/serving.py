@@ -50,7 +50,7 @@ class Server:
 
 
 class _Connection(RequestHandler):
-    """One connection. What is no HTTP is answered like every other mistake, and costs a line in the log."""
+    """One connection. Malformed HTTP is answered like every other error, and costs a line in the log."""
 
     __slots__ = ()
 

@@ -102,7 +102,7 @@ class VoiceAgent:
         """Take calls from loopback, or from anywhere when that was allowed."""
         everyone = "0.0.0.0/0 ::/0"
         sources = everyone if self._options.allow_remote else "127.0.0.0/8 ::1/128"
-        self._stack.start(self._report, sources, reject_strangers=True)
+        self._stack.start(self._report, sources, reject_unknown=True)
         self._stack.apply(NodeStatus(NodeState.READY, "ready", None))
         said = self._options.speak or (_VOICE if _VOICE.exists() else None)
         self._speech = Player(said) if said else self._stack.comfort.player("tone")

@@ -151,21 +151,21 @@ def account(settings: Agent, native: Any) -> Any:
 # -- the guard and the trace, in C --------------------------------------------------------------------------
 
 
-def install_guard(sources: str, *, reject_strangers: bool) -> None:
+def install_guard(sources: str, *, reject_unknown: bool) -> None:
     """Put the guard and the trace in front of the transaction layer; no call is admitted yet."""
     if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
         raise SipError("the guard can't be installed in this pjsua2")
     pjsua2.handoff_requests_install()
     pjsua2.handoff_guard_set_cause(2)
     pjsua2.handoff_guard_set_state(0, 5)
-    set_sources(sources, reject_strangers=reject_strangers)
+    set_sources(sources, reject_unknown=reject_unknown)
 
 
-def set_sources(sources: str, *, reject_strangers: bool) -> None:
+def set_sources(sources: str, *, reject_unknown: bool) -> None:
     """Replace the table of known sources as a whole."""
     if pjsua2.handoff_guard_set_sources(sources) < 0:
         raise SipError("the guard does not take the carriers' sources; the old ones stay in force")
-    pjsua2.handoff_guard_set_unknown_source(int(reject_strangers))
+    pjsua2.handoff_guard_set_unknown_source(int(reject_unknown))
 
 
 def set_rate(calls_per_second: int) -> None:

@@ -115,7 +115,7 @@ class NativeCall(pjsua2.Call):
 
     def onCallReplaceRequest(self, prm: Any) -> None:
         """An INVITE with Replaces names the leg."""
-        prm.statusCode = _BUSY_HERE  # by default pjsua would let a stranger take the dialog over
+        prm.statusCode = _BUSY_HERE  # by default pjsua would let anybody take the dialog over
 
     def onCallRedirected(self, _: Any) -> int:
         """A 3xx came: it counts as a refusal."""

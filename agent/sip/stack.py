@@ -69,13 +69,13 @@ class Stack:
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_strangers: bool) -> None:
+    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
             sources: who may send requests: CIDRs, white space between them.
-            reject_strangers: whether others are told so, or hear nothing.
+            reject_unknown: whether others are told so, or hear nothing.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
@@ -87,7 +87,7 @@ class Stack:
             self._endpoint.libCreate()
             self._endpoint.libInit(native.endpoint_config(self._settings))
             self._endpoint.audDevManager().setNullDev()
-            native.install_guard(sources, reject_strangers=reject_strangers)
+            native.install_guard(sources, reject_unknown=reject_unknown)
             for listen in self._settings.sip.listen:
                 self._open(listen)
             self._endpoint.libStart()
@@ -115,9 +115,9 @@ class Stack:
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
         pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after or _RATE_RETRY_SECONDS)
 
-    def set_sources(self, sources: str, *, reject_strangers: bool) -> None:
+    def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
-        native.set_sources(sources, reject_strangers=reject_strangers)
+        native.set_sources(sources, reject_unknown=reject_unknown)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""

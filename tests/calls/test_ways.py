@@ -113,7 +113,7 @@ def _in_order(story: Story, way: str, back: str) -> None:
     comfort = ("the caller hears comfort audio",)
     goes = {
         "refer": ("caller us → REFER",),
-        "bridge": ("queue  us → INVITE",),
+        "bridge": ("target us → INVITE",),
         "release": ("caller → us BYE",),
     }[back]
     if way == "bye":

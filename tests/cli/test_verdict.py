@@ -13,8 +13,8 @@ CALL = {"began": 100.0, "ended": 140.0, "state": "ended", "end": "handoff", "rea
 GIVEN_BACK = "the caller is given back by "
 REFER = ("decision", "refer the caller to sip:queue@h (1 of 1)")
 DECLINED = ("sip", "caller → us SIP/2.0 603 Decline [7 REFER] udp 127.0.0.1:5061")
-INVITE = ("sip", "queue  us → INVITE sip:queue@h SIP/2.0 [1 INVITE] udp 127.0.0.1:5075")
-BUSY = ("sip", "queue  → us SIP/2.0 486 Busy Here [1 INVITE] udp 127.0.0.1:5075")
+INVITE = ("sip", "target us → INVITE sip:queue@h SIP/2.0 [1 INVITE] udp 127.0.0.1:5075")
+BUSY = ("sip", "target → us SIP/2.0 486 Busy Here [1 INVITE] udp 127.0.0.1:5075")
 
 
 def said(*story: tuple[str, str], **changed: Any) -> str:  # noqa: ANN401 - what a record holds
@@ -40,7 +40,7 @@ def test_it_says_how_the_caller_went_back(story: list[tuple[str, str]], words: s
     ("story", "cause"),
     [
         ([REFER, DECLINED], "the caller side answered 603 Decline"),
-        ([INVITE, BUSY], "the queue side answered 486 Busy Here"),
+        ([INVITE, BUSY], "the target side answered 486 Busy Here"),
     ],
 )
 def test_when_no_target_took_the_caller_it_says_so_and_why(story: list[tuple[str, str]], cause: str) -> None:

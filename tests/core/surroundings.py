@@ -166,13 +166,13 @@ class World:
         if self.agent.leg == "dialled":
             yield from (on.AgentProgress(180), on.AgentProgress(183, media=True), on.AgentAnswered())
         if self.queue.leg == "dialled":
-            yield from (on.QueueProgress(180), on.QueueAnswered())
+            yield from (on.TargetProgress(180), on.TargetAnswered())
         yield from self.agent.ends(Side.AGENT)
-        yield from self.queue.ends(Side.QUEUE)
+        yield from self.queue.ends(Side.TARGET)
         if self.agent.attempt and self.agent.leg != "dialled":
             yield on.DtmfReceived(Side.AGENT, "5")  # also late, when it is gone
         if self.queue.leg == "answered":
-            yield on.DtmfReceived(Side.QUEUE, "5")
+            yield on.DtmfReceived(Side.TARGET, "5")
         if self.caller != "gone":
             yield on.LegEnded(Side.CALLER, 200 if self.invite == "answered" else 487)
         if self.talks:
@@ -191,7 +191,7 @@ class World:
                 return replace(self, record="failed")
             case on.AgentAnswered():
                 return replace(self, agent=replace(self.agent, leg="answered"))
-            case on.QueueAnswered():
+            case on.TargetAnswered():
                 return replace(self, queue=replace(self.queue, leg="answered"))
             case on.LegEnded(side=Side.CALLER):
                 # In these states the BYE is the contact centre's: it takes the caller, and its script waits.
@@ -291,7 +291,7 @@ class World:
             case Side.CALLER:
                 _demand(self.talks, "caller", "it is not up and answered")
                 return replace(self, caller="left", referred=False)
-            case Side.QUEUE:
+            case Side.TARGET:
                 _demand(self.queue.up, "queue", self.queue.leg)
                 return replace(self, queue=replace(self.queue, leg="gone"))
         _demand(self.agent.up, "agent", self.agent.leg)
@@ -301,8 +301,8 @@ class World:
         return replace(self, agent=replace(self.agent, leg="gone"))
 
     def _sent_digit(self, side: Side, cause: Event | None) -> World:
-        across = Side.QUEUE if self.audio is Audio.TRANSFERRED else Side.AGENT
-        leg = self.queue if across is Side.QUEUE else self.agent
+        across = Side.TARGET if self.audio is Audio.TRANSFERRED else Side.AGENT
+        leg = self.queue if across is Side.TARGET else self.agent
         _demand(self.talks and leg.leg == "answered", "digits", "one of them is not up")
         came_from = cause.side if isinstance(cause, on.DtmfReceived) else None
         _demand({came_from, side} == {across, Side.CALLER}, "digits", "from or to one who does not take part")

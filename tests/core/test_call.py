@@ -231,7 +231,7 @@ def test_a_target_that_refuses_is_followed_by_the_next() -> None:
     assert call.handle(refused) == [Dial(Side.AGENT, 1, 2), Start(Timer.RESPONSE)]
     assert call.wants(Side.AGENT, 2)
     assert not call.wants(Side.AGENT, 1)
-    assert not call.wants(Side.QUEUE, 2)
+    assert not call.wants(Side.TARGET, 2)
 
 
 def test_a_target_that_says_nothing_is_given_up() -> None:

@@ -184,13 +184,13 @@ def test_a_target_is_dialled_and_bridged_once_the_script_is_told() -> None:
         Report(taken=True),
         HangUp(Side.AGENT),
         Start(Timer.RING),
-        Dial(Side.QUEUE, 0, 1),
+        Dial(Side.TARGET, 0, 1),
         Start(Timer.RESPONSE),
     ]
-    assert call.wants(Side.QUEUE, 1)
+    assert call.wants(Side.TARGET, 1)
     assert not call.wants(Side.AGENT, 1)
-    assert call.handle(on.QueueProgress(180)) == [Stop(Timer.RESPONSE)]
-    assert acts(call, on.QueueAnswered()) == [
+    assert call.handle(on.TargetProgress(180)) == [Stop(Timer.RESPONSE)]
+    assert acts(call, on.TargetAnswered()) == [
         Play(Audio.TRANSFERRED),
         Returned(Method.BRIDGE),
         Start(Timer.DURATION),
@@ -201,8 +201,8 @@ def test_a_target_is_dialled_and_bridged_once_the_script_is_told() -> None:
 @pytest.mark.parametrize(
     ("event", "actions"),
     [
-        (on.LegEnded(Side.QUEUE, 486, attempt=1), []),
-        (on.TimerFired(Timer.RESPONSE), [HangUp(Side.QUEUE)]),
+        (on.LegEnded(Side.TARGET, 486, attempt=1), []),
+        (on.TimerFired(Timer.RESPONSE), [HangUp(Side.TARGET)]),
     ],
     ids=["refuses", "says_nothing"],
 )
@@ -210,13 +210,13 @@ def test_a_target_that_does_not_take_the_caller_is_followed_by_the_next(
     event: Event, actions: list[Action]
 ) -> None:
     call = call_after(RETURNING, BRIDGE)
-    assert call.handle(event) == [*actions, Dial(Side.QUEUE, 1, 2), Start(Timer.RESPONSE)]
-    assert call.handle(on.LegEnded(Side.QUEUE, 487, attempt=1)) == []
+    assert call.handle(event) == [*actions, Dial(Side.TARGET, 1, 2), Start(Timer.RESPONSE)]
+    assert call.handle(on.LegEnded(Side.TARGET, 487, attempt=1)) == []
 
 
 def test_where_no_target_takes_the_caller_the_contact_centre_has_its_time_to() -> None:
-    call = call_after((*RETURNING, on.LegEnded(Side.QUEUE, 486, attempt=1)), BRIDGE)
-    assert acts(call, on.LegEnded(Side.QUEUE, 503, attempt=2)) == [
+    call = call_after((*RETURNING, on.LegEnded(Side.TARGET, 486, attempt=1)), BRIDGE)
+    assert acts(call, on.LegEnded(Side.TARGET, 503, attempt=2)) == [
         Returned(Method.RELEASE),
         Start(Timer.WAIT_FOR_BYE),
     ]
@@ -224,14 +224,14 @@ def test_where_no_target_takes_the_caller_the_contact_centre_has_its_time_to() -
 
 def test_all_targets_together_ring_no_longer_than_the_ring_timer_on_the_way_back_too() -> None:
     call = call_after(RETURNING, BRIDGE)
-    assert acts(call, on.TimerFired(Timer.RING))[0] == HangUp(Side.QUEUE)
+    assert acts(call, on.TimerFired(Timer.RING))[0] == HangUp(Side.TARGET)
     assert stands(call) is State.RETURNING
 
 
 def test_the_end_of_the_voice_agents_leg_is_not_that_of_the_target() -> None:
     call = call_after((*RETURNING, AGENT_GONE), BRIDGE)
     assert stands(call) is State.DIALLING_BACK
-    call.handle(on.QueueAnswered())
+    call.handle(on.TargetAnswered())
     assert call.handle(AGENT_GONE) == []
     assert stands(call) is State.TRANSFERRED
 
@@ -239,23 +239,23 @@ def test_the_end_of_the_voice_agents_leg_is_not_that_of_the_target() -> None:
 @pytest.mark.parametrize(
     ("event", "ended", "reason"),
     [
-        (on.LegEnded(Side.QUEUE, 200, attempt=1), [Side.CALLER], Reason.HANDOFF),
-        (CALLER_GONE, [Side.QUEUE], Reason.HANDOFF),
-        (on.TimerFired(Timer.DURATION), [Side.QUEUE, Side.CALLER], Reason.TOO_LONG),
-        (on.MediaLost(Side.QUEUE), [Side.QUEUE, Side.CALLER], Reason.MEDIA_LOST),
-        (on.EndAsked(Reason.OPERATOR), [Side.QUEUE, Side.CALLER], Reason.OPERATOR),
+        (on.LegEnded(Side.TARGET, 200, attempt=1), [Side.CALLER], Reason.HANDOFF),
+        (CALLER_GONE, [Side.TARGET], Reason.HANDOFF),
+        (on.TimerFired(Timer.DURATION), [Side.TARGET, Side.CALLER], Reason.TOO_LONG),
+        (on.MediaLost(Side.TARGET), [Side.TARGET, Side.CALLER], Reason.MEDIA_LOST),
+        (on.EndAsked(Reason.OPERATOR), [Side.TARGET, Side.CALLER], Reason.OPERATOR),
     ],
     ids=["target", "caller", "duration", "media", "operator"],
 )
 def test_a_transferred_call_ends_with_both_its_legs(event: Event, ended: list[Side], reason: Reason) -> None:
-    call = call_after((*RETURNING, on.QueueAnswered()), BRIDGE)
+    call = call_after((*RETURNING, on.TargetAnswered()), BRIDGE)
     assert acts(call, event) == [*map(HangUp, ended), Close(End.HANDOFF, reason)]
 
 
 def test_digits_cross_between_caller_and_target() -> None:
-    call = call_after((*RETURNING, on.QueueAnswered()), BRIDGE)
-    assert call.handle(on.DtmfReceived(Side.CALLER, "1")) == [SendDtmf(Side.QUEUE, "1")]
-    assert call.handle(on.DtmfReceived(Side.QUEUE, "2")) == [SendDtmf(Side.CALLER, "2")]
+    call = call_after((*RETURNING, on.TargetAnswered()), BRIDGE)
+    assert call.handle(on.DtmfReceived(Side.CALLER, "1")) == [SendDtmf(Side.TARGET, "1")]
+    assert call.handle(on.DtmfReceived(Side.TARGET, "2")) == [SendDtmf(Side.CALLER, "2")]
     assert call.handle(on.DtmfReceived(Side.AGENT, "3")) == []
 
 
@@ -412,7 +412,7 @@ def test_where_the_caller_is_released_the_script_may_hear_of_it_late() -> None:
         (REFER, RETURNING, Whereabouts.ON_THE_WAY),
         (BRIDGE, RETURNING, Whereabouts.ON_THE_WAY),
         (ELSE_REFER, (*HANDED_OFF, LATE), Whereabouts.ON_THE_WAY),
-        (BRIDGE, (*RETURNING, on.QueueAnswered()), Whereabouts.QUEUE),
+        (BRIDGE, (*RETURNING, on.TargetAnswered()), Whereabouts.QUEUE),
         (KEEP, (*TELLING, FAILED), Whereabouts.KEPT),
         (KEEP, (*HANDED_OFF, LATE), Whereabouts.KEPT),
         (RELEASE, (*HANDED_OFF, CALLER_GONE), Whereabouts.GONE),
@@ -441,7 +441,7 @@ def test_a_handed_off_call_that_is_to_be_ended_is_released_and_goes_to_nobody_an
 
 @pytest.mark.parametrize(
     ("plan", "ended"),
-    [(RELEASE, []), (REFER, []), (BRIDGE, [HangUp(Side.QUEUE)])],
+    [(RELEASE, []), (REFER, []), (BRIDGE, [HangUp(Side.TARGET)])],
     ids=["release", "refer", "bridge"],
 )
 def test_a_caller_on_the_way_back_is_let_go_when_the_call_is_to_be_ended(

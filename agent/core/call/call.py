@@ -45,7 +45,7 @@ class Call:
 
     def wants(self, side: Side, attempt: int) -> bool:
         """Whether the dial of this number is still the one that counts."""
-        if side is Side.QUEUE:
+        if side is Side.TARGET:
             return self.state is State.DIALLING_BACK and self.back_attempt == attempt
         return self.state is State.DIALLING and self.attempt == attempt
 

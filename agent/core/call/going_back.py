@@ -64,7 +64,9 @@ def _keep(call: Call, moment: Moment) -> Actions:
 def end_both(call: Call, reason: Reason) -> Actions:
     """End the call with both its legs: the voice agent's, or the target's."""
     across = (
-        [HangUp(Side.QUEUE)] if call.state in (State.DIALLING_BACK, State.TRANSFERRED) else call.leave_agent()
+        [HangUp(Side.TARGET)]
+        if call.state in (State.DIALLING_BACK, State.TRANSFERRED)
+        else call.leave_agent()
     )
     return [*across, HangUp(Side.CALLER), *over(call, reason)]
 
@@ -176,18 +178,18 @@ def _dial_next(call: Call) -> Actions:
     if call.back_attempt == call.back:
         return _nobody_there(call)
     call.back_attempt += 1
-    return [Dial(Side.QUEUE, call.back_attempt - 1, call.back_attempt), Start(Timer.RESPONSE)]
+    return [Dial(Side.TARGET, call.back_attempt - 1, call.back_attempt), Start(Timer.RESPONSE)]
 
 
 def _nobody_there(call: Call) -> Actions:
     return [Stop(Timer.RING), Stop(Timer.RESPONSE), *_wait_for_bye(call, Method.RELEASE)]
 
 
-def _queue_progress(_: Call, __: on.QueueProgress) -> Actions:
+def _target_progress(_: Call, __: on.TargetProgress) -> Actions:
     return [Stop(Timer.RESPONSE)]
 
 
-def _queue_answered(call: Call, _: on.QueueAnswered) -> Actions:
+def _target_answered(call: Call, _: on.TargetAnswered) -> Actions:
     call.state = State.TRANSFERRED
     return [
         Stop(Timer.RING),
@@ -200,24 +202,24 @@ def _queue_answered(call: Call, _: on.QueueAnswered) -> Actions:
 
 def _ended_while_dialling_back(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
-        return [HangUp(Side.QUEUE), *call.close(call.end, call.reason)]
-    if event.side is not Side.QUEUE or event.attempt != call.back_attempt:
+        return [HangUp(Side.TARGET), *call.close(call.end, call.reason)]
+    if event.side is not Side.TARGET or event.attempt != call.back_attempt:
         return []  # the voice agent's end, or that of a target that was given up before
     return _dial_next(call)
 
 
 def _timer_while_dialling_back(call: Call, event: on.TimerFired) -> Actions:
     if event.timer is Timer.RESPONSE:
-        return [HangUp(Side.QUEUE), *_dial_next(call)]
+        return [HangUp(Side.TARGET), *_dial_next(call)]
     if event.timer is Timer.RING:
-        return [HangUp(Side.QUEUE), *_nobody_there(call)]
+        return [HangUp(Side.TARGET), *_nobody_there(call)]
     return []
 
 
 def _ended_while_transferred(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
-        return [HangUp(Side.QUEUE), *call.close(call.end, call.reason)]
-    if event.side is not Side.QUEUE or event.attempt != call.back_attempt:
+        return [HangUp(Side.TARGET), *call.close(call.end, call.reason)]
+    if event.side is not Side.TARGET or event.attempt != call.back_attempt:
         return []
     return [HangUp(Side.CALLER), *call.close(call.end, call.reason)]
 
@@ -233,7 +235,7 @@ def _media_lost(call: Call, _: on.MediaLost) -> Actions:
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
     if event.side is Side.AGENT:
         return []  # a late one of the voice agent, which is gone
-    return [SendDtmf(Side.QUEUE if event.side is Side.CALLER else Side.CALLER, event.digit)]
+    return [SendDtmf(Side.TARGET if event.side is Side.CALLER else Side.CALLER, event.digit)]
 
 
 _UNWANTED: Final = (State.STORING_KEPT, State.STORING_REFERRING, State.STORING_RETURNING)
@@ -255,8 +257,8 @@ TABLE: Final[Table] = {
         (State.STORING_REFERRING, State.STORING_RETURNING, State.STORING_OVER),
         {on.Told: _told_after_all, on.NotTold: _not_told_after_all},
     ),
-    (State.DIALLING_BACK, on.QueueProgress): _queue_progress,
-    (State.DIALLING_BACK, on.QueueAnswered): _queue_answered,
+    (State.DIALLING_BACK, on.TargetProgress): _target_progress,
+    (State.DIALLING_BACK, on.TargetAnswered): _target_answered,
     (State.DIALLING_BACK, on.LegEnded): _ended_while_dialling_back,
     (State.DIALLING_BACK, on.TimerFired): _timer_while_dialling_back,
     (State.DIALLING_BACK, on.EndAsked): _end_asked,

@@ -33,7 +33,7 @@ class NumberForm(Model):
 
 
 class Digest(Model):
-    """Log-in that the carrier must pass (RFC 3261 section 22)."""
+    """Digest authentication that the carrier must pass (RFC 3261 section 22)."""
 
     realm: Text = Field(description="Realm of the challenge.")
     username: Text = Field(description="Its user name.")
@@ -71,7 +71,9 @@ class Carrier(Model):
         default="allow",
         description="A second call while one of the same contact is up: allow it, or refuse it (486).",
     )
-    digest: Digest | None = Field(default=None, description="Log-in asked of the carrier; none when absent.")
+    digest: Digest | None = Field(
+        default=None, description="Digest authentication asked of the carrier; none when absent."
+    )
 
 
 class Carriers(Model):

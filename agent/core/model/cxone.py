@@ -45,7 +45,7 @@ class CxoneTenant(Model):
     )
     issuer: Text = Field(
         default="https://cxone.niceincontact.com",
-        description="Log-in service: https on one of NICE's hosts or of allow_hosts; plain http for "
+        description="Token service: https on one of NICE's hosts or of allow_hosts; plain http for "
         "loopback only.",
     )
     business_unit: Text = Field(description="Business unit (tenant) number, in quotes.")
