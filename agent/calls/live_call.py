@@ -22,7 +22,7 @@ from agent.core.brief import Brief
 from agent.core.call import Machine, State, whereabouts
 from agent.core.errors import SipError, StorageError
 from agent.core.events import Action, Event, Side, Timer
-from agent.core.methods import Method
+from agent.core.methods import Method, OnFailure
 from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
@@ -120,7 +120,7 @@ class LiveCall:
     def longest_decision(self) -> float:
         """How long it may take, in seconds, until it is known who has the caller; 0 where that is certain."""
         settings = self._project.handoff
-        if settings.on_signal_failure != "keep":
+        if settings.on_signal_failure is not OnFailure.KEEP:
             return 0.0
         return settings.deadline + (settings.finish_prompt.at_most if settings.finish_prompt else 0.0) + 1.0
 

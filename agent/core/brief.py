@@ -12,7 +12,7 @@ from agent.core.asking import Ask, allowed
 from agent.core.call import Plan
 from agent.core.frozen import NOTHING
 from agent.core.headers import Message
-from agent.core.methods import Method, OnFailure
+from agent.core.methods import Method
 from agent.core.model import Project
 from agent.core.moments import Moment
 from agent.core.parameters import render, render_headers
@@ -92,9 +92,9 @@ class Brief:
         handoff = project.handoff
         return Plan(
             targets=len(project.voice_agent.targets),
-            method=Method(handoff.method),
+            method=handoff.method,
             back=len(handoff.all_targets),
-            on_failure=OnFailure(handoff.on_signal_failure),
+            on_failure=handoff.on_signal_failure,
             finish_prompt=handoff.finish_prompt is not None,
         )
 
@@ -164,7 +164,7 @@ def _said(handoff: Handoff | None) -> dict[str, str]:
 
 def _may_go_to(project: Project, refer_to: str) -> bool:
     settings = project.handoff
-    if settings.method == "release" or not allowed(refer_to, settings.refer_to_allowed):
+    if settings.method is Method.RELEASE or not allowed(refer_to, settings.refer_to_allowed):
         return False
     try:
         sip_uri(refer_to)

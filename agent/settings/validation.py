@@ -104,7 +104,7 @@ def _words(detail: ErrorDetails, written: str | None) -> str:
             return str(context["error"])
         case "misplaced":
             return str(context["text"])
-        case "literal_error":
+        case "literal_error" | "enum":
             return f"{_quoted(value, written)} is not known: write {context['expected']}"
         case "greater_than_equal":
             return f"{written or 'this'} is too small: the least is {context['ge']}"

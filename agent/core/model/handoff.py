@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from agent.core.frozen import FrozenDict
+from agent.core.methods import Method, OnFailure
 from agent.core.model.base import (
     Duration,
     FreeHeader,
@@ -65,8 +66,9 @@ class FinishPrompt(Model):
 class HandoffSettings(Model):
     """How the caller goes back to CXone."""
 
-    method: Literal["release", "refer", "bridge"] = Field(
-        default="release",
+    method: Method = Field(
+        default=Method.RELEASE,
+        strict=False,
         description="release: wait for CXone's BYE, then send ours; refer: REFER the caller to a target; "
         "bridge: dial a target and bridge the caller to it. Where no target takes the caller: release.",
     )
@@ -98,8 +100,9 @@ class HandoffSettings(Model):
         default=None,
         description="Wait until the voice agent has fallen silent before the signal leaves; absent: do not.",
     )
-    on_signal_failure: Literal["release", "refer", "keep"] = Field(
-        default="release",
+    on_signal_failure: OnFailure = Field(
+        default=OnFailure.RELEASE,
+        strict=False,
         description="When the signal was not accepted in time. release: the caller goes back by method all "
         "the same; refer: by REFER to a target; keep: the caller stays with the voice agent, which is told.",
     )
@@ -123,8 +126,8 @@ class HandoffSettings(Model):
     def _target_where_needed(self) -> Self:
         if self.target is not None and self.targets:
             raise misplaced("target and targets are both set: leave one out", "target")
-        if not self.all_targets and self.method != "release":
+        if not self.all_targets and self.method is not Method.RELEASE:
             raise misplaced(f"method {self.method} needs a target: add target: sip:…", "method")
-        if not self.all_targets and self.on_signal_failure == "refer":
+        if not self.all_targets and self.on_signal_failure is OnFailure.REFER:
             raise misplaced("refer needs a target: add target: sip:…", "on_signal_failure")
         return self
