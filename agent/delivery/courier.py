@@ -42,7 +42,7 @@ _log = logs.logger("courier")
 
 
 class Courier:
-    """The worker. Used on the loop thread; `resume` comes before the first `begin`.
+    """The worker. Used on the loop thread.
 
     Args:
         store: where each change of state is made durable.
@@ -150,14 +150,6 @@ class Courier:
         if lane is not None and job is not lane.first:
             lane.remove(job)
             self._forget(job)
-
-    async def resume(self) -> None:
-        """Take over what an earlier process left, as `take_up` does.
-
-        Raises:
-            StorageError: what it left can't be read.
-        """
-        self.take_up(await self._store.pending())
 
     def take_up(self, signals: Iterable[Signal]) -> None:
         """Deliver what a process left that is gone; ``sending`` becomes ``unknown`` or follows policy."""

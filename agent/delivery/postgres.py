@@ -106,7 +106,8 @@ class PostgresStore(Reading):
 
     async def update_call(self, call: CallRecord) -> None:
         """See `Store`. A call that a neighbour took over is left to it."""
-        await self._writer.write(sql.UPDATE_CALL, *call_values(call), self._owner)
+        values = call.call_id, call.state, call.answered, call.ended, call.end, call.reason
+        await self._writer.write(sql.UPDATE_CALL, *values, self._owner)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
@@ -149,11 +150,6 @@ class PostgresStore(Reading):
         """See `Store`."""
         values = signal_id, SignalState.CANCELLED.value, *attempt_values(decision)
         return bool(await self._writer.write(sql.DISCARD_SIGNAL, *values))
-
-    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
-        """See `Store`."""
-        cancelled = await self._writer.write(sql.CANCEL_SIGNALS, call_id, self._owner)
-        return tuple(signal_id for (signal_id,) in cancelled)
 
     async def take_over(self) -> Estate:
         """See `Store`."""

@@ -110,11 +110,6 @@ class Reading:
         rows = await self._read(f"{sql.SELECT_SIGNALS} WHERE signal_id = $1", signal_id)
         return signal_of(rows[0]) if rows else None
 
-    async def pending(self) -> tuple[Signal, ...]:
-        """See `Outbox`. Of all agents that share the database."""
-        query = f"{sql.SELECT_SIGNALS} WHERE {sql.NOT_SETTLED} ORDER BY recorded, sequence"
-        return tuple(map(signal_of, await self._read(query)))
-
     async def handoff(self, handoff_id: str) -> Handoff | None:
         """See `HandoffStates`."""
         rows = await self._read(f"{sql.SELECT_HANDOFFS} WHERE handoff_id = $1", handoff_id)

@@ -42,15 +42,11 @@ OPEN_CALL_WITH_SIGNAL: Final = (
 )
 """Values: a call's, owner, a signal's, number."""
 UPDATE_CALL: Final = (
-    f"WITH known AS (UPDATE calls SET state = $10::text, answered = $12::float8, ended = $13::float8,"
-    f' "end" = $14::text, reason = $15::text WHERE call_id = $1::text'
-    f" AND ${_CALLS + 1}::text IN (owner, '')),"
-    # A call whose beginning could not be recorded, because the disk was full, is recorded with what follows.
-    f" late AS ({_CALL} SELECT {_values(CALL_COLUMNS)}, ${_CALLS + 1}::text"
-    " WHERE NOT EXISTS (SELECT 1 FROM calls WHERE call_id = $1::text) ON CONFLICT DO NOTHING)"
-    f" SELECT ${_CALLS + 2}::int"
+    "UPDATE calls SET state = $2::text, answered = $3::float8, ended = $4::float8,"
+    ' "end" = $5::text, reason = $6::text'
+    " WHERE call_id = $1::text AND $7::text IN (owner, '') RETURNING $8::int"
 )
-"""Values: a call's, owner, number."""
+"""Values: call id, state, answered, ended, end, reason, owner, number."""
 RECORD_SIGNAL: Final = (
     f"{_SIGNAL} VALUES ({_values(SIGNAL_COLUMNS)}, ${_SIGNALS + 1}::text) ON CONFLICT DO NOTHING"
     f" RETURNING ${_SIGNALS + 2}::int"
@@ -111,11 +107,6 @@ UPDATE_SIGNAL_WITH_ATTEMPT: Final = (
     " SELECT $9::int FROM moved"
 )
 """Values: signal id, state, owner, an attempt's, number."""
-CANCEL_SIGNALS: Final = (
-    "UPDATE signals SET state = 'cancelled' WHERE call_id = $1::text AND state = 'recorded'"
-    " AND channel = 'signal' AND $2::text IN (owner, '') RETURNING $3::int, signal_id"
-)
-"""Values: call id, owner, number."""
 
 REOPEN_SIGNAL: Final = (
     "WITH moved AS (UPDATE signals SET state = 'recorded', expires = $2::float8, owner = $3::text"

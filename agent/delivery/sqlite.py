@@ -74,7 +74,8 @@ class SqliteStore:
 
     async def update_call(self, call: CallRecord) -> None:
         """See `Store`."""
-        await self._commits.write(Step(sql.UPSERT_CALL, call_values(call)), patient=True)
+        values = call.state, call.answered, call.ended, call.end, call.reason, call.call_id
+        await self._commits.write(Step(sql.UPDATE_CALL, values), patient=True)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
@@ -111,18 +112,6 @@ class SqliteStore:
         """See `Store`."""
         discard = Step(sql.CANCEL, (signal_id,), decides=True)
         return await self._commits.write(discard, _attempt(signal_id, decision))
-
-    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
-        """See `Store`."""
-        waiting = [
-            signal.signal_id
-            for signal in await self.signals(call_id=call_id)
-            if signal.state is SignalState.RECORDED
-        ]
-        # One that went on the wire since it was read is left alone by the statement itself.
-        return tuple(
-            [each for each in waiting if await self._commits.write(Step(sql.CANCEL, (each,), decides=True))]
-        )
 
     async def take_over(self) -> Estate:
         """See `Store`. The file is this process's alone: what is in it at the start was left behind.
@@ -224,13 +213,6 @@ class SqliteStore:
         """See `Store`."""
         rows = await self._commits.read(f"{sql.SELECT_SIGNALS} WHERE signal_id = ?", (signal_id,))
         return signal_of(rows[0]) if rows else None
-
-    async def pending(self) -> tuple[Signal, ...]:
-        """See `Outbox`."""
-        rows = await self._commits.read(
-            f"{sql.SELECT_SIGNALS} WHERE {sql.NOT_SETTLED} ORDER BY recorded, rowid"
-        )
-        return tuple(map(signal_of, rows))
 
     async def handoff(self, handoff_id: str) -> Handoff | None:
         """See `HandoffStates`."""

@@ -12,10 +12,8 @@ from agent.delivery.rows import CALL_COLUMNS, HANDOFF_COLUMNS, SIGNAL_COLUMNS
 INSERT_CALL: Final = (
     f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join('?' * len(CALL_COLUMNS))})"
 )
-# A call whose beginning could not be recorded, because the disk was full, is recorded with what follows.
-UPSERT_CALL: Final = (
-    INSERT_CALL + " ON CONFLICT (call_id) DO UPDATE SET state = excluded.state, answered = excluded.answered,"
-    ' ended = excluded.ended, "end" = excluded."end", reason = excluded.reason'
+UPDATE_CALL: Final = (
+    'UPDATE calls SET state = ?, answered = ?, ended = ?, "end" = ?, reason = ? WHERE call_id = ?'
 )
 INSERT_SIGNAL: Final = (
     f"INSERT INTO signals ({', '.join(SIGNAL_COLUMNS)}) VALUES ({', '.join('?' * len(SIGNAL_COLUMNS))})"

@@ -46,9 +46,6 @@ class Outbox(Protocol):
             False if the signal is settled already (or unknown); then nothing was changed.
         """
 
-    async def pending(self) -> tuple[Signal, ...]:
-        """All entries that are ``recorded`` or ``sending``, in the order in which they were recorded."""
-
     async def signal(self, signal_id: str) -> Signal | None:
         """One entry with its attempts."""
 
@@ -98,7 +95,10 @@ class Store(Outbox, HandoffStates, Protocol):
         """Record a call and, in the same transaction, the signal of its arrival."""
 
     async def update_call(self, call: CallRecord) -> None:
-        """Record where a call stands now: state, answered, ended, end, reason."""
+        """Record where a call stands now: state, answered, ended, end, reason.
+
+        One that is not there stays so: it was never opened, or has been forgotten since.
+        """
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """Record an entry of the outbox, a signal or a transcript.
@@ -116,9 +116,6 @@ class Store(Outbox, HandoffStates, Protocol):
         Returns:
             False if the call has a terminal signal or a handoff already; then nothing was recorded.
         """
-
-    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
-        """Cancel the signals of a call that are still ``recorded``; gives their ids. Webhooks stay."""
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
         """Put a settled signal that was not accepted back to ``recorded``, by an operator's decision.

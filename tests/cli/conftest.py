@@ -161,6 +161,8 @@ class Bench:
         parameters = {"p1": "CARE", "p2": "", "p3": "what the caller said"}
 
         async def write(store: SqliteStore) -> None:
+            if await store.call(call.call_id) is None:
+                await store.open_call(call, None)
             await store.update_call(call)
             await store.record_signal(Signal(*ids, moment, parameters, now, now + 120))
             for index, (outcome, status, detail) in enumerate(tried):

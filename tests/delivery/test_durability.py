@@ -19,6 +19,7 @@ from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Signal
 from agent.delivery.sqlite import SqliteStore
+from tests.delivery.outbox import unsettled
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -30,6 +31,7 @@ from pathlib import Path
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
 from agent.delivery.sqlite import SqliteStore
+from tests.delivery.outbox import unsettled
 
 async def calls(store, lane):
     for number in range(1_000_000):
@@ -77,7 +79,7 @@ async def test_after_kill_9_all_that_was_promised_is_there(tmp_path: Path, promi
             assert _ORDER.index(found.state.value) >= _ORDER.index(word)
             assert bool(found.attempts) == (found.state is SignalState.ACCEPTED)
     # Whatever the instant: each signal is settled or known to be unsettled, none is forgotten.
-    pending = {each.signal_id for each in await store.pending()}
+    pending = {each.signal_id for each in await unsettled(store)}
     assert len(pending) <= 8
     await store.aclose()
     with closing(sqlite3.connect(path)) as found_file:
@@ -119,7 +121,7 @@ async def test_a_disk_that_is_full_is_said_and_nothing_stands_then_it_heals(
         assert all(len(str(result).splitlines()) == 1 for result in results[:2])
         assert told == [store.fault]
         assert told[0]
-        assert await store.pending() == ()
+        assert await unsettled(store) == ()
         changed.clear()
     await changed.wait()  # nobody wrote: it found out by itself
     assert store.fault is None

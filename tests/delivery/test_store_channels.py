@@ -13,6 +13,7 @@ from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal, Way
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
+from tests.delivery.outbox import unsettled
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -61,12 +62,12 @@ async def test_a_handoff_its_signal_and_its_webhook_stand_or_fall_together(
     handoff = make_handoff(way=Way.REFER, target="sip:queue@10.0.0.9")
     assert await store.record_handoff(handoff, signal, webhook)
     assert await store.handoff("handoff-1") == handoff
-    assert await store.pending() == expected
+    assert await unsettled(store) == expected
 
     late = make_handoff("handoff-2")
     assert not await store.record_handoff(late, make_signal(), make_webhook())
     assert not await store.record_handoff(late, None, make_webhook())
-    assert await store.pending() == expected
+    assert await unsettled(store) == expected
     assert await store.handoff("handoff-2") is None
 
 
@@ -143,20 +144,6 @@ async def test_they_are_found_only_by_who_asks_for_them(
         assert await store.signals(**filters, channel=None) == (transcript, webhook, signal), filters
     assert await store.signals(call_id="call-2", channel=None) == ()
     assert await store.signal(webhook.signal_id) == webhook
-
-
-async def test_a_hang_up_cancels_no_webhook_and_no_transcript(
-    store: Store,
-    make_signal: MakeSignal,
-    make_webhook: MakeSignal,
-    make_transcript: MakeSignal,
-    make_handoff: MakeHandoff,
-) -> None:
-    signal = make_signal()
-    await store.record_handoff(make_handoff(), signal, make_webhook())
-    await store.record_signal(make_transcript())
-    assert await store.cancel_signals("call-1") == (signal.signal_id,)
-    assert {entry.channel for entry in await store.pending()} == {Channel.WEBHOOK, Channel.TRANSCRIPT}
 
 
 async def test_what_an_earlier_process_left_of_them_is_taken_over(

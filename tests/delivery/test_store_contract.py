@@ -15,6 +15,7 @@ from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery.store import NOTHING_LEFT, Store
 from agent.delivery.stores import open_store
+from tests.delivery.outbox import unsettled
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -39,7 +40,7 @@ async def test_what_goes_in_comes_out(
     assert await store.call("call-1") == call
     assert await store.signal(arrival.signal_id) == arrival
     assert await store.signals(call_id="call-1") == (terminal, arrival)
-    assert await store.pending() == (arrival, terminal)
+    assert await unsettled(store) == (arrival, terminal)
     assert await store.handoff("handoff-1") == handoff
     assert (await store.call("none"), await store.signal("none"), await store.handoff("none")) == (None,) * 3
 
@@ -59,11 +60,10 @@ async def test_a_call_is_updated_and_found_live_by_node_and_by_contact(
     assert len(await store.calls(limit=1)) == 1
 
 
-async def test_a_call_that_could_not_be_opened_is_recorded_with_its_update(
-    store: Store, make_call: MakeCall
-) -> None:
-    await store.update_call(make_call(state="bridged"))
-    assert await store.call("call-1") == make_call(state="bridged")
+async def test_a_call_that_is_not_there_is_not_made_by_its_update(store: Store, make_call: MakeCall) -> None:
+    await store.open_call(make_call("call-2"), None)
+    await store.update_call(make_call("call-1", state="bridged"))
+    assert await store.calls() == (make_call("call-2"),)
 
 
 @pytest.mark.parametrize("first", TERMINAL)
@@ -137,17 +137,7 @@ async def test_a_signal_moves_until_it_is_settled_and_keeps_its_attempts(
     assert await store.signal(signal.signal_id) == settled
     assert await store.signals(state=SignalState.ACCEPTED) == (settled,)
     assert await store.signals(state=SignalState.RECORDED) == ()
-    assert await store.pending() == ()
-
-
-async def test_only_signals_not_on_the_wire_are_cancelled(store: Store, make_signal: MakeSignal) -> None:
-    arrival, terminal = make_signal(moment=Moment.ARRIVAL), make_signal()
-    other = make_signal("call-2")
-    for signal in (arrival, terminal, other):
-        await store.record_signal(signal)
-    await store.update_signal(arrival.signal_id, SignalState.SENDING, None)
-    assert await store.cancel_signals("call-1") == (terminal.signal_id,)
-    assert [signal.signal_id for signal in await store.pending()] == [arrival.signal_id, other.signal_id]
+    assert await unsettled(store) == ()
 
 
 async def test_a_handoff_is_found_by_its_id_its_call_its_contact_or_its_shared_id(
@@ -194,8 +184,8 @@ async def test_a_signal_may_be_recorded_as_on_the_wire_already(
         assert await store.record_handoff(make_handoff(), signal)
     else:
         assert await store.record_signal(signal) == signal
-    assert await store.pending() == (signal,)
-    assert await store.cancel_signals("call-1") == ()
+    assert await unsettled(store) == (signal,)
+    assert not await store.discard_signal(signal.signal_id, Attempt(1.0, 1.0, "discard"))
     assert await store.update_signal(signal.signal_id, SignalState.ACCEPTED, None)
 
 
@@ -204,7 +194,7 @@ async def test_a_handoff_with_a_signal_after_one_without_leaves_nothing_behind(
 ) -> None:
     assert await store.record_handoff(make_handoff("handoff-1"), None)
     assert not await store.record_handoff(make_handoff("handoff-2"), make_signal())
-    assert await store.pending() == ()
+    assert await unsettled(store) == ()
 
 
 async def test_an_operator_reopens_what_was_not_accepted_and_discards_what_waits(
