@@ -483,7 +483,7 @@ class FaultyStore:
 async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_the_storage_heals(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.delivery.recording.STORAGE_RETRY", 0.01)
+    monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
     faulty = FaultyStore(bench.store)
     courier = Courier(
         faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
@@ -510,7 +510,7 @@ async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_th
 async def test_no_byte_leaves_while_sending_can_t_be_recorded(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.delivery.courier.STORAGE_RETRY", 0.01)
+    monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
     faulty = FaultyStore(bench.store)
     faulty.faulty = True
     courier = Courier(
