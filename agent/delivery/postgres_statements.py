@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.delivery.queries import NOT_SETTLED
 from agent.delivery.rows import CALL_COLUMNS, HANDOFF_COLUMNS, SIGNAL_COLUMNS
 
 _TIMES: Final = {"began", "answered", "ended", "recorded", "expires", "asked"}
@@ -29,7 +30,6 @@ def _owned(columns: tuple[str, ...]) -> str:
 _CALL: Final = f"INSERT INTO calls ({_owned(CALL_COLUMNS)})"
 _SIGNAL: Final = f"INSERT INTO signals ({_owned(SIGNAL_COLUMNS)})"
 _HANDOFF: Final = f"INSERT INTO handoffs ({', '.join(HANDOFF_COLUMNS)})"
-NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
 
 OPEN_CALL: Final = (
     f"{_CALL} VALUES ({_values(CALL_COLUMNS)}, ${_CALLS + 1}::text) RETURNING ${_CALLS + 2}::int"

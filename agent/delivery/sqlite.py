@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self, cast
 
-from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
+from agent.core.moments import SignalState
+from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery import sqlite_statements as sql
-from agent.delivery.finding import OF_CALL, OF_CONTACT, of_calls
 from agent.delivery.group_commit import GroupCommit, Step
+from agent.delivery.queries import CallQuery, SignalQuery, where_calls, where_signals
 from agent.delivery.rows import (
     Row,
-    Value,
     call_of,
     call_values,
     handoff_of,
@@ -150,62 +149,20 @@ class SqliteStore:
         rows = await self._commits.read(f"{sql.SELECT_CALLS} WHERE call_id = ?", (call_id,))
         return call_of(rows[0]) if rows else None
 
-    async def calls(
-        self,
-        *,
-        live: bool | None = None,
-        node: str = "",
-        contact_id: str = "",
-        project: str = "",
-        sip_call_id: str = "",
-        since: float | None = None,
-        limit: int = 100,
-    ) -> tuple[CallRecord, ...]:
+    async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
         """See `Store`."""
-        where = _Where()
-        if live is not None:
-            where.add("ended IS NULL" if live else "ended IS NOT NULL")
-        for column, wanted in (("node", node), ("contact_id", contact_id), ("project", project)):
-            where.equal(column, wanted)
-        where.equal("sip_call_id", sip_call_id)
-        if since is not None:
-            where.add("began >= ?", since)
+        where = where_calls(query)
         rows = await self._commits.read(
-            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, limit)
+            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, query.limit)
         )
         return tuple(map(call_of, rows))
 
-    async def signals(
-        self,
-        *,
-        call_id: str = "",
-        contact_id: str = "",
-        project: str = "",
-        state: SignalState | None = None,
-        moment: Moment | None = None,
-        since: float | None = None,
-        limit: int = 100,
-        channel: Channel | None = Channel.SIGNAL,
-    ) -> tuple[Signal, ...]:
+    async def signals(self, query: SignalQuery) -> tuple[Signal, ...]:
         """See `HandoffStates`."""
-        where = _Where()
-        for which, wanted in ((OF_CALL, call_id), (OF_CONTACT, contact_id)):
-            if wanted:
-                condition, times = of_calls(which, channel)
-                where.add(condition, *[wanted] * times)
-        if state is not None and not state.final:
-            where.add(sql.NOT_SETTLED)  # lets the index of the few that wait serve
-        few = bool(where.values) or str(where) == sql.NOT_SETTLED
-        where.equal("state", state)
-        where.equal("project", project)
-        where.equal("moment", moment)
-        where.equal("channel", channel)
-        if since is not None:
-            where.add("recorded >= ?", since)
-        # Without an index that finds them, the table is walked from its new end, and no further than needed.
-        order = "recorded DESC, rowid DESC" if few else "rowid DESC"
+        where = where_signals(query)
+        order = "recorded DESC, rowid DESC" if query.indexed else "rowid DESC"
         rows = await self._commits.read(
-            f"{sql.SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT ?", (*where.values, limit)
+            f"{sql.SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT ?", (*where.values, query.limit)
         )
         return tuple(map(signal_of, rows))
 
@@ -226,26 +183,6 @@ class SqliteStore:
         query, key = (sql.BY_SHARED_ID, shared_id) if shared_id else (sql.BY_ID, handoff_id)
         rows = await self._commits.read(query, (account, project, key))
         return handoff_of(rows[0]) if rows else None
-
-
-class _Where:
-    """Conditions that all hold, and their values."""
-
-    def __init__(self) -> None:
-        self._conditions: list[str] = []
-        self.values: list[Value] = []
-
-    def add(self, condition: str, *values: Value) -> None:
-        self._conditions.append(condition)
-        self.values.extend(values)
-
-    def equal(self, column: str, value: str | None) -> None:
-        """Ask for a value unless none is given."""
-        if value:
-            self.add(f"{column} = ?", str(value))
-
-    def __str__(self) -> str:
-        return " AND ".join(self._conditions) or "1"
 
 
 def _attempt(signal_id: str, attempt: Attempt) -> Step:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.delivery.finding import PARTS
+from agent.delivery.queries import NOT_SETTLED, PARTS
 from agent.delivery.rows import CALL_COLUMNS, HANDOFF_COLUMNS, SIGNAL_COLUMNS
 
 INSERT_CALL: Final = (
@@ -25,7 +25,6 @@ INSERT_HANDOFF: Final = (
     " AND moment <> 'arrival' AND signal_id <> ?)"
     " ON CONFLICT DO NOTHING"
 )
-NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
 UPDATE_SIGNAL: Final = f"UPDATE signals SET state = ? WHERE signal_id = ? AND {NOT_SETTLED}"
 INSERT_ATTEMPT: Final = (
     "INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail)"

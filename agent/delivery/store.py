@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agent.core.errors import StorageError
-from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
+from agent.core.moments import SignalState
+from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery.queries import CallQuery, SignalQuery
 
 __all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "StorageError", "Store"]
 
@@ -64,24 +65,8 @@ class HandoffStates(Protocol):
         ``handoff_id`` may also be a call id; either may be a contact id (what a Studio script has at hand).
         """
 
-    async def signals(
-        self,
-        *,
-        call_id: str = "",
-        contact_id: str = "",
-        project: str = "",
-        state: SignalState | None = None,
-        moment: Moment | None = None,
-        since: float | None = None,
-        limit: int = 100,
-        channel: Channel | None = Channel.SIGNAL,
-    ) -> tuple[Signal, ...]:
-        """Signals, newest first, with their attempts: those to which all that is given applies.
-
-        Webhooks and transcripts are told only when ``channel`` says so; None stands for all channels.
-        ``contact_id`` is that of the call, with transcripts too. ``since`` is in seconds since the epoch;
-        signals recorded then or later are meant.
-        """
+    async def signals(self, query: SignalQuery) -> tuple[Signal, ...]:
+        """Entries of the outbox, the newest first, with their attempts."""
 
 
 class Store(Outbox, HandoffStates, Protocol):
@@ -161,21 +146,8 @@ class Store(Outbox, HandoffStates, Protocol):
     async def call(self, call_id: str) -> CallRecord | None:
         """One call."""
 
-    async def calls(
-        self,
-        *,
-        live: bool | None = None,
-        node: str = "",
-        contact_id: str = "",
-        project: str = "",
-        sip_call_id: str = "",
-        since: float | None = None,
-        limit: int = 100,
-    ) -> tuple[CallRecord, ...]:
-        """Calls, newest first: those up (``live``) or over, to which all else that is given applies.
-
-        ``since`` is in seconds since the epoch; calls that began then or later are meant.
-        """
+    async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
+        """Calls, the newest first."""
 
     async def aclose(self) -> None:
         """Finish what was begun, then let go of the storage."""

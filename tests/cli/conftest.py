@@ -28,6 +28,7 @@ from agent.cxone.client import Cxone
 from agent.cxone.exchange import new_session
 from agent.delivery import decisions
 from agent.delivery.courier import Courier
+from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.operations import operations_app
 from agent.http.ports import ReloadAnswer
@@ -233,8 +234,8 @@ class Node:
         project = self._projects.get(name)
         return project if project is not None and project.account == account else None
 
-    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of the store
-        return await self._store.signals(**filters)
+    async def signals(self, query: SignalQuery) -> Sequence[Signal]:
+        return await self._store.signals(query)
 
     async def signal(self, signal_id: str) -> Signal | None:
         return await self._store.signal(signal_id)

@@ -18,6 +18,7 @@ import pytest
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Signal
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from tests.delivery.outbox import unsettled
 
@@ -75,7 +76,7 @@ async def test_after_kill_9_all_that_was_promised_is_there(tmp_path: Path, promi
         word, call_id = line.decode().split()
         assert await store.call(call_id) is not None
         if word != "open":
-            (found,) = await store.signals(call_id=call_id)
+            (found,) = await store.signals(SignalQuery(call_id=call_id))
             assert _ORDER.index(found.state.value) >= _ORDER.index(word)
             assert bool(found.attempts) == (found.state is SignalState.ACCEPTED)
     # Whatever the instant: each signal is settled or known to be unsettled, none is forgotten.
@@ -127,7 +128,7 @@ async def test_a_disk_that_is_full_is_said_and_nothing_stands_then_it_heals(
     assert store.fault is None
     assert told[-1] is None
     await store.open_call(make_call("call-2"), make_signal("call-2", Moment.ARRIVAL))
-    assert [call.call_id for call in await store.calls()] == ["call-2", "call-1"]
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-2", "call-1"]
     await store.aclose()
 
 
@@ -170,7 +171,7 @@ async def test_one_that_does_not_wait_for_its_write_disturbs_nobody(
     await asyncio.sleep(0)
     impatient.cancel()
     await patient
-    assert [call.call_id for call in await store.calls()] == ["call-2", "call-1"]
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-2", "call-1"]
 
 
 async def test_a_write_that_hangs_is_a_fault_until_it_comes_back(

@@ -14,6 +14,7 @@ from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.delivery.postgres import PostgresStore, shown
+from agent.delivery.queries import CallQuery
 from agent.delivery.store import NOTHING_LEFT
 from tests.calls.harness.ports import free_port
 from tests.calls.harness.postgres import Postgres
@@ -107,7 +108,7 @@ async def test_connections_that_are_cut_are_opened_anew_and_no_write_is_lost(
     for number in range(5):
         await admin.execute(_CUT)
         await store.open_call(make_call(f"call-{number}"), None)
-    assert len(await store.calls()) == 5
+    assert len(await store.calls(CallQuery())) == 5
     assert [fault for fault in told.faults if fault] == []
 
 

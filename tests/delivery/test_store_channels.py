@@ -11,6 +11,7 @@ import pytest
 
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal, Way
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from tests.delivery.outbox import unsettled
@@ -83,7 +84,7 @@ async def test_of_many_handoffs_at_once_one_stands_with_its_own_webhook(
         return_exceptions=True,  # PostgreSQL breaks one that comes in between
     )
     assert done.count(True) == 1
-    assert await store.signals(channel=Channel.WEBHOOK) == (hooks[done.index(True)],)
+    assert await store.signals(SignalQuery(channel=Channel.WEBHOOK)) == (hooks[done.index(True)],)
 
 
 async def test_no_handoff_and_no_webhook_after_a_terminal_signal(
@@ -92,7 +93,7 @@ async def test_no_handoff_and_no_webhook_after_a_terminal_signal(
     await store.record_signal(make_signal(moment=Moment.COMPLETED))
     assert not await store.record_handoff(make_handoff(), make_signal(), make_webhook())
     assert not await store.record_handoff(make_handoff(), None, make_webhook())
-    assert await store.signals(channel=Channel.WEBHOOK) == ()
+    assert await store.signals(SignalQuery(channel=Channel.WEBHOOK)) == ()
 
 
 async def test_a_webhook_or_a_transcript_is_no_terminal_signal_of_its_call(
@@ -121,7 +122,7 @@ async def test_a_master_contact_has_one_transcript_whatever_became_of_it(
     assert await store.record_signal(make_transcript("call-3")) is None
     for other in (make_transcript("call-2", contact_id="4720"), make_transcript(project="acme-sales")):
         assert await store.record_signal(other) == other
-    assert len(await store.signals(channel=Channel.TRANSCRIPT)) == 3
+    assert len(await store.signals(SignalQuery(channel=Channel.TRANSCRIPT))) == 3
 
 
 async def test_they_are_found_only_by_who_asks_for_them(
@@ -138,11 +139,14 @@ async def test_they_are_found_only_by_who_asks_for_them(
     await store.record_handoff(make_handoff(), signal, webhook)
     await store.record_signal(transcript)
     for filters in ({}, {"call_id": "call-1"}, {"contact_id": "4711"}, {"state": SignalState.RECORDED}):
-        assert await store.signals(**filters) == (signal,), filters
-        assert await store.signals(**filters, channel=Channel.WEBHOOK) == (webhook,), filters
-        assert await store.signals(**filters, channel=Channel.TRANSCRIPT) == (transcript,), filters
-        assert await store.signals(**filters, channel=None) == (transcript, webhook, signal), filters
-    assert await store.signals(call_id="call-2", channel=None) == ()
+        for channel, expected in (
+            ({}, (signal,)),
+            ({"channel": Channel.WEBHOOK}, (webhook,)),
+            ({"channel": Channel.TRANSCRIPT}, (transcript,)),
+            ({"channel": None}, (transcript, webhook, signal)),
+        ):
+            assert await store.signals(SignalQuery(**filters, **channel)) == expected, (filters, channel)
+    assert await store.signals(SignalQuery(call_id="call-2", channel=None)) == ()
     assert await store.signal(webhook.signal_id) == webhook
 
 
@@ -174,9 +178,9 @@ async def test_a_call_stays_until_its_webhook_is_settled_and_takes_all_along_whe
     await store.record_handoff(make_handoff(), None, webhook)
     await store.record_signal(transcript)
     assert await store.forget(before=200.0, keep=100) == 1
-    assert [call.call_id for call in await store.calls()] == ["call-1"]
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-1"]
     for entry in (webhook, transcript):
         await store.update_signal(entry.signal_id, SignalState.ACCEPTED, Attempt(1.0, 2.0, "accepted", 200))
     assert await store.forget(before=200.0, keep=100) == 1
-    assert await store.signals(channel=None) == ()
+    assert await store.signals(SignalQuery(channel=None)) == ()
     assert await store.signal(webhook.signal_id) is None
