@@ -14,13 +14,15 @@ from agent.delivery import sqlite_statements as sql
 from agent.delivery.group_commit import GroupCommit, Step
 from agent.delivery.queries import CallQuery, SignalQuery, where_calls, where_signals
 from agent.delivery.rows import (
+    ATTEMPT,
+    CALL,
+    CALL_CHANGES,
+    HANDOFF,
+    SIGNAL,
     Row,
     call_of,
-    call_values,
     handoff_of,
-    handoff_values,
     signal_of,
-    signal_values,
 )
 from agent.delivery.store import NOTHING_LEFT, Estate
 
@@ -66,19 +68,18 @@ class SqliteStore:
 
     async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
         """See `Store`."""
-        steps = [Step(sql.INSERT_CALL, call_values(call))]
+        steps = [Step(sql.INSERT_CALL, CALL.values(call))]
         if signal is not None:
-            steps.append(Step(sql.INSERT_SIGNAL, signal_values(signal)))
+            steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(signal)))
         await self._commits.write(*steps)
 
     async def update_call(self, call: CallRecord) -> None:
         """See `Store`."""
-        values = call.state, call.answered, call.ended, call.end, call.reason, call.call_id
-        await self._commits.write(Step(sql.UPDATE_CALL, values), patient=True)
+        await self._commits.write(Step(sql.UPDATE_CALL, CALL_CHANGES.values(call)), patient=True)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
-        new = await self._commits.write(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
+        new = await self._commits.write(Step(sql.INSERT_SIGNAL, SIGNAL.values(signal), decides=True))
         return signal if new else None
 
     async def record_handoff(
@@ -87,11 +88,11 @@ class SqliteStore:
         """See `Store`."""
         steps = []
         if signal is not None:
-            steps.append(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
+            steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(signal), decides=True))
         own = "" if signal is None else signal.signal_id
-        steps.append(Step(sql.INSERT_HANDOFF, (*handoff_values(handoff), handoff.call_id, own), decides=True))
+        steps.append(Step(sql.INSERT_HANDOFF, (*HANDOFF.values(handoff), own), decides=True))
         if webhook is not None:
-            steps.append(Step(sql.INSERT_SIGNAL, signal_values(webhook)))
+            steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(webhook)))
         return await self._commits.write(*steps)
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
@@ -186,5 +187,4 @@ class SqliteStore:
 
 
 def _attempt(signal_id: str, attempt: Attempt) -> Step:
-    tried = attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail
-    return Step(sql.INSERT_ATTEMPT, (signal_id, *tried))
+    return Step(sql.INSERT_ATTEMPT, (signal_id, *ATTEMPT.values(attempt)))

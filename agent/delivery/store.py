@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from agent.core.errors import StorageError
 from agent.core.moments import SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery.queries import CallQuery, SignalQuery
 
-__all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "StorageError", "Store"]
+__all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
