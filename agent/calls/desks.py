@@ -23,6 +23,7 @@ from agent.core.records import Signal, Whereabouts
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
@@ -95,7 +96,8 @@ class Desks:
         seconds = call.longest_decision if wait is None else wait
         if seconds:
             await asker.decided(seconds)
-        told = await self._services.store.signals(call_id=call.record.call_id, moment=Moment.HANDOFF)
+        wanted = SignalQuery(call.record.call_id, moment=Moment.HANDOFF)
+        told = await self._services.store.signals(wanted)
         state = told[0].state.value if told else "unsignalled"
         caller = whereabouts(call.state)
         return HandoffAccepted(asker.handoff.handoff_id, cast("SignalStanding", state), caller)
@@ -123,7 +125,7 @@ class Desks:
         if request.call_id:
             known = await store.call(request.call_id)
         else:
-            found = await store.calls(contact_id=request.contact_id, limit=1)
+            found = await store.calls(CallQuery(request.contact_id, limit=1))
             known = found[0] if found else None
         if known is None or (known.account, known.project) != (account, project):
             return NoSuchCall()
@@ -156,9 +158,9 @@ class Desks:
         entries = self._services.stories.story(call_id)
         return None if entries is None else [asdict(entry) for entry in entries]
 
-    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of the store
+    async def signals(self, query: SignalQuery) -> Sequence[Signal]:
         """Signals, newest first."""
-        return await self._services.store.signals(**filters)
+        return await self._services.store.signals(query)
 
     async def signal(self, signal_id: str) -> Signal | None:
         """One signal."""

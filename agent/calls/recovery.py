@@ -22,6 +22,7 @@ from agent.core.moments import Moment, SignalState
 from agent.core.reasons import End, Reason
 from agent.core.records import Attempt, CallRecord, Decision, Signal
 from agent.delivery.courier import Courier
+from agent.delivery.queries import SignalQuery
 from agent.delivery.store import NOTHING_LEFT, Store
 from agent.telemetry.logs import logger
 
@@ -128,7 +129,7 @@ class Recovery:
 
         It leaves only where it surely had no effect before.
         """
-        signals = await self._store.signals(call_id=call.call_id, moment=Moment.HANDOFF)
+        signals = await self._store.signals(SignalQuery(call.call_id, moment=Moment.HANDOFF))
         for signal in signals:
             if signal.state in (SignalState.CANCELLED, SignalState.EXPIRED):
                 decision = Attempt(now, now, Decision.RECOVERY.value, None, Reason.PROCESS_DIED.text)
@@ -137,7 +138,7 @@ class Recovery:
 
     async def _end(self, call: CallRecord) -> End:
         """How the call ended: by the terminal moment that came before the process died, else by its death."""
-        moments = (signal.moment for signal in await self._store.signals(call_id=call.call_id))
+        moments = (signal.moment for signal in await self._store.signals(SignalQuery(call.call_id)))
         return next((End(moment.value) for moment in moments if moment.terminal), End.FAILED)
 
 

@@ -12,6 +12,7 @@ from agent.core.model import Project
 from agent.core.records import CallRecord
 from agent.core.transcript import Line, Speaker, Transcript, compose
 from agent.delivery.courier import Courier
+from agent.delivery.queries import CallQuery
 from agent.delivery.store import Store
 from agent.http.models import TranscriptRequest
 from agent.http.ports import (
@@ -64,7 +65,7 @@ async def _call(store: Store, project: Project, request: TranscriptRequest) -> C
     if request.call_id:
         call = await store.call(request.call_id)
     else:
-        found = await store.calls(contact_id=request.contact_id, project=project.project, limit=1)
+        found = await store.calls(CallQuery(request.contact_id, project.project, limit=1))
         call = found[0] if found else None
     of_project = call is not None and (call.account, call.project) == (project.account, project.project)
     return call if of_project else None

@@ -18,6 +18,7 @@ from agent.cli.storage import opened
 from agent.cli.wording import at_least_one, cut, moment, since, span, table
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
+from agent.delivery.queries import CallQuery
 
 _EXAMPLE = f"""examples:
   handoff-agent calls --live
@@ -95,7 +96,7 @@ def _wanted(options: argparse.Namespace, call: Mapping[str, Any]) -> bool:
 async def _past(options: argparse.Namespace, snapshot: Snapshot) -> list[dict[str, Any]]:
     async with opened(snapshot) as store:
         found = await store.calls(
-            contact_id=options.contact, project=options.project, since=options.since, limit=options.limit
+            CallQuery(options.contact, options.project, since=options.since, limit=options.limit)
         )
     return [asdict(call) for call in found]
 

@@ -21,6 +21,7 @@ from agent.cli.wording import clock, moment, printable
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
 from agent.core.records import Channel
+from agent.delivery.queries import CallQuery, SignalQuery
 
 _EXAMPLE = f"""examples:
   handoff-agent explain c-0123456789abcdef
@@ -125,14 +126,14 @@ async def _from_record(snapshot: Snapshot, wanted: str, known: Known | None) -> 
         if known is None:
             call = await store.call(wanted)
             if call is None:
-                newest = await store.calls(contact_id=wanted, limit=1)
-                newest = newest or await store.calls(sip_call_id=wanted, limit=1)
+                newest = await store.calls(CallQuery(contact_id=wanted, limit=1))
+                newest = newest or await store.calls(CallQuery(sip_call_id=wanted, limit=1))
                 call = newest[0] if newest else None
             if call is None:
                 return None
             known = Known(asdict(call))
         call_id = known.call["call_id"]
-        entries = await store.signals(call_id=call_id, channel=None)
+        entries = await store.signals(SignalQuery(call_id, channel=None))
         for entry in reversed(entries):
             kept = known.signals if entry.channel is Channel.SIGNAL else known.posts
             kept.append(listing(entry))

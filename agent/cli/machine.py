@@ -19,6 +19,7 @@ from agent.cli.storage import in_use, opened, sqlite_path
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
 from agent.core.units import PortRange
+from agent.delivery.queries import CallQuery
 
 _IPV4: Final = Path("/proc/sys/net/ipv4")
 _CORE: Final = Path("/proc/sys/net/core")
@@ -130,7 +131,7 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
 
 async def _open(snapshot: Snapshot) -> None:
     async with opened(snapshot) as store:
-        await store.calls(limit=1)
+        await store.calls(CallQuery(limit=1))
 
 
 def _rtp(snapshot: Snapshot) -> Finding:

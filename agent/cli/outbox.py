@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.operations import NotRunningError, Operations
@@ -16,14 +17,15 @@ from agent.cli.storage import opened
 from agent.cli.wording import printable
 from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
+from agent.delivery.queries import SignalQuery
 
 if TYPE_CHECKING:
     from agent.core.records import Signal
     from agent.delivery.store import Store
 
 
-def find(snapshot: Snapshot, **filters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - those of the store
-    """Signals, newest first; ``filters`` are those of `agent.delivery.store.HandoffStates.signals`.
+def find(snapshot: Snapshot, wanted: SignalQuery) -> list[dict[str, Any]]:
+    """Signals, newest first.
 
     Raises:
         AgentError: neither can be asked.
@@ -31,13 +33,13 @@ def find(snapshot: Snapshot, **filters: Any) -> list[dict[str, Any]]:  # noqa: A
     from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
 
     async def read(store: Store) -> Sequence[Signal]:
-        return await store.signals(**filters)
+        return await store.signals(wanted)
 
     try:
         return [listing(signal) for signal in asyncio.run(with_store(snapshot, read))]
     except StorageError as error:
         names = {"contact_id": "contact", "call_id": "call"}
-        query = {names.get(name, name): value for name, value in filters.items() if value}
+        query = {names.get(name, name): value for name, value in asdict(wanted).items() if value}
         query.setdefault("channel", "all")
         try:
             found: list[dict[str, Any]] = Operations.of(snapshot).get("signals", **query)["signals"]

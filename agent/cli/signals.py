@@ -22,6 +22,7 @@ from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Channel
+from agent.delivery.queries import SignalQuery
 
 if TYPE_CHECKING:
     from agent.core.records import Signal
@@ -117,17 +118,17 @@ def _guarded(
 
 
 def _list(options: argparse.Namespace, snapshot: Snapshot) -> int:
-    found = outbox.find(
-        snapshot,
-        contact_id=options.contact,
+    wanted = SignalQuery(
         call_id=options.call,
+        contact_id=options.contact,
         project=options.project,
         state=options.state and SignalState(options.state),
         moment=options.moment and Moment(options.moment),
-        channel=options.channel and Channel(options.channel),
         since=options.since,
         limit=options.limit,
+        channel=options.channel and Channel(options.channel),
     )
+    found = outbox.find(snapshot, wanted)
     if options.json:
         print(json.dumps({"signals": found}))
     else:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.outcomes import IN_DOUBT, Answer
 from agent.core.records import Channel, Signal
@@ -73,6 +74,15 @@ AT_MOST_ONCE: Final = Policy(pace=_UNHURRIED)
 """Of transcripts."""
 
 Next: TypeAlias = Settle | RetryAt
+
+
+def policy_of(project: Project | None, channel: Channel) -> Policy:
+    """What may be repeated: of signals what the project allows, nothing when it is configured no more."""
+    if channel is Channel.WEBHOOK:
+        return AT_LEAST_ONCE
+    if channel is Channel.TRANSCRIPT:
+        return AT_MOST_ONCE
+    return CAUTIOUS if project is None else Policy(project.repeat_unknown, project.retry_server_faults)
 
 
 def next_step(

@@ -21,11 +21,10 @@ from agent.core.lane import Lane
 from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Channel, Signal
-from agent.delivery.carrying import Carrying
+from agent.core.retries import policy_of
 from agent.delivery.job import Job, LaneKey, Road, SignalEvent, road_of
 from agent.delivery.parking import Parking
-from agent.delivery.recording import STORAGE_RETRY, Recording
-from agent.delivery.sending import Exchange, Poster, Sender, policy_of
+from agent.delivery.sending import STORAGE_RETRY, Poster, Sender, Sending
 from agent.delivery.store import Outbox
 from agent.telemetry import logs
 
@@ -42,7 +41,7 @@ _log = logs.logger("courier")
 
 
 class Courier:
-    """The worker. Used on the loop thread; `resume` comes before the first `begin`.
+    """The worker. Used on the loop thread.
 
     Args:
         store: where each change of state is made durable.
@@ -73,9 +72,7 @@ class Courier:
         self._store = store
         self._cxone = cxone
         self._project_of = project_of
-        self._recording = Recording(store, on_event)
-        self._carrying = Carrying(self._recording, clock)
-        self._exchange = Exchange(cxone, posters or {}, self._carrying.written, clock, chance)
+        self._sending = Sending(store, cxone, posters or {}, on_event, clock=clock, chance=chance)
         self._clock = clock
         self._in_flight = in_flight
         self._slots: dict[Road, asyncio.Semaphore] = {}
@@ -120,7 +117,7 @@ class Courier:
         job = Job(signal)
         if self._closes_at is not None:
             if (action := job.handle(on.ProcessEnds(self._clock()))) is not None:
-                self._spawn(self._carrying.leave(job, action))
+                self._spawn(self._sending.leave(job, action))
         elif self._admitted(signal):
             self._take(job)
 
@@ -151,14 +148,6 @@ class Courier:
             lane.remove(job)
             self._forget(job)
 
-    async def resume(self) -> None:
-        """Take over what an earlier process left, as `take_up` does.
-
-        Raises:
-            StorageError: what it left can't be read.
-        """
-        self.take_up(await self._store.pending())
-
     def take_up(self, signals: Iterable[Signal]) -> None:
         """Deliver what a process left that is gone; ``sending`` becomes ``unknown`` or follows policy."""
         for signal in signals:
@@ -170,7 +159,7 @@ class Courier:
 
         What waits stays ``recorded`` for the next process; what is on the wire even then is ``unknown``.
         """
-        self._carrying.closes_at = self._clock() + grace
+        self._sending.closes_at = self._clock() + grace
         for job in self._jobs.values():
             job.wake.set()
         if self._tasks:
@@ -179,12 +168,12 @@ class Courier:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for job in tuple(self._jobs.values()):
-            await self._carrying.leave(job, job.handle(on.ProcessEnds(self._clock())))
-        await self._recording.aclose()
+            await self._sending.leave(job, job.handle(on.ProcessEnds(self._clock())))
+        await self._sending.aclose()
 
     @property
     def _closes_at(self) -> float | None:
-        return self._carrying.closes_at
+        return self._sending.closes_at
 
     def _admitted(self, signal: Signal) -> bool:
         """Whether an entry is taken in hand now; one that is not waits on disk. Signals always are."""
@@ -252,19 +241,19 @@ class Courier:
         if slots is None:
             slots = asyncio.Semaphore(self._in_flight if is_signal else ASIDE_IN_FLIGHT)
             self._slots[road] = slots
-        while (action := await self._carrying.prepared(job, action)) is not None:
+        while (action := await self._sending.until_turn(job, action)) is not None:
             async with slots:
                 if self._closes_at is not None and not is_signal:
                     return  # there is time: the next process has it
                 action = job.handle(on.Turn(self._clock()))
                 if isinstance(action, on.Ask):
-                    action = await self._exchange.run(job, self._project_of(*road[1:]))
+                    action = await self._sending.exchange(job, self._project_of(*road[1:]))
         if job.phase is Phase.OVER:
             self._forget(job)
 
     async def _aside(self, job: Job, action: on.Action | None) -> None:
         """Carry out what a signal needs whose turn has not come; one that ends by it leaves the line."""
-        await self._carrying.prepared(job, action)
+        await self._sending.until_turn(job, action)
         lane = self._lanes.get(job.lane)
         if job.phase is Phase.OVER and lane is not None and lane.first is not job:
             lane.remove(job)

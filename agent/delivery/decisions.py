@@ -15,6 +15,7 @@ from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, Channel, Decision, Signal
 from agent.core.transcript import USEFUL_SECONDS
+from agent.delivery.queries import SignalQuery
 from agent.delivery.store import Store
 
 Refusal: TypeAlias = Literal["not_found", "conflict", "unconfirmed"]
@@ -152,7 +153,7 @@ async def _danger(store: Store, signal: Signal) -> str:
             "script on the caller"
         )
     if signal.moment is Moment.ARRIVAL:
-        for other in await store.signals(call_id=signal.call_id):
+        for other in await store.signals(SignalQuery(signal.call_id)):
             if other.moment.terminal and other.state in _AT_NICE:
                 terminal = f"the {other.moment.value} signal of this call is {other.state.value}"
                 return f"{terminal}: an arrival after it restarts the script on the caller"

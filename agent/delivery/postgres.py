@@ -19,7 +19,7 @@ from agent.delivery.lease import HEARTBEAT_SECONDS
 from agent.delivery.postgres_lease import Lease
 from agent.delivery.postgres_reading import CONNECT_SECONDS, SETTINGS, UNREACHABLE, Reading, said
 from agent.delivery.postgres_writer import Connection, Rows, Undo, Writer
-from agent.delivery.rows import call_of, call_values, handoff_values, signal_of, signal_values
+from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, call_of, signal_of
 from agent.delivery.schema import VERSION, due
 from agent.delivery.store import NOTHING_LEFT, Estate
 
@@ -98,21 +98,21 @@ class PostgresStore(Reading):
         owner = self._owner
         undo: list[Undo] = [(sql.UNDO_CALL, (call.call_id, owner))]
         if signal is None:
-            await self._writer.write(sql.OPEN_CALL, *call_values(call), owner, undo=undo)
+            await self._writer.write(sql.OPEN_CALL, *CALL.values(call), owner, undo=undo)
             return
         undo.append((sql.UNDO_SIGNAL, (signal.signal_id, owner)))
-        values = *call_values(call), owner, *signal_values(signal)
+        values = *CALL.values(call), owner, *SIGNAL.values(signal)
         await self._writer.write(sql.OPEN_CALL_WITH_SIGNAL, *values, undo=undo)
 
     async def update_call(self, call: CallRecord) -> None:
         """See `Store`. A call that a neighbour took over is left to it."""
-        await self._writer.write(sql.UPDATE_CALL, *call_values(call), self._owner)
+        await self._writer.write(sql.UPDATE_CALL, *CALL_CHANGES.values(call), self._owner)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
         owner = self._owner
         undo = [(sql.UNDO_SIGNAL, (signal.signal_id, owner))]
-        new = await self._writer.write(sql.RECORD_SIGNAL, *signal_values(signal), owner, undo=undo)
+        new = await self._writer.write(sql.RECORD_SIGNAL, *SIGNAL.values(signal), owner, undo=undo)
         return signal if new else None
 
     async def record_handoff(
@@ -124,36 +124,31 @@ class PostgresStore(Reading):
         undo: list[Undo] = [(sql.UNDO_HANDOFF, (handoff.handoff_id, owner))]
         undo += [(sql.UNDO_SIGNAL, (entry.signal_id, owner)) for entry in entries]
         if not entries:
-            return bool(await self._writer.write(sql.RECORD_HANDOFF, *handoff_values(handoff), undo=undo))
+            return bool(await self._writer.write(sql.RECORD_HANDOFF, *HANDOFF.values(handoff), undo=undo))
         statement = sql.RECORD_HANDOFF_WITH_BOTH if len(entries) > 1 else sql.RECORD_HANDOFF_WITH_SIGNAL
         if signal is None:
             statement = sql.RECORD_HANDOFF_WITH_WEBHOOK
-        values = (value for entry in entries for value in signal_values(entry))
-        return bool(await self._writer.write(statement, *handoff_values(handoff), *values, owner, undo=undo))
+        values = (value for entry in entries for value in SIGNAL.values(entry))
+        return bool(await self._writer.write(statement, *HANDOFF.values(handoff), *values, owner, undo=undo))
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
         """See `Outbox`. A signal that a neighbour took over is as good as settled."""
         moved = signal_id, state.value, self._owner
         if attempt is None:
             return bool(await self._writer.write(sql.UPDATE_SIGNAL, *moved))
-        values = *moved, *attempt_values(attempt)
+        values = *moved, *ATTEMPT.values(attempt)
         return bool(await self._writer.write(sql.UPDATE_SIGNAL_WITH_ATTEMPT, *values))
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
         """See `Store`. Where no agent does it itself, the next that looks for work left behind takes it."""
-        values = signal_id, expires, self._owner, *attempt_values(decision)
+        values = signal_id, expires, self._owner, *ATTEMPT.values(decision)
         done = await self._writer.write(sql.REOPEN_SIGNAL, *values)
         return await self.signal(signal_id) if done else None
 
     async def discard_signal(self, signal_id: str, decision: Attempt) -> bool:
         """See `Store`."""
-        values = signal_id, SignalState.CANCELLED.value, *attempt_values(decision)
+        values = signal_id, SignalState.CANCELLED.value, *ATTEMPT.values(decision)
         return bool(await self._writer.write(sql.DISCARD_SIGNAL, *values))
-
-    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
-        """See `Store`."""
-        cancelled = await self._writer.write(sql.CANCEL_SIGNALS, call_id, self._owner)
-        return tuple(signal_id for (signal_id,) in cancelled)
 
     async def take_over(self) -> Estate:
         """See `Store`."""
@@ -220,8 +215,3 @@ def shown(url: str) -> str:
     except ValueError:
         return "postgresql://…"
     return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def attempt_values(attempt: Attempt) -> tuple[object, ...]:
-    """When it began and ended, its outcome, status and detail."""
-    return attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail

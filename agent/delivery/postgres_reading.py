@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import re
+from itertools import count
 from typing import Any, Final
 
 import asyncpg
 
 from agent.core.errors import StorageError
-from agent.core.moments import Moment, SignalState
-from agent.core.records import CallRecord, Channel, Handoff, Signal
+from agent.core.records import CallRecord, Handoff, Signal
 from agent.delivery import postgres_statements as sql
-from agent.delivery.finding import OF_CALL, OF_CONTACT, of_calls
 from agent.delivery.opening import one_line
+from agent.delivery.queries import CallQuery, SignalQuery, Where, where_calls, where_signals
 from agent.delivery.rows import call_of, handoff_of, signal_of
 
 CONNECT_SECONDS: Final = 3.0
@@ -55,65 +55,23 @@ class Reading:
         rows = await self._read(f"{sql.SELECT_CALLS} WHERE call_id = $1", call_id)
         return call_of(rows[0]) if rows else None
 
-    async def calls(
-        self,
-        *,
-        live: bool | None = None,
-        node: str = "",
-        contact_id: str = "",
-        project: str = "",
-        sip_call_id: str = "",
-        since: float | None = None,
-        limit: int = 100,
-    ) -> tuple[CallRecord, ...]:
+    async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
         """See `Store`."""
-        where = _Where(
-            {"node": node, "contact_id": contact_id, "project": project, "sip_call_id": sip_call_id}
-        )
-        if live is not None:
-            where.add("ended IS NULL" if live else "ended IS NOT NULL")
-        if since is not None:
-            where.add("began >= ?", since)
-        query = f"{sql.SELECT_CALLS} WHERE {where} ORDER BY sequence DESC LIMIT {limit:d}"
-        return tuple(map(call_of, await self._read(query, *where.values)))
+        where = where_calls(query)
+        question = f"{sql.SELECT_CALLS} WHERE {_numbered(where)} ORDER BY sequence DESC LIMIT {query.limit:d}"
+        return tuple(map(call_of, await self._read(question, *where.values)))
 
-    async def signals(
-        self,
-        *,
-        call_id: str = "",
-        contact_id: str = "",
-        project: str = "",
-        state: SignalState | None = None,
-        moment: Moment | None = None,
-        since: float | None = None,
-        limit: int = 100,
-        channel: Channel | None = Channel.SIGNAL,
-    ) -> tuple[Signal, ...]:
+    async def signals(self, query: SignalQuery) -> tuple[Signal, ...]:
         """See `HandoffStates`."""
-        where = _Where({"project": project, "state": state, "moment": moment, "channel": channel})
-        for which, wanted in ((OF_CALL, call_id), (OF_CONTACT, contact_id)):
-            if wanted:
-                condition, times = of_calls(which, channel)
-                where.add(condition, *[wanted] * times)
-        if state is not None and not state.final:
-            where.add(sql.NOT_SETTLED)  # lets the index of the few that wait serve
-        if since is not None:
-            where.add("recorded >= ?", since)
-        few = call_id or contact_id or (state is not None and not state.final)
-        # Without an index that finds them, the table is walked from its new end, and no further than needed.
-        order = "recorded DESC, sequence DESC" if few else "sequence DESC"
-        query = f"{sql.SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT {limit:d}"
-        return tuple(map(signal_of, await self._read(query, *where.values)))
+        where = where_signals(query)
+        order = "recorded DESC, sequence DESC" if query.indexed else "sequence DESC"
+        question = f"{sql.SELECT_SIGNALS} WHERE {_numbered(where)} ORDER BY {order} LIMIT {query.limit:d}"
+        return tuple(map(signal_of, await self._read(question, *where.values)))
 
     async def signal(self, signal_id: str) -> Signal | None:
         """See `Store`."""
         rows = await self._read(f"{sql.SELECT_SIGNALS} WHERE signal_id = $1", signal_id)
         return signal_of(rows[0]) if rows else None
-
-    async def pending(self) -> tuple[Signal, ...]:
-        """See `Outbox`. Of all agents that share the database."""
-        query = f"{sql.SELECT_SIGNALS} WHERE {sql.NOT_SETTLED} ORDER BY recorded, sequence"
-        return tuple(map(signal_of, await self._read(query)))
 
     async def handoff(self, handoff_id: str) -> Handoff | None:
         """See `HandoffStates`."""
@@ -153,25 +111,10 @@ class Reading:
             raise StorageError(f"the storage refused: {said(error)}") from error
 
 
-class _Where:
-    """Conditions that all hold, and their values; `wanted` is by column, empty where anything will do."""
-
-    def __init__(self, wanted: Mapping[str, str | None]) -> None:
-        self._conditions = ["TRUE"]
-        self.values: list[object] = []
-        for column, value in wanted.items():
-            if value:
-                self.add(f"{column} = ?", str(value))
-
-    def add(self, condition: str, *values: object) -> None:
-        """Add one; each question mark stands for a value."""
-        for value in values:
-            self.values.append(value)
-            condition = condition.replace("?", f"${len(self.values)}", 1)
-        self._conditions.append(condition)
-
-    def __str__(self) -> str:
-        return " AND ".join(self._conditions)
+def _numbered(where: Where) -> str:
+    """Conditions with PostgreSQL's numbers for their question marks."""
+    numbers = count(1)
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", str(where))
 
 
 def said(error: BaseException) -> str:

@@ -9,96 +9,106 @@ to; a write of another process changes nothing. An empty owner stands for an ope
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, get_args
 
-from agent.delivery.rows import CALL_COLUMNS, HANDOFF_COLUMNS, SIGNAL_COLUMNS
-
-_TIMES: Final = {"began", "answered", "ended", "recorded", "expires", "asked"}
-_CALLS, _SIGNALS, _HANDOFFS = len(CALL_COLUMNS), len(SIGNAL_COLUMNS), len(HANDOFF_COLUMNS)
+from agent.delivery.queries import NOT_SETTLED
+from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, Columns, names
 
 
-def _values(columns: tuple[str, ...], first: int = 1) -> str:
-    kinds = ("float8" if column in _TIMES else "text" for column in columns)
-    return ", ".join(f"${number}::{kind}" for number, kind in enumerate(kinds, first))
+def _kind(field: Any) -> str:  # noqa: ANN401 - the type of a record's field
+    """PostgreSQL's type for it."""
+    kinds = {float: "float8", int: "int"}
+    return next((kind for number, kind in kinds.items() if number in (field, *get_args(field))), "text")
 
 
-def _owned(columns: tuple[str, ...]) -> str:
-    return ", ".join((*columns, "owner"))
+def _at(columns: Columns, column: str, first: int = 1) -> str:
+    """The place of one value, where those of `columns` begin at ``first``."""
+    return f"${[*columns].index(column) + first}::{_kind(columns.types[column])}"
 
 
-_CALL: Final = f"INSERT INTO calls ({_owned(CALL_COLUMNS)})"
-_SIGNAL: Final = f"INSERT INTO signals ({_owned(SIGNAL_COLUMNS)})"
-_HANDOFF: Final = f"INSERT INTO handoffs ({', '.join(HANDOFF_COLUMNS)})"
-NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
+def _values(columns: Columns, first: int = 1) -> str:
+    """The places of all values, where they begin at ``first``."""
+    return ", ".join(_at(columns, column, first) for column in columns)
 
-OPEN_CALL: Final = (
-    f"{_CALL} VALUES ({_values(CALL_COLUMNS)}, ${_CALLS + 1}::text) RETURNING ${_CALLS + 2}::int"
-)
+
+_CALL: Final = f"INSERT INTO calls ({names(CALL)}, owner)"
+_SIGNAL: Final = f"INSERT INTO signals ({names(SIGNAL)}, owner)"
+_HANDOFF: Final = f"INSERT INTO handoffs ({names(HANDOFF)})"
+
+OPEN_CALL: Final = f"{_CALL} VALUES ({_values(CALL)}, ${len(CALL) + 1}::text) RETURNING ${len(CALL) + 2}::int"
 """Values: a call's, owner, number."""
 OPEN_CALL_WITH_SIGNAL: Final = (
-    f"WITH call AS ({_CALL} VALUES ({_values(CALL_COLUMNS)}, ${_CALLS + 1}::text)),"
-    f" arrival AS ({_SIGNAL} VALUES ({_values(SIGNAL_COLUMNS, _CALLS + 2)}, ${_CALLS + 1}::text)"
-    f" ON CONFLICT DO NOTHING) SELECT ${_CALLS + _SIGNALS + 2}::int"
+    f"WITH call AS ({_CALL} VALUES ({_values(CALL)}, ${len(CALL) + 1}::text)),"
+    f" arrival AS ({_SIGNAL} VALUES ({_values(SIGNAL, len(CALL) + 2)}, ${len(CALL) + 1}::text)"
+    f" ON CONFLICT DO NOTHING) SELECT ${len(CALL) + len(SIGNAL) + 2}::int"
 )
 """Values: a call's, owner, a signal's, number."""
-UPDATE_CALL: Final = (
-    f"WITH known AS (UPDATE calls SET state = $10::text, answered = $12::float8, ended = $13::float8,"
-    f' "end" = $14::text, reason = $15::text WHERE call_id = $1::text'
-    f" AND ${_CALLS + 1}::text IN (owner, '')),"
-    # A call whose beginning could not be recorded, because the disk was full, is recorded with what follows.
-    f" late AS ({_CALL} SELECT {_values(CALL_COLUMNS)}, ${_CALLS + 1}::text"
-    " WHERE NOT EXISTS (SELECT 1 FROM calls WHERE call_id = $1::text) ON CONFLICT DO NOTHING)"
-    f" SELECT ${_CALLS + 2}::int"
+_CHANGED: Final = ", ".join(
+    f"{names([column])} = {_at(CALL_CHANGES, column)}" for column in CALL_CHANGES if column != "call_id"
 )
-"""Values: a call's, owner, number."""
+UPDATE_CALL: Final = (
+    f"UPDATE calls SET {_CHANGED} WHERE call_id = {_at(CALL_CHANGES, 'call_id')}"
+    f" AND ${len(CALL_CHANGES) + 1}::text IN (owner, '') RETURNING ${len(CALL_CHANGES) + 2}::int"
+)
+"""Values: what changes of a call, owner, number."""
 RECORD_SIGNAL: Final = (
-    f"{_SIGNAL} VALUES ({_values(SIGNAL_COLUMNS)}, ${_SIGNALS + 1}::text) ON CONFLICT DO NOTHING"
-    f" RETURNING ${_SIGNALS + 2}::int"
+    f"{_SIGNAL} VALUES ({_values(SIGNAL)}, ${len(SIGNAL) + 1}::text) ON CONFLICT DO NOTHING"
+    f" RETURNING ${len(SIGNAL) + 2}::int"
 )
 """Values: a signal's, owner, number."""
 # Of two who ask at once one breaks on the other's handoff, and nothing of it stands, its signal neither.
 _FIRST_HANDOFF: Final = (
-    f"SELECT {_values(HANDOFF_COLUMNS)} WHERE NOT EXISTS"
-    " (SELECT 1 FROM signals WHERE call_id = $2::text AND channel = 'signal' AND moment <> 'arrival')"
+    f"SELECT {_values(HANDOFF)} WHERE NOT EXISTS (SELECT 1 FROM signals"
+    f" WHERE call_id = {_at(HANDOFF, 'call_id')} AND channel = 'signal' AND moment <> 'arrival')"
 )
-RECORD_HANDOFF: Final = f"{_HANDOFF} {_FIRST_HANDOFF} ON CONFLICT DO NOTHING RETURNING ${_HANDOFFS + 1}::int"
+RECORD_HANDOFF: Final = (
+    f"{_HANDOFF} {_FIRST_HANDOFF} ON CONFLICT DO NOTHING RETURNING ${len(HANDOFF) + 1}::int"
+)
 """Values: a handoff's, number."""
 
 
 def _entry(first: int, owner: int) -> str:
     """An entry of the outbox as a SELECT's values, from ``first`` on."""
-    return f"{_values(SIGNAL_COLUMNS, first)}, ${owner}::text"
+    return f"{_values(SIGNAL, first)}, ${owner}::text"
 
 
 def _told(owner: int) -> str:
     """The signal of a handoff, unless the call has a handoff or a terminal signal already."""
+    call_id, handoff_id = _at(HANDOFF, "call_id"), _at(HANDOFF, "handoff_id")
     return (
-        f"told AS ({_SIGNAL} SELECT {_entry(_HANDOFFS + 1, owner)}"
-        " WHERE NOT EXISTS (SELECT 1 FROM handoffs WHERE call_id = $2::text OR handoff_id = $1::text)"
+        f"told AS ({_SIGNAL} SELECT {_entry(len(HANDOFF) + 1, owner)}"
+        f" WHERE NOT EXISTS (SELECT 1 FROM handoffs WHERE call_id = {call_id} OR handoff_id = {handoff_id})"
         " ON CONFLICT DO NOTHING RETURNING 1)"
     )
 
 
-_ONE, _TWO = _HANDOFFS + _SIGNALS + 1, _HANDOFFS + 2 * _SIGNALS + 1
+_ONE, _TWO = len(HANDOFF) + len(SIGNAL) + 1, len(HANDOFF) + 2 * len(SIGNAL) + 1
 RECORD_HANDOFF_WITH_SIGNAL: Final = (
-    f"WITH {_told(_ONE)} {_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)} FROM told RETURNING ${_ONE + 1}::int"
+    f"WITH {_told(_ONE)} {_HANDOFF} SELECT {_values(HANDOFF)} FROM told RETURNING ${_ONE + 1}::int"
 )
 """Values: a handoff's, a signal's, owner, number."""
 RECORD_HANDOFF_WITH_WEBHOOK: Final = (
     f"WITH handed AS ({_HANDOFF} {_FIRST_HANDOFF} ON CONFLICT DO NOTHING RETURNING 1)"
-    f" {_SIGNAL} SELECT {_entry(_HANDOFFS + 1, _ONE)} FROM handed RETURNING ${_ONE + 1}::int"
+    f" {_SIGNAL} SELECT {_entry(len(HANDOFF) + 1, _ONE)} FROM handed RETURNING ${_ONE + 1}::int"
 )
 """Values: a handoff's, a webhook's, owner, number."""
 RECORD_HANDOFF_WITH_BOTH: Final = (
     f"WITH {_told(_TWO)},"
     f" hooked AS ({_SIGNAL} SELECT {_entry(_ONE, _TWO)} FROM told)"
-    f" {_HANDOFF} SELECT {_values(HANDOFF_COLUMNS)} FROM told RETURNING ${_TWO + 1}::int"
+    f" {_HANDOFF} SELECT {_values(HANDOFF)} FROM told RETURNING ${_TWO + 1}::int"
 )
 """Values: a handoff's, a signal's, a webhook's, owner, number."""
-_TRIED: Final = (
-    "INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail) SELECT $1::text,"
-    " (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE signal_id = $1::text),"
-)
+
+
+def _tried(first: int) -> str:
+    """An attempt of the signal $1 if that ``moved``: its values from ``first`` on, then the number."""
+    return (
+        f"tried AS (INSERT INTO attempts (signal_id, number, {names(ATTEMPT)}) SELECT $1::text,"
+        " (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts WHERE signal_id = $1::text),"
+        f" {_values(ATTEMPT, first)} FROM moved) SELECT ${first + len(ATTEMPT)}::int FROM moved"
+    )
+
+
 UPDATE_SIGNAL: Final = (
     f"UPDATE signals SET state = $2::text WHERE signal_id = $1::text AND {NOT_SETTLED}"
     " AND $3::text IN (owner, '') RETURNING $4::int"
@@ -106,30 +116,18 @@ UPDATE_SIGNAL: Final = (
 """Values: signal id, state, owner, number."""
 UPDATE_SIGNAL_WITH_ATTEMPT: Final = (
     f"WITH moved AS (UPDATE signals SET state = $2::text WHERE signal_id = $1::text AND {NOT_SETTLED}"
-    " AND $3::text IN (owner, '') RETURNING signal_id),"
-    f" tried AS ({_TRIED} $4::float8, $5::float8, $6::text, $7::int, $8::text FROM moved)"
-    " SELECT $9::int FROM moved"
+    f" AND $3::text IN (owner, '') RETURNING signal_id), {_tried(4)}"
 )
 """Values: signal id, state, owner, an attempt's, number."""
-CANCEL_SIGNALS: Final = (
-    "UPDATE signals SET state = 'cancelled' WHERE call_id = $1::text AND state = 'recorded'"
-    " AND channel = 'signal' AND $2::text IN (owner, '') RETURNING $3::int, signal_id"
-)
-"""Values: call id, owner, number."""
-
 REOPEN_SIGNAL: Final = (
     "WITH moved AS (UPDATE signals SET state = 'recorded', expires = $2::float8, owner = $3::text"
     " WHERE signal_id = $1::text AND state IN ('refused', 'unknown', 'expired', 'cancelled')"
-    " RETURNING signal_id),"
-    f" tried AS ({_TRIED} $4::float8, $5::float8, $6::text, $7::int, $8::text FROM moved)"
-    " SELECT $9::int FROM moved"
+    f" RETURNING signal_id), {_tried(4)}"
 )
 """Values: signal id, expires, owner, an attempt's, number."""
 DISCARD_SIGNAL: Final = (
     "WITH moved AS (UPDATE signals SET state = $2::text WHERE signal_id = $1::text AND state = 'recorded'"
-    " RETURNING signal_id),"
-    f" tried AS ({_TRIED} $3::float8, $4::float8, $5::text, $6::int, $7::text FROM moved)"
-    " SELECT $8::int FROM moved"
+    f" RETURNING signal_id), {_tried(3)}"
 )
 """Values: signal id, state, an attempt's, number."""
 
@@ -143,13 +141,11 @@ UNDO_CLAIM_OF_SIGNALS: Final = (
     "UPDATE signals SET owner = '' WHERE signal_id = ANY($1::text[]) AND owner = $2::text"
 )
 
-SELECT_CALLS: Final = f"SELECT {', '.join(CALL_COLUMNS)} FROM calls"
-SELECT_HANDOFFS: Final = f"SELECT {', '.join(HANDOFF_COLUMNS)} FROM handoffs"
+SELECT_CALLS: Final = f"SELECT {names(CALL)} FROM calls"
+SELECT_HANDOFFS: Final = f"SELECT {names(HANDOFF)} FROM handoffs"
 SELECT_SIGNALS: Final = (
-    f"SELECT {', '.join(SIGNAL_COLUMNS)}, COALESCE((SELECT json_agg(json_build_array(began, ended, outcome,"
-    " status, detail) ORDER BY number) FROM attempts"
-    " WHERE attempts.signal_id = signals.signal_id), '[]')::text"
-    " FROM signals"
+    f"SELECT {names(SIGNAL)}, COALESCE((SELECT json_agg(json_build_array({names(ATTEMPT)}) ORDER BY number)"
+    " FROM attempts WHERE attempts.signal_id = signals.signal_id), '[]')::text FROM signals"
 )
 BY_SHARED_ID: Final = (
     f"{SELECT_HANDOFFS} WHERE account = $1 AND project = $2 AND"
@@ -171,7 +167,7 @@ ANY_LEFT: Final = (
 CLAIM_CALLS: Final = (
     "UPDATE calls SET owner = $1::text WHERE call_id IN (SELECT call_id FROM calls"
     f" WHERE ended IS NULL AND {_NOBODYS} ORDER BY sequence LIMIT $2::int FOR UPDATE SKIP LOCKED)"
-    f" RETURNING {', '.join(CALL_COLUMNS)}"
+    f" RETURNING {names(CALL)}"
 )
 CLAIM_SIGNALS: Final = (
     "UPDATE signals SET owner = $1::text WHERE signal_id IN (SELECT signal_id FROM signals"

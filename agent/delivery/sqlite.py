@@ -8,20 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self, cast
 
-from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
+from agent.core.moments import SignalState
+from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery import sqlite_statements as sql
-from agent.delivery.finding import OF_CALL, OF_CONTACT, of_calls
 from agent.delivery.group_commit import GroupCommit, Step
+from agent.delivery.queries import CallQuery, SignalQuery, where_calls, where_signals
 from agent.delivery.rows import (
+    ATTEMPT,
+    CALL,
+    CALL_CHANGES,
+    HANDOFF,
+    SIGNAL,
     Row,
-    Value,
     call_of,
-    call_values,
     handoff_of,
-    handoff_values,
     signal_of,
-    signal_values,
 )
 from agent.delivery.store import NOTHING_LEFT, Estate
 
@@ -67,18 +68,18 @@ class SqliteStore:
 
     async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
         """See `Store`."""
-        steps = [Step(sql.INSERT_CALL, call_values(call))]
+        steps = [Step(sql.INSERT_CALL, CALL.values(call))]
         if signal is not None:
-            steps.append(Step(sql.INSERT_SIGNAL, signal_values(signal)))
+            steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(signal)))
         await self._commits.write(*steps)
 
     async def update_call(self, call: CallRecord) -> None:
         """See `Store`."""
-        await self._commits.write(Step(sql.UPSERT_CALL, call_values(call)), patient=True)
+        await self._commits.write(Step(sql.UPDATE_CALL, CALL_CHANGES.values(call)), patient=True)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
-        new = await self._commits.write(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
+        new = await self._commits.write(Step(sql.INSERT_SIGNAL, SIGNAL.values(signal), decides=True))
         return signal if new else None
 
     async def record_handoff(
@@ -87,11 +88,11 @@ class SqliteStore:
         """See `Store`."""
         steps = []
         if signal is not None:
-            steps.append(Step(sql.INSERT_SIGNAL, signal_values(signal), decides=True))
+            steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(signal), decides=True))
         own = "" if signal is None else signal.signal_id
-        steps.append(Step(sql.INSERT_HANDOFF, (*handoff_values(handoff), handoff.call_id, own), decides=True))
+        steps.append(Step(sql.INSERT_HANDOFF, (*HANDOFF.values(handoff), own), decides=True))
         if webhook is not None:
-            steps.append(Step(sql.INSERT_SIGNAL, signal_values(webhook)))
+            steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(webhook)))
         return await self._commits.write(*steps)
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
@@ -111,18 +112,6 @@ class SqliteStore:
         """See `Store`."""
         discard = Step(sql.CANCEL, (signal_id,), decides=True)
         return await self._commits.write(discard, _attempt(signal_id, decision))
-
-    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
-        """See `Store`."""
-        waiting = [
-            signal.signal_id
-            for signal in await self.signals(call_id=call_id)
-            if signal.state is SignalState.RECORDED
-        ]
-        # One that went on the wire since it was read is left alone by the statement itself.
-        return tuple(
-            [each for each in waiting if await self._commits.write(Step(sql.CANCEL, (each,), decides=True))]
-        )
 
     async def take_over(self) -> Estate:
         """See `Store`. The file is this process's alone: what is in it at the start was left behind.
@@ -161,62 +150,20 @@ class SqliteStore:
         rows = await self._commits.read(f"{sql.SELECT_CALLS} WHERE call_id = ?", (call_id,))
         return call_of(rows[0]) if rows else None
 
-    async def calls(
-        self,
-        *,
-        live: bool | None = None,
-        node: str = "",
-        contact_id: str = "",
-        project: str = "",
-        sip_call_id: str = "",
-        since: float | None = None,
-        limit: int = 100,
-    ) -> tuple[CallRecord, ...]:
+    async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
         """See `Store`."""
-        where = _Where()
-        if live is not None:
-            where.add("ended IS NULL" if live else "ended IS NOT NULL")
-        for column, wanted in (("node", node), ("contact_id", contact_id), ("project", project)):
-            where.equal(column, wanted)
-        where.equal("sip_call_id", sip_call_id)
-        if since is not None:
-            where.add("began >= ?", since)
+        where = where_calls(query)
         rows = await self._commits.read(
-            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, limit)
+            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, query.limit)
         )
         return tuple(map(call_of, rows))
 
-    async def signals(
-        self,
-        *,
-        call_id: str = "",
-        contact_id: str = "",
-        project: str = "",
-        state: SignalState | None = None,
-        moment: Moment | None = None,
-        since: float | None = None,
-        limit: int = 100,
-        channel: Channel | None = Channel.SIGNAL,
-    ) -> tuple[Signal, ...]:
+    async def signals(self, query: SignalQuery) -> tuple[Signal, ...]:
         """See `HandoffStates`."""
-        where = _Where()
-        for which, wanted in ((OF_CALL, call_id), (OF_CONTACT, contact_id)):
-            if wanted:
-                condition, times = of_calls(which, channel)
-                where.add(condition, *[wanted] * times)
-        if state is not None and not state.final:
-            where.add(sql.NOT_SETTLED)  # lets the index of the few that wait serve
-        few = bool(where.values) or str(where) == sql.NOT_SETTLED
-        where.equal("state", state)
-        where.equal("project", project)
-        where.equal("moment", moment)
-        where.equal("channel", channel)
-        if since is not None:
-            where.add("recorded >= ?", since)
-        # Without an index that finds them, the table is walked from its new end, and no further than needed.
-        order = "recorded DESC, rowid DESC" if few else "rowid DESC"
+        where = where_signals(query)
+        order = "recorded DESC, rowid DESC" if query.indexed else "rowid DESC"
         rows = await self._commits.read(
-            f"{sql.SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT ?", (*where.values, limit)
+            f"{sql.SELECT_SIGNALS} WHERE {where} ORDER BY {order} LIMIT ?", (*where.values, query.limit)
         )
         return tuple(map(signal_of, rows))
 
@@ -224,13 +171,6 @@ class SqliteStore:
         """See `Store`."""
         rows = await self._commits.read(f"{sql.SELECT_SIGNALS} WHERE signal_id = ?", (signal_id,))
         return signal_of(rows[0]) if rows else None
-
-    async def pending(self) -> tuple[Signal, ...]:
-        """See `Outbox`."""
-        rows = await self._commits.read(
-            f"{sql.SELECT_SIGNALS} WHERE {sql.NOT_SETTLED} ORDER BY recorded, rowid"
-        )
-        return tuple(map(signal_of, rows))
 
     async def handoff(self, handoff_id: str) -> Handoff | None:
         """See `HandoffStates`."""
@@ -246,26 +186,5 @@ class SqliteStore:
         return handoff_of(rows[0]) if rows else None
 
 
-class _Where:
-    """Conditions that all hold, and their values."""
-
-    def __init__(self) -> None:
-        self._conditions: list[str] = []
-        self.values: list[Value] = []
-
-    def add(self, condition: str, *values: Value) -> None:
-        self._conditions.append(condition)
-        self.values.extend(values)
-
-    def equal(self, column: str, value: str | None) -> None:
-        """Ask for a value unless none is given."""
-        if value:
-            self.add(f"{column} = ?", str(value))
-
-    def __str__(self) -> str:
-        return " AND ".join(self._conditions) or "1"
-
-
 def _attempt(signal_id: str, attempt: Attempt) -> Step:
-    tried = attempt.began, attempt.ended, attempt.outcome, attempt.status, attempt.detail
-    return Step(sql.INSERT_ATTEMPT, (signal_id, *tried))
+    return Step(sql.INSERT_ATTEMPT, (signal_id, *ATTEMPT.values(attempt)))

@@ -6,33 +6,41 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.delivery.finding import PARTS
-from agent.delivery.rows import CALL_COLUMNS, HANDOFF_COLUMNS, SIGNAL_COLUMNS
+from agent.delivery.queries import NOT_SETTLED, PARTS
+from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, Columns, names
 
-INSERT_CALL: Final = (
-    f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join('?' * len(CALL_COLUMNS))})"
+
+def _at(columns: Columns, column: str) -> str:
+    """The place of one value among those of `columns`."""
+    return f"?{[*columns].index(column) + 1}"
+
+
+def _values(columns: Columns, first: int = 1) -> str:
+    """The places of all values, where they begin at ``first``."""
+    return ", ".join(f"?{number}" for number, _ in enumerate(columns, first))
+
+
+INSERT_CALL: Final = f"INSERT INTO calls ({names(CALL)}) VALUES ({_values(CALL)})"
+_CHANGED: Final = ", ".join(
+    f"{names([column])} = {_at(CALL_CHANGES, column)}" for column in CALL_CHANGES if column != "call_id"
 )
-# A call whose beginning could not be recorded, because the disk was full, is recorded with what follows.
-UPSERT_CALL: Final = (
-    INSERT_CALL + " ON CONFLICT (call_id) DO UPDATE SET state = excluded.state, answered = excluded.answered,"
-    ' ended = excluded.ended, "end" = excluded."end", reason = excluded.reason'
-)
+UPDATE_CALL: Final = f"UPDATE calls SET {_CHANGED} WHERE call_id = {_at(CALL_CHANGES, 'call_id')}"
 INSERT_SIGNAL: Final = (
-    f"INSERT INTO signals ({', '.join(SIGNAL_COLUMNS)}) VALUES ({', '.join('?' * len(SIGNAL_COLUMNS))})"
-    " ON CONFLICT DO NOTHING"
+    f"INSERT INTO signals ({names(SIGNAL)}) VALUES ({_values(SIGNAL)}) ON CONFLICT DO NOTHING"
 )
 INSERT_HANDOFF: Final = (
-    f"INSERT INTO handoffs ({', '.join(HANDOFF_COLUMNS)}) SELECT {', '.join('?' * len(HANDOFF_COLUMNS))}"
-    " WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = ? AND channel = 'signal'"
-    " AND moment <> 'arrival' AND signal_id <> ?)"
+    f"INSERT INTO handoffs ({names(HANDOFF)}) SELECT {_values(HANDOFF)}"
+    f" WHERE NOT EXISTS (SELECT 1 FROM signals WHERE call_id = {_at(HANDOFF, 'call_id')}"
+    f" AND channel = 'signal' AND moment <> 'arrival' AND signal_id <> ?{len(HANDOFF) + 1})"
     " ON CONFLICT DO NOTHING"
 )
-NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
+"""Values: a handoff's, the id of its own signal."""
 UPDATE_SIGNAL: Final = f"UPDATE signals SET state = ? WHERE signal_id = ? AND {NOT_SETTLED}"
 INSERT_ATTEMPT: Final = (
-    "INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail)"
-    " SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM attempts WHERE signal_id = ?1"
+    f"INSERT INTO attempts (signal_id, number, {names(ATTEMPT)})"
+    f" SELECT ?1, COALESCE(MAX(number), 0) + 1, {_values(ATTEMPT, 2)} FROM attempts WHERE signal_id = ?1"
 )
+"""Values: the signal's id, an attempt's."""
 CANCEL: Final = "UPDATE signals SET state = 'cancelled' WHERE signal_id = ? AND state = 'recorded'"
 REOPEN: Final = (
     "UPDATE signals SET state = 'recorded', expires = ? WHERE signal_id = ?"
@@ -64,11 +72,11 @@ FORGET: Final = (
     f"DELETE FROM calls WHERE {_AMONG}",
 )
 
-SELECT_CALLS: Final = f"SELECT {', '.join(CALL_COLUMNS)} FROM calls"
-SELECT_HANDOFFS: Final = f"SELECT {', '.join(HANDOFF_COLUMNS)} FROM handoffs"
+SELECT_CALLS: Final = f"SELECT {names(CALL)} FROM calls"
+SELECT_HANDOFFS: Final = f"SELECT {names(HANDOFF)} FROM handoffs"
 SELECT_SIGNALS: Final = (
-    f"SELECT {', '.join(SIGNAL_COLUMNS)}, (SELECT json_group_array(json_array(began, ended, outcome, status,"
-    " detail)) FROM (SELECT * FROM attempts WHERE attempts.signal_id = signals.signal_id ORDER BY number))"
+    f"SELECT {names(SIGNAL)}, (SELECT json_group_array(json_array({names(ATTEMPT)}))"
+    " FROM (SELECT * FROM attempts WHERE attempts.signal_id = signals.signal_id ORDER BY number))"
     " FROM signals"
 )
 SIGNALS_BY_IDS: Final = (

@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from agent.core.errors import StorageError
-from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
+from agent.core.moments import SignalState
+from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery.queries import CallQuery, SignalQuery
 
-__all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "StorageError", "Store"]
+__all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,6 @@ class Outbox(Protocol):
             False if the signal is settled already (or unknown); then nothing was changed.
         """
 
-    async def pending(self) -> tuple[Signal, ...]:
-        """All entries that are ``recorded`` or ``sending``, in the order in which they were recorded."""
-
     async def signal(self, signal_id: str) -> Signal | None:
         """One entry with its attempts."""
 
@@ -67,24 +64,8 @@ class HandoffStates(Protocol):
         ``handoff_id`` may also be a call id; either may be a contact id (what a Studio script has at hand).
         """
 
-    async def signals(
-        self,
-        *,
-        call_id: str = "",
-        contact_id: str = "",
-        project: str = "",
-        state: SignalState | None = None,
-        moment: Moment | None = None,
-        since: float | None = None,
-        limit: int = 100,
-        channel: Channel | None = Channel.SIGNAL,
-    ) -> tuple[Signal, ...]:
-        """Signals, newest first, with their attempts: those to which all that is given applies.
-
-        Webhooks and transcripts are told only when ``channel`` says so; None stands for all channels.
-        ``contact_id`` is that of the call, with transcripts too. ``since`` is in seconds since the epoch;
-        signals recorded then or later are meant.
-        """
+    async def signals(self, query: SignalQuery) -> tuple[Signal, ...]:
+        """Entries of the outbox, the newest first, with their attempts."""
 
 
 class Store(Outbox, HandoffStates, Protocol):
@@ -98,7 +79,10 @@ class Store(Outbox, HandoffStates, Protocol):
         """Record a call and, in the same transaction, the signal of its arrival."""
 
     async def update_call(self, call: CallRecord) -> None:
-        """Record where a call stands now: state, answered, ended, end, reason."""
+        """Record where a call stands now: state, answered, ended, end, reason.
+
+        One that is not there stays so: it was never opened, or has been forgotten since.
+        """
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """Record an entry of the outbox, a signal or a transcript.
@@ -116,9 +100,6 @@ class Store(Outbox, HandoffStates, Protocol):
         Returns:
             False if the call has a terminal signal or a handoff already; then nothing was recorded.
         """
-
-    async def cancel_signals(self, call_id: str) -> tuple[str, ...]:
-        """Cancel the signals of a call that are still ``recorded``; gives their ids. Webhooks stay."""
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
         """Put a settled signal that was not accepted back to ``recorded``, by an operator's decision.
@@ -164,21 +145,8 @@ class Store(Outbox, HandoffStates, Protocol):
     async def call(self, call_id: str) -> CallRecord | None:
         """One call."""
 
-    async def calls(
-        self,
-        *,
-        live: bool | None = None,
-        node: str = "",
-        contact_id: str = "",
-        project: str = "",
-        sip_call_id: str = "",
-        since: float | None = None,
-        limit: int = 100,
-    ) -> tuple[CallRecord, ...]:
-        """Calls, newest first: those up (``live``) or over, to which all else that is given applies.
-
-        ``since`` is in seconds since the epoch; calls that began then or later are meant.
-        """
+    async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
+        """Calls, the newest first."""
 
     async def aclose(self) -> None:
         """Finish what was begun, then let go of the storage."""

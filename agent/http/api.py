@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from agent.core.moments import Moment
 from agent.core.records import Handoff, Signal, Whereabouts
+from agent.delivery.queries import SignalQuery
 from agent.http import bodies, waiting
 from agent.http.cors import add_preflight, cors
 from agent.http.errors import RefusalError, json_errors
@@ -195,7 +196,7 @@ class _Routes:
         found = await states.handoff(handoff_id)
         if found is None or (found.account, found.project) != (account, project):
             return None
-        signals = await states.signals(call_id=found.call_id, moment=Moment.HANDOFF)
+        signals = await states.signals(SignalQuery(found.call_id, moment=Moment.HANDOFF))
         return _told(found, next(iter(signals), None), await self._desk.whereabouts(found.call_id))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from agent.core.model.project import Project
 from agent.core.records import Signal, Whereabouts
+from agent.delivery.queries import SignalQuery
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
@@ -170,8 +171,8 @@ class NodeDesk(Protocol):
 class SignalDesk(Protocol):
     """The signals in this node's storage, and what an operator decides about them."""
 
-    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of `HandoffStates.signals`
-        """Signals, newest first; see `agent.delivery.store.HandoffStates.signals`."""
+    async def signals(self, query: SignalQuery) -> Sequence[Signal]:
+        """Signals, newest first."""
 
     async def signal(self, signal_id: str) -> Signal | None:
         """One signal."""

@@ -12,6 +12,7 @@ from agent.core.moments import Moment, SignalState
 from agent.core.records import Channel
 from agent.delivery.decisions import DecisionRefusedError
 from agent.delivery.listing import listing
+from agent.delivery.queries import SignalQuery
 from agent.http.errors import refusal
 from agent.http.ports import SignalDesk
 
@@ -36,10 +37,10 @@ class _Signals:
 
     async def find(self, request: web.Request) -> web.Response:
         try:
-            wanted = _filters(request)
+            wanted = _query(request)
         except ValueError as error:
             return refusal(422, str(error))
-        found = await self._desk.signals(**wanted)
+        found = await self._desk.signals(wanted)
         return web.json_response({"signals": [listing(signal) for signal in found]})
 
     async def show(self, request: web.Request) -> web.Response:
@@ -79,8 +80,8 @@ async def _body(request: web.Request) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _filters(request: web.Request) -> dict[str, Any]:
-    """The filters of a query.
+def _query(request: web.Request) -> SignalQuery:
+    """What is asked for.
 
     Raises:
         ValueError: one can't be used; the text says which.
@@ -110,4 +111,4 @@ def _filters(request: web.Request) -> dict[str, Any]:
         raise ValueError("since (seconds since the epoch) and limit are numbers") from None
     if given:
         raise ValueError(f"there is no filter {next(iter(given))[:40]!r}")
-    return wanted
+    return SignalQuery(**wanted)

@@ -27,6 +27,7 @@ from agent.core.records import Attempt, CallRecord, Signal
 from agent.cxone.client import Cxone
 from agent.delivery import decisions
 from agent.delivery.courier import Courier
+from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.operations import operations_app
 from agent.http.ports import ReloadAnswer
@@ -161,6 +162,8 @@ class Bench:
         parameters = {"p1": "CARE", "p2": "", "p3": "what the caller said"}
 
         async def write(store: SqliteStore) -> None:
+            if await store.call(call.call_id) is None:
+                await store.open_call(call, None)
             await store.update_call(call)
             await store.record_signal(Signal(*ids, moment, parameters, now, now + 120))
             for index, (outcome, status, detail) in enumerate(tried):
@@ -231,8 +234,8 @@ class Node:
         project = self._projects.get(name)
         return project if project is not None and project.account == account else None
 
-    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of the store
-        return await self._store.signals(**filters)
+    async def signals(self, query: SignalQuery) -> Sequence[Signal]:
+        return await self._store.signals(query)
 
     async def signal(self, signal_id: str) -> Signal | None:
         return await self._store.signal(signal_id)

@@ -17,6 +17,7 @@ from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
+from tests.delivery.outbox import unsettled
 
 MakeSignal: TypeAlias = Callable[..., Signal]
 ACCEPTED = Answer(Outcome.ACCEPTED, 202, "")
@@ -353,7 +354,7 @@ async def test_one_that_its_contact_can_t_use_any_more_expires_unsent(
 async def test_one_that_an_operator_discarded_is_not_sent(bench: Bench, make_signal: MakeSignal) -> None:
     discarded, other = make_signal(), make_signal("call-2")
     await bench.store.record_signal(discarded)
-    await bench.store.cancel_signals("call-1")
+    await bench.store.discard_signal(discarded.signal_id, Attempt(1000.0, 1000.0, "discarded_by_operator"))
     bench.courier.begin(discarded)
     await bench.record(other)
     (await bench.cxone.requests.get()).answer.set_result(ACCEPTED)
@@ -402,11 +403,11 @@ async def test_a_new_process_sends_what_was_recorded_and_does_not_repeat_what_wa
         await bench.store.record_signal(signal)
     await bench.store.update_signal(sending.signal_id, SignalState.SENDING, None)
     bench.cxone.script = [ACCEPTED]
-    await bench.courier.resume()
+    bench.courier.take_up(await unsettled(bench.store))
     await bench.reached(recorded, SignalState.ACCEPTED)
     await bench.reached(sending, SignalState.UNKNOWN)
     await bench.reached(late, SignalState.EXPIRED)
-    assert await bench.store.pending() == ()
+    assert await unsettled(bench.store) == ()
     assert bench.cxone.sent == [("4711", "CARE")]
     kept = await bench.store.signal(sending.signal_id)
     assert kept is not None
@@ -422,7 +423,7 @@ async def test_with_the_project_s_leave_what_was_sending_is_repeated_after_a_res
         await bench.store.record_signal(each)
         await bench.store.update_signal(each.signal_id, SignalState.SENDING, None)
     bench.cxone.script = [ACCEPTED]
-    await bench.courier.resume()
+    bench.courier.take_up(await unsettled(bench.store))
     await bench.reached(signal, SignalState.ACCEPTED)
     await bench.reached(late, SignalState.UNKNOWN)  # it may have taken effect: not merely expired
 
@@ -474,10 +475,6 @@ class FaultyStore:
             self.accepted.set()
         return moved
 
-    async def pending(self) -> tuple[Signal, ...]:
-        """Read."""
-        return await self._store.pending()
-
     async def signal(self, signal_id: str) -> Signal | None:
         """Read."""
         return await self._store.signal(signal_id)
@@ -486,7 +483,7 @@ class FaultyStore:
 async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_the_storage_heals(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.delivery.recording.STORAGE_RETRY", 0.01)
+    monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
     faulty = FaultyStore(bench.store)
     courier = Courier(
         faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
@@ -513,7 +510,7 @@ async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_th
 async def test_no_byte_leaves_while_sending_can_t_be_recorded(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.delivery.courier.STORAGE_RETRY", 0.01)
+    monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
     faulty = FaultyStore(bench.store)
     faulty.faulty = True
     courier = Courier(

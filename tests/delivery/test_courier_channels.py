@@ -21,6 +21,7 @@ from agent.delivery.courier import ASIDE_IN_FLIGHT, Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
 from agent.web.session import new_session_apart
 from agent.webhooks.poster import Webhooks
+from tests.delivery.outbox import unsettled
 from tests.delivery.receiver import SECRET, Receiver
 
 TAKEN = Answer(Outcome.ACCEPTED, 200, "")
@@ -305,7 +306,7 @@ async def test_of_what_a_killed_process_left_on_the_wire_webhooks_are_repeated_a
         for state in (SignalState.RECORDED, SignalState.SENDING)
     }
     bench.webhooks.script, bench.transcripts.script = [TAKEN, TAKEN], [TAKEN]
-    await bench.courier.resume()
+    bench.courier.take_up(await unsettled(bench.store._store))
     for (channel, state), entry in left.items():
         lost = channel is Channel.TRANSCRIPT and state is SignalState.SENDING
         await bench.reached(entry, SignalState.UNKNOWN if lost else SignalState.ACCEPTED)
@@ -329,7 +330,7 @@ async def test_an_end_leaves_webhooks_to_the_next_process_and_begins_none(bench:
 
     bench.courier = bench.new()
     bench.webhooks.script = [TAKEN] * len(entries)
-    await bench.courier.resume()
+    bench.courier.take_up(await unsettled(bench.store._store))
     for entry in entries:
         await bench.reached(entry, SignalState.ACCEPTED)
     assert len(bench.webhooks.script) == 1  # one for the one that was taken before

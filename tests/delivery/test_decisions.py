@@ -12,6 +12,7 @@ import pytest
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, Decision, Signal
 from agent.delivery.sqlite import SqliteStore
+from tests.delivery.outbox import unsettled
 
 MakeSignal: TypeAlias = Callable[..., Signal]
 RETRY = Attempt(1200.0, 1200.0, Decision.RETRY.value, None, "by ana@edge-1")
@@ -36,7 +37,7 @@ async def test_a_settled_signal_is_reopened_in_its_own_row(
     assert reopened is not None
     assert (reopened.state, reopened.expires) == (SignalState.RECORDED, 1320.0)
     assert reopened.attempts == (TRIED, RETRY)
-    assert await store.pending() == (reopened,)
+    assert await unsettled(store) == (reopened,)
     assert await store.record_signal(make_signal(moment=Moment.COMPLETED)) is None
 
 

@@ -18,7 +18,9 @@ import pytest
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Signal
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
+from tests.delivery.outbox import unsettled
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -30,6 +32,7 @@ from pathlib import Path
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
 from agent.delivery.sqlite import SqliteStore
+from tests.delivery.outbox import unsettled
 
 async def calls(store, lane):
     for number in range(1_000_000):
@@ -73,11 +76,11 @@ async def test_after_kill_9_all_that_was_promised_is_there(tmp_path: Path, promi
         word, call_id = line.decode().split()
         assert await store.call(call_id) is not None
         if word != "open":
-            (found,) = await store.signals(call_id=call_id)
+            (found,) = await store.signals(SignalQuery(call_id=call_id))
             assert _ORDER.index(found.state.value) >= _ORDER.index(word)
             assert bool(found.attempts) == (found.state is SignalState.ACCEPTED)
     # Whatever the instant: each signal is settled or known to be unsettled, none is forgotten.
-    pending = {each.signal_id for each in await store.pending()}
+    pending = {each.signal_id for each in await unsettled(store)}
     assert len(pending) <= 8
     await store.aclose()
     with closing(sqlite3.connect(path)) as found_file:
@@ -119,13 +122,13 @@ async def test_a_disk_that_is_full_is_said_and_nothing_stands_then_it_heals(
         assert all(len(str(result).splitlines()) == 1 for result in results[:2])
         assert told == [store.fault]
         assert told[0]
-        assert await store.pending() == ()
+        assert await unsettled(store) == ()
         changed.clear()
     await changed.wait()  # nobody wrote: it found out by itself
     assert store.fault is None
     assert told[-1] is None
     await store.open_call(make_call("call-2"), make_signal("call-2", Moment.ARRIVAL))
-    assert [call.call_id for call in await store.calls()] == ["call-2", "call-1"]
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-2", "call-1"]
     await store.aclose()
 
 
@@ -168,7 +171,7 @@ async def test_one_that_does_not_wait_for_its_write_disturbs_nobody(
     await asyncio.sleep(0)
     impatient.cancel()
     await patient
-    assert [call.call_id for call in await store.calls()] == ["call-2", "call-1"]
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-2", "call-1"]
 
 
 async def test_a_write_that_hangs_is_a_fault_until_it_comes_back(

@@ -14,9 +14,11 @@ from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.delivery.postgres import PostgresStore, shown
+from agent.delivery.queries import CallQuery
 from agent.delivery.store import NOTHING_LEFT
 from tests.calls.harness.ports import free_port
 from tests.calls.harness.postgres import Postgres
+from tests.delivery.outbox import unsettled
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -106,7 +108,7 @@ async def test_connections_that_are_cut_are_opened_anew_and_no_write_is_lost(
     for number in range(5):
         await admin.execute(_CUT)
         await store.open_call(make_call(f"call-{number}"), None)
-    assert len(await store.calls()) == 5
+    assert len(await store.calls(CallQuery())) == 5
     assert [fault for fault in told.faults if fault] == []
 
 
@@ -129,7 +131,7 @@ async def test_a_commit_whose_answer_was_lost_is_taken_back_and_done_once(
     assert await store.record_signal(terminal) == terminal  # not refused by its own first try
     cut.clear()
     assert await store.update_signal(terminal.signal_id, SignalState.SENDING, None)
-    assert len(await store.pending()) == 2
+    assert len(await unsettled(store)) == 2
 
 
 async def test_nothing_stands_of_a_write_that_was_refused_when_nobody_knew(
@@ -148,7 +150,7 @@ async def test_nothing_stands_of_a_write_that_was_refused_when_nobody_knew(
     broken[0] = False
     while store.fault is not None:
         await told.next()
-    assert await store.pending() == ()
+    assert await unsettled(store) == ()
     assert await store.record_signal(make_signal()) is not None
 
 
@@ -250,9 +252,8 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
             await write
     await store._writer.do(store._lease.beat)  # type: ignore[union-attr]  # it wakes and is admitted anew
     assert store.fault is None
-    for taken in (arrival, hook):
+    for taken in (arrival, terminal, hook):
         assert not await store.update_signal(taken.signal_id, SignalState.SENDING, None)
-    assert await store.cancel_signals("call-2") == ()
     await store.update_call(make_call(state="answered"))
     assert await store.call("call-1") == make_call()
     assert await neighbour.update_signal(arrival.signal_id, SignalState.SENDING, None)

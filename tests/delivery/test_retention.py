@@ -14,6 +14,7 @@ from agent.core.model.node import Retention
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Signal
 from agent.delivery import retention
+from agent.delivery.queries import CallQuery
 from agent.delivery.retention import Keeper
 from agent.delivery.sqlite import SqliteStore
 
@@ -32,8 +33,8 @@ async def test_calls_older_than_the_days_go_however_many(store: SqliteStore, mak
     calls = [make_call(f"call-{number}", ended=number * DAY / 100) for number in range(450)]
     await asyncio.gather(*(store.open_call(call, None) for call in calls))
     keeper = Keeper(store, lambda: Retention(days=1), clock=lambda: 5 * DAY)
-    assert await keeper.tidy() + len(await store.calls(limit=1000)) <= 450
-    left = await store.calls(limit=1000)
+    assert await keeper.tidy() + len(await store.calls(CallQuery(limit=1000))) <= 450
+    left = await store.calls(CallQuery(limit=1000))
     assert [call.call_id for call in left] == [f"call-{number}" for number in range(449, 399, -1)]
     await keeper.aclose()
 
@@ -53,6 +54,6 @@ async def test_the_file_stops_growing_once_there_are_as_many_calls_as_are_kept(
         await keeper.tidy()
         await store._commits.read("PRAGMA wal_checkpoint(TRUNCATE)")
         sizes.append((tmp_path / "agent.db").stat().st_size)
-        assert len(await store.calls(limit=1000)) == 300
+        assert len(await store.calls(CallQuery(limit=1000))) == 300
     assert sizes[-1] < sizes[1] * 1.1
     await keeper.aclose()

@@ -49,7 +49,6 @@ def test_the_code_knows_the_steps_that_are_there() -> None:
     config.set_main_option("path_separator", "os")
     steps = list(ScriptDirectory.from_config(config).walk_revisions())
     assert tuple(step.revision for step in reversed(steps)) == KNOWN
-    assert KNOWN[-1] == HEAD
 
 
 @pytest.mark.parametrize("version", KNOWN[:-1])
@@ -116,9 +115,8 @@ async def test_a_newer_postgresql_database_is_refused_in_one_line(postgres: Post
     newer = await asyncpg.connect(url)
     await newer.execute("UPDATE alembic_version SET version_num = '0099'")
     await newer.close()
-    with pytest.raises(
-        StorageError, match="version 0099, this agent knows 0003: use the newer agent"
-    ) as caught:
+    why = f"version 0099, this agent knows {HEAD}: use the newer agent"
+    with pytest.raises(StorageError, match=why) as caught:
         await open_store(url, node="edge-1")
     assert len(str(caught.value).splitlines()) == 1
 

@@ -15,6 +15,7 @@ import pytest
 from agent.core.errors import StorageError
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Signal
+from agent.delivery.schema import HEAD
 from agent.delivery.sqlite import SqliteStore
 from agent.delivery.store import NOTHING_LEFT
 from agent.delivery.stores import open_store
@@ -79,7 +80,7 @@ async def test_no_statement_can_break_the_one_terminal_signal(
         ("rubbish.db/agent.db", "Not a directory|File exists"),
         ("folder", "Is a directory"),
         ("rubbish.db", "file is not a database"),
-        ("newer.db", "version 0099, this agent knows 0003: use the newer agent"),
+        ("newer.db", f"version 0099, this agent knows {HEAD}: use the newer agent"),
     ],
 )
 async def test_a_path_that_can_t_be_used_is_said_in_one_line(tmp_path: Path, name: str, why: str) -> None:

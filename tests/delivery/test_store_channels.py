@@ -11,8 +11,10 @@ import pytest
 
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal, Way
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
+from tests.delivery.outbox import unsettled
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -61,12 +63,12 @@ async def test_a_handoff_its_signal_and_its_webhook_stand_or_fall_together(
     handoff = make_handoff(way=Way.REFER, target="sip:queue@10.0.0.9")
     assert await store.record_handoff(handoff, signal, webhook)
     assert await store.handoff("handoff-1") == handoff
-    assert await store.pending() == expected
+    assert await unsettled(store) == expected
 
     late = make_handoff("handoff-2")
     assert not await store.record_handoff(late, make_signal(), make_webhook())
     assert not await store.record_handoff(late, None, make_webhook())
-    assert await store.pending() == expected
+    assert await unsettled(store) == expected
     assert await store.handoff("handoff-2") is None
 
 
@@ -82,7 +84,7 @@ async def test_of_many_handoffs_at_once_one_stands_with_its_own_webhook(
         return_exceptions=True,  # PostgreSQL breaks one that comes in between
     )
     assert done.count(True) == 1
-    assert await store.signals(channel=Channel.WEBHOOK) == (hooks[done.index(True)],)
+    assert await store.signals(SignalQuery(channel=Channel.WEBHOOK)) == (hooks[done.index(True)],)
 
 
 async def test_no_handoff_and_no_webhook_after_a_terminal_signal(
@@ -91,7 +93,7 @@ async def test_no_handoff_and_no_webhook_after_a_terminal_signal(
     await store.record_signal(make_signal(moment=Moment.COMPLETED))
     assert not await store.record_handoff(make_handoff(), make_signal(), make_webhook())
     assert not await store.record_handoff(make_handoff(), None, make_webhook())
-    assert await store.signals(channel=Channel.WEBHOOK) == ()
+    assert await store.signals(SignalQuery(channel=Channel.WEBHOOK)) == ()
 
 
 async def test_a_webhook_or_a_transcript_is_no_terminal_signal_of_its_call(
@@ -120,7 +122,7 @@ async def test_a_master_contact_has_one_transcript_whatever_became_of_it(
     assert await store.record_signal(make_transcript("call-3")) is None
     for other in (make_transcript("call-2", contact_id="4720"), make_transcript(project="acme-sales")):
         assert await store.record_signal(other) == other
-    assert len(await store.signals(channel=Channel.TRANSCRIPT)) == 3
+    assert len(await store.signals(SignalQuery(channel=Channel.TRANSCRIPT))) == 3
 
 
 async def test_they_are_found_only_by_who_asks_for_them(
@@ -137,26 +139,15 @@ async def test_they_are_found_only_by_who_asks_for_them(
     await store.record_handoff(make_handoff(), signal, webhook)
     await store.record_signal(transcript)
     for filters in ({}, {"call_id": "call-1"}, {"contact_id": "4711"}, {"state": SignalState.RECORDED}):
-        assert await store.signals(**filters) == (signal,), filters
-        assert await store.signals(**filters, channel=Channel.WEBHOOK) == (webhook,), filters
-        assert await store.signals(**filters, channel=Channel.TRANSCRIPT) == (transcript,), filters
-        assert await store.signals(**filters, channel=None) == (transcript, webhook, signal), filters
-    assert await store.signals(call_id="call-2", channel=None) == ()
+        for channel, expected in (
+            ({}, (signal,)),
+            ({"channel": Channel.WEBHOOK}, (webhook,)),
+            ({"channel": Channel.TRANSCRIPT}, (transcript,)),
+            ({"channel": None}, (transcript, webhook, signal)),
+        ):
+            assert await store.signals(SignalQuery(**filters, **channel)) == expected, (filters, channel)
+    assert await store.signals(SignalQuery(call_id="call-2", channel=None)) == ()
     assert await store.signal(webhook.signal_id) == webhook
-
-
-async def test_a_hang_up_cancels_no_webhook_and_no_transcript(
-    store: Store,
-    make_signal: MakeSignal,
-    make_webhook: MakeSignal,
-    make_transcript: MakeSignal,
-    make_handoff: MakeHandoff,
-) -> None:
-    signal = make_signal()
-    await store.record_handoff(make_handoff(), signal, make_webhook())
-    await store.record_signal(make_transcript())
-    assert await store.cancel_signals("call-1") == (signal.signal_id,)
-    assert {entry.channel for entry in await store.pending()} == {Channel.WEBHOOK, Channel.TRANSCRIPT}
 
 
 async def test_what_an_earlier_process_left_of_them_is_taken_over(
@@ -187,9 +178,9 @@ async def test_a_call_stays_until_its_webhook_is_settled_and_takes_all_along_whe
     await store.record_handoff(make_handoff(), None, webhook)
     await store.record_signal(transcript)
     assert await store.forget(before=200.0, keep=100) == 1
-    assert [call.call_id for call in await store.calls()] == ["call-1"]
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-1"]
     for entry in (webhook, transcript):
         await store.update_signal(entry.signal_id, SignalState.ACCEPTED, Attempt(1.0, 2.0, "accepted", 200))
     assert await store.forget(before=200.0, keep=100) == 1
-    assert await store.signals(channel=None) == ()
+    assert await store.signals(SignalQuery(channel=None)) == ()
     assert await store.signal(webhook.signal_id) is None

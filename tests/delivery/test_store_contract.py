@@ -13,8 +13,10 @@ import pytest
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.store import NOTHING_LEFT, Store
 from agent.delivery.stores import open_store
+from tests.delivery.outbox import unsettled
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -38,32 +40,27 @@ async def test_what_goes_in_comes_out(
     assert await store.record_handoff(handoff, terminal)
     assert await store.call("call-1") == call
     assert await store.signal(arrival.signal_id) == arrival
-    assert await store.signals(call_id="call-1") == (terminal, arrival)
-    assert await store.pending() == (arrival, terminal)
+    assert await store.signals(SignalQuery(call_id="call-1")) == (terminal, arrival)
+    assert await unsettled(store) == (arrival, terminal)
     assert await store.handoff("handoff-1") == handoff
     assert (await store.call("none"), await store.signal("none"), await store.handoff("none")) == (None,) * 3
 
 
-async def test_a_call_is_updated_and_found_live_by_node_and_by_contact(
-    store: Store, make_call: MakeCall
-) -> None:
+async def test_a_call_is_updated_and_found_by_contact(store: Store, make_call: MakeCall) -> None:
     await store.open_call(make_call("call-1"), None)
     await store.open_call(make_call("call-2", node="edge-2", contact_id="4712"), None)
     ended = make_call("call-1", state="ended", answered=1001.0, ended=1002.0, end="caller", reason="x")
     await store.update_call(ended)
     assert await store.call("call-1") == ended
-    assert [call.call_id for call in await store.calls()] == ["call-2", "call-1"]
-    assert [call.call_id for call in await store.calls(live=True)] == ["call-2"]
-    assert [call.call_id for call in await store.calls(live=True, node="edge-1")] == []
-    assert [call.call_id for call in await store.calls(live=False, contact_id="4711")] == ["call-1"]
-    assert len(await store.calls(limit=1)) == 1
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-2", "call-1"]
+    assert [call.call_id for call in await store.calls(CallQuery(contact_id="4711"))] == ["call-1"]
+    assert len(await store.calls(CallQuery(limit=1))) == 1
 
 
-async def test_a_call_that_could_not_be_opened_is_recorded_with_its_update(
-    store: Store, make_call: MakeCall
-) -> None:
-    await store.update_call(make_call(state="bridged"))
-    assert await store.call("call-1") == make_call(state="bridged")
+async def test_a_call_that_is_not_there_is_not_made_by_its_update(store: Store, make_call: MakeCall) -> None:
+    await store.open_call(make_call("call-2"), None)
+    await store.update_call(make_call("call-1", state="bridged"))
+    assert await store.calls(CallQuery()) == (make_call("call-2"),)
 
 
 @pytest.mark.parametrize("first", TERMINAL)
@@ -79,7 +76,7 @@ async def test_a_call_has_one_terminal_signal_for_ever(
     assert not await store.record_handoff(make_handoff(), make_signal())
     assert not await store.record_handoff(make_handoff(), None)
     assert await store.handoff("handoff-1") is None
-    assert len(await store.signals(call_id="call-1")) == 1
+    assert len(await store.signals(SignalQuery(call_id="call-1"))) == 1
 
 
 async def test_of_many_who_ask_at_once_one_wins(store: Store, make_signal: MakeSignal) -> None:
@@ -114,8 +111,8 @@ async def test_an_operation_that_breaks_a_rule_does_not_take_others_along(
         type(None),
     ]
     assert len(str(results[1]).splitlines()) == 1
-    assert [call.call_id for call in await store.calls()] == ["call-4", "call-2", "call-1"]
-    assert await store.signals(call_id="call-9") == ()
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-4", "call-2", "call-1"]
+    assert await store.signals(SignalQuery(call_id="call-9")) == ()
     assert store.fault is None
 
 
@@ -135,19 +132,9 @@ async def test_a_signal_moves_until_it_is_settled_and_keeps_its_attempts(
     assert not await store.update_signal("none", SignalState.SENDING, None)
     settled = replace(signal, state=SignalState.ACCEPTED, attempts=(first, last))
     assert await store.signal(signal.signal_id) == settled
-    assert await store.signals(state=SignalState.ACCEPTED) == (settled,)
-    assert await store.signals(state=SignalState.RECORDED) == ()
-    assert await store.pending() == ()
-
-
-async def test_only_signals_not_on_the_wire_are_cancelled(store: Store, make_signal: MakeSignal) -> None:
-    arrival, terminal = make_signal(moment=Moment.ARRIVAL), make_signal()
-    other = make_signal("call-2")
-    for signal in (arrival, terminal, other):
-        await store.record_signal(signal)
-    await store.update_signal(arrival.signal_id, SignalState.SENDING, None)
-    assert await store.cancel_signals("call-1") == (terminal.signal_id,)
-    assert [signal.signal_id for signal in await store.pending()] == [arrival.signal_id, other.signal_id]
+    assert await store.signals(SignalQuery(state=SignalState.ACCEPTED)) == (settled,)
+    assert await store.signals(SignalQuery(state=SignalState.RECORDED)) == ()
+    assert await unsettled(store) == ()
 
 
 async def test_a_handoff_is_found_by_its_id_its_call_its_contact_or_its_shared_id(
@@ -194,8 +181,8 @@ async def test_a_signal_may_be_recorded_as_on_the_wire_already(
         assert await store.record_handoff(make_handoff(), signal)
     else:
         assert await store.record_signal(signal) == signal
-    assert await store.pending() == (signal,)
-    assert await store.cancel_signals("call-1") == ()
+    assert await unsettled(store) == (signal,)
+    assert not await store.discard_signal(signal.signal_id, Attempt(1.0, 1.0, "discard"))
     assert await store.update_signal(signal.signal_id, SignalState.ACCEPTED, None)
 
 
@@ -204,7 +191,7 @@ async def test_a_handoff_with_a_signal_after_one_without_leaves_nothing_behind(
 ) -> None:
     assert await store.record_handoff(make_handoff("handoff-1"), None)
     assert not await store.record_handoff(make_handoff("handoff-2"), make_signal())
-    assert await store.pending() == ()
+    assert await unsettled(store) == ()
 
 
 async def test_an_operator_reopens_what_was_not_accepted_and_discards_what_waits(
@@ -238,16 +225,16 @@ async def test_calls_and_signals_are_found_by_all_that_is_given(
         {"sip_call_id": "sip-2"},
         {"since": 1500.0},
     ):
-        assert await store.calls(**wanted) == (other,), wanted
+        assert await store.calls(CallQuery(**wanted)) == (other,), wanted
     for asked in (
         {"project": "acme-sales"},
         {"contact_id": "4712"},
         {"call_id": "call-2"},
         {"since": 1500.0},
     ):
-        assert await store.signals(**asked, moment=Moment.ARRIVAL) == (late,), asked
-    assert await store.signals(state=SignalState.RECORDED, project="acme-sales") == (late,)
-    assert await store.signals(contact_id="4712", moment=Moment.FAILED) == ()
+        assert await store.signals(SignalQuery(**asked, moment=Moment.ARRIVAL)) == (late,), asked
+    assert await store.signals(SignalQuery(state=SignalState.RECORDED, project="acme-sales")) == (late,)
+    assert await store.signals(SignalQuery(contact_id="4712", moment=Moment.FAILED)) == ()
 
 
 async def test_what_an_earlier_process_left_is_taken_over_once(
@@ -289,13 +276,14 @@ async def test_old_calls_go_with_all_that_is_theirs_and_never_what_is_not_settle
 
     assert await store.forget(before=50.0, keep=100) == 0
     assert await store.forget(before=103.5, keep=100) == 2  # call-2 and call-3; call-0 is up, call-1 waits
-    assert [call.call_id for call in await store.calls()] == ["call-5", "call-4", "call-1", "call-0"]
+    left = [call.call_id for call in await store.calls(CallQuery())]
+    assert left == ["call-5", "call-4", "call-1", "call-0"]
     assert await store.handoff("handoff-2") is None
-    assert await store.signals(call_id="call-2") == ()
+    assert await store.signals(SignalQuery(call_id="call-2")) == ()
     assert await store.forget(before=50.0, keep=1) == 1  # call-4, for the number's sake
     assert await store.forget(before=50.0, keep=1) == 0
-    assert [call.call_id for call in await store.calls()] == ["call-5", "call-1", "call-0"]
-    assert len(await store.signals()) == 3
+    assert [call.call_id for call in await store.calls(CallQuery())] == ["call-5", "call-1", "call-0"]
+    assert len(await store.signals(SignalQuery())) == 3
 
 
 async def test_after_closing_nothing_is_taken(storage: str, make_call: MakeCall) -> None:

@@ -17,6 +17,7 @@ from agent.core.model.project import Project
 from agent.core.moments import Moment
 from agent.core.records import Handoff, Signal, Whereabouts
 from agent.delivery import decisions
+from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.api import api_app
 from agent.http.bell import Bell
@@ -113,8 +114,8 @@ class Desk:
     def story(self, call_id: str) -> list[dict[str, Any]] | None:
         return [{"when": 1.0, "kind": "sip", "text": "INVITE"}] if call_id in self.live else None
 
-    async def signals(self, **filters: Any) -> Sequence[Signal]:  # noqa: ANN401 - those of the store
-        return await self.states.signals(**filters)
+    async def signals(self, query: SignalQuery) -> Sequence[Signal]:
+        return await self.states.signals(query)
 
     async def signal(self, signal_id: str) -> Signal | None:
         return await self.states.signal(signal_id)

@@ -22,7 +22,8 @@ async def record(
     """A signal of a call that stands in a state, after one attempt if it was sent."""
     now = time.time()
     call = CallRecord(call_id, "edge-1", "nice", "acme", "acme-care", "99", "4512", "", "sip-1", "ended", now)
-    await desk.states.update_call(call)
+    if await desk.states.call(call_id) is None:
+        await desk.states.open_call(call, None)
     signal_id = f"s-{call_id}-{moment}"
     ids = (signal_id, call_id, "acme", "acme-care", "4512")
     await desk.states.record_signal(Signal(*ids, moment, {"p1": "CARE", "p2": _VALUE}, now, now + 120))

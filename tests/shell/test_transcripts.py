@@ -16,6 +16,7 @@ from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.records import CallRecord, Channel, Signal
 from agent.delivery.courier import Courier
+from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.models import TranscriptRequest
 from agent.http.ports import (
@@ -101,7 +102,7 @@ async def test_it_is_recorded_for_a_call_that_is_up_or_over_and_begun(
     outcome = await desk.post(asked(**named, completion="escalated", details="angry", summary="a bill"))
     assert isinstance(outcome, TranscriptAccepted)
     assert outcome.state == "recorded"
-    (entry,) = await desk.store.signals(call_id="c-1", channel=Channel.TRANSCRIPT)
+    (entry,) = await desk.store.signals(SignalQuery(call_id="c-1", channel=Channel.TRANSCRIPT))
     assert desk.courier.entries == [entry]
     assert (entry.signal_id, entry.state) == (outcome.transcript_id, SignalState.RECORDED)
     body = json.loads(entry.parameters["body"])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The tables and the steps that lead to them, kept and taken by Alembic for both kinds of database.
 
-A step is never changed once it was released: a new one is appended, and `HEAD` is moved to it. Alembic and
-SQLAlchemy are loaded only when a step is due; a start without one reads a single row.
+A step is never changed once it was released: a new one is appended, as ``versions/step_NUMBER_name.py``.
+Alembic and SQLAlchemy are loaded only when a step is due; a start without one reads a single row.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Final
 from agent.core.errors import StorageError
 
 FOLDER: Final = Path(__file__).parent
-HEAD: Final = "0003"
+KNOWN: Final = tuple(sorted(file.name.split("_")[1] for file in FOLDER.glob("versions/step_*.py")))
+HEAD: Final = KNOWN[-1]
 """The version that this agent works with; the newest file in ``versions``."""
-KNOWN: Final = ("0001", "0002", "0003")
 VERSION: Final = "SELECT version_num FROM alembic_version"
 
 
