@@ -10,22 +10,22 @@ from agent.core import delivery_events as on
 from agent.core.errors import StorageError
 from agent.core.moments import SignalState
 from agent.delivery.job import Job
-from agent.delivery.recording import STORAGE_RETRY, Recording
+from agent.delivery.recording import STORAGE_RETRY, SignalStates
 
 
 class Carrying:
     """What the courier does for each entry alike.
 
     Args:
-        recording: where states are made durable.
+        states: where they are made durable.
         clock: seconds since the epoch.
 
     Attributes:
         closes_at: when the courier ends, once that is known: nothing rests beyond it.
     """
 
-    def __init__(self, recording: Recording, clock: Callable[[], float]) -> None:
-        self._recording = recording
+    def __init__(self, states: SignalStates, clock: Callable[[], float]) -> None:
+        self._states = states
         self._clock = clock
         self.closes_at: float | None = None
 
@@ -38,7 +38,7 @@ class Carrying:
                 case on.Rest():
                     action = await self._rested(job, action.until)
                 case on.Settle():
-                    await self._recording.settle(job.signal, action.attempt)
+                    await self._states.settle(job.signal, action.attempt)
                     return None
                 case _:
                     return None
@@ -49,15 +49,15 @@ class Carrying:
         if isinstance(action, on.Write):
             signal = job.signal
             try:
-                if not await self._recording.write(signal.signal_id, action.state, action.attempt):
+                if not await self._states.write(signal.signal_id, action.state, action.attempt):
                     return job.handle(on.SettledElsewhere())
             except StorageError as error:
                 return job.handle(on.NotWritten(self._clock(), str(error), STORAGE_RETRY))
             attempt, action = action.attempt, job.handle(on.Written(self._clock()))
             if job.signal.state is SignalState.RECORDED or isinstance(action, on.Send):
-                self._recording.tell(job.signal, attempt)
+                self._states.tell(job.signal, attempt)
         elif isinstance(action, on.Send) and not action.again:
-            self._recording.tell(job.signal)
+            self._states.tell(job.signal)
         return action
 
     async def _rested(self, job: Job, until: float) -> on.Action | None:
@@ -76,6 +76,6 @@ class Carrying:
         """Write down how a signal stands that this process will not deliver; once, for there is no time."""
         match action:
             case on.Settle():
-                await self._recording.settle(job.signal, action.attempt)
+                await self._states.settle(job.signal, action.attempt)
             case on.Write():
                 await self.written(job, action)

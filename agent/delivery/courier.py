@@ -24,7 +24,7 @@ from agent.core.records import Channel, Signal
 from agent.delivery.carrying import Carrying
 from agent.delivery.job import Job, LaneKey, Road, SignalEvent, road_of
 from agent.delivery.parking import Parking
-from agent.delivery.recording import STORAGE_RETRY, Recording
+from agent.delivery.recording import STORAGE_RETRY, SignalStates
 from agent.delivery.sending import Exchange, Poster, Sender, policy_of
 from agent.delivery.store import Outbox
 from agent.telemetry import logs
@@ -73,8 +73,8 @@ class Courier:
         self._store = store
         self._cxone = cxone
         self._project_of = project_of
-        self._recording = Recording(store, on_event)
-        self._carrying = Carrying(self._recording, clock)
+        self._states = SignalStates(store, on_event)
+        self._carrying = Carrying(self._states, clock)
         self._exchange = Exchange(cxone, posters or {}, self._carrying.written, clock, chance)
         self._clock = clock
         self._in_flight = in_flight
@@ -180,7 +180,7 @@ class Courier:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for job in tuple(self._jobs.values()):
             await self._carrying.leave(job, job.handle(on.ProcessEnds(self._clock())))
-        await self._recording.aclose()
+        await self._states.aclose()
 
     @property
     def _closes_at(self) -> float | None:

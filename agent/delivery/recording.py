@@ -22,8 +22,8 @@ STORAGE_RETRY: Final = 1.0
 _log = logs.logger("courier")
 
 
-class Recording:
-    """The states of signals on disk and in the ears of those who listen.
+class SignalStates:
+    """Where the states of signals are made durable, and told to those who listen.
 
     Args:
         store: where states are durable.

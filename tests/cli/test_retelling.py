@@ -10,7 +10,7 @@ from agent.core.headers import parse
 from agent.core.methods import Method, OnFailure
 from agent.core.records import Way
 from agent.simulators.combination import Combination
-from agent.simulators.outcome import Outcome
+from agent.simulators.evidence import Evidence
 from agent.simulators.wire import Dialog, Said, Wire
 
 CALLER, US, BOT, QUEUE = (("127.0.0.1", port) for port in (5061, 5060, 5070, 5075))
@@ -40,7 +40,7 @@ def told() -> str:
     }
     return "\n".join(
         report(
-            Outcome(
+            Evidence(
                 shown=Combination(Way.INFO, Method.BRIDGE),
                 call_id="c-1",
                 contact_id="4512",
