@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from agent.core.records import Way
 from agent.simulators.evidence import VOICE_AGENT, Evidence, Json
+from agent.simulators.story import Story
 from agent.simulators.voices import Part
 from agent.simulators.wire import Dialog, Said
 
@@ -103,9 +104,7 @@ def facts_of(evidence: Evidence) -> Facts:
         arrivals=signals["arrival"],
         handoffs=signals["handoff"],
         other_signals=len(evidence.signals) - sum(map(len, signals.values())),
-        arrival_begun=next(
-            (one["when"] for one in evidence.story if one["text"].startswith("arrival begun")), None
-        ),
+        arrival_begun=Story.of(evidence.story).first("arrival begun"),
         answered=_when(caller.answer("INVITE")) if caller else None,
         asked=asked,
         ask_taken=answer,

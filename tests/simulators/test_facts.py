@@ -9,26 +9,15 @@ from typing import Any
 
 import pytest
 
-from agent.core.headers import parse
 from agent.core.methods import Method
 from agent.core.records import Way
 from agent.simulators.combination import Combination
 from agent.simulators.evidence import Evidence
 from agent.simulators.facts import Facts, Taken, facts_of
-from agent.simulators.wire import Dialog, Said, Wire
+from agent.simulators.wire import Wire
+from tests.simulators.dialogs import BOT, CALLER, QUEUE, US, Told, dialog
 
-CALLER, US, BOT, QUEUE = (("127.0.0.1", port) for port in (5061, 5060, 5070, 5075))
 PLAIN = Combination()
-Told = tuple[float, tuple[str, int], str]
-
-
-def dialog(opener: tuple[str, int], *told: Told) -> Dialog:
-    """A dialog of messages: when, from where, and the text with ``|`` between its lines."""
-    made = Dialog(opener)
-    for when, source, text in told:
-        head, _, body = text.partition("||")
-        made.said.append(Said(when, source, parse(head.replace("|", "\r\n") + "\r\n\r\n" + body)))
-    return made
 
 
 def evidence(

@@ -13,7 +13,7 @@ import sys
 from agent.core.model import Agent
 from agent.core.node import NodeState, NodeStatus
 from agent.sip.stack import Stack
-from tests.calls.harness.wire import offer
+from tests.calls.harness.sip_socket import offer
 
 HOST = "127.0.0.1"
 
