@@ -159,6 +159,17 @@ def test_a_new_file_and_one_taken_away_are_edits(bench: Bench) -> None:
     assert [bench.held.edited(), bench.held.edited()] == [False, False], "as it was: nothing to load"
 
 
-def test_a_folder_that_vanishes_is_an_edit_and_no_fault(bench: Bench) -> None:
-    bench.folder.rename(bench.folder.with_name("elsewhere"))
+async def test_a_folder_that_vanishes_is_an_edit_and_what_it_said_stays_in_force(bench: Bench) -> None:
+    before = bench.held.current()
+    elsewhere = bench.folder.rename(bench.folder.with_name("elsewhere"))
     assert [bench.held.edited(), bench.held.edited()] == [False, True]
+    assert (await bench.held.reload()).result == "refused"
+    assert bench.held.current() is before
+    elsewhere.rename(bench.folder)
+    assert [bench.held.edited(), bench.held.edited()] == [False, True]
+    assert (await bench.held.reload()).result == "unchanged"
+
+
+def test_a_link_that_leads_nowhere_is_no_fault(bench: Bench) -> None:
+    (bench.folder / "numbers/gone.yaml").symlink_to("nowhere.yaml")
+    assert [bench.held.edited(), bench.held.edited()] == [False, False]

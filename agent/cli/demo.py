@@ -20,7 +20,7 @@ from agent.settings import Mistakes, load
 from agent.simulators.combination import Combination
 
 if TYPE_CHECKING:
-    from agent.simulators.outcome import Outcome
+    from agent.simulators.evidence import Evidence
     from agent.simulators.rehearsal import Rehearsal
 
 _PROJECT: Final = "acme-care"
@@ -122,36 +122,36 @@ async def _demo(options: argparse.Namespace, shown: Combination) -> int:
         for line in retelling.opening(shown, rehearsal.seconds, None if folder == options.config else folder):
             print(line, flush=True)
         async with rehearsal:
-            outcome = await rehearsal.call()
-            for line in retelling.report(outcome, folder, options.config):
+            evidence = await rehearsal.call()
+            for line in retelling.report(evidence, folder, options.config):
                 print(line)
-            missing = _judged(rehearsal, outcome)
+            missing = _judged(rehearsal, evidence)
             if options.stay:
                 print("\nEverything stays up; Ctrl-C ends it.", flush=True)
                 await rehearsal.stay()
     return 1 if missing else 0
 
 
-def _judged(rehearsal: Rehearsal, outcome: Outcome) -> int:
+def _judged(rehearsal: Rehearsal, evidence: Evidence) -> int:
     """Print the verdict; how many of its lines do not hold."""
     from agent.simulators.facts import facts_of  # noqa: PLC0415 - see _demo
 
-    lines = list(proof.lines(outcome.shown, facts_of(outcome), rehearsal.project.handoff.comfort_audio))
+    lines = list(proof.lines(evidence.shown, facts_of(evidence), rehearsal.project.handoff.comfort_audio))
     print("\nWhat happened")
     for what, happened in lines:
         print(f"  {'yes' if happened else 'NO '}  {what}")
     missing = sum(not happened for _, happened in lines)
-    for line in _farewell(rehearsal, outcome, missing):
+    for line in _farewell(rehearsal, evidence, missing):
         print(line)
     return missing
 
 
-def _farewell(rehearsal: Rehearsal, outcome: Outcome, missing: int) -> Iterator[str]:
+def _farewell(rehearsal: Rehearsal, evidence: Evidence, missing: int) -> Iterator[str]:
     if missing:
         yield f"\n{missing} of these did not happen. The agent's log:"
         yield from rehearsal.logs.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         return
-    began = datetime.fromtimestamp(outcome.record["began"], UTC)
+    began = datetime.fromtimestamp(evidence.record["began"], UTC)
     yield f"\nAll of it really happened, at {began:%Y-%m-%d %H:%M:%S} UTC. Where to look next:"
     yield "  handoff-agent demo --help           the other ways to ask, and to go back"
     yield "  handoff-agent demo --stay           the same, left up to play with"

@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 from agent.core.reasons import Reason
 from agent.core.records import Way
 from agent.simulators.combination import Combination
+from agent.simulators.evidence import COMFORT, QUEUE, VOICE_AGENT
 from agent.simulators.facts import Facts, Taken
-from agent.simulators.outcome import COMFORT, QUEUE, VOICE_AGENT
 from agent.simulators.voices import Part
 
 Line: TypeAlias = tuple[str, bool]

@@ -14,8 +14,8 @@ from agent.core.headers import Message
 from agent.core.methods import Method, OnFailure
 from agent.core.records import Way
 from agent.simulators.combination import Combination
+from agent.simulators.evidence import QUEUE, VOICE_AGENT, Evidence
 from agent.simulators.hearing import Heard
-from agent.simulators.outcome import QUEUE, VOICE_AGENT, Outcome
 from agent.simulators.wire import Dialog
 
 _ASKS: Final = {
@@ -61,52 +61,52 @@ def opening(shown: Combination, seconds: float, copy: Path | None) -> Iterator[s
     yield f"Starting {parts} and the agent; then a call of about {math.ceil(seconds)} seconds."
 
 
-def report(outcome: Outcome, copy: Path, folder: Path) -> Iterator[str]:
+def report(evidence: Evidence, copy: Path, folder: Path) -> Iterator[str]:
     """The story on one time line, and what was heard.
 
     Args:
-        outcome: the call.
+        evidence: the call.
         copy: the configuration that was used.
         folder: the one that the user knows.
     """
-    yield f"\nThe story of call {outcome.call_id}, contact {outcome.contact_id}"
-    yield from _legs(outcome)
+    yield f"\nThe story of call {evidence.call_id}, contact {evidence.contact_id}"
+    yield from _legs(evidence)
     yield ""
-    began = min(entry["when"] for entry in outcome.story)
-    for when, kind, text in sorted(_entries(outcome)):
+    began = min(entry["when"] for entry in evidence.story)
+    for when, kind, text in sorted(_entries(evidence)):
         yield f"  {when - began:+8.3f}  {kind:<9}{text.replace(str(copy), str(folder))}"
     yield "\nWhat was heard"
-    yield from _heard(outcome)
+    yield from _heard(evidence)
 
 
-def _legs(outcome: Outcome) -> Iterator[str]:
+def _legs(evidence: Evidence) -> Iterator[str]:
     yield "  caller  the contact centre (SIPp)"
-    yield f"  agent   the voice agent, {':'.join(map(str, outcome.voice_agent_place))}"
-    if outcome.queue_dialog is not None:
-        yield f"  queue   the human queue, {outcome.queue_uri}"
+    yield f"  agent   the voice agent, {':'.join(map(str, evidence.voice_agent_place))}"
+    if evidence.queue_dialog is not None:
+        yield f"  target  the human queue, {evidence.queue_uri}"
 
 
-def _entries(outcome: Outcome) -> Iterator[tuple[float, str, str]]:
-    for entry in outcome.story:
+def _entries(evidence: Evidence) -> Iterator[tuple[float, str, str]]:
+    for entry in evidence.story:
         yield entry["when"], entry["kind"], entry["text"]
-    for one in outcome.signals:
+    for one in evidence.signals:
         values = " ".join(f"{name}={value!r}" for name, value in one["parameters"].items() if value)
         yield one["received"], "cxone", f"received: {values} → {one['status']}"
-    for one in outcome.voice_agent:
+    for one in evidence.voice_agent:
         if text := _in_words(one):
             yield one["when"], "told", f"agent  {printable(text)}"
-    for side, dialog in _dialogs(outcome):
+    for side, dialog in _dialogs(evidence):
         for said in dialog.said:
-            if text := _inside(said.message, to_queue=side == "queue"):
+            if text := _inside(said.message, to_queue=side == "target"):
                 yield said.when, "inside", f"{side:<6} {printable(text)}"
 
 
-def _dialogs(outcome: Outcome) -> Iterator[tuple[str, Dialog]]:
+def _dialogs(evidence: Evidence) -> Iterator[tuple[str, Dialog]]:
     """The dialogs by the name that the story has for them."""
     named = (
-        ("caller", outcome.wire.caller),
-        ("agent", outcome.agent_dialog),
-        ("queue", outcome.queue_dialog),
+        ("caller", evidence.wire.caller),
+        ("agent", evidence.agent_dialog),
+        ("target", evidence.queue_dialog),
     )
     return ((side, dialog) for side, dialog in named if dialog is not None)
 
@@ -152,14 +152,14 @@ def _in_words(told: Mapping[str, Any]) -> str:
     return ""
 
 
-def _heard(outcome: Outcome) -> Iterator[str]:
-    for who, told in ((VOICE_AGENT, outcome.voice_agent), (QUEUE, outcome.queue)):
+def _heard(evidence: Evidence) -> Iterator[str]:
+    for who, told in ((VOICE_AGENT, evidence.voice_agent), (QUEUE, evidence.queue)):
         for over in (one for one in told if one["event"] == "over"):
             yield _line(who, over["rtp"]["received"], over["rtp"]["lost"], Heard(**over["heard"]))
-    ear = outcome.wire.ear
+    ear = evidence.wire.ear
     yield _line("caller", len(ear.frames), ear.lost, ear.heard())
     began = ear.frames[0][0] if ear.frames else 0.0
-    for name, part in sorted(outcome.heard.items(), key=lambda item: item[1].first):
+    for name, part in sorted(evidence.heard.items(), key=lambda item: item[1].first):
         if name or part.seconds > _CLICK_SECONDS:
             span = f"from {part.first - began:6.2f} s to {part.last - began:6.2f} s"
             yield f"    {name or 'unknown':<14}{span}: {part.seconds:.2f} s of sound"

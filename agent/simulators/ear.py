@@ -6,15 +6,12 @@ The caller's side of a rehearsal is SIPp, which plays audio but does not keep wh
 
 from __future__ import annotations
 
-import struct
-from itertools import chain, pairwise
 from typing import Final
 
 from agent.simulators.g711 import RATE, decode
 from agent.simulators.hearing import Heard, measure
+from agent.simulators.rtp import PCMU, Packet, longest_gap, missing, read
 
-_HEADER: Final = 12
-_VERSION: Final = 2
 _NEW_STREAM: Final = 1000  # more missing numbers than this: another stream, no loss
 
 
@@ -29,18 +26,18 @@ class Ear:
     def __init__(self) -> None:
         self.frames: list[tuple[float, bytes]] = []
         self.lost = 0
-        self._last: int | None = None
+        self._last: Packet | None = None
 
     def take(self, rtp: bytes, when: float) -> None:
-        """A packet came; one that is no PCMU (RTCP, telephone-event) is passed over."""
-        if len(rtp) <= _HEADER or rtp[0] >> 6 != _VERSION or rtp[1] & 0x7F != 0:
+        """A packet came; one that is no PCMU (RTCP, telephone-event) is ignored."""
+        packet = read(rtp, when)
+        if packet is None or packet.payload_type != PCMU:
             return
-        number = struct.unpack_from("!H", rtp, 2)[0]
         if self._last is not None:
-            missing = (number - self._last - 1) & 0xFFFF
-            self.lost += missing if missing < _NEW_STREAM else 0
-        self._last = number
-        self.frames.append((when, rtp[_HEADER:]))
+            gone = missing(self._last, packet)
+            self.lost += gone if gone < _NEW_STREAM else 0
+        self._last = packet
+        self.frames.append((when, packet.payload))
 
     def heard(self) -> Heard:
         """How loud it was."""
@@ -49,4 +46,4 @@ class Ear:
     def longest_gap(self, began: float, ended: float) -> float:
         """The longest time without a packet between two moments, those two included, in seconds."""
         heard = (when for when, _ in self.frames if began < when < ended)
-        return max(after - before for before, after in pairwise(chain([began], heard, [ended])))
+        return longest_gap([began, *heard, ended])[0]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.core.records import Way
-from agent.simulators.outcome import VOICE_AGENT, Json, Outcome
+from agent.simulators.evidence import VOICE_AGENT, Evidence, Json
+from agent.simulators.story import Story
 from agent.simulators.voices import Part
 from agent.simulators.wire import Dialog, Said
 
@@ -87,70 +88,68 @@ class Facts:
     reason: str = ""
 
 
-def facts_of(outcome: Outcome) -> Facts:
+def facts_of(evidence: Evidence) -> Facts:
     """Read them."""
-    caller, agent, queue = outcome.wire.caller, outcome.agent_dialog, outcome.queue_dialog
+    caller, agent, queue = evidence.wire.caller, evidence.agent_dialog, evidence.queue_dialog
     refer = caller.first("REFER", from_opener=False) if caller else None
     invite = queue.first("INVITE") if queue else None
     left = caller.first("BYE") if caller else None
     acknowledged = caller.first("ACK") if caller else None
     signs = [one.when for one in (refer, invite, left) if one is not None]
-    signals = {moment: _taken(outcome, moment) for moment in ("arrival", "handoff")}
-    agent_over, queue_over = _last(outcome.voice_agent, "over"), _last(outcome.queue, "over")
-    asked, answer = _asking(outcome, agent)
+    signals = {moment: _taken(evidence, moment) for moment in ("arrival", "handoff")}
+    agent_over, queue_over = _last(evidence.voice_agent, "over"), _last(evidence.queue, "over")
+    asked, answer = _asking(evidence, agent)
     return Facts(
-        scenario_kept=outcome.exit_code == 0,
+        scenario_kept=evidence.exit_code == 0,
         arrivals=signals["arrival"],
         handoffs=signals["handoff"],
-        other_signals=len(outcome.signals) - sum(map(len, signals.values())),
-        arrival_begun=next(
-            (one["when"] for one in outcome.story if one["text"].startswith("arrival begun")), None
-        ),
+        other_signals=len(evidence.signals) - sum(map(len, signals.values())),
+        arrival_begun=Story.of(evidence.story).first("arrival begun"),
         answered=_when(caller.answer("INVITE")) if caller else None,
         asked=asked,
         ask_taken=answer,
-        keeps_told=_keeps_told(outcome, agent),
+        keeps_told=_keeps_told(evidence, agent),
         agent_left=_when(agent.first("BYE")) if agent else None,
         given_back=min(signs, default=None),
         refer_to=refer.message.first("refer-to").strip("<>") if refer else "",
         refer_answer=_status(caller.answer("REFER")) if caller else 0,
         refer_outcome=_outcome_of_refer(caller),
-        contact_told=any(_carries(one, outcome.contact_id) for one in (refer, invite)),
+        contact_told=any(_carries(one, evidence.contact_id) for one in (refer, invite)),
         queue_dialled=_when(invite),
         queue_heard=_audible(queue_over),
         agent_heard=_audible(agent_over),
         caller_left=_when(left),
-        heard=outcome.heard,
-        spoke_until=_spoke_until(outcome, signals["handoff"]),
-        lost=outcome.wire.ear.lost + sum(over["rtp"]["lost"] for over in (agent_over, queue_over) if over),
-        longest_gap=outcome.wire.ear.longest_gap(acknowledged.when, left.when)
+        heard=evidence.heard,
+        spoke_until=_spoke_until(evidence, signals["handoff"]),
+        lost=evidence.wire.ear.lost + sum(over["rtp"]["lost"] for over in (agent_over, queue_over) if over),
+        longest_gap=evidence.wire.ear.longest_gap(acknowledged.when, left.when)
         if acknowledged and left
         else None,
-        end=outcome.record["end"],
-        reason=outcome.record["reason"],
+        end=evidence.record["end"],
+        reason=evidence.record["reason"],
     )
 
 
-def _taken(outcome: Outcome, moment: str) -> list[Taken]:
+def _taken(evidence: Evidence, moment: str) -> list[Taken]:
     return [
         Taken(one["received"], one["status"] or 0)
-        for one in outcome.signals
+        for one in evidence.signals
         if one["parameters"].get("p1", "") == _P1[moment]
     ]
 
 
-def _spoke_until(outcome: Outcome, handoffs: Sequence[Taken]) -> float | None:
+def _spoke_until(evidence: Evidence, handoffs: Sequence[Taken]) -> float | None:
     if not handoffs:
         return None
-    spoke = outcome.heard_until(handoffs[0].when).get(VOICE_AGENT)
+    spoke = evidence.heard_until(handoffs[0].when).get(VOICE_AGENT)
     return spoke.last if spoke else None
 
 
-def _asking(outcome: Outcome, agent: Dialog | None) -> tuple[float | None, int]:
+def _asking(evidence: Evidence, agent: Dialog | None) -> tuple[float | None, int]:
     """When the voice agent asked, and what was answered."""
-    way = outcome.shown.ask
+    way = evidence.shown.ask
     if way is Way.HTTP:
-        asked, answer = _last(outcome.voice_agent, "asked"), _last(outcome.voice_agent, "handed_off")
+        asked, answer = _last(evidence.voice_agent, "asked"), _last(evidence.voice_agent, "handed_off")
         return (asked["when"] if asked else None), (answer["status"] if answer else 0)
     if agent is None:
         return None, 0
@@ -158,10 +157,10 @@ def _asking(outcome: Outcome, agent: Dialog | None) -> tuple[float | None, int]:
     return _when(agent.first(method, from_opener=False)), _status(agent.answer(method))
 
 
-def _keeps_told(outcome: Outcome, agent: Dialog | None) -> float | None:
-    match outcome.shown.ask:
+def _keeps_told(evidence: Evidence, agent: Dialog | None) -> float | None:
+    match evidence.shown.ask:
         case Way.HTTP:
-            answer = _last(outcome.voice_agent, "handed_off")
+            answer = _last(evidence.voice_agent, "handed_off")
             return answer["when"] if answer and answer["answer"].get("caller") == "kept" else None
         case Way.REFER if agent is not None:
             notified = (one for one in agent.requests("NOTIFY") if _fragment(one) >= _FAILURE)

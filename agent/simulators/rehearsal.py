@@ -20,7 +20,7 @@ from agent.core.moments import Moment
 from agent.core.uris import SipUri, sip_uri
 from agent.simulators.arrangement import queue_of
 from agent.simulators.combination import Combination
-from agent.simulators.outcome import COMFORT, QUEUE, VOICE_AGENT, Outcome
+from agent.simulators.evidence import COMFORT, QUEUE, VOICE_AGENT, Evidence
 from agent.simulators.processes import Child
 from agent.simulators.wire import Wire
 from agent.simulators.wiretap import Place, Wiretap
@@ -89,7 +89,7 @@ class Rehearsal:
         after = _WITH_QUEUE if self.shown.bridges else _AFTER_HANDOFF
         return _HAND_OFF_AFTER + after + (_TALK_ON if self.shown.finish_prompt else 0)
 
-    async def call(self) -> Outcome:
+    async def call(self) -> Evidence:
         """Place the call, let the voice agent hand it off, and gather what everybody saw.
 
         Raises:
@@ -113,7 +113,7 @@ class Rehearsal:
         if queue is not None and queue.facts("call"):
             await queue.said(lambda line: '"event": "over"' in line, _UP_SECONDS)
         call_id = voice_agent.facts("over")[-1]["call_id"]
-        return Outcome(
+        return Evidence(
             shown=self.shown,
             call_id=call_id,
             contact_id=contact_id,

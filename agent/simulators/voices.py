@@ -60,15 +60,20 @@ def voice_of(path: Path) -> Voice:
     return frozenset(around[at : at + FRAME] for at in range(len(codes)))
 
 
-def is_tone(samples: array[int], hertz: float = _PITCH) -> bool:
-    """Whether nearly all of some samples' power is at one pitch (Goertzel's algorithm)."""
+def share_at(samples: array[int], hertz: float) -> float:
+    """How much of some samples' power is at one pitch, from 0 to 1 (Goertzel's algorithm)."""
     turn = 2 * math.cos(2 * math.pi * hertz / RATE)
     before = earlier = 0.0
     for sample in samples:
         before, earlier = sample + turn * before - earlier, before
     at_pitch = before * before + earlier * earlier - turn * before * earlier
     power = sum(sample * sample for sample in samples)
-    return power > 0 and 2 * at_pitch > _PURE * power * len(samples)
+    return 2 * at_pitch / (power * len(samples)) if power else 0.0
+
+
+def is_tone(samples: array[int], hertz: float = _PITCH) -> bool:
+    """Whether nearly all of some samples' power is at one pitch."""
+    return share_at(samples, hertz) > _PURE
 
 
 def parts(frames: Iterable[tuple[float, bytes]], voices: Mapping[str, Voice], tone: str) -> dict[str, Part]:

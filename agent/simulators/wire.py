@@ -7,13 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from agent.core.headers import Message, parse
 from agent.simulators.ear import Ear
+from agent.simulators.messages import WireMessage, read
 from agent.simulators.wiretap import Datagram, Place
 
 _CONTACT: Final = "x-incontact-contactid"
-_HOST: Final = re.compile(r"^c=IN IP4 (\S+)", re.MULTILINE)
-_AUDIO: Final = re.compile(r"^m=audio (\d+) ", re.MULTILINE)
+_FINAL: Final = 200  # RFC 3261 section 7.2
 _SIP: Final = re.compile(rb"(?:[A-Z]+ sips?:[^\r\n]* )?SIP/2\.0")
 
 
@@ -23,18 +22,12 @@ class Said:
 
     when: float
     source: Place
-    message: Message
+    message: WireMessage
 
     @property
     def status(self) -> int:
         """The status of a response, 0 of a request."""
-        line = self.message.start_line.split(" ", 2)
-        return int(line[1]) if line[0] == "SIP/2.0" and line[1].isdigit() else 0
-
-    @property
-    def answers(self) -> str:
-        """The method of the request that a response answers."""
-        return self.message.first("cseq").rpartition(" ")[2] if self.status else ""
+        return self.message.status
 
 
 class Dialog:
@@ -62,7 +55,8 @@ class Dialog:
 
     def answer(self, method: str) -> Said | None:
         """The first final response to this method."""
-        return next((one for one in self.said if one.answers == method and one.status >= 200), None)  # noqa: PLR2004 - RFC 3261 7.2
+        found = (one for one in self.said if one.message.answers == method)
+        return next((one for one in found if one.status >= _FINAL), None)
 
 
 class Wire:
@@ -92,7 +86,7 @@ class Wire:
             self._sip(datagram)
 
     def _sip(self, datagram: Datagram) -> None:
-        message = parse(datagram.payload.decode("utf-8", "surrogateescape"))
+        message = read(datagram.payload)
         call_id = message.first("call-id")
         dialog = self._dialogs.get(call_id) or self._opened(datagram, message)
         if dialog is None:
@@ -100,19 +94,18 @@ class Wire:
         self._dialogs[call_id] = dialog
         dialog.said.append(Said(datagram.when, datagram.source, message))
         if dialog is self.caller:
-            self._follow(message.body, by_caller=datagram.source == dialog.opener)
+            self._follow(message, by_caller=datagram.source == dialog.opener)
 
-    def _follow(self, body: str, *, by_caller: bool) -> None:
-        """Offer or answer: where the audio goes from now on (RFC 8866)."""
-        host, audio = _HOST.search(body), _AUDIO.search(body)
-        if host is None or audio is None:
+    def _follow(self, message: WireMessage, *, by_caller: bool) -> None:
+        """Offer or answer: where the audio goes from now on."""
+        if message.audio is None:
             return
         if by_caller:
-            self._hearing = host[1], int(audio[1])
+            self._hearing = message.audio
         else:
-            self._speaking = int(audio[1])
+            self._speaking = message.audio[1]
 
-    def _opened(self, datagram: Datagram, message: Message) -> Dialog | None:
+    def _opened(self, datagram: Datagram, message: WireMessage) -> Dialog | None:
         if message.method != "INVITE":
             return None
         dialog = Dialog(datagram.source)

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from agent.core.errors import AgentError
+from agent.simulators.arrival import SPACE, arrived, stamp
 
 _ETHERTYPE_IPV4: Final = 0x0800
 _UDP: Final = 17
 _TO_US: Final = 0  # PACKET_HOST: on loopback each packet is seen once going out and once coming in
-_SO_TIMESTAMPNS: Final = 35  # socket(7) and linux/socket.h; Python does not name it
-_TIMESPEC: Final = struct.Struct("@ll")
 _SOL_PACKET: Final = 263  # packet(7)
 _PACKET_STATISTICS: Final = 6
 _COUNTS: Final = struct.Struct("@II")  # packets, and those dropped
@@ -70,7 +69,7 @@ class Wiretap:
                 "hearing what the caller hears needs the right to see packets: run as root"
             ) from None
         tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        stamp(tap)
         tap.bind(("lo", _ETHERTYPE_IPV4))
         tap.settimeout(0)
         self._socket = tap
@@ -90,12 +89,10 @@ class Wiretap:
         """Report what has passed until now."""
         while self._socket is not None:
             try:
-                packet, notes, _, (_, _, kind, *_) = self._socket.recvmsg(
-                    _PACKET_BYTES, socket.CMSG_SPACE(_TIMESPEC.size)
-                )
+                packet, ancillary, _, (_, _, kind, *_) = self._socket.recvmsg(_PACKET_BYTES, SPACE)
             except BlockingIOError:
                 return
-            if kind == _TO_US and (datagram := taken_apart(packet, _stamp(notes))):
+            if kind == _TO_US and (datagram := taken_apart(packet, arrived(ancillary))):
                 self._report(datagram)
 
 
@@ -109,12 +106,3 @@ def taken_apart(packet: bytes, when: float) -> Datagram | None:
     source, target = _PORTS.unpack_from(udp)
     hosts = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
     return Datagram(when, (hosts[0], source), (hosts[1], target), udp[_UDP_HEADER:])
-
-
-def _stamp(notes: list[tuple[int, int, bytes]]) -> float:
-    """The kernel's time of a packet, in seconds since the epoch."""
-    for level, kind, value in notes:
-        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
-            seconds, nanoseconds = _TIMESPEC.unpack(value)
-            return float(seconds + nanoseconds / 1e9)
-    raise AgentError("the kernel gives no time for packets")

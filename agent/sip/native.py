@@ -196,7 +196,7 @@ def call_count() -> int:
 
 
 def trace(most: int) -> list[str]:
-    """The SIP messages seen since the last time, oldest first; `agent.telemetry.stories` reads them."""
+    """The SIP messages seen since the last time, oldest first, as lines of `stories.TraceRecord`."""
     text: str = pjsua2.handoff_trace_drain(most)
     return text.split("\n") if text else []
 

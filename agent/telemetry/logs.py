@@ -87,11 +87,6 @@ def logger(part: str) -> Logger:
     return cast("Logger", structlog.get_logger(part=part))
 
 
-def of_call(log: Logger, call_id: str, **facts: object) -> Logger:
-    """The same logger, bound to one call: every line of it carries ``call_id`` and these facts."""
-    return log.bind(call_id=call_id, **facts)
-
-
 def masked(number: str) -> str:
     """A phone number or SIP URI of which only the last two digits of the user part can be read."""
     user, at, host = number.partition("@")

@@ -6,9 +6,37 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _STORIES_AT_MOST = 1000
 _ENTRIES_AT_MOST = 400
+
+
+class TraceRecord(NamedTuple):
+    """One SIP message as ``deploy/pjsua2/trace.c`` writes it: a line of these fields, tabs between.
+
+    Attributes:
+        microseconds: when, since the epoch.
+        direction: ``<`` for received, ``>`` for sent.
+        transport: ``udp``, ``tcp`` or ``tls``.
+        peer: address and port of the other end.
+        call_id: the Call-ID header.
+        cseq: the CSeq header.
+        start_line: the request or status line.
+        repeated: ``R`` for a retransmission, else empty.
+    """
+
+    microseconds: str
+    direction: str
+    transport: str
+    peer: str
+    call_id: str
+    cseq: str
+    start_line: str
+    repeated: str
+
+
+_CALL_ID = TraceRecord._fields.index("call_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +88,13 @@ class Stories:
                     del self._by_leg[leg]
 
     def sip(self, records: Iterable[str]) -> None:
-        """Add SIP messages, each to the call that its dialog belongs to; others are passed over.
+        """Add SIP messages, each to the call that its dialog belongs to; others are ignored.
 
         Args:
-            records: fields with tabs between: microseconds since the epoch, ``<`` for received or ``>``,
-                transport, peer, Call-ID, CSeq, start line, ``1`` if it is a repetition.
+            records: lines of the trace, see `TraceRecord`.
         """
         for record in records:
-            bound = self._by_leg.get(record.split("\t", 5)[4])
+            bound = self._by_leg.get(record.split("\t", _CALL_ID + 1)[_CALL_ID])
             if bound is not None:
                 messages = self._stories[bound[0]].messages
                 if len(messages) < _ENTRIES_AT_MOST:
@@ -82,9 +109,9 @@ class Stories:
         return tuple(sorted(entries, key=lambda entry: entry.when))
 
 
-def _in_words(side: str, record: str) -> Entry:
-    when, direction, transport, peer, _, sequence, start_line, repeated, *_ = record.split("\t")
-    arrow = "→ us" if direction == "<" else "us →"
-    again = " (again)" if repeated == "1" else ""
-    text = f"{side:<6} {arrow} {start_line} [{sequence}] {transport} {peer}{again}"
-    return Entry(int(when) / 1_000_000, "sip", text)
+def _in_words(side: str, line: str) -> Entry:
+    record = TraceRecord._make(line.split("\t"))
+    arrow = "→ us" if record.direction == "<" else "us →"
+    again = " (again)" if record.repeated else ""
+    text = f"{side:<6} {arrow} {record.start_line} [{record.cseq}] {record.transport} {record.peer}{again}"
+    return Entry(int(record.microseconds) / 1_000_000, "sip", text)

@@ -9,9 +9,9 @@ from tests.calls.harness.asking import CONNECTED, PATH
 from tests.calls.harness.dialog import HandCaller
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
+from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.talk import queue, talking
-from tests.calls.harness.wire import Wire
 
 pytestmark = pytest.mark.calls
 
@@ -183,7 +183,7 @@ async def test_no_notify_follows_where_the_refer_wants_none(house: House) -> Non
 async def test_a_refer_on_the_callers_leg_is_declined_and_changes_nothing(house: House) -> None:
     contact = new_contact()
     uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
-    async with house.voice_agent() as bot, Wire(house.plan.sip) as wire:
+    async with house.voice_agent() as bot, SipSocket(house.plan.sip) as wire:
         caller = HandCaller(wire, uri, tuple(identity(contact).split("\r\n")), 4000)
         caller.invite()
         await caller.answered("INVITE", 200)

@@ -11,8 +11,8 @@ from tests.calls.harness.asking import CONNECTED, DATA, PATH, lines, said, told
 from tests.calls.harness.dialog import HandCaller
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, Change, Plan
+from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.talk import Talk, talking
-from tests.calls.harness.wire import Wire
 
 pytestmark = pytest.mark.calls
 
@@ -99,7 +99,7 @@ async def test_other_bodies_of_an_info_get_200_and_ask_for_nothing(house: House)
 async def test_an_info_on_the_callers_leg_changes_nothing(house: House) -> None:
     contact = new_contact()
     uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
-    async with house.voice_agent() as bot, Wire(house.plan.sip) as wire:
+    async with house.voice_agent() as bot, SipSocket(house.plan.sip) as wire:
         caller = HandCaller(wire, uri, tuple(identity(contact).split("\r\n")), 4000)
         caller.invite()
         await caller.answered("INVITE", 200)

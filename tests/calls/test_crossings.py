@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agent.simulators.messages import WireMessage
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
+from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.waiting import eventually
-from tests.calls.harness.wire import Wire
 
 pytestmark = pytest.mark.calls
 
@@ -27,12 +28,12 @@ async def test_a_cancel_that_crosses_the_200_changes_nothing(house: House) -> No
 
 
 @asynccontextmanager
-async def ringing(house: House) -> AsyncIterator[tuple[HandCaller, HandVoiceAgent, bytes]]:
+async def ringing(house: House) -> AsyncIterator[tuple[HandCaller, HandVoiceAgent, WireMessage]]:
     """A call that rings, both ends played by hand, with the INVITE that reached the voice agent."""
     lines = tuple(identity(new_contact()).split("\r\n"))
     async with (
-        Wire(house.plan.sip) as near,
-        Wire(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
+        SipSocket(house.plan.sip) as near,
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
     ):
         caller = HandCaller(near, f"sip:{CARE}@127.0.0.1:{house.plan.sip}", lines, free_rtp_port())
         bot = HandVoiceAgent(far, free_rtp_port())
@@ -114,8 +115,8 @@ async def test_an_invite_that_comes_twice_is_one_call(house: House) -> None:
 async def test_a_caller_who_gives_up_before_the_voice_agent_said_anything_is_let_go(house: House) -> None:
     lines = tuple(identity(new_contact()).split("\r\n"))
     async with (
-        Wire(house.plan.sip) as near,
-        Wire(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
+        SipSocket(house.plan.sip) as near,
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
     ):
         caller = HandCaller(near, f"sip:{CARE}@127.0.0.1:{house.plan.sip}", lines, free_rtp_port())
         bot = HandVoiceAgent(far, free_rtp_port())

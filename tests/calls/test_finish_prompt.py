@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agent.simulators.g711 import RATE
 from tests.calls.harness.asking import CONNECTED, PATH, ask, lines, told, voice_agent
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import Change, Plan
-from tests.calls.harness.rtp import RATE, SILENCE
+from tests.calls.harness.rtp import SILENCE
 from tests.calls.harness.speech import speech
 from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Talk, talking
 from tests.calls.harness.waiting import eventually

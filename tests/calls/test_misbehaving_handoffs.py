@@ -53,7 +53,7 @@ async def test_a_refer_that_names(house: House, name: str) -> None:
     async with queue(house) as third, talking(house, bot="asks_on_cue", number=BRIDGE) as talk:
         talk.bot.cue("DO-REFER", f"Refer-To: {REFER_TOS[name]}\r\nX-Handoff-Destination: billing")
         answer = await eventually(
-            lambda: [m for m in talk.bot.messages() if not m.sent and m.status and m.method == "REFER"],
+            lambda: [m for m in talk.bot.messages() if not m.sent and m.answers == "REFER"],
             what="an answer to the REFER",
         )
         if answer[0].status == 202:
@@ -131,7 +131,7 @@ async def test_a_notify_without_a_refer_changes_nothing(house: House) -> None:
     async with talking(house, caller="is_referred") as talk:
         talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
         answer = await eventually(
-            lambda: [m for m in talk.caller.messages() if m.status and m.method == "NOTIFY"],
+            lambda: [m for m in talk.caller.messages() if m.answers == "NOTIFY"],
             what="an answer to the NOTIFY",
         )
         assert answer[0].status == 481

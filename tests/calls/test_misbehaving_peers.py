@@ -12,9 +12,9 @@ import pytest
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.messages import labels
 from tests.calls.harness.plan import CARE
+from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.torture import MESSAGES, read
 from tests.calls.harness.waiting import eventually
-from tests.calls.harness.wire import Wire, offer, request
 
 pytestmark = pytest.mark.calls
 
@@ -24,7 +24,7 @@ CALLERS = "misbehaving/callers"
 
 async def still_serves(house: House) -> None:
     """OPTIONS from another socket is answered: what was sent before has been looked at by now."""
-    async with Wire(house.plan.sip) as other:
+    async with SipSocket(house.plan.sip) as other:
         other.send(request("OPTIONS", f"sip:127.0.0.1:{house.plan.sip}", other))
         await eventually(lambda: 200 in other.statuses(), 5, "the agent answers OPTIONS")
 
@@ -33,7 +33,7 @@ async def still_serves(house: House) -> None:
 async def test_a_message_that_breaks_the_rules_is_answered_as_they_say(house: House, path: object) -> None:
     torture = read(MESSAGES / str(path))
     call_id = uuid.uuid4().hex
-    async with Wire(house.plan.sip) as wire:
+    async with SipSocket(house.plan.sip) as wire:
         wire.acknowledges = True
         wire.send(torture.message(wire, house.plan.sip, call_id))
         await still_serves(house)
@@ -46,7 +46,7 @@ async def test_a_message_that_breaks_the_rules_is_answered_as_they_say(house: Ho
 
 async def test_noise_is_survived(house: House) -> None:
     noise = random.Random(4475)  # noqa: S311 - the same noise each time
-    async with Wire(house.plan.sip) as wire:
+    async with SipSocket(house.plan.sip) as wire:
         for size in (0, 1, 2, 3, 4, 17, 100, 1300, 9000, 65000):
             wire.send(noise.randbytes(size))
         for text in (
@@ -73,7 +73,7 @@ async def test_noise_is_survived(house: House) -> None:
 async def test_an_options_on_the_branch_of_a_finished_invite_is_survived(house: House) -> None:
     uri, call_id = f"sip:nobody@127.0.0.1:{house.plan.sip}", uuid.uuid4().hex
     branch = f"z9hG4bK{call_id}"
-    async with Wire(house.plan.sip) as wire:
+    async with SipSocket(house.plan.sip) as wire:
         lines = tuple(identity(new_contact()).split("\r\n"))
         wire.send(
             request("INVITE", uri, wire, call_id=call_id, branch=branch, headers=lines, body=offer(4000))
@@ -107,7 +107,7 @@ async def test_a_method_that_is_not_served_is_refused_with_what_is(house: House,
 
 
 async def test_a_tcp_peer_that_sends_half_a_message_and_goes_is_survived(house: House) -> None:
-    async with Wire(house.plan.sip) as wire:
+    async with SipSocket(house.plan.sip) as wire:
         whole = request("INVITE", f"sip:{CARE}@127.0.0.1:{house.plan.sip}", wire, body=offer(4000))
     for part in (
         whole[:100],

@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from agent.simulators.g711 import FRAME
 from tests.calls.harness.asking import lines, post, said
 from tests.calls.harness.gaps import Continuity, continuity
 from tests.calls.harness.house import House
 from tests.calls.harness.plan import Change, Plan
-from tests.calls.harness.rtp import FRAME
 from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Talk, queue, talking
 from tests.calls.harness.waiting import eventually
 

@@ -11,8 +11,8 @@ from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House, identity
 from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import Plan
+from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.waiting import eventually
-from tests.calls.harness.wire import Wire, offer, request
 
 pytestmark = pytest.mark.calls
 
@@ -24,7 +24,7 @@ async def test_calls_beyond_the_rate_are_told_when_to_try_again(cxone: Cxone, tm
     house.start()
     lines = tuple(identity("4711").split("\r\n"))
     try:
-        async with Wire(plan.sip) as carrier:
+        async with SipSocket(plan.sip) as carrier:
             carrier.acknowledges = True
             for _ in range(10):
                 uri = f"sip:9990000000@127.0.0.1:{plan.sip}"
@@ -38,6 +38,6 @@ async def test_calls_beyond_the_rate_are_told_when_to_try_again(cxone: Cxone, tm
         house.agent.kill()
 
 
-def _finals(wire: Wire, *codes: bytes) -> set[bytes]:
+def _finals(wire: SipSocket, *codes: bytes) -> set[bytes]:
     """The answers of these codes, repetitions left out."""
     return {answer for answer in wire.got if answer[8:11] in codes}

@@ -7,8 +7,8 @@ import pytest
 
 from tests.calls.harness.house import CONTACT_HEADER, House, identity, new_contact
 from tests.calls.harness.plan import CARE, DIGEST, SECRETS, SMALL, STRANGER, STRICT, TOKEN
+from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.waiting import eventually
-from tests.calls.harness.wire import Wire, offer, request
 
 pytestmark = pytest.mark.calls
 
@@ -71,7 +71,7 @@ async def test_no_hops_left_is_483(house: House) -> None:
 
 async def test_a_stranger_hears_nothing(house: House) -> None:
     since = house.watch()
-    async with Wire(house.plan.sip, STRANGER) as stranger, Wire(house.plan.sip) as friend:
+    async with SipSocket(house.plan.sip, STRANGER) as stranger, SipSocket(house.plan.sip) as friend:
         uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
         lines = tuple(identity(new_contact()).split("\r\n"))
         for method in ("INVITE", "OPTIONS", "REGISTER", "BYE"):
@@ -83,7 +83,7 @@ async def test_a_stranger_hears_nothing(house: House) -> None:
     assert since.moved("handoff_invites_total", result="unknown_source") == 1
 
 
-async def eventually_one(wire: Wire) -> None:
+async def eventually_one(wire: SipSocket) -> None:
     """Wait for an answer: whatever was sent before by another socket has been looked at by then."""
     await eventually(lambda: wire.got, what="an answer")
 

@@ -106,7 +106,7 @@ async def run(*arguments: str) -> tuple[int, str]:
             "--ask http --back refer --refuse-refer",
             ["SIP/2.0 603 Decline", "the caller is given back by release", "nobody else was dialled"],
         ),
-        ("--ask refer --back bridge", ["queue  us → INVITE", "human queue   from", "then the human queue"]),
+        ("--ask refer --back bridge", ["target us → INVITE", "human queue   from", "then the human queue"]),
         (
             "--ask http --back bridge --on-signal-failure keep",
             ['"caller": "kept"', "the caller heard the voice agent again after that"],

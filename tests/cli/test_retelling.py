@@ -6,41 +6,37 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.cli.retelling import opening, report
-from agent.core.headers import parse
 from agent.core.methods import Method, OnFailure
 from agent.core.records import Way
 from agent.simulators.combination import Combination
-from agent.simulators.outcome import Outcome
-from agent.simulators.wire import Dialog, Said, Wire
+from agent.simulators.evidence import Evidence
+from agent.simulators.wire import Dialog, Wire
+from agent.simulators.wiretap import Place
+from tests.simulators.dialogs import BOT, CALLER, QUEUE, US, dialog
 
-CALLER, US, BOT, QUEUE = (("127.0.0.1", port) for port in (5061, 5060, 5070, 5075))
 
-
-def dialog(opener: tuple[str, int], *messages: str) -> Dialog:
-    made = Dialog(opener)
-    for number, text in enumerate(messages):
-        head, _, body = text.partition("||")
-        made.said.append(Said(101.0 + number, opener, parse(head.replace("|", "\r\n") + "\r\n\r\n" + body)))
-    return made
+def in_turn(opener: Place, *messages: str) -> Dialog:
+    """A dialog of messages, one a second."""
+    return dialog(opener, *((101.0 + number, opener, text) for number, text in enumerate(messages)))
 
 
 def told() -> str:
     wire = Wire("4512")
-    wire.caller = dialog(
+    wire.caller = in_turn(
         CALLER,
         "INVITE sip:1@h SIP/2.0|X-PolyAi-Auth-Token: secret-token",
         "REFER sip:caller@h SIP/2.0|Refer-To: <sip:queue@h>|Via: SIP/2.0/UDP h",
         "NOTIFY sip:us@h SIP/2.0||SIP/2.0 200 OK\r\n",
     )
     wire.dialled = {
-        BOT: dialog(
+        BOT: in_turn(
             US, "INVITE sip:bot@h SIP/2.0|X-Call-Id: c-1", 'INFO sip:us@h SIP/2.0||{"skill": "4711"}'
         ),
-        QUEUE: dialog(US, "INVITE sip:queue@h SIP/2.0|X-Contact-Id: 4512", "BYE sip:queue@h SIP/2.0"),
+        QUEUE: in_turn(US, "INVITE sip:queue@h SIP/2.0|X-Contact-Id: 4512", "BYE sip:queue@h SIP/2.0"),
     }
     return "\n".join(
         report(
-            Outcome(
+            Evidence(
                 shown=Combination(Way.INFO, Method.BRIDGE),
                 call_id="c-1",
                 contact_id="4512",
@@ -71,14 +67,14 @@ def told() -> str:
 def test_the_story_names_each_leg_and_the_user_s_own_files() -> None:
     text = told()
     assert "  agent   the voice agent, 127.0.0.1:5070" in text
-    assert "  queue   the human queue, sip:queue@127.0.0.1:5075" in text
+    assert "  target  the human queue, sip:queue@127.0.0.1:5075" in text
     assert "admitted: config/numbers/acme.yaml:4" in text
 
 
 def test_what_stands_in_messages_that_matter_is_told_in_time_order() -> None:
     inside = [line for line in told().splitlines() if " inside " in line]
     assert [line.split(maxsplit=2)[2] for line in inside] == [
-        "queue  INVITE with x-contact-id: 4512",
+        "target INVITE with x-contact-id: 4512",
         'agent  INFO says {"skill": "4711"}',
         "caller REFER with refer-to: <sip:queue@h>",
         "caller NOTIFY says SIP/2.0 200 OK",

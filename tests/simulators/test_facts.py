@@ -9,29 +9,18 @@ from typing import Any
 
 import pytest
 
-from agent.core.headers import parse
 from agent.core.methods import Method
 from agent.core.records import Way
 from agent.simulators.combination import Combination
+from agent.simulators.evidence import Evidence
 from agent.simulators.facts import Facts, Taken, facts_of
-from agent.simulators.outcome import Outcome
-from agent.simulators.wire import Dialog, Said, Wire
+from agent.simulators.wire import Wire
+from tests.simulators.dialogs import BOT, CALLER, QUEUE, US, Told, dialog
 
-CALLER, US, BOT, QUEUE = (("127.0.0.1", port) for port in (5061, 5060, 5070, 5075))
 PLAIN = Combination()
-Told = tuple[float, tuple[str, int], str]
 
 
-def dialog(opener: tuple[str, int], *told: Told) -> Dialog:
-    """A dialog of messages: when, from where, and the text with ``|`` between its lines."""
-    made = Dialog(opener)
-    for when, source, text in told:
-        head, _, body = text.partition("||")
-        made.said.append(Said(when, source, parse(head.replace("|", "\r\n") + "\r\n\r\n" + body)))
-    return made
-
-
-def outcome(
+def evidence(
     shown: Combination = PLAIN,
     *,
     caller: Sequence[Told] = (),
@@ -39,11 +28,11 @@ def outcome(
     queue: Sequence[Told] = (),
     signals: Sequence[Mapping[str, Any]] = (),
     voice_agent: Sequence[Mapping[str, Any]] = (),
-) -> Outcome:
+) -> Evidence:
     wire = Wire("4512")
     wire.caller = dialog(CALLER, *caller)
     wire.dialled = {BOT: dialog(US, *agent)} | ({QUEUE: dialog(US, *queue)} if queue else {})
-    return Outcome(
+    return Evidence(
         shown=shown,
         call_id="c-1",
         contact_id="4512",
@@ -66,13 +55,13 @@ def signal(p1: str, status: int | None, received: float = 105.1) -> dict[str, An
 
 
 def test_of_nothing_nothing_is_known() -> None:
-    facts = facts_of(outcome())
+    facts = facts_of(evidence())
     assert facts == Facts(arrivals=[], handoffs=[], arrival_begun=99.5, end="handoff", reason="handoff")
 
 
 def test_signals_are_told_apart_and_counted() -> None:
     signals = [signal("Connected", 202, 99.9), signal("CUSTOMER_CARE", None), signal("Escalate", 202)]
-    facts = facts_of(outcome(signals=signals))
+    facts = facts_of(evidence(signals=signals))
     assert facts.arrivals == [Taken(99.9, 202)]
     assert facts.handoffs == [Taken(105.1, 0)]
     assert facts.other_signals == 1
@@ -80,7 +69,7 @@ def test_signals_are_told_apart_and_counted() -> None:
 
 def test_the_caller_was_answered_and_who_hung_up_first_ended_it() -> None:
     facts = facts_of(
-        outcome(
+        evidence(
             caller=[
                 (99.0, CALLER, "INVITE sip:1@h SIP/2.0"),
                 (100.0, US, "SIP/2.0 200 OK|CSeq: 1 INVITE"),
@@ -96,7 +85,7 @@ def test_the_caller_was_answered_and_who_hung_up_first_ended_it() -> None:
 
 def test_a_refer_to_the_caller_is_where_giving_back_begins() -> None:
     facts = facts_of(
-        outcome(
+        evidence(
             Combination(back=Method.REFER),
             caller=[
                 (105.2, US, "REFER sip:caller@h SIP/2.0|Refer-To: <sip:queue@h>|X-Contact-Id: 4512"),
@@ -112,12 +101,12 @@ def test_a_refer_to_the_caller_is_where_giving_back_begins() -> None:
 
 
 def test_a_refer_without_the_contact_id_has_not_told_it() -> None:
-    facts = facts_of(outcome(caller=[(105.2, US, "REFER sip:c@h SIP/2.0|Refer-To: <sip:q@h>|X-Id: 99")]))
+    facts = facts_of(evidence(caller=[(105.2, US, "REFER sip:c@h SIP/2.0|Refer-To: <sip:q@h>|X-Id: 99")]))
     assert not facts.contact_told
 
 
 def test_the_queue_was_dialled_with_the_contact_id() -> None:
-    facts = facts_of(outcome(queue=[(105.2, US, "INVITE sip:queue@h SIP/2.0|X-Contact-Id: 4512")]))
+    facts = facts_of(evidence(queue=[(105.2, US, "INVITE sip:queue@h SIP/2.0|X-Contact-Id: 4512")]))
     assert (facts.queue_dialled, facts.given_back, facts.contact_told) == (105.2, 105.2, True)
 
 
@@ -125,7 +114,7 @@ def test_the_queue_was_dialled_with_the_contact_id() -> None:
 def test_what_is_asked_on_the_leg_is_read_there(way: Way) -> None:
     method = way.value.upper()
     facts = facts_of(
-        outcome(
+        evidence(
             Combination(way),
             agent=[
                 (104.0, US, f"{method} sip:bot@h SIP/2.0"),
@@ -142,13 +131,13 @@ def test_what_is_asked_over_http_is_known_from_the_voice_agent() -> None:
         {"event": "asked", "when": 105.0},
         {"event": "handed_off", "when": 105.2, "status": 202, "answer": {"caller": "voice_agent"}},
     ]
-    facts = facts_of(outcome(voice_agent=told))
+    facts = facts_of(evidence(voice_agent=told))
     assert (facts.asked, facts.ask_taken, facts.keeps_told) == (105.0, 202, None)
 
 
 def test_that_it_keeps_the_caller_is_told_in_the_answer() -> None:
     told = [{"event": "handed_off", "when": 105.2, "status": 202, "answer": {"caller": "kept"}}]
-    assert facts_of(outcome(voice_agent=told)).keeps_told == 105.2
+    assert facts_of(evidence(voice_agent=told)).keeps_told == 105.2
 
 
 @pytest.mark.parametrize(
@@ -164,6 +153,6 @@ def test_that_it_keeps_the_caller_is_told_in_the_answer() -> None:
     ],
 )
 def test_or_by_notify_or_info_on_its_leg(way: Way, kept: str, going: str) -> None:
-    said = outcome(Combination(way), agent=[(105.1, US, going), (105.2, US, kept)])
+    said = evidence(Combination(way), agent=[(105.1, US, going), (105.2, US, kept)])
     assert facts_of(said).keeps_told == 105.2
-    assert facts_of(replace(said, wire=outcome(agent=[(105.1, US, going)]).wire)).keeps_told is None
+    assert facts_of(replace(said, wire=evidence(agent=[(105.1, US, going)]).wire)).keeps_told is None

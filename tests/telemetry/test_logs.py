@@ -32,17 +32,15 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_a_line_is_json_with_time_level_part_and_call(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_is_json_with_time_level_and_part(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure()
-    logs.of_call(logs.logger("courier"), "call-1", project="acme-care").info("signal sent", status=202)
+    logs.logger("courier").info("signal sent", status=202)
     (line,) = lines(capsys)
     assert line.pop("time").endswith("Z")
     assert line == {
         "event": "signal sent",
         "level": "info",
         "part": "courier",
-        "call_id": "call-1",
-        "project": "acme-care",
         "status": 202,
     }
 

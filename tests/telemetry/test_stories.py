@@ -3,25 +3,63 @@
 
 from __future__ import annotations
 
-from agent.telemetry.stories import Entry, Stories
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.telemetry.stories import Entry, Stories, TraceRecord
+from tests.calls.harness.ports import free_port
+
+INVITE, TRYING = "INVITE sip:9995550100@127.0.0.1 SIP/2.0", "SIP/2.0 100 Trying"
+RECORDED = (
+    f"1893456000000000\t<\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{INVITE}\t",
+    f"1893456000000000\t>\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{TRYING}\t",
+    f"1893456000000000\t<\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{INVITE}\tR",
+    f"1893456000000000\t>\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{TRYING}\tR",
+)
+"""What the trace in C wrote of an INVITE that came twice, with another time and another port of the peer."""
+RECEIVED, _, _, SENT_AGAIN = RECORDED
 
 
-def message(when: float, sip_call_id: str, *, received: bool = True, again: bool = False) -> str:
-    """One line of the trace in C."""
-    arrow = "<" if received else ">"
-    repeated = "1" if again else "0"
-    micros = str(int(when * 1_000_000))
-    fields = (
-        micros,
-        arrow,
-        "udp",
-        "192.0.2.7:5060",
-        sip_call_id,
-        "1 INVITE",
-        "INVITE sip:1@a SIP/2.0",
-        repeated,
+def message(when: float, sip_call_id: str, recorded: str = RECEIVED) -> str:
+    """A recorded line, at another time and of another dialog."""
+    return recorded.replace("1893456000000000", str(int(when * 1_000_000))).replace("one@peer", sip_call_id)
+
+
+@pytest.fixture(scope="module")
+def traced() -> list[str]:
+    """The same INVITE, sent twice to a real stack."""
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.telemetry.tracing", str(free_port()), "one@peer"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
-    return "\t".join(fields)
+    assert child.returncode == 0, child.stderr
+    return child.stdout.splitlines()
+
+
+def test_the_trace_of_a_real_stack_is_what_was_recorded(traced: list[str]) -> None:
+    (peer,) = {TraceRecord._make(line.split("\t")).peer for line in traced}
+    told = [line.replace(peer, "127.0.0.1:5061") for line in traced]
+    assert [re.sub(r"^\d{16}\t", "1893456000000000\t", line) for line in told] == list(RECORDED)
+
+
+def test_the_trace_of_a_real_stack_is_told_in_words(traced: list[str]) -> None:
+    stories = Stories()
+    stories.bind("c-1", "one@peer", "caller")
+    stories.sip(traced)
+    assert [re.sub(r" udp 127\.0\.0\.1:\d+", "", text) for text in told(stories)] == [
+        f"caller → us {INVITE} [1 INVITE]",
+        f"caller us → {TRYING} [1 INVITE]",
+        f"caller → us {INVITE} [1 INVITE] (again)",
+        f"caller us → {TRYING} [1 INVITE] (again)",
+    ]
 
 
 def told(stories: Stories, call_id: str = "c-1") -> list[str]:
@@ -33,13 +71,13 @@ def test_messages_decisions_and_signals_stand_on_one_time_line() -> None:
     stories.bind("c-1", "a@peer", "caller")
     stories.note("c-1", 3.0, "decision", "admitted")
     stories.bind("c-1", "b@us", "agent")
-    stories.sip([message(2.0, "a@peer"), message(4.0, "b@us", received=False, again=True)])
+    stories.sip([message(2.0, "a@peer"), message(4.0, "b@us", SENT_AGAIN)])
     stories.note("c-1", 1.0, "signal", "arrival recorded")
     assert stories.story("c-1") == (
         Entry(1.0, "signal", "arrival recorded"),
-        Entry(2.0, "sip", "caller → us INVITE sip:1@a SIP/2.0 [1 INVITE] udp 192.0.2.7:5060"),
+        Entry(2.0, "sip", f"caller → us {INVITE} [1 INVITE] udp 127.0.0.1:5061"),
         Entry(3.0, "decision", "admitted"),
-        Entry(4.0, "sip", "agent  us → INVITE sip:1@a SIP/2.0 [1 INVITE] udp 192.0.2.7:5060 (again)"),
+        Entry(4.0, "sip", f"agent  us → {TRYING} [1 INVITE] udp 127.0.0.1:5061 (again)"),
     )
 
 

@@ -37,12 +37,27 @@ def test_an_abstract_socket_is_reached_too(monkeypatch: pytest.MonkeyPatch) -> N
         assert systemd.recv(1000) == b"WATCHDOG=1"
 
 
-def test_without_systemd_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for address in ("", str(tmp_path / "nobody")):
+@pytest.mark.parametrize("address", [None, ""])
+def test_without_systemd_no_socket_is_opened(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    if address is not None:
         monkeypatch.setenv("NOTIFY_SOCKET", address)
-        notify(READY="1")
-    monkeypatch.delenv("NOTIFY_SOCKET")
+    monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("a socket was opened"))
     notify(READY="1")
+
+
+def test_what_a_systemd_that_is_away_misses_is_not_sent_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "notify"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+    notify(STATUS="nobody is there yet")
+    with listening(str(path)) as systemd:
+        notify(STATUS="here")
+        assert systemd.recv(1000) == b"STATUS=here"
+        with pytest.raises(BlockingIOError):
+            systemd.recv(1000)
+    notify(STATUS="gone: its socket is left, and nobody listens")
 
 
 def test_a_systemd_that_does_not_read_holds_nothing_up(

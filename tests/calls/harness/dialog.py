@@ -6,22 +6,16 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 
+from agent.simulators.messages import WireMessage, read
+from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.waiting import eventually
-from tests.calls.harness.wire import Wire, offer, request
-
-
-def _head(data: bytes, name: str) -> str:
-    """The first value of a header of a message in bytes."""
-    prefix = f"{name}:".lower()
-    lines = data.decode(errors="replace").split("\r\n")
-    return next((line[len(prefix) :].strip() for line in lines if line.lower().startswith(prefix)), "")
 
 
 @dataclass
 class HandCaller:
     """A caller of one call."""
 
-    wire: Wire
+    wire: SipSocket
     uri: str
     identity: tuple[str, ...]
     rtp_port: int
@@ -50,7 +44,7 @@ class HandCaller:
     ) -> None:
         """Send a request inside the dialog of the 200."""
         (answer, *_) = self.answers("INVITE", 200)
-        tag = _head(answer, "To").partition("tag=")[2]
+        tag = answer.first("To").partition("tag=")[2]
         self.wire.send(
             request(
                 method,
@@ -65,12 +59,9 @@ class HandCaller:
             )
         )
 
-    def answers(self, method: str, status: int) -> list[bytes]:
+    def answers(self, method: str, status: int) -> list[WireMessage]:
         """Responses of that status to that method."""
-        start = f"SIP/2.0 {status} ".encode()
-        return [
-            data for data in self.wire.got if data.startswith(start) and _head(data, "CSeq").endswith(method)
-        ]
+        return [one for one in map(read, self.wire.got) if (one.status, one.answers) == (status, method)]
 
     async def answered(self, method: str, *statuses: int) -> int:
         """Wait for a response of one of these statuses and return which it was."""
@@ -90,33 +81,30 @@ class HandCaller:
 class HandVoiceAgent:
     """A voice agent that answers what it is told to, and BYE and CANCEL by itself."""
 
-    wire: Wire
+    wire: SipSocket
     rtp_port: int
 
     def __post_init__(self) -> None:
         """Answer BYE and CANCEL from now on."""
         self.wire.on_request = self._by_itself
 
-    async def asked(self, method: str) -> bytes:
+    async def asked(self, method: str) -> WireMessage:
         """Wait for a request of that method and return it."""
         found = await eventually(lambda: self.requests(method), what=f"{method} at the voice agent")
         return found[0]
 
-    def requests(self, method: str) -> list[bytes]:
+    def requests(self, method: str) -> list[WireMessage]:
         """Requests of that method so far."""
-        return [data for data in self.wire.got if data.startswith(f"{method} ".encode())]
+        return [one for one in map(read, self.wire.got) if one.method == method]
 
-    def answer(self, asked: bytes, status: int, reason: str = "OK") -> None:
+    def answer(self, asked: WireMessage, status: int, reason: str = "OK") -> None:
         """Send a response to a request; a 200 to INVITE carries SDP."""
-        body = offer(self.rtp_port) if status == 200 and asked.startswith(b"INVITE ") else ""
-        to = _head(asked, "To")
+        body = offer(self.rtp_port) if status == 200 and asked.method == "INVITE" else ""
+        to = asked.first("To")
         lines = (
             f"SIP/2.0 {status} {reason}",
-            f"Via: {_head(asked, 'Via')}",
-            f"From: {_head(asked, 'From')}",
+            *(f"{name}: {asked.first(name)}" for name in ("Via", "From", "Call-ID", "CSeq")),
             f"To: {to}" + ("" if "tag=" in to else ";tag=hand"),
-            f"Call-ID: {_head(asked, 'Call-ID')}",
-            f"CSeq: {_head(asked, 'CSeq')}",
             f"Contact: <sip:bot@{self.wire.address}:{self.wire.port}>",
             *(("Content-Type: application/sdp",) if body else ()),
             f"Content-Length: {len(body)}",
@@ -126,5 +114,6 @@ class HandVoiceAgent:
         self.wire.send("\r\n".join(lines).encode())
 
     def _by_itself(self, data: bytes) -> None:
-        if data.startswith((b"BYE ", b"CANCEL ")):
-            self.answer(data, 200)
+        asked = read(data)
+        if asked.method in ("BYE", "CANCEL"):
+            self.answer(asked, 200)

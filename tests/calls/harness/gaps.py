@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from tests.calls.harness.rtp import FRAME, PCMU, RATE, Packet, linear
+from agent.simulators.g711 import FRAME, RATE
+from agent.simulators.rtp import PCMU, Packet, longest_gap, missing
+from tests.calls.harness.rtp import loudest
 
 _SOUND = 8  # the comfort audio's noise floor is an order above this
 
@@ -50,18 +52,17 @@ def continuity(packets: Sequence[Packet], until: float) -> Continuity:
     heard = [packet for packet in packets if packet.payload_type == PCMU and packet.at <= until]
     assert heard, "no audio at all"
     assert len({packet.source for packet in heard}) == 1, "more than one stream"
-    times = [*(packet.at for packet in heard), until]
-    longest, begun = max((later - earlier, earlier) for earlier, later in pairwise(times))
+    longest, begun = longest_gap([*(packet.at for packet in heard), until])
     lost, leap = 0, 0
     for before, after in pairwise(heard):
-        steps = (after.sequence - before.sequence) & 0xFFFF
-        lost += steps - 1
-        leap = max(leap, ((after.timestamp - before.timestamp) & 0xFFFFFFFF) - steps * FRAME)
+        gone = missing(before, after)
+        lost += gone
+        leap = max(leap, ((after.timestamp - before.timestamp) & 0xFFFFFFFF) - (gone + 1) * FRAME)
     return Continuity(len(heard), longest, begun - heard[0].at, lost, leap / RATE, _mute(heard))
 
 
 def _mute(heard: Sequence[Packet]) -> float:
-    sounds = [any(abs(linear(code)) > _SOUND for code in packet.payload) for packet in heard]
+    sounds = [loudest(packet.payload) > _SOUND for packet in heard]
     assert any(sounds), "not one sound"
     runs = [len(list(run)) for sound, run in groupby(sounds[sounds.index(True) :]) if not sound]
     return max(runs, default=0) * FRAME / RATE

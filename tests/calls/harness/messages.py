@@ -9,52 +9,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from agent.simulators.messages import WireMessage, read
+
 _RULE = re.compile(
     rb"^-{20,} (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)\n"
     rb"(?:UDP|TCP|TLS) message (?P<way>sent|received) [\[(](?P<size>\d+)[^\n]*\n\n",
     re.MULTILINE,
 )
-_COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 
 
-@dataclass(frozen=True, slots=True)
-class SipMessage:
+@dataclass(frozen=True)
+class SipMessage(WireMessage):
     """One message, as the SIPp that logged it saw it. ``at`` is local time in seconds since the epoch."""
 
     sent: bool
     at: float
-    start_line: str
-    headers: tuple[tuple[str, str], ...]
-    body: str
-
-    @property
-    def status(self) -> int | None:
-        """The status code, or None for a request."""
-        return int(self.start_line.split()[1]) if self.start_line.startswith("SIP/2.0 ") else None
-
-    @property
-    def method(self) -> str:
-        """The method of the request, for a response the method it answers (from CSeq)."""
-        return self.header("CSeq").split()[-1] if self.status is not None else self.start_line.split()[0]
-
-    @property
-    def label(self) -> str:
-        """``INVITE`` for a request, ``200 INVITE`` for a response: short enough for lists in assertions."""
-        return self.method if self.status is None else f"{self.status} {self.method}"
-
-    def all(self, name: str) -> list[str]:
-        """Every value of a header, in order, without regard to case and compact forms."""
-        return [value for key, value in self.headers if key == name.lower()]
 
     def header(self, name: str) -> str:
         """The first value of a header, empty if there is none."""
-        return next(iter(self.all(name)), "")
+        return self.first(name)
 
     @property
     def audio_port(self) -> int:
         """The port of the first audio stream in the body, 0 if there is none."""
-        found = re.search(r"^m=audio (\d+) ", self.body, re.MULTILINE)
-        return int(found[1]) if found else 0
+        return self.audio[1] if self.audio else 0
 
     @property
     def event_type(self) -> int:
@@ -76,7 +54,7 @@ def read_messages(path: Path) -> list[SipMessage]:
         return []
     data = path.read_bytes()
     found = (_message(data, match) for match in _RULE.finditer(data))
-    return [message for message in found if message is not None]
+    return [message for message in found if message.start_line]  # what has none is a keep-alive
 
 
 def labels(messages: Iterable[SipMessage]) -> list[str]:
@@ -84,18 +62,7 @@ def labels(messages: Iterable[SipMessage]) -> list[str]:
     return [message.label for message in messages]
 
 
-def _message(data: bytes, match: re.Match[bytes]) -> SipMessage | None:
-    raw = data[match.end() : match.end() + int(match["size"])].decode(errors="replace")
-    head, _, body = raw.partition("\r\n\r\n")
-    start_line, *lines = head.lstrip("\r\n").split("\r\n")
-    if not start_line:
-        return None  # a keep-alive
-    headers = tuple(_header(line) for line in lines if ":" in line)
+def _message(data: bytes, match: re.Match[bytes]) -> SipMessage:
+    seen = read(data[match.end() : match.end() + int(match["size"])])
     at = datetime.strptime(match["at"].decode(), "%Y-%m-%d %H:%M:%S.%f").astimezone().timestamp()
-    return SipMessage(match["way"] == b"sent", at, start_line, headers, body.replace("\r\n", "\n"))
-
-
-def _header(line: str) -> tuple[str, str]:
-    name, _, value = line.partition(":")
-    name = name.strip().lower()
-    return _COMPACT.get(name, name), value.strip()
+    return SipMessage(seen.start_line, seen.headers, seen.body, match["way"] == b"sent", at)

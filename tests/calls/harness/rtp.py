@@ -9,54 +9,23 @@ import math
 import socket
 import struct
 import time
+from array import array
 from dataclasses import dataclass, field
-from itertools import pairwise
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-RATE = 8000
-FRAME = 160  # samples of 20 ms
-PCMU = 0
+from agent.simulators.arrival import SPACE, arrived, stamp
+from agent.simulators.g711 import FRAME, RATE, decode, encode
+from agent.simulators.rtp import PCMU, Packet, longest_gap, read
+from agent.simulators.voices import share_at
+
 EVENT = 101
 SILENCE = b"\xff" * FRAME
-_CLIP, _BIAS = 32635, 0x84
-_SO_TIMESTAMPNS: Final = 35  # Linux, socket(7): the kernel's time of arrival comes with each datagram
-_TIMESPEC: Final = struct.Struct("@ll")
 
 
-def ulaw(sample: int) -> int:
-    """One linear 16-bit sample as G.711 u-law."""
-    sign = 0x80 if sample < 0 else 0
-    magnitude = min(abs(sample), _CLIP) + _BIAS
-    exponent = magnitude.bit_length() - 8
-    return ~(sign | (exponent << 4) | ((magnitude >> (exponent + 3)) & 0x0F)) & 0xFF
-
-
-def linear(code: int) -> int:
-    """One u-law byte as a linear sample."""
-    code = ~code & 0xFF
-    magnitude = (((code & 0x0F) << 3) + _BIAS << ((code & 0x70) >> 4)) - _BIAS
-    return -magnitude if code & 0x80 else magnitude
-
-
-_LINEAR = tuple(linear(code) for code in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """One RTP packet as it arrived.
-
-    ``at`` is when the kernel got it, in seconds since the epoch: how late this process read it does not
-    count. ``timestamp`` is the packet's own, in samples.
-    """
-
-    at: float
-    payload_type: int
-    marker: bool
-    sequence: int
-    timestamp: int
-    source: int
-    payload: bytes
+def loudest(codes: bytes) -> int:
+    """The largest sample of u-law bytes, whatever its sign."""
+    return max(map(abs, decode(codes)))
 
 
 @dataclass
@@ -78,7 +47,7 @@ class RtpPeer:
         """Open the port."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(0)
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        stamp(self._socket)
         self._socket.bind((self.address, self.port))
         asyncio.get_running_loop().add_reader(self._socket, self._readable)
         return self
@@ -96,22 +65,13 @@ class RtpPeer:
         assert self._socket is not None
         while True:
             try:
-                data, ancillary, _, _ = self._socket.recvmsg(2048, socket.CMSG_SPACE(_TIMESPEC.size))
+                data, ancillary, _, _ = self._socket.recvmsg(2048, SPACE)
             except BlockingIOError:
                 return
             except ConnectionRefusedError:
                 continue  # an ICMP answer to what was sent before: the other end has closed its port
-            self._take(data, _arrival(ancillary))
-
-    def _take(self, data: bytes, at: float) -> None:
-        """Keep an RTP packet; anything else (STUN, RTCP) is passed over."""
-        if len(data) <= 12 or data[0] >> 6 != 2:
-            return
-        first, second, sequence, timestamp, source = struct.unpack_from("!BBHII", data)
-        payload = data[12 + 4 * (first & 0x0F) :]
-        self.packets.append(
-            Packet(at, second & 0x7F, bool(second & 0x80), sequence, timestamp, source, payload)
-        )
+            if (packet := read(data, arrived(ancillary))) is not None:
+                self.packets.append(packet)
 
     def speak_to(self, port: int, address: str = "127.0.0.1") -> None:
         """Send the tone there, 50 packets a second, until `hush`."""
@@ -150,19 +110,21 @@ class RtpPeer:
 
         Each packet is judged by itself: a lost or late one shifts the phase of all that follow.
         """
-        latest = [packet.payload for packet in self.packets if packet.payload_type == PCMU][-packets:]
-        return len(latest) == packets and sum(_holds(payload, tone) for payload in latest) > 0.8 * packets
+        latest = self._latest(packets)
+        holds = sum(share_at(decode(payload), tone) > 0.5 for payload in latest)
+        return len(latest) == packets and holds > 0.8 * packets
 
     def silent(self, packets: int = 25) -> bool:
         """Whether the last packets hold next to no sound."""
-        latest = [packet.payload for packet in self.packets if packet.payload_type == PCMU][-packets:]
-        samples = [_LINEAR[code] for payload in latest for code in payload]
-        return all(abs(sample) < 50 for sample in samples)
+        return all(loudest(payload) < 50 for payload in self._latest(packets))
 
     def longest_gap(self, since: float) -> float:
         """The longest time without a packet from ``since`` (seconds since the epoch) until now."""
-        times = [since, *(packet.at for packet in self.packets if packet.at > since), time.time()]
-        return max(later - earlier for earlier, later in pairwise(times))
+        heard = (packet.at for packet in self.packets if packet.at > since)
+        return longest_gap([since, *heard, time.time()])[0]
+
+    def _latest(self, packets: int) -> list[bytes]:
+        return [packet.payload for packet in self.packets if packet.payload_type == PCMU][-packets:]
 
     async def _speak(self) -> None:
         began, sent = time.monotonic(), 0
@@ -177,7 +139,8 @@ class RtpPeer:
             frame, self._speech = self._speech[:FRAME], self._speech[FRAME:]
             return frame.ljust(FRAME, SILENCE[:1])
         turn = 2 * math.pi * self.tone / RATE
-        return bytes(ulaw(round(8000 * math.sin(turn * (sent * FRAME + n)))) for n in range(FRAME))
+        first = sent * FRAME
+        return encode(array("h", (round(8000 * math.sin(turn * n)) for n in range(first, first + FRAME))))
 
     def _send(self, payload_type: int, payload: bytes, timestamp: int, *, marker: bool) -> None:
         if self._socket is None or self._target is None:
@@ -193,25 +156,3 @@ class RtpPeer:
         self._sequence += 1
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
             self._socket.sendto(head + payload, self._target)
-
-
-def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
-    """The kernel's time of arrival, in seconds since the epoch."""
-    ((_, _, stamp),) = ancillary
-    seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-    return float(seconds + nanoseconds / 1e9)
-
-
-def _holds(payload: bytes, tone: float) -> bool:
-    samples = [_LINEAR[code] for code in payload]
-    energy = sum(sample * sample for sample in samples)
-    return energy > 0 and 2 * _power(samples, tone) / (energy * len(samples)) > 0.5
-
-
-def _power(samples: list[int], tone: float) -> float:
-    """Goertzel: the squared magnitude of one frequency."""
-    coefficient = 2 * math.cos(2 * math.pi * tone / RATE)
-    before = last = 0.0
-    for sample in samples:
-        before, last = last, sample + coefficient * last - before
-    return before * before + last * last - coefficient * before * last

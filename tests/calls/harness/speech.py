@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.calls.harness.rtp import FRAME, linear
+from agent.simulators.g711 import FRAME
+from tests.calls.harness.rtp import loudest
 
 _MAKER = Path(__file__).parents[3] / "sip_scenarios" / "media" / "make_speech.py"
 _VOICE = 300
@@ -18,10 +19,7 @@ def speech(folder: Path, text: str) -> bytes:
     subprocess.run([sys.executable, str(_MAKER), str(folder), text], check=True)
     wav = (folder / "speech.wav").read_bytes()
     samples = wav[wav.index(b"data") + 8 :]
-    voiced = [start for start in range(0, len(samples), FRAME) if _has_voice(samples[start : start + FRAME])]
+    starts = range(0, len(samples), FRAME)
+    voiced = [start for start in starts if loudest(samples[start : start + FRAME]) > _VOICE]
     assert voiced, "no speech was made: are sox and espeak-ng installed?"
     return samples[voiced[0] : voiced[-1] + FRAME]
-
-
-def _has_voice(frame: bytes) -> bool:
-    return max(abs(linear(code)) for code in frame) > _VOICE

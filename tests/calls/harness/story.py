@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent's own story of a call: the one clock by which both legs and the signals are told."""
+"""What tests hold the agent's own story of a call to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
 
+from agent.simulators import story
+
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """Lines of ``GET /calls/{id}/story``: seconds since the epoch, and a text."""
-
-    lines: tuple[tuple[float, str], ...]
+class Story(story.Story):
+    """The story of a call; it fails a test where a line is missing."""
 
     def when(self, *words: str) -> float:
         """When the first line with all these words was.
@@ -19,9 +19,9 @@ class Story:
         Raises:
             AssertionError: there is none.
         """
-        found = [when for when, text in self.lines if all(word in text for word in words)]
-        assert found, f"no line with {words} in\n{self}"
-        return found[0]
+        found = self.first(*words)
+        assert found is not None, f"no line with {words} in\n{self}"
+        return found
 
     def in_order(self, *places: tuple[str, ...]) -> None:
         """Hold the first lines with these words to this order.

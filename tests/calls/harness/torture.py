@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tests.calls.harness.house import identity, new_contact
 from tests.calls.harness.plan import SECRETS, SHARED
+from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.sipp import SCENARIOS
-from tests.calls.harness.wire import Wire
 
 MESSAGES = SCENARIOS / "misbehaving" / "messages"
 _JUNK = "INVITE sip:junk@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\n\r\n"
@@ -34,7 +34,7 @@ class Torture:
     silence: bool
     text: str
 
-    def message(self, wire: Wire, agent: int, call_id: str) -> bytes:
+    def message(self, wire: SipSocket, agent: int, call_id: str) -> bytes:
         """The bytes for the wire."""
         head, _, body = self.text.partition("\n\n")
         length = len(body.replace("{junk}", "").replace("\n", "\r\n").encode())

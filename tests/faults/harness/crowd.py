@@ -16,11 +16,12 @@ from typing import Self
 
 import aiohttp
 
+from agent.simulators.messages import WireMessage
 from tests.calls.harness.house import House, identity
 from tests.calls.harness.plan import API_KEY, CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_port, free_rtp_port
 from tests.faults.harness.datagrams import Datagrams
-from tests.faults.harness.sip_text import Message, idle_audio, request, response
+from tests.faults.harness.sip_text import contact, idle_audio, request, response
 
 
 class Way(StrEnum):
@@ -47,8 +48,8 @@ class CrowdCall:
     seen: list[str] = field(default_factory=list)
     agent_call_id: str = ""
     promised: int = 0  # the status of the handoff's answer
-    caller_leg: Message | None = None  # the 200 that the caller got
-    agent_leg: Message | None = None  # the INVITE that the voice agent got
+    caller_leg: WireMessage | None = None  # the 200 that the caller got
+    agent_leg: WireMessage | None = None  # the INVITE that the voice agent got
     over: bool = False
 
     @property
@@ -151,8 +152,8 @@ class Crowd:
 
     # -- the callers ----------------------------------------------------------------------------------------
 
-    def _caller_heard(self, message: Message) -> None:
-        call = self._by_leg.get(message.headers["call-id"])
+    def _caller_heard(self, message: WireMessage) -> None:
+        call = self._by_leg.get(message.first("Call-ID"))
         if call is None:
             return
         if not message.status:
@@ -162,20 +163,20 @@ class Crowd:
             self._callers.send(response(message, "200 OK", "caller", f"sip:crowd@{self._callers.here}"))
             call.over = call.over or message.method == "BYE"
             return
-        self._step(f"{message.status} {message.method} at the caller", call)
-        if message.method == "INVITE":
+        self._step(f"{message.label} at the caller", call)
+        if message.answers == "INVITE":
             self._caller_answered(call, message)
-        elif message.method == "BYE":
+        elif message.answers == "BYE":
             call.over = True
 
-    def _caller_answered(self, call: CrowdCall, message: Message) -> None:
+    def _caller_answered(self, call: CrowdCall, message: WireMessage) -> None:
         if message.status < 200:
             if message.status == 180 and call.way is Way.CANCELLED and not call.saw("CANCEL sent"):
                 self._callers.send(self._of_caller(call, "CANCEL", 1))
                 self._step("CANCEL sent", call)
             return
         if message.status >= 300:
-            to = message.headers["to"]
+            to = message.first("To")
             self._callers.send(self._of_caller(call, "ACK", 1, to=to, branch=f"z9hG4bK{call.call_id}"))
             call.over = True
             return
@@ -204,27 +205,27 @@ class Crowd:
             "CSeq": str(cseq),
         }
         if call.caller_leg is not None:
-            dialog["To"], uri = call.caller_leg.headers["to"], call.caller_leg.contact
+            dialog["To"], uri = call.caller_leg.first("To"), contact(call.caller_leg)
         elif method in ("INVITE", "CANCEL"):
             branch = f"z9hG4bK{call.call_id}"
         return request(method, uri, dialog, self._callers.here, branch=branch, more=more, body=body)
 
     # -- the voice agents -----------------------------------------------------------------------------------
 
-    def _agent_heard(self, message: Message) -> None:
-        call = self._by_leg.get(message.headers["call-id"])
-        if message.method == "INVITE" and not message.status and call is None:
-            call = self._by_contact.get(message.headers.get("x-contact-id", ""))
+    def _agent_heard(self, message: WireMessage) -> None:
+        call = self._by_leg.get(message.first("Call-ID"))
+        if message.method == "INVITE" and call is None:
+            call = self._by_contact.get(message.first("X-Contact-Id"))
             if call is not None:
-                self._by_leg[message.headers["call-id"]] = call
-                call.agent_leg, call.agent_call_id = message, message.headers["x-call-id"]
+                self._by_leg[message.first("Call-ID")] = call
+                call.agent_leg, call.agent_call_id = message, message.first("X-Call-Id")
                 self._step("INVITE at the voice agent", call)
                 self._ring(call, message)
             return
         if call is None:
             return
         if message.status:
-            self._step(f"{message.status} {message.method} at the voice agent", call)
+            self._step(f"{message.label} at the voice agent", call)
             return
         first = not call.saw(f"{message.method} at the voice agent")
         self._step(f"{message.method} at the voice agent", call)
@@ -240,7 +241,7 @@ class Crowd:
         if message.method == "BYE" and call.way is Way.HANDOFF:
             self.hang_up(call)  # the script takes the caller back
 
-    def _ring(self, call: CrowdCall, invite: Message) -> None:
+    def _ring(self, call: CrowdCall, invite: WireMessage) -> None:
         if call.way is Way.NO_AGENT:
             self._answer(call, invite, "486 Busy Here")
             return
@@ -248,7 +249,7 @@ class Crowd:
         if call.way is not Way.CANCELLED:
             self._answer(call, invite, "200 OK", idle_audio(self._rtp))
 
-    def _answer(self, call: CrowdCall, asked: Message, status: str, body: str = "") -> None:
+    def _answer(self, call: CrowdCall, asked: WireMessage, status: str, body: str = "") -> None:
         tag = f"a{call.call_id[:8]}"
         self._agents.send(response(asked, status, tag, f"sip:bot@{self._agents.here}", body))
 
@@ -257,12 +258,12 @@ class Crowd:
         if call.over or invite is None:
             return
         dialog = {
-            "From": f"{invite.headers['to']};tag=a{call.call_id[:8]}",
-            "To": invite.headers["from"],
-            "Call-ID": invite.headers["call-id"],
+            "From": f"{invite.first('To')};tag=a{call.call_id[:8]}",
+            "To": invite.first("From"),
+            "Call-ID": invite.first("Call-ID"),
             "CSeq": "1",
         }
-        self._agents.send(request("BYE", invite.contact, dialog, self._agents.here))
+        self._agents.send(request("BYE", contact(invite), dialog, self._agents.here))
         self._step("BYE sent by the voice agent", call)
 
     async def _hand_off(self, call: CrowdCall) -> None:

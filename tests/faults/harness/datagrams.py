@@ -7,13 +7,13 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from tests.faults.harness.sip_text import Message, read
+from agent.simulators.messages import WireMessage, read
 
 
 class Datagrams(asyncio.DatagramProtocol):
     """A socket on ``address``:``port`` that takes bursts; ``heard`` is called with each message."""
 
-    def __init__(self, address: str, port: int, agent: int, heard: Callable[[Message], None]) -> None:
+    def __init__(self, address: str, port: int, agent: int, heard: Callable[[WireMessage], None]) -> None:
         self.here = f"{address}:{port}"
         self._end, self._agent, self._heard = (address, port), ("127.0.0.1", agent), heard
         self._transport: asyncio.DatagramTransport | None = None
@@ -39,7 +39,7 @@ class Datagrams(asyncio.DatagramProtocol):
         """Hand a message on."""
         _ = addr
         message = read(data)
-        if message is not None:
+        if message.first("Call-ID"):  # else it is a keep-alive
             self._heard(message)
 
     def error_received(self, exc: Exception) -> None:

@@ -1,47 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SIP messages of many calls at once, as text: enough to set a call up, answer it and end it."""
+"""SIP messages of many calls at once, written as text: enough to set a call up, answer it and end it."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+
+from agent.core.headers import address_of
+from agent.simulators.messages import WireMessage
 
 CRLF = "\r\n"
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message; header names are lower-case, the first value of each counts."""
-
-    start_line: str
-    headers: dict[str, str]
-
-    @property
-    def status(self) -> int:
-        """The status code, 0 for a request."""
-        return int(self.start_line.split(" ", 2)[1]) if self.start_line.startswith("SIP/2.0 ") else 0
-
-    @property
-    def method(self) -> str:
-        """The method of a request, or the one that a response answers."""
-        return self.headers["cseq"].split()[-1] if self.status else self.start_line.split(" ", 1)[0]
-
-    @property
-    def contact(self) -> str:
-        """The URI that requests inside the dialog go to."""
-        return self.headers["contact"].partition("<")[2].partition(">")[0]
-
-
-def read(data: bytes) -> Message | None:
-    """A message from a datagram; None for a keep-alive."""
-    head = data.decode(errors="replace").partition(CRLF * 2)[0]
-    start_line, *lines = head.lstrip(CRLF).split(CRLF)
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), value.strip())
-    return Message(start_line, headers) if "call-id" in headers else None
+def contact(message: WireMessage) -> str:
+    """The URI that requests inside the dialog go to."""
+    return address_of(message.first("Contact"))
 
 
 def idle_audio(port: int) -> str:
@@ -54,12 +27,12 @@ def idle_audio(port: int) -> str:
     )
 
 
-def response(asked: Message, status: str, tag: str, contact: str, body: str = "") -> bytes:
+def response(asked: WireMessage, status: str, tag: str, here: str, body: str = "") -> bytes:
     """The response to a request; ``tag`` is put on To where it has none."""
-    headers = {name: asked.headers[name.lower()] for name in _COPIED}
+    headers = {name: asked.first(name) for name in _COPIED}
     if "tag=" not in headers["To"]:
         headers["To"] += f";tag={tag}"
-    return _text(f"SIP/2.0 {status}", {**headers, "Contact": f"<{contact}>"}, body)
+    return _text(f"SIP/2.0 {status}", {**headers, "Contact": f"<{here}>"}, body)
 
 
 def request(

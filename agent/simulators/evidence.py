@@ -24,7 +24,7 @@ COMFORT: Final = "comfort"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Evidence:
     """One call as it was.
 
     Attributes:

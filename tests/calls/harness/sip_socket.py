@@ -9,8 +9,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from agent.simulators.messages import read
 
-class Wire(asyncio.DatagramProtocol):
+
+class SipSocket(asyncio.DatagramProtocol):
     """A bound UDP socket on ``address`` that sends bytes to the agent and keeps what comes back.
 
     Attributes:
@@ -66,14 +68,14 @@ class Wire(asyncio.DatagramProtocol):
 
     def statuses(self, call_id: str = "") -> list[int]:
         """Status codes of the responses that came, of one Call-ID if given, in order."""
-        found = [data for data in self.got if data.startswith(b"SIP/2.0 ") and call_id.encode() in data]
-        return [int(data.split(b" ", 2)[1]) for data in found]
+        found = (read(data).status for data in self.got if call_id.encode() in data)
+        return [status for status in found if status]
 
 
 def request(
     method: str,
     uri: str,
-    wire: Wire,
+    wire: SipSocket,
     *,
     call_id: str = "",
     branch: str = "",
@@ -106,24 +108,13 @@ def request(
 
 def _acknowledgement(answer: bytes) -> bytes:
     """The ACK for a final refusal of an INVITE (RFC 3261 section 17.1.1.3); nothing for any other message."""
-    lines = answer.decode(errors="surrogateescape").split("\r\n")
-    found = {
-        name.strip().lower(): value.strip()
-        for name, _, value in (line.partition(":") for line in reversed(lines))
-    }
-    if (
-        not lines[0].startswith("SIP/2.0 ")
-        or lines[0][8] not in "3456"
-        or " INVITE" not in found.get("cseq", "")
-    ):
+    message = read(answer)
+    if message.answers != "INVITE" or message.status < 300:
         return b""
-    text = (
-        "ACK sip:127.0.0.1 SIP/2.0\r\n"
-        f"Via: {found['via']}\r\nFrom: {found['from']}\r\nTo: {found['to']}\r\n"
-        f"Call-ID: {found['call-id']}\r\n"
-        f"CSeq: {found['cseq'].replace('INVITE', 'ACK')}\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-    )
-    return text.encode(errors="surrogateescape")
+    copied = (f"{name}: {message.first(name)}" for name in ("Via", "From", "To", "Call-ID"))
+    number = message.first("CSeq").split()[0]
+    rest = (f"CSeq: {number} ACK", "Max-Forwards: 70", "Content-Length: 0", "", "")
+    return "\r\n".join(("ACK sip:127.0.0.1 SIP/2.0", *copied, *rest)).encode()
 
 
 def offer(port: int) -> str:
