@@ -19,7 +19,7 @@ from agent.calls.services import Services
 from agent.core import events as on
 from agent.core.asking import Ask
 from agent.core.brief import Brief
-from agent.core.call import Machine, State, whereabouts
+from agent.core.call import LASTING, Machine, State, whereabouts
 from agent.core.errors import SipError, StorageError
 from agent.core.events import Action, Event, Side, Timer
 from agent.core.methods import Method, OnFailure
@@ -30,7 +30,6 @@ from agent.sip.leg import Leg
 from agent.sip.players import Player
 
 _SERVER_INTERNAL_ERROR = 500
-_LASTING = (State.KEPT, State.REFERRING, State.TRANSFERRED)  # where a call may stand for long: stored at once
 
 
 class LiveCall:
@@ -98,7 +97,7 @@ class LiveCall:
         self._perform(self._machine.handle(event))
         if self._machine.state is not before:
             self._services.ring(self.record.call_id, self.record.contact_id)
-            if self._machine.state in _LASTING:
+            if self._machine.state in LASTING:
                 self._record.save(self._machine.state)
 
     def side_of(self, leg: int) -> Side | None:

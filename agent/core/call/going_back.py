@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from agent.core import events as on
@@ -37,9 +38,7 @@ _FIRST_ERROR = 400
 
 def by_method(call: Call) -> Actions:
     """The script is told, or need not be: the caller goes back as the project wants it."""
-    if call.terminal is not Moment.HANDOFF or call.plan.method is Method.RELEASE:
-        return release(call)
-    return _refer(call, State.REFERRING) if call.plan.method is Method.REFER else _bridge(call)
+    return _WAYS[call.plan.method](call) if call.terminal is Moment.HANDOFF else release(call)
 
 
 def after_failure(call: Call) -> Actions:
@@ -239,6 +238,11 @@ def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
 
 
 _UNWANTED: Final = (State.STORING_KEPT, State.STORING_REFERRING, State.STORING_RETURNING)
+_WAYS: Final[Mapping[Method, Callable[[Call], Actions]]] = {
+    Method.RELEASE: release,
+    Method.REFER: lambda call: _refer(call, State.REFERRING),
+    Method.BRIDGE: _bridge,
+}
 TABLE: Final[Table] = {
     **during(
         (State.RETURNING, State.STORING_RETURNING),

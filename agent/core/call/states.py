@@ -105,3 +105,5 @@ WITH_AGENT = frozenset(
         State.KEPT,
     }
 )
+LASTING = frozenset({State.KEPT, State.REFERRING, State.TRANSFERRED})
+"""Where a call may stand for long: its record says so at once, for whoever may have to recover it."""
