@@ -43,6 +43,15 @@ async def test_a_fault_strikes_as_often_as_told_and_is_counted(
     assert (await _get(http, "faults"))["signal"][0]["hits"] == 2
 
 
+async def test_an_answer_of_the_list_can_be_asked_for_by_name_and_varied(
+    http: aiohttp.ClientSession, token: str
+) -> None:
+    await _put_fault(http, signal={"answer": "too_many", "retry_after": 7})
+    async with http.post(PATH.format(1), headers={"Authorization": f"Bearer {token}"}) as response:
+        assert (response.status, response.headers["Retry-After"]) == (429, "7")
+        assert response.headers["icStatusDescription"] == "Too Many Requests"
+
+
 async def test_a_share_of_the_requests_is_hit_evenly(http: aiohttp.ClientSession, token: str) -> None:
     await _put_fault(http, signal={"status": 500, "share": 0.2})
 
@@ -119,6 +128,7 @@ async def test_every_endpoint_can_fail(http: aiohttp.ClientSession, target: str)
         ("faults", {"signals": {"status": 503}}),
         ("faults", {"signal": {"mode": "fire"}}),
         ("faults", {"signal": {"stauts": 503}}),
+        ("faults", {"signal": {"answer": "no_such"}}),
         ("faults", {"discovery": {"mode": "migrate"}}),
         ("faults", []),
         ("knobs", {"expires_in": 0}),

@@ -43,6 +43,9 @@ Control API (JSON; what can't be used is answered 400 ``{"error_message"}``)
         as at the start; tokens that were handed out stay good
 
 A fault (all fields optional; the first of a target's list that strikes is carried out)
+    ``answer``
+        the name of one in `answers.ANSWERS`, such as unauthorized, invalid_contact, too_many, page, reset;
+        the fields below override what it sets
     ``mode``
         ``status`` (default), ``error`` (default when ``error`` is given: an OAuth error body), ``html_200``,
         ``slow`` (served as usual, ``seconds`` later), ``timeout_before_accept`` and ``timeout_after_accept``

@@ -15,6 +15,8 @@ from typing import Final, Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agent.simulators.cxone.answers import ANSWERS
+
 TARGETS: Final = ("signal", "token", "access_key", "openid", "jwks", "discovery", "tms")
 
 Mode = Literal[
@@ -34,11 +36,23 @@ Mode = Literal[
 _PAGE: Final = "<!DOCTYPE html><html><head><title>Service</title></head><body>Be right back.</body></html>"
 
 
+def as_listed(name: str) -> dict[str, object]:
+    """The fields of the fault that gives an answer of the list.
+
+    Raises:
+        ValueError: there is no such answer.
+    """
+    if name not in ANSWERS:
+        raise ValueError(f"no answer {name!r}; there are {', '.join(ANSWERS)}")
+    return ANSWERS[name].as_fault()
+
+
 class Fault(BaseModel):
     """One fault; the package docstring has a row per field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    answer: str = ""
     mode: Mode = "status"
     status: int = Field(503, ge=100, le=599)
     error: str = ""
@@ -57,7 +71,11 @@ class Fault(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _mode_by_what_is_given(cls, data: object) -> object:
-        if isinstance(data, dict) and "mode" not in data and "error" in data:
+        if not isinstance(data, dict):
+            return data
+        if "answer" in data:
+            return as_listed(str(data["answer"])) | data
+        if "mode" not in data and "error" in data:
             return {"mode": "error", "status": 401, **data}
         return data
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from agent.simulators.cxone.answers import ANSWERS
 from agent.simulators.cxone.faults import Fault, suffer
 from agent.simulators.cxone.ledger import Entry
 from agent.simulators.cxone.studio import Contact
@@ -62,9 +63,9 @@ class SignalApi:
 
     async def _serve(self, request: web.Request, match: re.Match[str], entry: Entry) -> web.StreamResponse:
         if request.method != "POST" or not entry.contact_id:
-            return self._refuse(entry, 405, "Method Not Allowed")  # rows 1, 2
+            return self._refuse(entry, "method_not_allowed")  # rows 1, 2
         if _VERSION.fullmatch(match["version"]) is None:
-            return self._refuse(entry, 404, "resource not found", text="resource not found")  # row 3
+            return self._refuse(entry, "no_resource")  # row 3
         contact = self._contact(request, entry)
         if not isinstance(contact, Contact):
             return contact
@@ -82,20 +83,20 @@ class SignalApi:
         knobs = self._world.knobs
         issued = self._world.mint.recognise(request.headers.get("Authorization", ""), knobs)
         if issued is None:
-            return self._refuse(entry, 401, "Unauthorized")
+            return self._refuse(entry, "unauthorized")
         entry.token = issued.number
         if not knobs.app_has_admin_api or not knobs.employee_permitted:
-            return self._refuse(entry, 403, "Forbidden")
+            return self._refuse(entry, "forbidden")
         wait = self._world.wait_for_bucket(issued.tenant.tenant_id, entry.received)
         if wait is not None:
-            return self._refuse(entry, 429, "Too Many Requests", retry_after=math.ceil(wait))
+            return self._refuse(entry, "too_many", retry_after=math.ceil(wait))
         if not _numeric(entry.contact_id):
-            return self._refuse(entry, 404, "InvalidContactId")
+            return self._refuse(entry, "invalid_contact")
         contact = self._world.studio.find(entry.contact_id, issued.tenant.tenant_id)
         if contact is None or contact.tenant != issued.tenant.tenant_id:
-            return self._refuse(entry, 404, "InvalidContactId")
+            return self._refuse(entry, "invalid_contact")
         if contact.state == "ended" and knobs.ended_contact != "drop":
-            return self._refuse(entry, int(knobs.ended_contact), "InvalidContactId")
+            return self._refuse(entry, "invalid_contact", status=int(knobs.ended_contact))
         return contact
 
     def _unfit(self, request: web.Request, body: bytes, entry: Entry) -> web.Response | None:
@@ -103,15 +104,15 @@ class SignalApi:
         knobs = self._world.knobs
         given = _given(request, body, knobs.conflict_winner)
         if given is None:
-            return self._refuse(entry, 400, "Bad Request")
+            return self._refuse(entry, "bad_request")
         entry.parameters, entry.sources = given.merged, given.sources
         entry.conflicts, entry.ignored = given.conflicts, given.ignored
         if knobs.url_limit is not None and len(request.path_qs) > knobs.url_limit:
-            return self._refuse(entry, knobs.url_limit_status, "Request-URI Too Long")
+            return self._refuse(entry, "uri_too_long", status=knobs.url_limit_status)
         limit = knobs.parameter_limit
         for name, value in given.merged.items():
             if limit is not None and len(value.encode()) > limit:
-                return self._refuse(entry, 400, f"Invalid parameter '{name}'")
+                return self._refuse(entry, "invalid_parameter", description=f"Invalid parameter '{name}'")
         return None
 
     async def _suffer(
@@ -120,7 +121,7 @@ class SignalApi:
         entry.fault = fault.mode
         if fault.mode == "token_401":
             self._world.mint.revoke_all()
-            return self._refuse(entry, 401, "Unauthorized")
+            return self._refuse(entry, "unauthorized")
         if fault.accepts:
             self._world.studio.accept(contact, entry)
         silent = fault.mode.startswith(("reset", "timeout"))
@@ -142,13 +143,22 @@ class SignalApi:
         return web.Response(status=202, text=text, headers=_correlation(entry))
 
     def _refuse(
-        self, entry: Entry, status: int, description: str, *, text: str = "", retry_after: int | None = None
+        self,
+        entry: Entry,
+        name: str,
+        *,
+        status: int | None = None,
+        description: str = "",
+        retry_after: int | None = None,
     ) -> web.Response:
+        """Refuse with an answer of the list, with another status or description where one is given."""
+        said = ANSWERS[name]
+        status, description = status or said.status, description or said.description
         self._world.ledger.answered(entry, status, description)
         headers = {"icStatusDescription": description} | _correlation(entry)
         if retry_after is not None:
             headers["Retry-After"] = str(retry_after)
-        return web.Response(status=status, text=text, headers=headers)
+        return web.Response(status=status, text=said.body, headers=headers)
 
 
 def _correlation(entry: Entry) -> dict[str, str]:

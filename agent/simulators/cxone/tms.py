@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from agent.simulators.cxone.answers import ANSWERS
 from agent.simulators.cxone.faults import suffer
 from agent.simulators.cxone.ledger import TranscriptEntry
 from agent.simulators.cxone.world import World
@@ -54,14 +55,21 @@ class Tms:
         token = self._world.mint.recognise(request.headers.get("Authorization", ""), knobs)
         if token is None:
             if knobs.tms_expired_as_400:
-                return web.json_response({"message": "The token has expired"}, status=400)
-            return web.Response(status=401, headers={"icStatusDescription": "Unauthorized"})
+                return _said("token_expired")
+            return _said("unauthorized")
         entry.token = token.number
         if not knobs.app_has_admin_api or not knobs.employee_permitted:
-            return web.Response(status=403, headers={"icStatusDescription": "Forbidden"})
+            return _said("forbidden")
         if (wrong := _wrong(entry.body)) is not None:
             return web.json_response({"message": wrong}, status=400)
         return None
+
+
+def _said(name: str) -> web.Response:
+    said = ANSWERS[name]
+    headers = {"icStatusDescription": said.description} if said.description else {}
+    content_type = "application/json" if said.body else None
+    return web.Response(status=said.status, text=said.body, headers=headers, content_type=content_type)
 
 
 def _document(body: str) -> object:

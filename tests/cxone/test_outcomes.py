@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each row of the table of outcomes, and of OAuth errors, as the simulated CXone gives it over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.core.model.project import Project
+from agent.core.outcomes import OUTCOMES, Outcome, TokenVerdict
+from agent.core.token_errors import TokenError
+from agent.cxone.client import Cxone
+from agent.simulators.cxone import CxoneSimulator
+from agent.simulators.cxone.answers import ANSWERS
+
+REQUESTS_UNTIL_THE_BREAKER_OPENS = 20
+NEVER_AN_ANSWER = {Outcome.NOT_SENT, Outcome.BREAKER_OPEN}
+
+
+def test_the_simulator_has_an_answer_for_each_outcome() -> None:
+    assert {OUTCOMES[answer.outcome] for answer in ANSWERS.values()} == set(Outcome) - NEVER_AN_ANSWER
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_the_client_makes_of_an_answer_what_the_table_says(
+    cxone: Cxone, simulator: CxoneSimulator, project: Project, name: str
+) -> None:
+    outcome = OUTCOMES[ANSWERS[name].outcome]
+    meaning = outcome.meaning
+    simulator.fails("signal", answer=name)
+
+    first = await cxone.signal(project, "1", {"p1": "x"})
+    for _ in range(REQUESTS_UNTIL_THE_BREAKER_OPENS - 1):
+        await cxone.signal(project, "1", {"p1": "x"})
+    last = await cxone.signal(project, "1", {"p1": "x"})
+
+    assert first.outcome is outcome
+    assert first.status == (None if outcome is Outcome.UNCERTAIN else ANSWERS[name].status)
+    assert (last.outcome is Outcome.BREAKER_OPEN) == (meaning.failed is True)
+    assert bool(cxone.alarms()) == (meaning.token is TokenVerdict.REFUSED)
+    if outcome is not Outcome.UNCERTAIN:
+        assert bool(simulator.world.ledger.counts()["accepted"]) == first.accepted
+
+
+async def test_without_a_token_nothing_is_sent(
+    cxone: Cxone, simulator: CxoneSimulator, project: Project
+) -> None:
+    simulator.fails("token", answer="unavailable")
+
+    answer = await cxone.signal(project, "1", {"p1": "x"})
+
+    assert answer.outcome is Outcome.NOT_SENT
+    assert simulator.signals() == []
+
+
+@pytest.mark.parametrize("code", TokenError)
+async def test_each_oauth_error_raises_an_alarm_and_no_second_request(
+    cxone: Cxone, simulator: CxoneSimulator, project: Project, code: TokenError
+) -> None:
+    simulator.fails("token", error=code.value)
+
+    answers = [await cxone.signal(project, "1", {"p1": "x"}) for _ in range(2)]
+
+    assert {answer.outcome for answer in answers} == {Outcome.NOT_SENT}
+    (alarm,) = cxone.alarms()
+    assert alarm.error == code
+    assert alarm.text.endswith(code.check)
+    assert simulator.world.mint.requests == 1
