@@ -181,6 +181,7 @@ async def test_a_secret_that_was_put_right_is_tried_at_once(
         {"mode": "reset_before"},
         {"status": 200, "body": "{}"},
         {"status": 200, "body": '{"access_token": "a", "expires_in": "soon"}'},
+        {"status": 200, "body": '{"access_token": "a", "expires_in": 1' + "0" * 400 + "}"},
         {"status": 200, "body": '{"access_token": "a\\r\\nb", "expires_in": 60}'},
     ],
 )
