@@ -263,7 +263,7 @@ async def test_a_kept_connection_that_is_closed_on_us_is_uncertain_and_nothing_i
     assert len(heard) == 2
 
 
-async def test_who_waits_for_a_log_in_when_the_client_closes_gets_an_answer(
+async def test_who_waits_for_a_token_when_the_client_closes_gets_an_answer(
     session: aiohttp.ClientSession, project_for: Callable[..., Project]
 ) -> None:
     asked = asyncio.Event()
@@ -296,7 +296,7 @@ async def test_a_tenant_that_moved_is_found_after_404s_in_a_row(
     assert [answer.outcome for answer in answers] == [Outcome.UNKNOWN_CONTACT] * 5 + [Outcome.ACCEPTED]
 
 
-async def test_a_log_in_that_fails_means_not_sent(
+async def test_a_token_request_that_fails_means_not_sent(
     cxone: Cxone, simulator: CxoneSimulator, project: Project
 ) -> None:
     simulator.fails("token", status=503, retry_after=7)
@@ -313,7 +313,7 @@ async def test_a_log_in_that_fails_means_not_sent(
     assert cxone.alarms() == ()
 
 
-async def test_a_log_in_that_hangs_means_not_sent(
+async def test_a_token_request_that_hangs_means_not_sent(
     cxone: Cxone, simulator: CxoneSimulator, project: Project
 ) -> None:
     simulator.fails("token", mode="timeout_before_accept")

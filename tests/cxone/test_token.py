@@ -50,7 +50,7 @@ def settings(project: Project) -> CxoneTenant:
     return project.cxone
 
 
-async def test_many_who_ask_at_once_share_one_log_in(bench: Bench, settings: CxoneTenant) -> None:
+async def test_many_who_ask_at_once_share_one_token_request(bench: Bench, settings: CxoneTenant) -> None:
     tokens = await asyncio.gather(*(bench.tokens.get(settings) for _ in range(50)))
 
     assert len({token.access for token in tokens}) == 1
