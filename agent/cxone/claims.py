@@ -8,7 +8,6 @@ Its signature is not verified: the token comes straight from the issuer over TLS
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import Final
@@ -39,7 +38,7 @@ def read(id_token: object) -> Claims:
     """
     payload = _payload(id_token)
     tenant_id, issuer, unit = payload.get("tenantId"), payload.get("iss"), payload.get("icBUId")
-    if not isinstance(tenant_id, str) or not tenant_id:
+    if not isinstance(tenant_id, str) or not tenant_id or not tenant_id.isprintable():
         raise CxoneError("the issuer's id_token names no tenantId; is the access key of a CXone user?")
     if not isinstance(issuer, str) or not issuer:
         raise CxoneError("the issuer's id_token names no iss")
@@ -66,7 +65,7 @@ def _payload(id_token: object) -> dict[str, object]:
     part = id_token.split(".")[1]
     try:
         payload = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, RecursionError):  # no base64, no JSON, or nested too deeply
         raise wrong from None
     if not isinstance(payload, dict):
         raise wrong

@@ -72,10 +72,14 @@ async def fetch(
         ExchangeError: no connection, another status than 200, or no JSON object.
     """
     sent = {"Accept": "application/json"} | dict(headers or {})
+    wire = Wire()
     try:
-        response, body = await _exchanged(session, URL(url, encoded=True), form, sent, timeout)
+        response, body = await _exchanged(
+            session, URL(url, encoded=True), form, sent, timeout=timeout, wire=wire
+        )
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise ExchangeError(f"{what}: {of_failure(error, may_have_left=False).detail}") from None
+        failure = of_failure(error, may_have_left=wire.may_have_left)
+        raise ExchangeError(f"{what}: {failure.detail}") from None
     document = _document(body)
     if response.status != _OK:
         raise _refusal(what, response, document, now, secrets)
@@ -90,7 +94,9 @@ async def _exchanged(
     url: URL,
     form: Mapping[str, str] | None,
     headers: Mapping[str, str],
+    *,
     timeout: float,  # noqa: ASYNC109 - aiohttp applies it
+    wire: Wire,
 ) -> tuple[aiohttp.ClientResponse, str]:
     async with session.request(
         "GET" if form is None else "POST",
@@ -99,6 +105,7 @@ async def _exchanged(
         headers=headers,
         timeout=aiohttp.ClientTimeout(total=timeout),
         allow_redirects=False,
+        trace_request_ctx=wire,
     ) as response:
         return response, await read_text(response, _LONGEST_BODY)
 
@@ -106,7 +113,7 @@ async def _exchanged(
 def _document(body: str) -> dict[str, object] | None:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deeply
         return None
     return document if isinstance(document, dict) else None
 
@@ -119,7 +126,7 @@ def _refusal(
     secrets: Collection[str],
 ) -> ExchangeError:
     document = document or {}
-    error = str(document.get("error", ""))
+    error = redacted(str(document.get("error", "")), secrets)
     # NICE's specification spells the description in camel case, RFC 6749 section 5.2 with an underscore
     said = document.get("errorDescription") or document.get("error_description") or ""
     words = " ".join(part for part in (f"HTTP {response.status}", error, f"({said})" if said else "") if part)

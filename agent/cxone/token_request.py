@@ -129,7 +129,7 @@ def _seconds(value: object) -> float:
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             seconds = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = math.nan
         if math.isfinite(seconds) and seconds > 0:
             return seconds

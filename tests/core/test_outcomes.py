@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from agent.core.outcomes import Outcome, of_status
+from agent.core.outcomes import Outcome, TokenVerdict, of_status
 
 FAULTS_OF_THE_SERVICE = {
     Outcome.THROTTLED,
@@ -15,6 +15,12 @@ FAULTS_OF_THE_SERVICE = {
     Outcome.SERVER_FAULT,
     Outcome.UNCERTAIN,
     Outcome.NOT_SENT,
+}
+OF_THE_TOKEN = {
+    Outcome.ACCEPTED: TokenVerdict.GOOD,
+    Outcome.UNKNOWN_CONTACT: TokenVerdict.GOOD,
+    Outcome.UNAUTHORIZED: TokenVerdict.REFUSED,
+    Outcome.FORBIDDEN: TokenVerdict.OUTDATED,
 }
 
 
@@ -58,6 +64,11 @@ def test_each_status_has_its_meaning(status: int, outcome: Outcome) -> None:
 def test_only_a_service_that_fails_counts_against_it(outcome: Outcome) -> None:
     served = False if outcome is Outcome.ACCEPTED else None
     assert outcome.meaning.failed is (True if outcome in FAULTS_OF_THE_SERVICE else served)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_what_the_api_says_after_it_looked_at_the_token_speaks_of_it(outcome: Outcome) -> None:
+    assert outcome.meaning.token is OF_THE_TOKEN.get(outcome, TokenVerdict.NOTHING)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

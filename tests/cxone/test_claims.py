@@ -35,9 +35,11 @@ def test_tenant_business_unit_and_issuer_are_read(unit: object) -> None:
         "a.e30.c.d",
         "a.gICA.c",
         "x" * 70_000,
+        "a." + base64.urlsafe_b64encode(b"[" * 40_000).decode() + ".c",
         _token([]),
         _token({}),
         _token({"tenantId": "t", "iss": 5}),
+        _token({"tenantId": "\ud800", "iss": "https://cxone.niceincontact.com"}),
         _token({"tenantId": "", "iss": "https://cxone.niceincontact.com"}),
     ],
 )

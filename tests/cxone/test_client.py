@@ -263,18 +263,26 @@ async def test_a_kept_connection_that_is_closed_on_us_is_uncertain_and_nothing_i
     assert len(heard) == 2
 
 
-async def test_who_waits_for_a_log_in_when_the_client_closes_gets_an_answer(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project
+async def test_who_waits_for_a_token_when_the_client_closes_gets_an_answer(
+    session: aiohttp.ClientSession, project_for: Callable[..., Project]
 ) -> None:
-    cxone = Cxone(session)
-    simulator.fails("token", mode="timeout_before_accept")
-    waiting = asyncio.create_task(cxone.signal(project, "1", PARAMETERS))
-    while not simulator.world.mint.requests:
-        await asyncio.sleep(0)
+    asked = asyncio.Event()
 
-    await cxone.aclose()
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read(-1)
+        writer.close()
 
-    assert (await waiting).outcome is Outcome.NOT_SENT
+    async with CxoneSimulator() as simulator, await asyncio.start_server(keep_silent, "127.0.0.1") as silent:
+        port = silent.sockets[0].getsockname()[1]
+        simulator.fails("openid", mode="migrate", api_endpoint=f"http://127.0.0.1:{port}/auth/token")
+        cxone = Cxone(session)
+        waiting = asyncio.create_task(cxone.signal(project_for(simulator.url), "1", PARAMETERS))
+        await asked.wait()
+
+        await cxone.aclose()
+
+        assert (await waiting).outcome is Outcome.NOT_SENT
 
 
 async def test_a_tenant_that_moved_is_found_after_404s_in_a_row(
@@ -288,7 +296,7 @@ async def test_a_tenant_that_moved_is_found_after_404s_in_a_row(
     assert [answer.outcome for answer in answers] == [Outcome.UNKNOWN_CONTACT] * 5 + [Outcome.ACCEPTED]
 
 
-async def test_a_log_in_that_fails_means_not_sent(
+async def test_a_token_request_that_fails_means_not_sent(
     cxone: Cxone, simulator: CxoneSimulator, project: Project
 ) -> None:
     simulator.fails("token", status=503, retry_after=7)
@@ -305,7 +313,7 @@ async def test_a_log_in_that_fails_means_not_sent(
     assert cxone.alarms() == ()
 
 
-async def test_a_log_in_that_hangs_means_not_sent(
+async def test_a_token_request_that_hangs_means_not_sent(
     cxone: Cxone, simulator: CxoneSimulator, project: Project
 ) -> None:
     simulator.fails("token", mode="timeout_before_accept")

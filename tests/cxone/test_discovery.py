@@ -8,6 +8,7 @@ import time
 
 import aiohttp
 import pytest
+from agent.cxone.wire import watch
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
@@ -58,6 +59,21 @@ async def test_without_an_answer_of_use_there_is_a_retryable_error(
         await Discovery(session, time.time).api_endpoint(settings, simulator.url, DEMO_TENANT)
 
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("step", "words"), [("openid", "no answer in time"), ("closed", "could not connect")]
+)
+async def test_an_issuer_that_is_silent_is_told_apart_from_one_that_can_t_be_reached(
+    session: aiohttp.ClientSession, simulator: CxoneSimulator, settings: CxoneTenant, step: str, words: str
+) -> None:
+    watch(session)
+    simulator.fails("openid", mode="timeout_before_accept")
+    if step == "closed":
+        await simulator.aclose()
+
+    with pytest.raises(CxoneError, match=words):
+        await Discovery(session, time.time).token_endpoint(settings.model_copy(update={"timeout": 0.2}))
 
 
 async def test_an_unknown_tenant_has_no_endpoint(

@@ -149,7 +149,7 @@ async def test_a_token_that_expired_is_fetched_anew_once_whatever_the_status_say
 
 
 @pytest.mark.parametrize("text", ["The token has expired", "invalid_token"])
-async def test_a_tms_that_refuses_every_token_causes_no_storm_of_log_ins_and_no_harm_to_signals(
+async def test_a_tms_that_refuses_every_token_causes_no_storm_of_token_requests_and_no_harm_to_signals(
     tms: Tms, cxone: Cxone, simulator: CxoneSimulator, project: Project, clock: Clock, *, text: str
 ) -> None:
     await cxone.ready(project)
@@ -204,7 +204,7 @@ async def test_a_tms_that_fails_opens_its_own_breaker_and_not_that_of_signals(
     assert answer.accepted
 
 
-async def test_without_a_log_in_nothing_leaves(tms: Tms, simulator: CxoneSimulator, project: Project) -> None:
+async def test_without_a_token_nothing_leaves(tms: Tms, simulator: CxoneSimulator, project: Project) -> None:
     simulator.fails("token", status=503)
     answer, sent = await post(tms, project)
     assert (answer.outcome, sent, repeated(answer)) == (Outcome.NOT_SENT, 0, True)
