@@ -6,8 +6,8 @@ A webhook and a transcript go the same way; where the rules differ, the channel 
 What stands on disk decides what a process that starts may do. So ``sending`` is durable before a byte may
 leave, and ``recorded`` is durable again before anything is waited for. The table at the end is the machine.
 
-Two rules need the neighbours and stand in `agent.core.lane`: one request at a time per contact, in the order
-of moments; and an arrival that was tried in vain gives way to the terminal signal of its call.
+Two rules concern several signals and stand in `agent.core.contact_queue`: one request at a time per contact,
+in the order of moments; and an arrival that was tried in vain gives way to the terminal signal of its call.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Phase(StrEnum):
 
 
 class ImpossibleEventError(Exception):
-    """The worker gave an event that can't happen in this phase; a mistake of ours."""
+    """The worker gave an event that can't happen in this phase: an internal error."""
 
 
 class Delivery:

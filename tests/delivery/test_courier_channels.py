@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Webhooks and transcripts in the courier: on their own roads, through hang-ups, stops and kills."""
+"""Webhooks and transcripts in the courier: in streams of their own, through hang-ups, stops and kills."""
 
 from __future__ import annotations
 
