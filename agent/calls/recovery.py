@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What processes left behind that are gone: an earlier one of this node, or a neighbour on the same database.
+"""Orphaned work: that of an earlier process of this node, or of a neighbour on the same database.
 
-Their calls failed, and the script is told so, once; their signals go out, or end as ``unknown`` where nobody
-can know whether they went out before.
+Orphaned calls have failed, and the script is told so, once; orphaned signals go out, or end as ``unknown``
+where nobody can know whether they went out before.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from agent.core.reasons import End, Reason
 from agent.core.records import Attempt, CallRecord, Decision, Signal
 from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
-from agent.delivery.store import NOTHING_LEFT, Store
+from agent.delivery.store import NO_ORPHANS, Store
 from agent.telemetry.logs import logger
 
 _log = logger("recovery")
 
 
 class Recovery:
-    """Takes over what is left behind, at start and from then on.
+    """Takes over orphaned work, at start and from then on.
 
     Args:
         store: gives it, each piece to one process only.
@@ -62,22 +62,22 @@ class Recovery:
                 await self._tell(self._calls[0])
                 self._calls.popleft()
                 count += 1
-            estate = await self._store.take_over()
-            if estate == NOTHING_LEFT:
+            orphans = await self._store.take_over()
+            if orphans == NO_ORPHANS:
                 return count
-            gone = [call_id for call_id in _arrived(estate.signals) if await self._hung_up(call_id)]
-            self._courier.take_up(estate.signals)
+            gone = [call_id for call_id in _arrived(orphans.signals) if await self._hung_up(call_id)]
+            self._courier.take_up(orphans.signals)
             for call_id in gone:
                 self._courier.cancel(call_id)
-            self._calls.extend(estate.calls)
+            self._calls.extend(orphans.calls)
             _log.warning(
                 "work of a process that is gone is taken over",
-                calls=len(estate.calls),
-                signals=len(estate.signals),
+                calls=len(orphans.calls),
+                signals=len(orphans.signals),
             )
 
     def look(self) -> None:
-        """Begin to take over what has been left behind since; returns at once."""
+        """Begin to take over what has been orphaned since; returns at once."""
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._look())
 

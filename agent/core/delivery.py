@@ -6,8 +6,8 @@ A webhook and a transcript go the same way; where the rules differ, the channel 
 What stands on disk decides what a process that starts may do. So ``sending`` is durable before a byte may
 leave, and ``recorded`` is durable again before anything is waited for. The table at the end is the machine.
 
-Two rules need the neighbours and stand in `agent.core.lane`: one request at a time per contact, in the order
-of moments; and an arrival that was tried in vain gives way to the terminal signal of its call.
+Two rules concern several signals and stand in `agent.core.contact_queue`: one request at a time per contact,
+in the order of moments; and an arrival that was tried in vain gives way to the terminal signal of its call.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Phase(StrEnum):
     WAITING = "waiting"
     """For its turn. On disk ``recorded``; or ``sending``, when it was recorded so to leave at once."""
     ASKING = "asking"
-    """It is its turn: token, endpoint and breaker are asked for. On disk as before."""
+    """It is its turn: log-in, endpoint and breaker are asked for. On disk as before."""
     MARKING = "marking"
     """``sending`` is being made durable; no byte has left."""
     ON_WIRE = "on_wire"
@@ -66,7 +66,7 @@ class Phase(StrEnum):
 
 
 class ImpossibleEventError(Exception):
-    """The worker gave an event that can't happen in this phase; an internal error."""
+    """The worker gave an event that can't happen in this phase: an internal error."""
 
 
 class Delivery:
@@ -271,7 +271,7 @@ _TABLE: Final[dict[tuple[Phase, type[Event]], _Reaction]] = {
     (Phase.WAITING, Held): _hold,
     (Phase.WAITING, Turn): _ask,
     (Phase.ASKING, Ready): _mark,
-    (Phase.ASKING, Answered): _decide,  # no token, no discovery, breaker open: surely nothing was sent
+    (Phase.ASKING, Answered): _decide,  # no log-in, no discovery, breaker open: surely nothing was sent
     (Phase.MARKING, Written): _marked,
     (Phase.MARKING, NotWritten): _not_marked,
     (Phase.ON_WIRE, Ready): _send_again,

@@ -14,6 +14,7 @@ from agent.core.errors import CxoneError
 from agent.core.hosts import allowed
 from agent.web.failures import of_failure, redacted, retry_after
 from agent.web.session import read_text
+from agent.web.written import Written
 
 _LONGEST_BODY: Final = 1_048_576
 _OK: Final = 200
@@ -72,13 +73,13 @@ async def fetch(
         ExchangeError: no connection, another status than 200, or no JSON object.
     """
     sent = {"Accept": "application/json"} | dict(headers or {})
-    wire = Wire()
+    written = Written()
     try:
         response, body = await _exchanged(
-            session, URL(url, encoded=True), form, sent, timeout=timeout, wire=wire
+            session, URL(url, encoded=True), form, sent, timeout=timeout, written=written
         )
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        failure = of_failure(error, may_have_left=wire.may_have_left)
+        failure = of_failure(error, may_have_left=written.may_have_left)
         raise ExchangeError(f"{what}: {failure.detail}") from None
     document = _document(body)
     if response.status != _OK:
@@ -96,7 +97,7 @@ async def _exchanged(
     headers: Mapping[str, str],
     *,
     timeout: float,  # noqa: ASYNC109 - aiohttp applies it
-    wire: Wire,
+    written: Written,
 ) -> tuple[aiohttp.ClientResponse, str]:
     async with session.request(
         "GET" if form is None else "POST",
@@ -105,7 +106,7 @@ async def _exchanged(
         headers=headers,
         timeout=aiohttp.ClientTimeout(total=timeout),
         allow_redirects=False,
-        trace_request_ctx=wire,
+        trace_request_ctx=written,
     ) as response:
         return response, await read_text(response, _LONGEST_BODY)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Delivers what is durable in the outbox: the worker around `agent.core.delivery`, which decides.
+"""Delivers what is durable in the outbox: the worker around the state machine of `agent.core.delivery`.
 
-It gives each signal its turn, carries out what the machine asks for and reports back what came of it.
-Webhooks and transcripts go the same way on roads of their own: nothing that hangs there holds up a signal.
+It gives each entry its turn: signals of one contact one after the other, and a limited number of requests for
+each channel of each project. So no webhook, transcript or tenant that hangs holds up the signals of another.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Final
 
 from agent.core import delivery_events as on
+from agent.core.contact_queue import ContactQueue
 from agent.core.delivery import Phase
 from agent.core.errors import StorageError
-from agent.core.lane import Lane
 from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Channel, Signal
 from agent.core.retries import policy_of
-from agent.delivery.job import Job, LaneKey, Road, SignalEvent, road_of
+from agent.delivery.job import Job, QueueKey, SignalEvent, Stream, stream_of
 from agent.delivery.parking import Parking
 from agent.delivery.sending import STORAGE_RETRY, Poster, Sender, Sending
 from agent.delivery.store import Outbox
@@ -31,11 +31,11 @@ from agent.telemetry import logs
 __all__ = ["Courier", "Poster", "Sender", "SignalEvent"]
 
 IN_FLIGHT: Final = 256
-"""Signals of one project at the same time; a tenant that hangs must not hold up the others."""
+"""Signals of one project in flight at the same time."""
 ASIDE_IN_FLIGHT: Final = 16
-"""Webhooks of one project at the same time, and as many transcripts."""
+"""Webhooks of one project in flight at the same time, and as many transcripts."""
 ASIDE_HELD: Final = 1000
-"""Webhooks of one project in memory, and as many transcripts; what is beyond waits on disk."""
+"""Webhooks of one project in memory, and as many transcripts; those beyond wait on disk."""
 
 _log = logs.logger("courier")
 
@@ -45,14 +45,14 @@ class Courier:
 
     Args:
         store: where each change of state is made durable.
-        cxone: what sends signals.
+        cxone: sends signals.
         project_of: the project in force now, by account and name; None when it is configured no more.
         on_event: told on the loop of each change of state, once it is durable (or, when the storage is faulty
             and the fact can't be taken back, once it is known).
         clock: seconds since the epoch.
         chance: random numbers, 0 <= number < 1.
-        in_flight: signals of one project at the same time.
-        posters: what posts webhooks and transcripts.
+        in_flight: signals of one project in flight at the same time.
+        posters: post webhooks and transcripts.
         held: webhooks of one project in memory, and as many transcripts.
     """
 
@@ -75,8 +75,8 @@ class Courier:
         self._sending = Sending(store, cxone, posters or {}, on_event, clock=clock, chance=chance)
         self._clock = clock
         self._in_flight = in_flight
-        self._slots: dict[Road, asyncio.Semaphore] = {}
-        self._lanes: dict[LaneKey, Lane[Job]] = {}
+        self._slots: dict[Stream, asyncio.Semaphore] = {}
+        self._queues: dict[QueueKey, ContactQueue[Job]] = {}
         self._jobs: dict[str, Job] = {}
         self._counts: Counter[Channel] = Counter()
         self._parking = Parking(held)
@@ -85,32 +85,32 @@ class Courier:
 
     @property
     def pending(self) -> int:
-        """Signals that are not settled yet."""
+        """How many signals are not settled yet."""
         return self._counts[Channel.SIGNAL]
 
     @property
     def pending_by_channel(self) -> dict[str, int]:
-        """Entries of the outbox that are not settled yet, those that wait on disk included."""
+        """How many entries of each channel are not settled yet, those that wait on disk included."""
         waiting = self._parking.waiting
         return {channel.value: self._counts[channel] + waiting[channel] for channel in Channel}
 
     def opening_state(self, project: Project, contact_id: str) -> SignalState:
-        """The state in which a new signal of a contact is best recorded.
+        """The state in which to record a new signal of a contact.
 
-        ``sending`` when its request can leave as soon as the record is durable: then one commit serves both,
-        and no second one stands between the moment and the first byte. Otherwise ``recorded``.
+        ``sending`` when its request can leave as soon as the record is durable; this saves the second commit
+        before the first byte. Otherwise ``recorded``.
         """
-        road = Channel.SIGNAL, project.account, project.project
-        if self._closes_at is None and (*road, contact_id) not in self._lanes and self._can_leave(road):
+        stream = Channel.SIGNAL, project.account, project.project
+        if self._closes_at is None and (*stream, contact_id) not in self._queues and self._can_leave(stream):
             return SignalState.SENDING
         return SignalState.RECORDED
 
     def begin(self, signal: Signal) -> None:
         """Begin the delivery of an entry that is durable in the state that `opening_state` gave.
 
-        A signal that is durable as ``sending`` leaves at once; where it can't after all, it is made
-        ``recorded`` again before it waits. A webhook or transcript is durable as ``recorded``. While the
-        courier closes nothing is begun: it is left to the next process, as ``recorded``.
+        A signal that is durable as ``sending`` leaves at once; if it can't after all, it is made ``recorded``
+        again before it waits. A webhook or transcript is durable as ``recorded``. While the courier closes,
+        nothing is begun: the entry is left to the next process, as ``recorded``.
         """
         if signal.signal_id in self._jobs:
             return
@@ -122,42 +122,42 @@ class Courier:
             self._take(job)
 
     def cancel(self, call_id: str, moment: Moment | None = None) -> None:
-        """Signals of a call, or that of one moment, are not wanted any more: the caller hung up, say.
+        """Cancel the signals of a call, or that of one moment: the caller hung up, for example.
 
-        Those not on the wire are cancelled, durably. One on the wire is not tried again. Webhooks and
-        transcripts go on: what they tell has happened.
+        Signals that are not on the wire are cancelled, durably. One on the wire is not tried again. Webhooks
+        and transcripts go on: what they tell has happened.
         """
         for job in tuple(self._of_call.get(call_id, ())):
             if moment not in (None, job.signal.moment):
                 continue
             job.handle(on.Withdrawn())
             job.wake.set()
-            lane = self._lanes.get(job.lane)
-            if job.aside is None and lane is not None and job is not lane.first:
+            queue = self._queues.get(job.queue_key)
+            if job.aside is None and queue is not None and job is not queue.first:
                 job.aside = self._spawn(self._aside(job, job.handle(on.Turn(self._clock()))))
 
     def withdraw(self, signal_id: str) -> None:
-        """An operator cancelled a waiting signal on disk: it is not waited for any more."""
+        """Drop a waiting entry that an operator has cancelled on disk."""
         job = self._jobs.get(signal_id)
         if job is None:
             return
         job.handle(on.SettledElsewhere())
         job.wake.set()
-        lane = self._lanes.get(job.lane)
-        if lane is not None and job is not lane.first:
-            lane.remove(job)
+        queue = self._queues.get(job.queue_key)
+        if queue is not None and job is not queue.first:
+            queue.remove(job)
             self._forget(job)
 
     def take_up(self, signals: Iterable[Signal]) -> None:
-        """Deliver what a process left that is gone; ``sending`` becomes ``unknown`` or follows policy."""
+        """Deliver orphaned entries; one that was ``sending`` becomes ``unknown``, or policy repeats it."""
         for signal in signals:
             if signal.signal_id not in self._jobs and self._admitted(signal):
                 self._take_up(signal)
 
     async def aclose(self, grace: float) -> None:
-        """Let deliveries go on for ``grace`` seconds, then end.
+        """Let deliveries go on for ``grace`` seconds, then stop.
 
-        What waits stays ``recorded`` for the next process; what is on the wire even then is ``unknown``.
+        What waits stays ``recorded`` for the next process; what is still on the wire becomes ``unknown``.
         """
         self._sending.closes_at = self._clock() + grace
         for job in self._jobs.values():
@@ -176,10 +176,10 @@ class Courier:
         return self._sending.closes_at
 
     def _admitted(self, signal: Signal) -> bool:
-        """Whether an entry is taken in hand now; one that is not waits on disk. Signals always are."""
+        """Whether an entry is delivered now; one that is not waits on disk. Signals never wait there."""
         if signal.channel is Channel.SIGNAL:
             return True
-        return self._parking.admit(road_of(signal), signal.signal_id)
+        return self._parking.admit(stream_of(signal), signal.signal_id)
 
     def _take_up(self, signal: Signal) -> None:
         policy = policy_of(self._project_of(signal.account, signal.project), signal.channel)
@@ -187,24 +187,24 @@ class Courier:
         self._take(job, job.handle(on.ProcessStarted(self._clock(), policy)))
 
     def _take(self, job: Job, action: on.Action | None = None) -> None:
-        """Take an entry in hand; ``action`` is what its machine wants before its turn."""
+        """Start to deliver an entry; ``action`` is what its machine wants before its turn."""
         self._jobs[job.signal.signal_id] = job
         self._counts[job.signal.channel] += 1
         if job.signal.channel is Channel.SIGNAL:
             self._of_call.setdefault(job.signal.call_id, []).append(job)
-        lane = self._lanes.get(job.lane)
-        if lane is not None and action is None:
+        queue = self._queues.get(job.queue_key)
+        if queue is not None and action is None:
             action = job.handle(on.Held())
         if action is not None:
             job.aside = self._spawn(self._aside(job, action))
-        if lane is None:
-            lane = self._lanes[job.lane] = Lane()
-            lane.add(job)
-            self._spawn(self._run(lane, job.lane))
+        if queue is None:
+            queue = self._queues[job.queue_key] = ContactQueue()
+            queue.add(job)
+            self._spawn(self._run(queue, job.queue_key))
         else:
-            lane.add(job)
-            if (first := lane.first) is not None:
-                first.wake.set()  # an arrival that rests may have become pointless
+            queue.add(job)
+            if (first := queue.first) is not None:
+                first.wake.set()  # an arrival that rests may be pointless now
 
     def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -212,51 +212,51 @@ class Courier:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _can_leave(self, road: Road) -> bool:
-        """Whether a signal of a project need not wait for a slot, a token or the breaker."""
-        project, slots = self._project_of(*road[1:]), self._slots.get(road)
+    def _can_leave(self, stream: Stream) -> bool:
+        """Whether a signal can leave without waiting for a slot, a token or the breaker."""
+        project, slots = self._project_of(*stream[1:]), self._slots.get(stream)
         if project is None or (slots is not None and slots.locked()):
             return False
         return self._cxone.can_send_now(project)
 
-    async def _run(self, lane: Lane[Job], key: LaneKey) -> None:
-        """Deliver the entries of one lane, one after the other, in the order in which they were begun."""
-        while (job := lane.first) is not None:
+    async def _run(self, queue: ContactQueue[Job], key: QueueKey) -> None:
+        """Deliver the entries of one queue, one after the other, in the order in which they were begun."""
+        while (job := queue.first) is not None:
             try:
                 await self._deliver(job)
             except Exception:  # noqa: BLE001 - the other signals of the contact must go on
-                _log.exception("delivery broke", call_id=job.signal.call_id)  # the next process has it
-            lane.remove(job)
-        del self._lanes[key]
+                _log.exception("delivery broke", call_id=job.signal.call_id)  # the next process delivers it
+            queue.remove(job)
+        del self._queues[key]
 
     async def _deliver(self, job: Job) -> None:
         if job.aside is not None:
             await job.aside
             job.aside = None
-        road, is_signal = job.road, job.signal.channel is Channel.SIGNAL
+        stream, is_signal = job.stream, job.signal.channel is Channel.SIGNAL
         action: on.Action | None = on.Queue()
-        if job.marked and not self._can_leave(road):
+        if job.marked and not self._can_leave(stream):
             action = job.handle(on.Held())
-        slots = self._slots.get(road)
+        slots = self._slots.get(stream)
         if slots is None:
             slots = asyncio.Semaphore(self._in_flight if is_signal else ASIDE_IN_FLIGHT)
-            self._slots[road] = slots
+            self._slots[stream] = slots
         while (action := await self._sending.until_turn(job, action)) is not None:
             async with slots:
                 if self._closes_at is not None and not is_signal:
-                    return  # there is time: the next process has it
+                    return  # not urgent: the next process delivers it
                 action = job.handle(on.Turn(self._clock()))
                 if isinstance(action, on.Ask):
-                    action = await self._sending.exchange(job, self._project_of(*road[1:]))
+                    action = await self._sending.exchange(job, self._project_of(*stream[1:]))
         if job.phase is Phase.OVER:
             self._forget(job)
 
     async def _aside(self, job: Job, action: on.Action | None) -> None:
-        """Carry out what a signal needs whose turn has not come; one that ends by it leaves the line."""
+        """Carry out an action for an entry before its turn; one that is over by it leaves its queue."""
         await self._sending.until_turn(job, action)
-        lane = self._lanes.get(job.lane)
-        if job.phase is Phase.OVER and lane is not None and lane.first is not job:
-            lane.remove(job)
+        queue = self._queues.get(job.queue_key)
+        if job.phase is Phase.OVER and queue is not None and queue.first is not job:
+            queue.remove(job)
             self._forget(job)
 
     def _forget(self, job: Job) -> None:
@@ -265,16 +265,16 @@ class Courier:
             return
         self._counts[signal.channel] -= 1
         if signal.channel is not Channel.SIGNAL:
-            if (waiting := self._parking.leave(job.road)) is not None:
-                self._spawn(self._fetch(job.road, waiting))
+            if (waiting := self._parking.leave(job.stream)) is not None:
+                self._spawn(self._fetch(job.stream, waiting))
             return
         of_call = self._of_call[signal.call_id]
         of_call.remove(job)
         if not of_call:
             del self._of_call[signal.call_id]
 
-    async def _fetch(self, road: Road, waiting: str | None) -> None:
-        """Take in hand what waited on disk; what was settled meanwhile gives way to the next."""
+    async def _fetch(self, stream: Stream, waiting: str | None) -> None:
+        """Deliver an entry that waited on disk, or the next if it has been settled meanwhile."""
         while waiting is not None and self._closes_at is None:
             try:
                 signal = await self._store.signal(waiting)
@@ -284,4 +284,4 @@ class Courier:
             if signal is not None and not signal.state.final and waiting not in self._jobs:
                 self._take_up(signal)
                 return
-            waiting = self._parking.leave(road)
+            waiting = self._parking.leave(stream)

@@ -2,12 +2,13 @@
 """One thread that writes to SQLite for the event loop: what waits is committed together, with one fsync.
 
 The loop builds statements and values and hands over all that came together; the thread runs them in one
-transaction and answers with one `call_soon_threadsafe`. It does next to no work in Python, since every
-microsecond it holds the interpreter is one that SIP waits for. One operation that breaks a constraint is
-undone alone; a disk that is full or gone fails the whole transaction, and none of it stands.
+transaction and answers with one `call_soon_threadsafe`. It does next to no work in Python, since SIP waits
+while it holds the interpreter. An operation that breaks a constraint is undone alone; a disk that is full or
+gone fails the whole transaction, and nothing of it stands.
 
 A commit costs some ten times what a row does, even on a fast disk. So a transaction begins at once while
-there are few; beyond `COMMITS_PER_SECOND` it waits for company: a lone call loses nothing, many share.
+there are few; beyond `COMMITS_PER_SECOND` it waits for more operations: a single call loses nothing, and many
+share a commit.
 """
 
 from __future__ import annotations
@@ -261,7 +262,7 @@ class GroupCommit:
 def _committed(file: OpenFile, batch: list[_Operation]) -> tuple[list[_Result], str | None]:
     try:
         return _commit(file.connection(), batch)
-    except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave callers waiting for ever
+    except Exception as error:  # noqa: BLE001 - an internal error must not leave callers waiting for ever
         file.rollback()
         return [one_line(error)] * len(batch), one_line(error)
 

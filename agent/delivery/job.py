@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A signal, webhook or transcript on its way, and what is told of it."""
+"""An entry of the outbox (a signal, webhook or transcript) in delivery, and what listeners are told of it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from agent.core.delivery import Delivery
 from agent.core.moments import SignalState
 from agent.core.records import Attempt, Channel, Signal
 
-Road: TypeAlias = tuple[Channel, str, str]
-"""Channel, account and project: what shares a number of requests at the same time."""
-LaneKey: TypeAlias = tuple[Channel, str, str, str]
-"""A road, and whose entries go out one after the other: a contact's signals. The others go by themselves."""
+Stream: TypeAlias = tuple[Channel, str, str]
+"""Channel, account and project: the entries of one stream share a limit of requests in flight."""
+QueueKey: TypeAlias = tuple[Channel, str, str, str]
+"""A stream, and the contact whose signals go out in order; for a webhook or transcript its own id."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignalEvent:
-    """A signal changed its state (``signal`` has the new one), by an attempt or without one."""
+    """An entry changed its state (``signal`` has the new one), by an attempt or without one."""
 
     signal: Signal
     attempt: Attempt | None
@@ -33,11 +33,11 @@ class SignalEvent:
 
 
 class Job(Delivery):
-    """One entry of the outbox that the courier has in hand: its machine, and what the worker needs besides.
+    """One entry that the courier holds: its state machine, and what the worker needs besides.
 
     Attributes:
-        wake: set when a rest should be thought over.
-        aside: work on it though it is not its turn: it is made ``recorded``, or settled.
+        wake: set to end a rest early.
+        aside: work on it before its turn: it is made ``recorded``, or settled.
     """
 
     __slots__ = ("aside", "wake")
@@ -48,18 +48,18 @@ class Job(Delivery):
         self.aside: asyncio.Task[None] | None = None
 
     @property
-    def road(self) -> Road:
-        """Whose requests it shares their number with."""
-        return road_of(self.signal)
+    def stream(self) -> Stream:
+        """The entries with which it shares a limit of requests in flight."""
+        return stream_of(self.signal)
 
     @property
-    def lane(self) -> LaneKey:
-        """Whose signals it must not overtake; a webhook or transcript waits for nobody."""
+    def queue_key(self) -> QueueKey:
+        """Which queue it waits in; a webhook or transcript has one to itself."""
         signal = self.signal
         own = signal.contact_id if signal.channel is Channel.SIGNAL else signal.signal_id
-        return signal.channel, signal.account, signal.project, own
+        return (*self.stream, own)
 
 
-def road_of(signal: Signal) -> Road:
-    """The road that an entry takes."""
+def stream_of(signal: Signal) -> Stream:
+    """The stream of an entry."""
     return signal.channel, signal.account, signal.project

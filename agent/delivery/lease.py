@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is alive on a shared database: each process beats, and is dead once it has missed beats for a lease.
+"""Who is alive on a shared database: each process beats, and is dead once none came for the time of a lease.
 
-No clock is compared between machines. A neighbour is judged by what this process has seen for itself: its
-counter of beats has not moved for `LEASE_SECONDS` in which this process could look all the time. So after an
-outage of the database everybody has a whole lease to beat again, and nobody's calls are given up for dead.
+Clocks of machines are not compared. A process judges a neighbour by what it has seen itself: the counter of
+beats has not moved for `LEASE_SECONDS`, in which this process could look all the time. So after an outage of
+the database everybody has the time of a whole lease to beat again, and nobody is declared dead by mistake.
 
-A dead process is buried by deleting its row, if it is still at the beat last seen; that settles it for ever.
-What a row in ``calls`` or ``signals`` says of its owner is the fence: a process that was stopped for a while
-and comes back changes nothing that has gone to another owner, and must be admitted anew before it writes.
+A process is declared dead by deleting its row, if its counter is still the one last seen; that is final.
+The owner of a row in ``calls`` or ``signals`` is the fence: a process that was stopped for a while and comes
+back changes nothing that has another owner by now, and needs a new lease before it writes.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Watch:
         self._seen: dict[str, tuple[int, float]] = {}
 
     def look(self, now: float, beats: Iterable[Beat]) -> tuple[Beat, ...]:
-        """Take what ``nodes`` says now and return those that have run out."""
+        """Take what ``nodes`` says now and return the beats whose lease has run out."""
         if now - self._looked_at > max(_LOOKED_AWAY_SECONDS, self._lease / 2):
-            self._seen.clear()  # the database, or this process, was away: nobody is judged by that time
+            self._seen.clear()  # the database, or this process, was away: that time does not count
         self._looked_at = now
         before, self._seen = self._seen, {}
         overdue = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Webhooks and transcripts beyond those that are held in memory: their ids only; the rest stands on disk.
+"""Which webhooks and transcripts are held in memory, and which wait on disk with only their ids kept here.
 
 A customer's system that is down for a day must cost disk, not memory.
 """
@@ -9,45 +9,45 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from agent.core.records import Channel
-from agent.delivery.job import Road
+from agent.delivery.job import Stream
 
 
 class Parking:
-    """Who is held and who waits, by road.
+    """Counts the entries that are held in memory, by stream, and keeps the ids of those beyond the limit.
 
     Args:
-        most: so many of a road are held at the same time.
+        most: how many of a stream are held at the same time.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held: Counter[Road] = Counter()
-        self._parked: dict[Road, deque[str]] = {}
+        self._held: Counter[Stream] = Counter()
+        self._parked: dict[Stream, deque[str]] = {}
 
-    def admit(self, road: Road, signal_id: str) -> bool:
-        """Whether there is room for one more, and none waits before it; else its id is kept."""
-        if self._held[road] < self._most and road not in self._parked:
-            self._held[road] += 1
+    def admit(self, stream: Stream, signal_id: str) -> bool:
+        """Count an entry as held if there is room and none waits before it; else keep its id."""
+        if self._held[stream] < self._most and stream not in self._parked:
+            self._held[stream] += 1
             return True
-        self._parked.setdefault(road, deque()).append(signal_id)
+        self._parked.setdefault(stream, deque()).append(signal_id)
         return False
 
-    def leave(self, road: Road) -> str | None:
-        """One that was held is over. Gives the id of the next, which is held from now on."""
-        waiting = self._parked.get(road)
+    def leave(self, stream: Stream) -> str | None:
+        """Count one as over; gives the id of the next that waits, which counts as held from now on."""
+        waiting = self._parked.get(stream)
         if not waiting:
-            self._held[road] -= 1
-            if not self._held[road]:
-                del self._held[road]
+            self._held[stream] -= 1
+            if not self._held[stream]:
+                del self._held[stream]
             return None
         signal_id = waiting.popleft()
         if not waiting:
-            del self._parked[road]
+            del self._parked[stream]
         return signal_id
 
     @property
     def waiting(self) -> Counter[Channel]:
-        """How many wait, by channel."""
+        """How many wait on disk, by channel."""
         count: Counter[Channel] = Counter()
         for (channel, _, _), parked in self._parked.items():
             count[channel] += len(parked)

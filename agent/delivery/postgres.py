@@ -21,7 +21,7 @@ from agent.delivery.postgres_reading import CONNECT_SECONDS, SETTINGS, UNREACHAB
 from agent.delivery.postgres_writer import Connection, Rows, Undo, Writer
 from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, call_of, signal_of
 from agent.delivery.schema import VERSION, due
-from agent.delivery.store import NOTHING_LEFT, Estate
+from agent.delivery.store import NO_ORPHANS, Orphans
 
 _PROBE_SECONDS: Final = 1.0
 _CLAIMS: Final = 500
@@ -140,7 +140,7 @@ class PostgresStore(Reading):
         return bool(await self._writer.write(sql.UPDATE_SIGNAL_WITH_ATTEMPT, *values))
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:
-        """See `Store`. Where no agent does it itself, the next that looks for work left behind takes it."""
+        """See `Store`. If a command does it, the next agent that looks for orphaned work delivers it."""
         values = signal_id, expires, self._owner, *ATTEMPT.values(decision)
         done = await self._writer.write(sql.REOPEN_SIGNAL, *values)
         return await self.signal(signal_id) if done else None
@@ -150,10 +150,10 @@ class PostgresStore(Reading):
         values = signal_id, SignalState.CANCELLED.value, *ATTEMPT.values(decision)
         return bool(await self._writer.write(sql.DISCARD_SIGNAL, *values))
 
-    async def take_over(self) -> Estate:
+    async def take_over(self) -> Orphans:
         """See `Store`."""
-        if self._lease is None or not (await self._read(sql.ANY_LEFT))[0][0]:
-            return NOTHING_LEFT
+        if self._lease is None or not (await self._read(sql.ANY_ORPHANS))[0][0]:
+            return NO_ORPHANS
         calls: list[CallRecord] = []
 
         async def claim(connection: Connection, undo: list[Undo]) -> Rows:
@@ -170,7 +170,7 @@ class PostgresStore(Reading):
             return [tuple(row) for row in await connection.fetch(query, signals)]
 
         rows = await self._writer.do(claim)
-        return Estate(tuple(calls), tuple(map(signal_of, rows)))
+        return Orphans(tuple(calls), tuple(map(signal_of, rows)))
 
     async def forget(self, before: float, keep: int) -> int:
         """See `Store`."""

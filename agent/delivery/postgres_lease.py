@@ -13,15 +13,15 @@ from agent.telemetry import logs
 
 _LOOK_SECONDS: Final = 0.5
 
-# PostgreSQL lets go of this lock at the moment in which a process dies, however it dies: a node that is
-# started again at once need not wait for its own lease. It only shortens the wait; what decides is the row.
+# PostgreSQL releases this lock as soon as a process dies, however it dies: a node that is started again at
+# once need not wait for its own lease. The lock only shortens the wait; what decides is the row.
 _LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('handoff-agent node ' || $1::text, 0))"
 _READ: Final = "SELECT node, incarnation, beats FROM nodes"
 _TAKE: Final = (
     "INSERT INTO nodes (node, incarnation, beats) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING RETURNING 1"
 )
 _BEAT: Final = "UPDATE nodes SET beats = beats + 1, at = now() WHERE incarnation = $1 RETURNING 1"
-_BURY: Final = "DELETE FROM nodes WHERE incarnation = $1 AND beats = $2 RETURNING 1"
+_DECLARE_DEAD: Final = "DELETE FROM nodes WHERE incarnation = $1 AND beats = $2 RETURNING 1"
 _CHECK: Final = "SELECT 1 FROM nodes WHERE incarnation = $1"
 _RELEASE: Final = "DELETE FROM nodes WHERE incarnation = $1"
 
@@ -35,8 +35,8 @@ class Lease:
         node: the node's name; no two live processes on one database may share it.
 
     Attributes:
-        incarnation: what this process is called in the rows that it owns. A new one once neighbours have
-            buried it: what it owned before is theirs.
+        incarnation: the name of this process in the rows that it owns; a new one after neighbours declared it
+            dead and took over what it owned.
     """
 
     def __init__(self, node: str) -> None:
@@ -59,7 +59,7 @@ class Lease:
             alone = await self._lock(connection)
             dead = found if alone else watch.look(loop.time(), found)
             for beat in dead:
-                await connection.fetchval(_BURY, beat.incarnation, beat.beats)
+                await connection.fetchval(_DECLARE_DEAD, beat.incarnation, beat.beats)
             if any(first.setdefault(beat.incarnation, beat.beats) != beat.beats for beat in found):
                 raise StorageError(
                     f"another agent named {self._node} is alive on it: give each node a name of its own"
@@ -74,14 +74,14 @@ class Lease:
         await self._lock(connection)
 
     async def check(self, connection: Connection) -> None:
-        """Raise `StorageError` if this process was buried: it must not write under its old name."""
+        """Raise `StorageError` if this process was declared dead: it must not write under its old name."""
         if not await connection.fetchval(_CHECK, self.incarnation):
             raise StorageError(
                 "this node missed its heartbeats for too long and its neighbours took its work over"
             )
 
     async def beat(self, connection: Connection, _undo: list[Undo]) -> Rows:
-        """Beat once, and bury neighbours that have missed theirs.
+        """Beat once, and declare neighbours dead that have missed theirs.
 
         Raises:
             StorageError: another process has this node's name by now.
@@ -91,14 +91,14 @@ class Lease:
         found = [Beat(*row) for row in await connection.fetch(_READ)]
         others = [beat for beat in found if beat.incarnation != self.incarnation]
         for beat in self._watch.look(asyncio.get_running_loop().time(), others):
-            if await connection.fetchval(_BURY, beat.incarnation, beat.beats):
+            if await connection.fetchval(_DECLARE_DEAD, beat.incarnation, beat.beats):
                 _log.warning("a neighbour's lease has run out: its work is taken over", neighbour=beat.node)
         if not alive:
             await self._come_back(connection)
         return []
 
     async def release(self, connection: Connection, _undo: list[Undo]) -> Rows:
-        """Give the lease back: what is left belongs to whoever takes it."""
+        """Give the lease back: neighbours take over what is unfinished."""
         await connection.execute(_RELEASE, self.incarnation)
         return []
 

@@ -40,7 +40,7 @@ UNREACHABLE: Final = (
 
 
 class Reading:
-    """The questions of a `Store`.
+    """The part of a `Store` that reads.
 
     Args:
         url: ``postgresql://…`` as libpq takes it.

@@ -158,20 +158,20 @@ BY_ID: Final = (
     " ORDER BY handoff_id = $3 DESC, call_id = $3 DESC, asked DESC LIMIT 1"
 )
 
-# Work whose owner is among the dead. SKIP LOCKED lets survivors share it without waiting for each other.
-_NOBODYS: Final = "owner <> ALL (ARRAY(SELECT incarnation FROM nodes))"
-ANY_LEFT: Final = (
-    f"SELECT EXISTS (SELECT 1 FROM calls WHERE ended IS NULL AND {_NOBODYS})"
-    f" OR EXISTS (SELECT 1 FROM signals WHERE {NOT_SETTLED} AND {_NOBODYS})"
+# Work of owners that are not alive. SKIP LOCKED lets survivors share it without waiting for each other.
+_ORPHANED: Final = "owner <> ALL (ARRAY(SELECT incarnation FROM nodes))"
+ANY_ORPHANS: Final = (
+    f"SELECT EXISTS (SELECT 1 FROM calls WHERE ended IS NULL AND {_ORPHANED})"
+    f" OR EXISTS (SELECT 1 FROM signals WHERE {NOT_SETTLED} AND {_ORPHANED})"
 )
 CLAIM_CALLS: Final = (
     "UPDATE calls SET owner = $1::text WHERE call_id IN (SELECT call_id FROM calls"
-    f" WHERE ended IS NULL AND {_NOBODYS} ORDER BY sequence LIMIT $2::int FOR UPDATE SKIP LOCKED)"
+    f" WHERE ended IS NULL AND {_ORPHANED} ORDER BY sequence LIMIT $2::int FOR UPDATE SKIP LOCKED)"
     f" RETURNING {names(CALL)}"
 )
 CLAIM_SIGNALS: Final = (
     "UPDATE signals SET owner = $1::text WHERE signal_id IN (SELECT signal_id FROM signals"
-    f" WHERE {NOT_SETTLED} AND {_NOBODYS} ORDER BY sequence LIMIT $2::int FOR UPDATE SKIP LOCKED)"
+    f" WHERE {NOT_SETTLED} AND {_ORPHANED} ORDER BY sequence LIMIT $2::int FOR UPDATE SKIP LOCKED)"
     " RETURNING signal_id"
 )
 

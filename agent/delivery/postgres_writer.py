@@ -172,7 +172,7 @@ class Writer:
             self._due = max(self._due, self._began) + 1 / COMMITS_PER_SECOND
             try:
                 await self._commit(batch)
-            except Exception as error:  # noqa: BLE001 - a mistake of ours must not leave callers waiting
+            except Exception as error:  # noqa: BLE001 - an internal error must not leave callers waiting
                 self._drop()
                 self._fail(batch, one_line(error))
             self._began = None

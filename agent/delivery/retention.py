@@ -22,11 +22,11 @@ _log = logs.logger("retention")
 
 
 class Keeper:
-    """Keeps what is to be kept and deletes the rest, from the time it is made until `aclose`.
+    """Deletes old calls, from the time it is made until `aclose`.
 
     Args:
         store: what to delete from.
-        wanted: what is to be kept now; a reload may change it.
+        wanted: how many days and calls to keep now; a reload may change it.
         clock: seconds since the epoch.
     """
 

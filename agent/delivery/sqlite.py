@@ -24,12 +24,12 @@ from agent.delivery.rows import (
     handoff_of,
     signal_of,
 )
-from agent.delivery.store import NOTHING_LEFT, Estate
+from agent.delivery.store import NO_ORPHANS, Orphans
 
 _AT_ONCE: Final = 500
 """Entries of the outbox that are taken over in one go."""
 _FROM_THE_START: Final = (float("-inf"), 0, 0)
-"""When the last entry that was taken over was recorded, its row, and the last row of before this process."""
+"""When the last orphan that was taken over was recorded, its row, and the last row of earlier processes."""
 
 
 class SqliteStore:
@@ -37,7 +37,7 @@ class SqliteStore:
 
     def __init__(self, commits: GroupCommit, *, owner: bool) -> None:
         self._commits = commits
-        self._left: tuple[float, int, int] | None = _FROM_THE_START if owner else None
+        self._orphans_after: tuple[float, int, int] | None = _FROM_THE_START if owner else None
 
     @classmethod
     async def open(
@@ -113,28 +113,28 @@ class SqliteStore:
         discard = Step(sql.CANCEL, (signal_id,), decides=True)
         return await self._commits.write(discard, _attempt(signal_id, decision))
 
-    async def take_over(self) -> Estate:
-        """See `Store`. The file is this process's alone: what is in it at the start was left behind.
+    async def take_over(self) -> Orphans:
+        """See `Store`. Only one process uses the file: what is unsettled in it at the start is orphaned.
 
         It comes in parts: after an outage of a customer's system many webhooks may wait. The calls come last:
         what is signalled of them now must not overtake what was recorded before.
         """
-        if self._left is None:
-            return NOTHING_LEFT
-        recorded, row, last = self._left
-        if self._left == _FROM_THE_START:
+        if self._orphans_after is None:
+            return NO_ORPHANS
+        recorded, row, last = self._orphans_after
+        if self._orphans_after == _FROM_THE_START:
             ((last,),) = cast("list[tuple[int]]", await self._commits.read(sql.LAST_SIGNAL))
-        found = await self._commits.read(sql.FIND_LEFT, (recorded, row, last, _AT_ONCE))
+        found = await self._commits.read(sql.FIND_ORPHANS, (recorded, row, last, _AT_ONCE))
         ids = json.dumps([signal_id for signal_id, *_ in found])
         signals = await self._commits.read(sql.SIGNALS_BY_IDS, (ids,)) if found else []
         calls: list[Row] = []
         if len(found) == _AT_ONCE:
             _, recorded, row = cast("tuple[str, float, int]", found[-1])
-            self._left = recorded, row, last
+            self._orphans_after = recorded, row, last
         else:
             calls = await self._commits.read(f"{sql.SELECT_CALLS} WHERE ended IS NULL ORDER BY rowid")
-            self._left = None
-        return Estate(tuple(map(call_of, calls)), tuple(map(signal_of, signals)))
+            self._orphans_after = None
+        return Orphans(tuple(map(call_of, calls)), tuple(map(signal_of, signals)))
 
     async def forget(self, before: float, keep: int) -> int:
         """See `Store`. What goes leaves its pages to what comes, so the file does not grow."""

@@ -83,7 +83,7 @@ SIGNALS_BY_IDS: Final = (
     f"{SELECT_SIGNALS} WHERE signal_id IN (SELECT value FROM json_each(?)) ORDER BY recorded, rowid"
 )
 LAST_SIGNAL: Final = "SELECT COALESCE(MAX(rowid), 0) FROM signals"
-FIND_LEFT: Final = (
+FIND_ORPHANS: Final = (
     f"SELECT signal_id, recorded, rowid FROM signals WHERE {NOT_SETTLED} AND (recorded, rowid) > (?, ?)"
     " AND rowid <= ? ORDER BY recorded, rowid LIMIT ?"
 )

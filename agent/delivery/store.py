@@ -17,27 +17,25 @@ from agent.core.moments import SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery.queries import CallQuery, SignalQuery
 
-__all__ = ["NOTHING_LEFT", "Estate", "HandoffStates", "Outbox", "Store"]
-
 
 @dataclass(frozen=True, slots=True)
-class Estate:
-    """What processes that are gone left behind: an earlier one of this node, or a neighbour's.
+class Orphans:
+    """Unfinished work of processes that are gone: an earlier one of this node, or a neighbour's.
 
     Attributes:
-        calls: those that they had up.
-        signals: those that are not settled, in the order in which they were recorded.
+        calls: calls that were up.
+        signals: entries of the outbox that are not settled, in the order in which they were recorded.
     """
 
     calls: tuple[CallRecord, ...] = ()
     signals: tuple[Signal, ...] = ()
 
 
-NOTHING_LEFT: Final = Estate()
+NO_ORPHANS: Final = Orphans()
 
 
 class Outbox(Protocol):
-    """The part of a store that delivers signals, webhooks and transcripts."""
+    """What the delivery of signals, webhooks and transcripts needs of a store."""
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
         """Move a signal that is not settled yet to ``state`` and append ``attempt`` to its attempts.
@@ -51,7 +49,7 @@ class Outbox(Protocol):
 
 
 class HandoffStates(Protocol):
-    """The part of a store that the HTTP API reads."""
+    """What the HTTP API reads from a store."""
 
     async def handoff(self, handoff_id: str) -> Handoff | None:
         """One handoff."""
@@ -69,11 +67,11 @@ class HandoffStates(Protocol):
 
 
 class Store(Outbox, HandoffStates, Protocol):
-    """All of it."""
+    """A store of calls, handoffs and entries of the outbox."""
 
     @property
     def fault(self) -> str | None:
-        """Why records can't be made durable at the moment, in one line; None while all is well."""
+        """Why nothing can be made durable at the moment, in one line; None while all is well."""
 
     async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
         """Record a call and, in the same transaction, the signal of its arrival."""
@@ -124,11 +122,11 @@ class Store(Outbox, HandoffStates, Protocol):
             False if it is in any other state, on the wire for one; then nothing was changed.
         """
 
-    async def take_over(self) -> Estate:
-        """Make what processes left behind that are gone this one's own; nobody else is given it.
+    async def take_over(self) -> Orphans:
+        """Take over orphaned work: each piece goes to one process only.
 
-        Asked at start, before anything else is recorded, and then again and again. Where there is much it
-        comes in parts, calls after the signals of before.
+        Called at start, before anything else is recorded, and then regularly. Much work comes in parts, calls
+        after all signals that were recorded before; `NO_ORPHANS` when there is none.
         """
 
     async def forget(self, before: float, keep: int) -> int:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agent.core import delivery_events as on
+from agent.core.contact_queue import ContactQueue
 from agent.core.delivery import Delivery, ImpossibleEventError, Phase
-from agent.core.lane import Lane
 from agent.core.moments import Moment, SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Channel, Signal
@@ -50,7 +50,7 @@ class World(RuleBasedStateMachine):
         super().__init__()
         self.now = 1000.0
         self.disk: dict[str, Signal] = {}  # in the order in which they were recorded
-        self.lanes: dict[str, Lane[Delivery]] = {}
+        self.queues: dict[str, ContactQueue[Delivery]] = {}
         self.doing: dict[str, tuple[Delivery, on.Action | None]] = {}
         self.on_wire: dict[str, Request] = {}
         self.requests: list[Request] = []
@@ -75,7 +75,7 @@ class World(RuleBasedStateMachine):
         signal = Signal(name, call, "acme", "care", contact, moment, {}, self.now, self.now + 120, state)
         self.disk[name] = signal
         delivery = Delivery(signal)
-        behind = contact in self.lanes and self.lanes[contact].first is not None
+        behind = contact in self.queues and self.queues[contact].first is not None
         self._take(delivery, delivery.handle(on.Held()) if behind else None)
 
     @rule(contact=contacts, call=calls)
@@ -242,7 +242,7 @@ class World(RuleBasedStateMachine):
     def _turn(self, delivery: Delivery, *, hold: bool) -> None:
         if hold and delivery.marked:
             self._then(delivery, delivery.handle(on.Held()))
-        elif self.lanes[_lane(delivery.signal)].first is delivery:
+        elif self.queues[_contact(delivery.signal)].first is delivery:
             self._then(delivery, delivery.handle(on.Turn(self.now)))
 
     def _hear(self, delivery: Delivery, data: st.DataObject) -> None:
@@ -276,18 +276,18 @@ class World(RuleBasedStateMachine):
         self._take(Delivery(entry), None)
 
     def _take(self, delivery: Delivery, action: on.Action | None) -> None:
-        self.lanes.setdefault(_lane(delivery.signal), Lane()).add(delivery)
+        self.queues.setdefault(_contact(delivery.signal), ContactQueue()).add(delivery)
         self._then(delivery, action or on.Queue())
 
     def _then(self, delivery: Delivery, action: on.Action | None) -> None:
-        """Remember what a delivery wants next; one that is over and wants nothing leaves its lane."""
+        """Remember what a delivery wants next; one that is over and wants nothing leaves its queue."""
         if action is None and delivery.phase is Phase.OVER:
             self._gone(delivery)
         else:
             self.doing[delivery.signal.signal_id] = delivery, action
 
     def _gone(self, delivery: Delivery) -> None:
-        self.lanes[_lane(delivery.signal)].remove(delivery)
+        self.queues[_contact(delivery.signal)].remove(delivery)
         del self.doing[delivery.signal.signal_id]
 
     def _to_disk(self, name: str, state: SignalState, attempt: Attempt | None) -> bool:
@@ -314,12 +314,12 @@ class World(RuleBasedStateMachine):
         self._gone(delivery)
 
     def _send(self, delivery: Delivery, *, effect: bool) -> None:
-        name, lane = delivery.signal.signal_id, self.lanes[_lane(delivery.signal)]
-        assert lane.first is delivery
+        name, queue = delivery.signal.signal_id, self.queues[_contact(delivery.signal)]
+        assert queue.first is delivery
         order = list(self.disk)
         for earlier in self.requests:
             other = self.disk[earlier.signal_id]
-            if _lane(other) == _lane(delivery.signal):
+            if _contact(other) == _contact(delivery.signal):
                 assert order.index(earlier.signal_id) <= order.index(name)
             if earlier.signal_id == name:
                 self._may_be_repeated(earlier)
@@ -346,14 +346,14 @@ class World(RuleBasedStateMachine):
     def _start_anew(self) -> None:
         self.doing.clear()
         self.on_wire.clear()
-        self.lanes.clear()
+        self.queues.clear()
         for signal in self.disk.values():
             if not signal.state.final:
                 delivery = Delivery(signal)
                 self._take(delivery, delivery.handle(on.ProcessStarted(self.now, self._policy(signal))))
 
 
-def _lane(signal: Signal) -> str:
+def _contact(signal: Signal) -> str:
     """Whose entries go out one after the other."""
     return signal.contact_id if signal.channel is Channel.SIGNAL else signal.signal_id
 

@@ -8,7 +8,6 @@ import time
 
 import aiohttp
 import pytest
-from agent.cxone.wire import watch
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
@@ -16,6 +15,7 @@ from agent.core.model.project import Project
 from agent.cxone.discovery import Discovery
 from agent.cxone.lastgood import LastGood
 from agent.simulators.cxone import DEMO_TENANT, CxoneSimulator
+from agent.web.written import watch
 
 
 @pytest.fixture

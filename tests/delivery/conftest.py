@@ -16,6 +16,7 @@ from agent.delivery.sqlite import SqliteStore
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from tests.calls.harness.postgres import Postgres
+from tests.delivery.bench import Bench
 
 MakeSignal: TypeAlias = Callable[..., Signal]
 MakeCall: TypeAlias = Callable[..., CallRecord]
@@ -53,6 +54,13 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     opened = await SqliteStore.open(tmp_path / "agent.db")
     yield opened
     await opened.aclose()
+
+
+@pytest.fixture
+async def bench(store: SqliteStore) -> AsyncIterator[Bench]:
+    made = Bench(store)
+    yield made
+    await made.courier.aclose(0)
 
 
 @pytest.fixture

@@ -4,158 +4,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
 
-from agent.core.errors import StorageError
-from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
-from agent.delivery.courier import Courier, SignalEvent
-from agent.delivery.sqlite import SqliteStore
+from agent.delivery.courier import SignalEvent
+from tests.delivery.bench import ACCEPTED, BUSY, NOT_SENT, Bench, Scripted, configured
 from tests.delivery.outbox import unsettled
 
 MakeSignal: TypeAlias = Callable[..., Signal]
-ACCEPTED = Answer(Outcome.ACCEPTED, 202, "")
-BUSY = Answer(Outcome.UNAVAILABLE, 503, "busy")
-NOT_SENT = Answer(Outcome.NOT_SENT, None, "could not connect")
-
-
-def configured(*, repeat_unknown: bool = False) -> Project:
-    return Project.model_validate(
-        {
-            "project": "acme-care",
-            "account": "acme",
-            "voice_agent": {"targets": [{"uri": "sip:bot@127.0.0.1:5070"}]},
-            "cxone": {
-                "issuer": "http://127.0.0.1:1",
-                "business_unit": "1",
-                "client_id": "c",
-                "client_secret": "s",
-                "access_key_id": "a",
-                "access_key_secret": "s",
-            },
-            "repeat_unknown": repeat_unknown,
-        }
-    )
-
-
-@dataclass
-class Request:
-    """A request that the scripted CXone has; it answers when the test says what."""
-
-    contact_id: str
-    p1: str
-    answer: asyncio.Future[Answer]
-
-
-@dataclass
-class ScriptedCxone:
-    """Answers from `script`; when that is empty a request waits in `requests` for the test's answer."""
-
-    script: list[Answer] = field(default_factory=list)
-    requests: asyncio.Queue[Request] = field(default_factory=asyncio.Queue)
-    sent: list[tuple[str, str]] = field(default_factory=list)
-    at_once: int = 0
-    most_at_once: int = 0
-    before: Callable[[], Awaitable[None]] | None = None
-    warm: bool = False
-
-    def can_send_now(self, _project: Project) -> bool:
-        """As the test says."""
-        return self.warm
-
-    async def signal(
-        self,
-        _project: Project,
-        contact_id: str,
-        parameters: Mapping[str, str],
-        *,
-        before_send: Callable[[], Awaitable[None]] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> Answer:
-        """Be asked as the client is."""
-        assert timeout is not None
-        assert 0 < timeout <= 10
-        if self.before is not None:
-            await self.before()
-        if self.script and self.script[0].outcome is Outcome.NOT_SENT:
-            return self.script.pop(0)
-        assert before_send is not None
-        await before_send()
-        self.sent.append((contact_id, parameters["p1"]))
-        self.at_once += 1
-        self.most_at_once = max(self.at_once, self.most_at_once)
-        try:
-            if self.script:
-                return self.script.pop(0)
-            request = Request(contact_id, parameters["p1"], asyncio.get_running_loop().create_future())
-            await self.requests.put(request)
-            return await request.answer
-        finally:
-            self.at_once -= 1
-
-
-class Bench:
-    """A courier, its store, and what was told."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self.store = store
-        self.cxone = ScriptedCxone()
-        self.events: list[SignalEvent] = []
-        self.told = asyncio.Event()
-        self.now = 1000.0
-        self.project: Project | None = configured()
-        self.courier = Courier(
-            store,
-            self.cxone,
-            lambda _account, _project: self.project,
-            self._take,
-            clock=lambda: self.now,
-            chance=float,
-        )
-
-    def _take(self, event: SignalEvent) -> None:
-        self.events.append(event)
-        self.told.set()
-
-    async def record(self, *signals: Signal) -> None:
-        """Record signals and begin them."""
-        for signal in signals:
-            assert await self.store.record_signal(signal)
-            self.courier.begin(signal)
-
-    async def reached(self, signal: Signal, state: SignalState) -> SignalEvent:
-        """Wait until a signal was told to be in a state."""
-        while True:
-            for event in self.events:
-                if event.signal.signal_id == signal.signal_id and event.signal.state is state:
-                    return event
-            self.told.clear()
-            await self.told.wait()
-
-    def states(self, signal: Signal) -> list[str]:
-        """The states of a signal that were told, in order."""
-        return [
-            event.signal.state.value for event in self.events if event.signal.signal_id == signal.signal_id
-        ]
-
-    async def on_disk(self, signal: Signal) -> SignalState:
-        """Its state on disk."""
-        found = await self.store.signal(signal.signal_id)
-        assert found is not None
-        return found.state
-
-
-@pytest.fixture
-async def bench(store: SqliteStore) -> AsyncIterator[Bench]:
-    made = Bench(store)
-    yield made
-    await made.courier.aclose(0)
 
 
 async def test_a_signal_is_sending_on_disk_before_it_leaves_and_accepted_after(
@@ -164,7 +26,7 @@ async def test_a_signal_is_sending_on_disk_before_it_leaves_and_accepted_after(
     signal = make_signal()
     await bench.record(signal)
     request = await bench.cxone.requests.get()
-    assert (request.contact_id, request.p1) == ("4711", "CARE")
+    assert (request.contact_id, request.text) == ("4711", "CARE")
     assert await bench.on_disk(signal) is SignalState.SENDING
     assert bench.courier.pending == 1
     request.answer.set_result(ACCEPTED)
@@ -212,7 +74,7 @@ async def test_a_final_answer_settles_the_signal_and_nothing_more_is_sent(
 async def test_what_may_have_taken_effect_is_repeated_with_the_project_s_leave(
     bench: Bench, make_signal: MakeSignal
 ) -> None:
-    bench.project = configured(repeat_unknown=True)
+    bench.projects["acme-care"] = configured(repeat_unknown=True)
     bench.cxone.script = [Answer(Outcome.UNCERTAIN, None, ""), ACCEPTED]
     signal = make_signal()
     await bench.record(signal)
@@ -227,7 +89,7 @@ async def test_one_contact_has_one_request_at_a_time_in_the_order_of_moments(
     terminal = make_signal(parameters={"p1": "CARE"})
     await bench.record(arrival, terminal)
     first = await bench.cxone.requests.get()
-    assert first.p1 == "Connected"
+    assert first.text == "Connected"
     assert bench.states(terminal) == []
     first.answer.set_result(ACCEPTED)
     second = await bench.cxone.requests.get()
@@ -238,17 +100,9 @@ async def test_one_contact_has_one_request_at_a_time_in_the_order_of_moments(
 
 
 async def test_contacts_do_not_wait_for_each_other_but_a_project_has_its_bound(
-    store: SqliteStore, make_signal: MakeSignal
+    bench: Bench, make_signal: MakeSignal
 ) -> None:
-    bench = Bench(store)
-    bench.courier = Courier(
-        store,
-        bench.cxone,
-        lambda _account, _project: bench.project,
-        bench._take,
-        clock=lambda: bench.now,
-        in_flight=3,
-    )
+    bench.courier = bench.new(in_flight=3)
     signals = [make_signal(f"call-{number}", contact_id=str(number)) for number in range(8)]
     await bench.record(*signals)
     for _ in signals:
@@ -256,7 +110,6 @@ async def test_contacts_do_not_wait_for_each_other_but_a_project_has_its_bound(
     for signal in signals:
         await bench.reached(signal, SignalState.ACCEPTED)
     assert bench.cxone.most_at_once == 3
-    await bench.courier.aclose(1)
 
 
 async def test_an_arrival_that_was_tried_in_vain_gives_way_to_the_terminal_signal(
@@ -366,7 +219,7 @@ async def test_one_that_an_operator_discarded_is_not_sent(bench: Bench, make_sig
 async def test_a_project_that_a_reload_took_away_is_not_signalled(
     bench: Bench, make_signal: MakeSignal
 ) -> None:
-    bench.project = None
+    bench.projects.clear()
     signal = make_signal()
     await bench.record(signal)
     assert (await bench.reached(signal, SignalState.REFUSED)).outcome == "forbidden"
@@ -375,23 +228,19 @@ async def test_a_project_that_a_reload_took_away_is_not_signalled(
 async def test_a_mistake_of_a_listener_or_of_the_client_stops_nothing(
     bench: Bench, make_signal: MakeSignal
 ) -> None:
-    class Broken(ScriptedCxone):
+    class Broken(Scripted):
         async def signal(self, *_: object, **__: object) -> Answer:
             raise RuntimeError("odd")
 
     def listen(event: SignalEvent) -> None:
-        bench._take(event)
+        bench.take(event)
         raise RuntimeError("odd")
 
-    courier = Courier(
-        bench.store, Broken(), lambda *_: configured(), listen, clock=lambda: bench.now, chance=float
-    )
+    bench.courier = bench.new(cxone=Broken(), on_event=listen)
     signal = make_signal(expires=1000.01)
-    await bench.store.record_signal(signal)
-    courier.begin(signal)
+    await bench.record(signal)
     event = await bench.reached(signal, SignalState.EXPIRED)
     assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent"]
-    await courier.aclose(1)
 
 
 async def test_a_new_process_sends_what_was_recorded_and_does_not_repeat_what_was_sending(
@@ -417,7 +266,7 @@ async def test_a_new_process_sends_what_was_recorded_and_does_not_repeat_what_wa
 async def test_with_the_project_s_leave_what_was_sending_is_repeated_after_a_restart(
     bench: Bench, make_signal: MakeSignal
 ) -> None:
-    bench.project = configured(repeat_unknown=True)
+    bench.projects["acme-care"] = configured(repeat_unknown=True)
     signal, late = make_signal(), make_signal("call-2", contact_id="4712", expires=999.0)
     for each in (signal, late):
         await bench.store.record_signal(each)
@@ -456,54 +305,25 @@ async def test_closing_waits_for_answers_that_come_in_time(bench: Bench, make_si
     assert await bench.on_disk(signal) is SignalState.ACCEPTED
 
 
-class FaultyStore:
-    """The real store, but that it refuses to write while `faulty`."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-        self.faulty = False
-        self.refused = asyncio.Event()
-        self.accepted = asyncio.Event()
-
-    async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
-        """Write, unless faulty."""
-        if self.faulty:
-            self.refused.set()
-            raise StorageError("disk full")
-        moved = await self._store.update_signal(signal_id, state, attempt)
-        if state is SignalState.ACCEPTED:
-            self.accepted.set()
-        return moved
-
-    async def signal(self, signal_id: str) -> Signal | None:
-        """Read."""
-        return await self._store.signal(signal_id)
-
-
 async def test_an_answer_that_can_t_be_recorded_is_told_kept_and_written_when_the_storage_heals(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
-    faulty = FaultyStore(bench.store)
-    courier = Courier(
-        faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
-    )
     signal = make_signal()
-    await bench.store.record_signal(signal)
-    courier.begin(signal)
+    await bench.record(signal)
     request = await bench.cxone.requests.get()
-    faulty.faulty = True
+    bench.storage.faulty = True
     request.answer.set_result(ACCEPTED)
     await bench.reached(signal, SignalState.ACCEPTED)
     assert await bench.on_disk(signal) is SignalState.SENDING  # nobody would send that again
-    courier.begin(replace(signal, signal_id="other"))  # others wait for the storage, unsent
-    faulty.refused.clear()
-    await faulty.refused.wait()
+    bench.courier.begin(replace(signal, signal_id="other"))  # others wait for the storage, unsent
+    bench.storage.refused.clear()
+    await bench.storage.refused.wait()
     assert len(bench.cxone.sent) == 1
-    faulty.faulty = False
-    await faulty.accepted.wait()
+    bench.storage.faulty = False
+    await bench.storage.accepted.wait()
     assert await bench.on_disk(signal) is SignalState.ACCEPTED
-    await courier.aclose(0)
+    await bench.courier.aclose(0)
     assert len(bench.cxone.sent) == 1
 
 
@@ -511,46 +331,36 @@ async def test_no_byte_leaves_while_sending_can_t_be_recorded(
     bench: Bench, make_signal: MakeSignal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.delivery.sending.STORAGE_RETRY", 0.01)
-    faulty = FaultyStore(bench.store)
-    faulty.faulty = True
-    courier = Courier(
-        faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
-    )
+    bench.storage.faulty = True
     signal = make_signal()
-    await bench.store.record_signal(signal)
-    courier.begin(signal)
-    await faulty.refused.wait()
+    await bench.record(signal)
+    await bench.storage.refused.wait()
     assert bench.cxone.sent == []
-    faulty.faulty = False
+    bench.storage.faulty = False
     bench.cxone.script = [ACCEPTED]
     event = await bench.reached(signal, SignalState.ACCEPTED)
     assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent", "accepted"]
-    await courier.aclose(0)
 
 
 async def test_a_signal_whose_request_can_leave_at_once_is_recorded_as_sending_and_leaves_without_a_write(
     bench: Bench, make_signal: MakeSignal
 ) -> None:
     bench.cxone.warm = True
-    faulty = FaultyStore(bench.store)
-    courier = Courier(
-        faulty, bench.cxone, lambda *_: bench.project, bench._take, clock=lambda: bench.now, chance=float
-    )
-    state = courier.opening_state(configured(), "4711")
+    state = bench.courier.opening_state(configured(), "4711")
     assert state is SignalState.SENDING
     signal = make_signal(state=state)
     await bench.store.record_signal(signal)
-    faulty.faulty = True  # any write before the request would be refused
-    courier.begin(signal)
+    bench.storage.faulty = True  # any write before the request would be refused
+    bench.courier.begin(signal)
     request = await bench.cxone.requests.get()
     assert bench.states(signal) == ["sending"]
-    assert courier.opening_state(configured(), "4711") is SignalState.RECORDED  # behind the one on the wire
-    assert courier.opening_state(configured(), "4712") is SignalState.SENDING
-    faulty.faulty = False
+    # The next of the contact is behind the one on the wire.
+    assert bench.courier.opening_state(configured(), "4711") is SignalState.RECORDED
+    assert bench.courier.opening_state(configured(), "4712") is SignalState.SENDING
+    bench.storage.faulty = False
     request.answer.set_result(ACCEPTED)
     await bench.reached(signal, SignalState.ACCEPTED)
     assert bench.states(signal) == ["sending", "accepted"]
-    await courier.aclose(0)
 
 
 async def test_one_recorded_as_sending_that_must_wait_after_all_is_recorded_before_it_waits(

@@ -15,7 +15,7 @@ from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.delivery.postgres import PostgresStore, shown
 from agent.delivery.queries import CallQuery
-from agent.delivery.store import NOTHING_LEFT
+from agent.delivery.store import NO_ORPHANS
 from tests.calls.harness.ports import free_port
 from tests.calls.harness.postgres import Postgres
 from tests.delivery.outbox import unsettled
@@ -236,11 +236,11 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
     await store.record_signal(terminal)
     hook = make_signal("call-2", channel=Channel.WEBHOOK, parameters={"body": "{}"})
     await store.record_signal(hook)
-    assert await neighbour.take_over() == NOTHING_LEFT
-    store._beating.cancel()  # type: ignore[union-attr]  # it is stopped, and neighbours bury it
+    assert await neighbour.take_over() == NO_ORPHANS
+    store._beating.cancel()  # type: ignore[union-attr]  # it is stopped, and neighbours declare it dead
     await admin.execute("DELETE FROM nodes WHERE node = 'edge-1'")
-    estate = await neighbour.take_over()
-    assert (estate.calls, estate.signals) == ((make_call(),), (arrival, terminal, hook))
+    orphans = await neighbour.take_over()
+    assert (orphans.calls, orphans.signals) == ((make_call(),), (arrival, terminal, hook))
 
     for write in (
         store.update_signal(arrival.signal_id, SignalState.SENDING, None),
@@ -275,11 +275,11 @@ async def test_calls_are_taken_over_after_all_signals_of_before(
     await store.open_call(make_call(), make_signal(moment=Moment.ARRIVAL))
     neighbour = await PostgresStore.open(url, node="edge-2")
     await store.aclose()
-    estates = [await neighbour.take_over()]
-    while estates[-1] != NOTHING_LEFT:
-        estates.append(await neighbour.take_over())
-    assert [len(estate.signals) for estate in estates] == [2, 2, 0, 0]
-    assert [estate.calls for estate in estates] == [(), (), (make_call(),), ()]
+    parts = [await neighbour.take_over()]
+    while parts[-1] != NO_ORPHANS:
+        parts.append(await neighbour.take_over())
+    assert [len(part.signals) for part in parts] == [2, 2, 0, 0]
+    assert [part.calls for part in parts] == [(), (), (make_call(),), ()]
     await neighbour.aclose()
 
 
@@ -291,9 +291,9 @@ async def test_survivors_share_what_is_left_and_nobody_gets_the_same(
         await store.open_call(make_call(call_id), make_signal(call_id, Moment.ARRIVAL))
     others = [await PostgresStore.open(url, node=f"edge-{number}") for number in (2, 3, 4)]
     await store.aclose()
-    estates = await asyncio.gather(*(other.take_over() for other in others))
-    calls = [call.call_id for estate in estates for call in estate.calls]
-    signals = [signal.signal_id for estate in estates for signal in estate.signals]
+    parts = await asyncio.gather(*(other.take_over() for other in others))
+    calls = [call.call_id for part in parts for call in part.calls]
+    signals = [signal.signal_id for part in parts for signal in part.signals]
     assert (len(calls), len(set(calls))) == (40, 40)
     assert (len(signals), len(set(signals))) == (40, 40)
     for other in others:

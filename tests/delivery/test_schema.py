@@ -94,9 +94,9 @@ async def test_an_older_postgresql_database_keeps_what_is_in_it(
 
 async def _taken_over(url: str, make_call: MakeCall, make_signal: MakeSignal) -> None:
     store = await open_store(url, node="edge-1")
-    estate = await store.take_over()
-    assert estate.calls == (make_call(),)
-    assert estate.signals == (make_signal(moment=Moment.ARRIVAL, parameters={}),)
+    orphans = await store.take_over()
+    assert orphans.calls == (make_call(),)
+    assert orphans.signals == (make_signal(moment=Moment.ARRIVAL, parameters={}),)
     ids = ("handoff-1", "call-1", "acme", "acme-care", "4711")
     assert await store.handoff("handoff-1") == Handoff(*ids, 1000.0, "CARE")
     # What holds for all databases holds for this one from now on.

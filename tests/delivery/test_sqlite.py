@@ -17,7 +17,7 @@ from agent.core.moments import Moment
 from agent.core.records import CallRecord, Signal
 from agent.delivery.schema import HEAD
 from agent.delivery.sqlite import SqliteStore
-from agent.delivery.store import NOTHING_LEFT
+from agent.delivery.store import NO_ORPHANS
 from agent.delivery.stores import open_store
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
@@ -48,13 +48,13 @@ async def test_what_was_left_is_taken_over_in_parts_and_nothing_that_is_recorded
     await first.aclose()
 
     second = await SqliteStore.open(tmp_path / "agent.db")
-    estates = [await second.take_over()]
+    parts = [await second.take_over()]
     await second.record_signal(make_signal("call-9", recorded=2000.0))
-    while estates[-1] != NOTHING_LEFT:
-        estates.append(await second.take_over())
-    assert [len(estate.signals) for estate in estates] == [2, 2, 1, 0]
-    assert [signal for estate in estates for signal in estate.signals] == left
-    assert [estate.calls for estate in estates] == [(), (), (make_call(),), ()]  # after their signals
+    while parts[-1] != NO_ORPHANS:
+        parts.append(await second.take_over())
+    assert [len(part.signals) for part in parts] == [2, 2, 1, 0]
+    assert [signal for part in parts for signal in part.signals] == left
+    assert [part.calls for part in parts] == [(), (), (make_call(),), ()]  # after their signals
     await second.aclose()
 
 

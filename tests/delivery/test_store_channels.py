@@ -159,8 +159,8 @@ async def test_what_an_earlier_process_left_of_them_is_taken_over(
     await first.record_signal(transcript)
     await first.aclose()
     second = await open_store(storage, node="edge-1")
-    estate = await second.take_over()
-    assert estate.signals == (webhook, transcript)
+    orphans = await second.take_over()
+    assert orphans.signals == (webhook, transcript)
     assert await second.update_signal(webhook.signal_id, SignalState.SENDING, None)
     await second.aclose()
 

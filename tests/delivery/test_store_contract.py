@@ -14,7 +14,7 @@ from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery.queries import CallQuery, SignalQuery
-from agent.delivery.store import NOTHING_LEFT, Store
+from agent.delivery.store import NO_ORPHANS, Store
 from agent.delivery.stores import open_store
 from tests.delivery.outbox import unsettled
 
@@ -241,21 +241,21 @@ async def test_what_an_earlier_process_left_is_taken_over_once(
     storage: str, make_call: MakeCall, make_signal: MakeSignal
 ) -> None:
     first = await open_store(storage, node="edge-1")
-    assert await first.take_over() == NOTHING_LEFT
+    assert await first.take_over() == NO_ORPHANS
     waiting, sending = make_signal("call-1", Moment.ARRIVAL), make_signal("call-2", state=SignalState.SENDING)
     settled = make_signal("call-2", Moment.ARRIVAL)
     await first.open_call(make_call("call-1"), waiting)
     await first.open_call(make_call("call-2", ended=5.0), settled)
     await first.update_signal(settled.signal_id, SignalState.ACCEPTED, None)
     await first.record_signal(sending)
-    assert await first.take_over() == NOTHING_LEFT  # it is alive itself
+    assert await first.take_over() == NO_ORPHANS  # it is alive itself
     await first.aclose()
 
     second = await open_store(storage, node="edge-1")
-    estate = await second.take_over()
-    assert estate.calls == (make_call("call-1"),)
-    assert estate.signals == (waiting, sending)
-    assert await second.take_over() == NOTHING_LEFT
+    orphans = await second.take_over()
+    assert orphans.calls == (make_call("call-1"),)
+    assert orphans.signals == (waiting, sending)
+    assert await second.take_over() == NO_ORPHANS
     assert await second.update_signal(waiting.signal_id, SignalState.SENDING, None)
     await second.update_call(make_call("call-1", ended=6.0))
     await second.aclose()
@@ -301,6 +301,6 @@ async def test_a_command_looks_beside_the_agent(storage: str, store: Store, make
     await store.open_call(make_call(), None)
     command = await open_store(storage, owner=False)
     assert await command.call("call-1") == make_call()
-    assert await command.take_over() == NOTHING_LEFT
+    assert await command.take_over() == NO_ORPHANS
     await command.aclose()
     assert await store.call("call-1") == make_call()

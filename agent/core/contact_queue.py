@@ -12,28 +12,28 @@ from agent.core.delivery_events import Overtaken
 _Kind = TypeVar("_Kind", bound=Delivery)
 
 
-class Lane(Generic[_Kind]):
+class ContactQueue(Generic[_Kind]):
     """The signals of one contact, in the order in which they were begun; only the first has its turn."""
 
-    __slots__ = ("_line",)
+    __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._line: deque[_Kind] = deque()
+        self._waiting: deque[_Kind] = deque()
 
     @property
     def first(self) -> _Kind | None:
         """The one whose turn it is."""
-        return self._line[0] if self._line else None
+        return self._waiting[0] if self._waiting else None
 
     def add(self, delivery: _Kind) -> None:
-        """Let a signal join; it may make an arrival before it pointless."""
+        """Append a signal; a terminal one may make an arrival before it pointless."""
         new = delivery.signal
-        for before in self._line:
+        for before in self._waiting:
             same_call = before.signal.call_id == new.call_id
             if same_call and new.moment.terminal and not before.signal.moment.terminal:
                 before.handle(Overtaken())
-        self._line.append(delivery)
+        self._waiting.append(delivery)
 
     def remove(self, delivery: _Kind) -> None:
-        """Let a signal go, settled or not."""
-        self._line.remove(delivery)
+        """Remove a signal, settled or not."""
+        self._waiting.remove(delivery)
