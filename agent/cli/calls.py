@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, add_config, read_or_explain
+from agent.cli.configuration import COULD_NOT_RUN, DONE, read_or_explain
 from agent.cli.operations import NotRunningError, Operations
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
 from agent.cli.storage import opened
 from agent.cli.wording import at_least_one, cut, moment, since, span, table
 from agent.core.errors import StorageError
@@ -28,14 +29,14 @@ _EXAMPLE = f"""examples:
 {EXIT_CODES}"""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "calls",
-        help="the calls that are up, and past ones",
+        summary="the calls that are up, and past ones",
         description="List the calls that are up (as the agent says) and those on record, newest first.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--live", action="store_true", help="only those that are up; the agent must run")
     parser.add_argument("--contact", metavar="ID", default="", help="of this contact")
@@ -45,7 +46,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("--limit", type=at_least_one, default=50, metavar="N", help="at most (default 50)")
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 

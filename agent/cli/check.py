@@ -8,7 +8,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from agent.cli.configuration import DONE, EXIT_CODES, FOUND_WRONG, add_config
+from agent.cli.configuration import DONE, FOUND_WRONG
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
 from agent.core.model import Snapshot
 from agent.core.model.keys import easy_to_guess
 from agent.core.units import PortRange
@@ -17,17 +18,17 @@ from agent.settings import Mistake, Mistakes, load
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "check",
-        help="all mistakes of the configuration, as file:line:column",
+        summary="all mistakes of the configuration, as file:line:column",
         description="Read the whole configuration as the agent would, and print every mistake in it.",
         epilog=f"example: handoff-agent check --config /etc/handoff-agent\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How commands take and read the configuration folder."""
+"""How commands read the configuration folder, and their exit codes."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -11,18 +10,6 @@ from agent.core.model import Snapshot
 from agent.settings import Mistakes, load
 
 DONE, FOUND_WRONG, COULD_NOT_RUN = 0, 1, 2
-EXIT_CODES = "exit codes: 0 done, 1 found wrong, 2 could not run"
-
-
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config DIR``."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("config"),
-        metavar="DIR",
-        help="configuration folder (default: config)",
-    )
 
 
 def read_or_explain(folder: Path) -> Snapshot | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.cli import proof, retelling
+from agent.cli.options import Commands, add_command, add_config
 from agent.core.errors import AgentError
 from agent.core.methods import Method, OnFailure
 from agent.core.records import Way
@@ -39,18 +40,18 @@ _EXAMPLE: Final = """examples:
 exit codes: 0 all of it really happened, 1 something did not, 2 could not run"""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "demo",
-        help="a real call with audio, a signal and a handoff, all on this machine",
+        summary="a real call with audio, a signal and a handoff, all on this machine",
         description="Starts the simulators and the agent, places a call with SIPp, and prints its story. "
         "The configuration is not edited: what a handoff needs stands in a copy.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
-    option("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    add_config(parser)
     option(
         "--ask",
         choices=[str(way) for way in Way],

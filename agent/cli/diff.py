@@ -10,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, read_or_explain
+from agent.cli.configuration import COULD_NOT_RUN, DONE, read_or_explain
 from agent.cli.operations import Operations
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_json
 from agent.cli.wording import clock
 from agent.core.model import Snapshot
 from agent.settings.changes import changes
@@ -24,15 +25,15 @@ Calls that are up keep the configuration they began with; the next call of their
 {EXIT_CODES}"""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "diff",
-        help="what an edit of the configuration changes",
+        summary="what an edit of the configuration changes",
         description="Compare two configuration folders: numbers that move, appear, go or are shadowed, "
         "projects, carriers, and what needs a restart.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("old", type=Path, metavar="OLD", help="configuration folder as it is")
     parser.add_argument("new", type=Path, metavar="NEW", help="configuration folder as it shall be")
@@ -41,7 +42,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar="URL",
         help="operations listener of a running agent: its live calls on those numbers",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 

@@ -13,9 +13,10 @@ from dataclasses import asdict
 
 import structlog
 
-from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
 from agent.cli.findings import Finding, Health
 from agent.cli.machine import examine_machine
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 
@@ -28,14 +29,14 @@ A test signal runs the script's Signal action for that contact, as a real one wo
 {EXIT_CODES}"""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "doctor",
-        help="log-in, discovery and this machine, each with the likely cause of what is wrong",
+        summary="log-in, discovery and this machine, each with the likely cause of what is wrong",
         description="Examine this machine and, for each project, the way to NICE CXone, step by step.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--project", metavar="P", help="only this project, and not the machine")
     parser.add_argument("--signal", metavar="CONTACT_ID", help="signal this contact; needs --project")
@@ -48,7 +49,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="of the test signal; may be repeated (default p1=Doctor)",
     )
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from agent.cli import telling
-from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
 from agent.cli.storage import opened
 from agent.cli.verdict import verdict
 from agent.cli.wording import clock, moment, printable
@@ -56,18 +57,18 @@ class Known:
     missing: str = ""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "explain",
-        help="the story of one call: SIP, decisions, signals on one time line",
+        summary="the story of one call: SIP, decisions, signals on one time line",
         description="Tell what happened in a call, up or over; the first line is the verdict.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("id", metavar="CALL_ID", help="call id, contact id or SIP Call-ID")
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 

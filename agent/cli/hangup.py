@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import argparse
 
-from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
 from agent.cli.operations import Operations, RefusedError
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config
 
 _NOT_FOUND = 404
 _EXAMPLE = f"""example:
@@ -16,14 +17,14 @@ The script is told as for any call that fails: the project's failed signal goes 
 {EXIT_CODES}"""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "hangup",
-        help="end a call that is up",
+        summary="end a call that is up",
         description="End a call that is up; the agent must run.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("call_id", metavar="CALL_ID", help="as handoff-agent calls --live shows it")
     add_config(parser)

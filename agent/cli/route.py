@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
 from agent.core.model import Carrier, Project, Snapshot
 from agent.core.numbers import Kind, NumberRule, normalise
 from agent.core.reasons import Reason
@@ -33,20 +34,20 @@ class Route:
     lines: list[str] = field(default_factory=list)
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "route",
-        help="which rule and project take a number",
+        summary="which rule and project take a number",
         description="Tell which rule (file:line) and project take a number and why, or the nearest miss.",
         epilog=f"example: handoff-agent route +19995550101 --carrier nice-na1\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("number", metavar="NUMBER", help="as the carrier sends it")
     parser.add_argument("--carrier", metavar="C", help="apply the number rules of this carrier")
     parser.add_argument("--token", metavar="T", help="the connector token that the call carries")
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json(parser)
     parser.set_defaults(run=run)
 
 

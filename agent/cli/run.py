@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-from pathlib import Path
+
+from agent.cli.options import Commands, add_command, add_config
 
 _EXAMPLE = """example:
   handoff-agent run --config /etc/handoff-agent
@@ -15,16 +16,16 @@ SIGHUP reloads the configuration; SIGTERM drains, then ends; a second SIGTERM en
 exit codes: 0 ended as asked, 1 the configuration is wrong, 2 could not run"""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "run",
-        help="run the agent",
+        summary="run the agent",
         description="Take calls, bridge them, signal CXone.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, default=Path("config"), metavar="DIR", help="default: config")
+    add_config(parser)
     parser.set_defaults(run=run)
 
 

@@ -8,7 +8,8 @@ import json
 
 from pydantic import BaseModel
 
-from agent.cli.configuration import DONE, EXIT_CODES
+from agent.cli.configuration import DONE
+from agent.cli.options import EXIT_CODES, Commands, add_command
 from agent.core.model import Agent, Carriers, NumbersFile, Project
 from agent.settings.documentation import Schema, markdown
 
@@ -20,14 +21,14 @@ FILES: dict[str, tuple[str, type[BaseModel]]] = {
 }
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command to the parser of ``handoff-agent``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "schema",
-        help="JSON Schema of the configuration, for editors",
+        summary="JSON Schema of the configuration, for editors",
         description="Print the JSON Schema of one file, or of all four in one object.",
         epilog=f"example: handoff-agent schema project > project.schema.json\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", nargs="?", choices=tuple(FILES), help="which file (default: all)")
     parser.add_argument("--markdown", action="store_true", help="print docs/configuration.md instead")

@@ -14,8 +14,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from agent.cli import outbox, telling
-from agent.cli.configuration import COULD_NOT_RUN, DONE, EXIT_CODES, FOUND_WRONG, add_config, read_or_explain
+from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
 from agent.cli.storage import in_use, sqlite_path
 from agent.cli.wording import at_least_one, cut, moment, printable, since, table
 from agent.core.errors import AgentError
@@ -41,7 +42,7 @@ list finds wrong when nothing is there for a contact or a call, retry and discar
 _SENTENCES_AT_MOST = 8
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command and its verbs to the parser of ``handoff-agent``."""
     parser = _parser(
         subparsers, "signals", "signals, webhooks, transcripts: what came of them; retry and discard"
@@ -67,10 +68,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     discard.set_defaults(run=_guarded(_discard))
     for verb in (show, retry, discard):
         add_config(verb)
-        verb.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+        add_json(verb)
 
 
-def _add_list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_list(verbs: Commands) -> None:
     parser = _parser(verbs, "list", "signals, webhooks and transcripts, newest first")
     parser.add_argument(
         "--contact", metavar="ID", default="", help="of this contact; answered in words first"
@@ -88,19 +89,13 @@ def _add_list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("--limit", type=at_least_one, default=50, metavar="N", help="at most (default 50)")
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    add_json(parser)
     parser.set_defaults(run=_guarded(_list))
 
 
-def _parser(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
-) -> argparse.ArgumentParser:
-    return subparsers.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _parser(subparsers: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    return add_command(
+        subparsers, name, summary=text, description=f"{text[0].upper()}{text[1:]}.", epilog=_EXAMPLE
     )
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from agent.cli.options import Commands, add_command
 from agent.core.hosts import loopback
 
 _EXAMPLE = """examples:
@@ -40,7 +41,7 @@ a human queue, which hands nobody back:
 exit codes: 0 ended as asked, 2 could not run"""
 
 
-def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(subparsers: Commands) -> None:
     """Add the command and its two sub-commands; ``options.run(options)`` carries it out, as an exit code."""
     parser = subparsers.add_parser("simulate", help="run a simulator: a fake CXone or a small voice agent")
     kinds = parser.add_subparsers(title="simulators", metavar="SIMULATOR", required=True)
@@ -48,13 +49,13 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     _add_voice_agent(kinds)
 
 
-def _add_cxone(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = kinds.add_parser(
+def _add_cxone(kinds: Commands) -> None:
+    parser = add_command(
+        kinds,
         "cxone",
-        help="a fake NICE CXone",
+        summary="a fake NICE CXone",
         description="A fake NICE CXone: log-in, discovery, Signal API, with faults switched over HTTP.",
         epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--listen",
@@ -89,15 +90,15 @@ class _VoiceAgentParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
 
-def _add_voice_agent(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_voice_agent(kinds: Commands) -> None:
     kinds._parser_class = _VoiceAgentParser  # noqa: SLF001 - argparse offers no other way for one sub-command
-    parser = kinds.add_parser(
+    parser = add_command(
+        kinds,
         "voice-agent",
-        help="a small voice agent that answers SIP calls",
+        summary="a small voice agent that answers SIP calls",
         description="A small voice agent: answers SIP, speaks, hears, hands the caller back after a while. "
         "Each thing it does or sees is one JSON object a line.",
         epilog=_VOICE_AGENT_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=_run_voice_agent)
 

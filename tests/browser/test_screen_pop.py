@@ -37,8 +37,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture
-async def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
-    monkeypatch.setenv("HANDOFF_API_KEY", API_KEY)
+async def run(tmp_path: Path) -> AsyncIterator[Run]:
     async with programs(tmp_path) as run:
         yield run
 

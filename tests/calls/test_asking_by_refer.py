@@ -6,10 +6,9 @@ from __future__ import annotations
 import pytest
 
 from tests.calls.harness.asking import CONNECTED, PATH
-from tests.calls.harness.dialog import HandCaller
-from tests.calls.harness.house import House, identity, new_contact
-from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
-from tests.calls.harness.sip_socket import SipSocket
+from tests.calls.harness.dialog import talking_by_hand
+from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
 from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.talk import queue, talking
 
@@ -182,18 +181,9 @@ async def test_no_notify_follows_where_the_refer_wants_none(house: House) -> Non
 
 async def test_a_refer_on_the_callers_leg_is_declined_and_changes_nothing(house: House) -> None:
     contact = new_contact()
-    uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
-    async with house.voice_agent() as bot, SipSocket(house.plan.sip) as wire:
-        caller = HandCaller(wire, uri, tuple(identity(contact).split("\r\n")), 4000)
-        caller.invite()
-        await caller.answered("INVITE", 200)
-        caller.in_dialog("ACK", 1)
-        await bot.saw("ACK")
+    async with talking_by_hand(house, contact) as (caller, bot):
         caller.in_dialog("REFER", 2, (ELSEWHERE,))
         assert await caller.answered("REFER", 202, 400, 403, 405, 603) == 603
         assert not bot.received("BYE")
-        caller.in_dialog("BYE", 3)
-        await caller.answered("BYE", 200)
-        await bot.succeeds()
     await house.signalled(contact, CONNECTED)
     await house.at_rest()

@@ -8,10 +8,9 @@ import json
 import pytest
 
 from tests.calls.harness.asking import CONNECTED, DATA, PATH, lines, said, told
-from tests.calls.harness.dialog import HandCaller
-from tests.calls.harness.house import House, identity, new_contact
+from tests.calls.harness.dialog import talking_by_hand
+from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import CARE, Change, Plan
-from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.talk import Talk, talking
 
 pytestmark = pytest.mark.calls
@@ -98,19 +97,10 @@ async def test_other_bodies_of_an_info_get_200_and_ask_for_nothing(house: House)
 
 async def test_an_info_on_the_callers_leg_changes_nothing(house: House) -> None:
     contact = new_contact()
-    uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
-    async with house.voice_agent() as bot, SipSocket(house.plan.sip) as wire:
-        caller = HandCaller(wire, uri, tuple(identity(contact).split("\r\n")), 4000)
-        caller.invite()
-        await caller.answered("INVITE", 200)
-        caller.in_dialog("ACK", 1)
-        await bot.saw("ACK")
+    async with talking_by_hand(house, contact) as (caller, bot):
         caller.in_dialog("INFO", 2, body=json.dumps(said(contact)), content_type=JSON)
         await caller.answered("INFO", 200, 415)
         assert not bot.received("BYE")
-        caller.in_dialog("BYE", 3)
-        await caller.answered("BYE", 200)
-        await bot.succeeds()
     await house.signalled(contact, CONNECTED)
     await house.at_rest()
 

@@ -10,13 +10,13 @@ import pytest
 from tests.calls.harness.asking import CONNECTED, hand_off, handed_off, told, went_back
 from tests.calls.harness.house import House
 from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
+from tests.calls.harness.referring import ACTIVE, OK, TRYING, referred, tell
 from tests.calls.harness.talk import queue, talking
 from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
 REFER, BRIDGE, FOLLY = "9995550370", "9995550371", "9995550372"
-DONE = "terminated;reason=noresource"
 FOLLIES = "misbehaving/voice_agents"
 
 
@@ -75,11 +75,9 @@ async def test_a_refer_that_names(house: House, name: str) -> None:
 
 async def test_a_refer_that_is_answered_with_200_counts_as_accepted(house: House) -> None:
     since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
-        await talk.caller.saw("REFER")
+    async with referred(house, REFER) as talk:
         talk.caller.cue("OLD-ACCEPT")
-        talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
+        tell(talk.caller, OK)
         await went_back(since, "refer")
         talk.caller.cue()
         await talk.caller.succeeds()
@@ -89,12 +87,10 @@ async def test_a_refer_that_is_answered_with_200_counts_as_accepted(house: House
 
 async def test_a_notify_that_overtakes_the_202_counts(house: House) -> None:
     since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
-        await talk.caller.saw("REFER")
-        talk.caller.cue("TELL", "SIP/2.0 100 Trying", state="active;expires=60")
+    async with referred(house, REFER) as talk:
+        tell(talk.caller, TRYING, ACTIVE)
         talk.caller.cue("ACCEPT")
-        talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
+        tell(talk.caller, OK)
         await went_back(since, "refer")
         talk.caller.cue()
         await talk.caller.succeeds()
@@ -104,11 +100,9 @@ async def test_a_notify_that_overtakes_the_202_counts(house: House) -> None:
 @pytest.mark.parametrize("body", ["hello", "SIP/2.0 abc", "SIP/2.0", "SIP/2.0 99999 Too Much", "{}"])
 async def test_a_notify_that_says_nothing_readable_ends_in_release(house: House, body: str) -> None:
     since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
-        await talk.caller.saw("REFER")
+    async with referred(house, REFER) as talk:
         talk.caller.cue("ACCEPT")
-        talk.caller.cue("TELL", body, state="active;expires=60")
+        tell(talk.caller, body, ACTIVE)
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
     await went_back(since, "release")
@@ -117,9 +111,7 @@ async def test_a_notify_that_says_nothing_readable_ends_in_release(house: House,
 
 async def test_a_refer_that_is_never_answered_ends_in_release(house: House) -> None:
     since = house.watch()
-    async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
-        await talk.caller.saw("REFER")
+    async with referred(house, REFER) as talk:
         await talk.hears_comfort()
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()
@@ -129,7 +121,7 @@ async def test_a_refer_that_is_never_answered_ends_in_release(house: House) -> N
 
 async def test_a_notify_without_a_refer_changes_nothing(house: House) -> None:
     async with talking(house, caller="is_referred") as talk:
-        talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
+        tell(talk.caller, OK)
         answer = await eventually(
             lambda: [m for m in talk.caller.messages() if m.answers == "NOTIFY"],
             what="an answer to the NOTIFY",

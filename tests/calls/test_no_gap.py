@@ -20,7 +20,8 @@ from tests.calls.harness.asking import lines, post, said
 from tests.calls.harness.gaps import Continuity, continuity
 from tests.calls.harness.house import House
 from tests.calls.harness.plan import Change, Plan
-from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Talk, queue, talking
+from tests.calls.harness.referring import OK, tell
+from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Queue, Talk, queue, talking
 from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
@@ -29,7 +30,6 @@ LIMIT = 0.060
 TRIES = 3
 RELEASE, KEEP, REFER, BRIDGE, LOST, PROMPT = (f"999555036{last}" for last in range(6))
 LOUD, QUIET = b"\x10\x90" * (FRAME // 2), b"\x7b\xfb" * (FRAME // 2)  # a voice, and the room around it
-DONE = "terminated;reason=noresource"
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,28 @@ async def _hand_off(talk: Talk) -> None:
     assert reply.status == 202, reply.text
 
 
+async def _is_released(talk: Talk) -> None:
+    """The voice agent leaves, comfort audio plays, CXone says BYE."""
+    await talk.bot.saw("BYE")
+    await talk.hears_comfort(25)
+    talk.caller.cue()
+
+
+async def _is_referred(talk: Talk) -> None:
+    """The contact centre accepts the REFER."""
+    await _hand_off(talk)
+    await talk.caller.saw("REFER")
+    talk.caller.cue("ACCEPT")
+
+
+async def _is_bridged(talk: Talk, third: Queue) -> None:
+    """The queue takes the caller, who hangs up then."""
+    await _hand_off(talk)
+    await third.takes(talk)
+    talk.caller.cue()
+    await third.sipp.succeeds()
+
+
 def _fault(talk: Talk, **fault: object) -> None:
     talk.house.cxone.fault(signal={**fault, "contact_id": talk.contact})
 
@@ -80,9 +102,7 @@ def _fault(talk: Talk, **fault: object) -> None:
 @path("released, and CXone says BYE", RELEASE)
 async def _cxone_takes_the_caller(talk: Talk) -> None:
     await _hand_off(talk)
-    await talk.bot.saw("BYE")
-    await talk.hears_comfort(25)
-    talk.caller.cue()
+    await _is_released(talk)
 
 
 @path("released by BYE with headers, and we say BYE", RELEASE)
@@ -107,9 +127,7 @@ async def _self_service_is_done(talk: Talk) -> None:
 async def _the_voice_agent_finishes(talk: Talk) -> None:
     talk.mouth.say(LOUD * 25 + QUIET * 200)
     await _hand_off(talk)
-    await talk.bot.saw("BYE")
-    await talk.hears_comfort(25)
-    talk.caller.cue()
+    await _is_released(talk)
 
 
 # -- keep --------------------------------------------------------------------------------------------------
@@ -129,9 +147,7 @@ async def _kept(talk: Talk) -> None:
 async def _accepted_late(talk: Talk) -> None:
     _fault(talk, mode="slow", seconds=1.6)
     talk.bot.cue("DO-REFER", f"Refer-To: <sip:billing@127.0.0.1:9>\r\n{lines(talk.contact)}")
-    await talk.bot.saw("BYE")
-    await talk.hears_comfort(25)
-    talk.caller.cue()
+    await _is_released(talk)
 
 
 # -- refer -------------------------------------------------------------------------------------------------
@@ -139,29 +155,23 @@ async def _accepted_late(talk: Talk) -> None:
 
 @path("referred, and CXone says BYE", REFER)
 async def _transferred(talk: Talk) -> None:
-    await _hand_off(talk)
-    await talk.caller.saw("REFER")
-    talk.caller.cue("ACCEPT")
-    talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
+    await _is_referred(talk)
+    tell(talk.caller, OK)
     await talk.hears_comfort(25)
     talk.caller.cue()
 
 
 @path("referred in vain: refused, then refused again", REFER)
 async def _nobody_wants_the_caller(talk: Talk) -> None:
-    await _hand_off(talk)
-    await talk.caller.saw("REFER")
-    talk.caller.cue("ACCEPT")
-    talk.caller.cue("TELL", "SIP/2.0 503 Service Unavailable", state=DONE)
+    await _is_referred(talk)
+    tell(talk.caller, "SIP/2.0 503 Service Unavailable")
     await talk.caller.saw("REFER", 2)
     talk.caller.cue("DECLINE")
 
 
 @path("referred, and nothing is heard of it", REFER)
 async def _unheard(talk: Talk) -> None:
-    await _hand_off(talk)
-    await talk.caller.saw("REFER")
-    talk.caller.cue("ACCEPT")
+    await _is_referred(talk)
 
 
 # -- bridge ------------------------------------------------------------------------------------------------
@@ -183,19 +193,13 @@ async def _bridged_to_the_second(talk: Talk) -> None:
         house.voice_agent("busy", port=house.plan.queue),
         queue(house, port=house.plan.overflow) as third,
     ):
-        await _hand_off(talk)
-        await third.takes(talk)
-        talk.caller.cue()
-        await third.sipp.succeeds()
+        await _is_bridged(talk, third)
 
 
 @path("bridged to the overflow: the queue is silent", LOST)
 async def _bridged_after_silence(talk: Talk) -> None:
     async with queue(talk.house, port=talk.house.plan.overflow) as third:
-        await _hand_off(talk)
-        await third.takes(talk)
-        talk.caller.cue()
-        await third.sipp.succeeds()
+        await _is_bridged(talk, third)
 
 
 @path("bridged in vain: no queue answers", BRIDGE)

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from tests.calls.harness.referring import OK, tell
 from tests.calls.harness.sipp import SCENARIOS, Sipp
 
 pytestmark = pytest.mark.calls
@@ -71,9 +72,9 @@ async def test_a_voice_agent_asks_in_every_way_of_a_caller_who_is_referred() -> 
             assert (await phone.saw("REFER", count)).header("X-Try") == str(count)
             phone.cue(cue)
             await bot.saw(f"{answer} REFER")
-        phone.cue("TELL", "SIP/2.0 200 OK", state="terminated;reason=noresource")
+        tell(phone, OK)
         notify = await bot.saw("NOTIFY")
-        assert (notify.body.strip(), notify.header("Event")) == ("SIP/2.0 200 OK", "refer")
+        assert (notify.body.strip(), notify.header("Event")) == (OK, "refer")
         await phone.saw("200 NOTIFY")
         bot.cue("DO-INFO", '{"skill": [1]}', type="application/json")
         await bot.saw("200 INFO")

@@ -12,6 +12,7 @@ import pytest
 from tests.calls.harness.asking import CONNECTED, PATH, lines, post, said, told
 from tests.calls.harness.house import House
 from tests.calls.harness.plan import Change, Plan
+from tests.calls.harness.referring import OK, tell
 from tests.calls.harness.talk import Talk, talking
 from tests.calls.harness.waiting import eventually
 from tests.calls.harness.web import Reply
@@ -95,7 +96,7 @@ async def test_refer_sends_the_caller_to_the_target_when(house: House, fault: st
         assert f":{house.plan.queue}" in refer.header("Refer-To")
         await talk.bot.succeeds()
         talk.caller.cue("ACCEPT")
-        talk.caller.cue("TELL", "SIP/2.0 200 OK", state="terminated;reason=noresource")
+        tell(talk.caller, OK)
         await talk.caller.saw("200 NOTIFY")
         talk.caller.cue()
         await talk.caller.succeeds()

@@ -12,6 +12,7 @@ from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.messages import labels
 from tests.calls.harness.metrics import Since
 from tests.calls.harness.plan import BRIDGE, CARE, REFER
+from tests.calls.harness.referring import ACTIVE, DONE, OK, TRYING, tell
 from tests.calls.harness.story import Story
 from tests.calls.harness.talk import Talk, queue, talking
 from tests.calls.harness.waiting import eventually
@@ -67,10 +68,8 @@ async def _transfer(talk: Talk) -> None:
     referred = await talk.caller.saw("REFER")
     assert f":{talk.house.plan.queue}" in referred.header("Refer-To")
     talk.caller.cue("ACCEPT")
-    for count, (said, state) in enumerate(
-        (("SIP/2.0 100 Trying", "active;expires=60"), ("SIP/2.0 200 OK", "terminated;reason=noresource")), 1
-    ):
-        talk.caller.cue("TELL", said, state=state)
+    for count, (said, state) in enumerate(((TRYING, ACTIVE), (OK, DONE)), 1):
+        tell(talk.caller, said, state)
         await talk.caller.saw("200 NOTIFY", count)
 
 

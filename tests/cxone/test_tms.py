@@ -17,6 +17,7 @@ from agent.cxone.client import Cxone
 from agent.cxone.tms import Tms
 from agent.simulators.cxone import CxoneSimulator
 from agent.web.session import new_session_apart
+from tests.clock import Clock
 
 SECRET = "what the caller said"
 BODY = json.dumps(
@@ -31,17 +32,6 @@ BODY = json.dumps(
     },
     ensure_ascii=False,
 )
-
-
-class Clock:
-    """A time that goes on when the test says."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Now."""
-        return self.now
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import API_KEY, Plan
+from tests.calls.harness.plan import Plan
 from tests.examples.neighbours import KEEP, Run, programs, running_house
 
 
@@ -27,8 +27,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture
-async def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
+async def run(tmp_path: Path) -> AsyncIterator[Run]:
     """Starts an example."""
-    monkeypatch.setenv("HANDOFF_API_KEY", API_KEY)
     async with programs(tmp_path) as run:
         yield run

@@ -13,7 +13,7 @@ import pytest
 from agent.simulators.processes import Child
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import Change, Plan
+from tests.calls.harness.plan import API_KEY, Change, Plan
 from tests.calls.harness.sipp import Sipp
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -45,9 +45,11 @@ def running_house(folders: pytest.TempPathFactory, change: Change | None = None)
 async def programs(folder: Path) -> AsyncIterator[Run]:
     """Gives ``run(name, ready, *arguments)``: start an example and wait until it says the words `ready`.
 
-    On leaving each is told to end, and must do so with exit code 0 and nothing on standard error.
+    They find the API's key in their environment. On leaving each is told to end, and must do so with exit
+    code 0 and nothing on standard error.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("HANDOFF_API_KEY", API_KEY)
 
         async def run(name: str, ready: str, *arguments: object) -> Child:
             log = folder / f"{Path(name).stem}.log"

@@ -12,23 +12,13 @@ import pytest
 from agent.core.model.project import ProjectLimits
 from agent.http.errors import RefusalError
 from agent.http.gate import Gate
+from tests.clock import Clock
 
 HANDOFFS = "/v1/acme/acme-care/handoffs"
 STATE = "/v1/acme/acme-care/handoff_state?id=none"
 KEY = {"x-api-key": "care-key"}
 SALES = {"x-api-key": "sales-key"}
 GUESSES = 200
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """The time."""
-        return self.now
 
 
 @pytest.fixture

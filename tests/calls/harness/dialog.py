@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from agent.simulators.messages import WireMessage, read
+from tests.calls.harness.house import House, identity
+from tests.calls.harness.plan import CARE
 from tests.calls.harness.sip_socket import SipSocket, offer, request
+from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.waiting import eventually
 
 
@@ -75,6 +80,22 @@ class HandCaller:
         return request(
             method, self.uri, self.wire, call_id=self.call_id, branch=self.branch, headers=headers, body=body
         )
+
+
+@asynccontextmanager
+async def talking_by_hand(house: House, contact: str) -> AsyncIterator[tuple[HandCaller, Sipp]]:
+    """A call that is up, and its voice agent; on leaving the caller hangs up."""
+    uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
+    async with house.voice_agent() as bot, SipSocket(house.plan.sip) as wire:
+        caller = HandCaller(wire, uri, tuple(identity(contact).split("\r\n")), 4000)
+        caller.invite()
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        await bot.saw("ACK")
+        yield caller, bot
+        caller.in_dialog("BYE", 3)
+        await caller.answered("BYE", 200)
+        await bot.succeeds()
 
 
 @dataclass

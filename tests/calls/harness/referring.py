@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A caller who goes back by REFER: the contact centre says what becomes of the transfer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.calls.harness.asking import hand_off
+from tests.calls.harness.house import House
+from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.talk import Talk, talking
+
+TRYING, OK = "SIP/2.0 100 Trying", "SIP/2.0 200 OK"
+ACTIVE, DONE = "active;expires=60", "terminated;reason=noresource"
+"""A Subscription-State: more NOTIFYs follow, or none does."""
+
+
+@asynccontextmanager
+async def referred(house: House, number: str) -> AsyncIterator[Talk]:
+    """A call that was handed off; its REFER waits for an answer."""
+    async with talking(house, caller="is_referred", bot="answers", number=number) as talk:
+        hand_off(talk)
+        await talk.caller.saw("REFER")
+        yield talk
+
+
+def tell(caller: Sipp, said: str, state: str = DONE) -> None:
+    """Send a NOTIFY with this status line."""
+    caller.cue("TELL", said, state=state)
