@@ -37,7 +37,7 @@ def _tell(caller: Sipp, said: str, state: str = TERMINATED) -> None:
 
 async def _referred(talk: Talk, count: int = 1) -> None:
     """Hand off and wait for the REFER of that number."""
-    hand_off(talk)
+    await hand_off(talk)
     await talk.caller.saw("REFER", count)
 
 

@@ -76,7 +76,7 @@ async def test_a_refer_that_names(house: House, name: str) -> None:
 async def test_a_refer_that_is_answered_with_200_counts_as_accepted(house: House) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await talk.caller.saw("REFER")
         talk.caller.cue("OLD-ACCEPT")
         talk.caller.cue("TELL", "SIP/2.0 200 OK", state=DONE)
@@ -90,7 +90,7 @@ async def test_a_refer_that_is_answered_with_200_counts_as_accepted(house: House
 async def test_a_notify_that_overtakes_the_202_counts(house: House) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await talk.caller.saw("REFER")
         talk.caller.cue("TELL", "SIP/2.0 100 Trying", state="active;expires=60")
         talk.caller.cue("ACCEPT")
@@ -105,7 +105,7 @@ async def test_a_notify_that_overtakes_the_202_counts(house: House) -> None:
 async def test_a_notify_that_says_nothing_readable_ends_in_release(house: House, body: str) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await talk.caller.saw("REFER")
         talk.caller.cue("ACCEPT")
         talk.caller.cue("TELL", body, state="active;expires=60")
@@ -118,7 +118,7 @@ async def test_a_notify_that_says_nothing_readable_ends_in_release(house: House,
 async def test_a_refer_that_is_never_answered_ends_in_release(house: House) -> None:
     since = house.watch()
     async with talking(house, caller="is_referred", bot="answers", number=REFER) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await talk.caller.saw("REFER")
         await talk.hears_comfort()
         await talk.caller.saw("BYE")
@@ -151,7 +151,7 @@ async def test_the_overflow_takes_the_caller_when_the_queue(house: House, folly:
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=FOLLY) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         await first.succeeds()
         talk.caller.cue()
@@ -168,7 +168,7 @@ async def test_a_queue_that_redirects_has_refused_and_is_not_followed(house: Hou
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=BRIDGE) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         await first.succeeds()
         talk.caller.cue()
@@ -182,7 +182,7 @@ async def test_a_voice_agent_that_is_deaf_to_our_bye_does_not_hold_the_caller(ho
         queue(house) as third,
         talking(house, bot="ignores_bye", number=BRIDGE, folder=FOLLIES) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         talk.caller.cue()
         await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())

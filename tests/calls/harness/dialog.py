@@ -88,10 +88,15 @@ class HandCaller:
 
 @dataclass
 class HandVoiceAgent:
-    """A voice agent that answers what it is told to, and BYE and CANCEL by itself."""
+    """A voice agent of one call that answers what it is told to, and BYE and CANCEL by itself.
+
+    Attributes:
+        contact: the call's contact id: what an earlier call left to be repeated at this port is passed over.
+    """
 
     wire: Wire
     rtp_port: int
+    contact: str
 
     def __post_init__(self) -> None:
         """Answer BYE and CANCEL from now on."""
@@ -103,8 +108,11 @@ class HandVoiceAgent:
         return found[0]
 
     def requests(self, method: str) -> list[bytes]:
-        """Requests of that method so far."""
-        return [data for data in self.wire.got if data.startswith(f"{method} ".encode())]
+        """Requests of that method in this call so far."""
+        invites = [data for data in self.wire.got if data.startswith(b"INVITE ")]
+        ours = {_head(data, "Call-ID") for data in invites if _head(data, "X-Contact-Id") == self.contact}
+        asked = [data for data in self.wire.got if data.startswith(f"{method} ".encode())]
+        return [data for data in asked if _head(data, "Call-ID") in ours]
 
     def answer(self, asked: bytes, status: int, reason: str = "OK") -> None:
         """Send a response to a request; a 200 to INVITE carries SDP."""
