@@ -13,10 +13,9 @@ setup: ## install what is missing: Debian packages, pjsua2, .venv
 demo: setup ## a real call with audio, signals and a handoff, and its story; ARGS="--ask refer --back bridge"
 	@$(BIN)/handoff-agent demo $(ARGS)
 
-test: ## all tests; those with real SIP a second time on a pjsua2 whose assertions speak
+test: ## all tests; those with real SIP also on a pjsua2 whose assertions speak; ARGS="tests/core -x"
 	@deploy/setup --tests
-	@$(BIN)/pytest
-	@HANDOFF_PJSUA2=$(CURDIR)/.venv/pjsua2-asserts $(BIN)/pytest -m calls tests/calls
+	@$(BIN)/pytest -n auto --flavour asserts $(ARGS)
 
 soak: setup ## the long forms: hundreds of kills, minutes of outage
 	@deploy/setup --tests

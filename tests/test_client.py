@@ -231,13 +231,21 @@ async def test_an_agent_that_takes_too_long_is_told_apart(edge: Edge) -> None:
 
 
 async def test_waiting_comes_on_top_of_the_timeout(edge: Edge) -> None:
+    held, over = asyncio.Event(), asyncio.Event()
+
     async def late(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.4)  # longer than the timeout: that is what is waited for
+        held.set()
+        await over.wait()
         return await edge.with_json(TAKEN, 202)(request)
 
     edge.answer = late
     async with edge.client(timeout=0.2) as client:
-        assert (await client.hand_off(call_id="c-1", wait=10)).id == "h-1"
+        patient = asyncio.create_task(client.hand_off(call_id="c-1", wait=10))
+        await held.wait()
+        with pytest.raises(HandoffError, match="took too long"):
+            await client.hand_off(call_id="c-2")  # asked later, and its time is over
+        over.set()
+        assert (await patient).id == "h-1"
 
 
 # -- the file ------------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,17 @@ def _tools(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A missing tool is a failure of the set-up, not a reason to pass these tests over."""
     Sipp.logs = tmp_path_factory.mktemp("sipp")
     assert shutil.which("sipp"), "sipp is not installed: Debian's package is sip-tester"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def flavour(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The pjsua2 that the module's agents run on: the installed one, or one that ``--flavour`` names."""
+    with pytest.MonkeyPatch.context() as patch:
+        if name := getattr(request, "param", ""):
+            folder = Path(sys.prefix) / f"pjsua2-{name}"
+            assert folder.is_dir(), f"{folder} is not there: deploy/setup --tests brings it"
+            patch.setenv("HANDOFF_PJSUA2", str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +51,10 @@ def change() -> Change | None:
 
 @pytest.fixture(scope="module")
 def module_house(
-    cxone: Cxone, change: Change | None, tmp_path_factory: pytest.TempPathFactory
+    cxone: Cxone, change: Change | None, flavour: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     """The module's agent, ready, and held to a clean end."""
+    _ = flavour
     plan = Plan(cxone.port)
     if change is not None:
         change(plan)

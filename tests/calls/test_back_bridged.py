@@ -33,7 +33,7 @@ def change() -> Change:
 
 async def test_the_third_leg_is_told_whose_call_it_is(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         invite = await third.sipp.saw("INVITE")
         assert invite.header("X-Contact-Id") == talk.contact
         assert invite.header("X-Call-Id") == talk.call_id
@@ -54,7 +54,7 @@ async def test_the_overflow_takes_the_caller_when_the_queue_is(house: House, fir
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=BRIDGE_TWO) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         await lost.succeeds()
         talk.caller.cue()
@@ -67,7 +67,7 @@ async def test_the_overflow_takes_the_caller_when_the_queue_is(house: House, fir
 async def test_the_overflow_takes_the_caller_when_the_queue_is_silent(house: House) -> None:
     async with queue(house, port=house.plan.overflow) as third:
         async with talking(house, bot="answers", number=BRIDGE_LOST) as talk:
-            hand_off(talk)
+            await hand_off(talk)
             await third.takes(talk)
             talk.caller.cue()
             await talk.caller.succeeds()
@@ -83,7 +83,7 @@ async def test_the_caller_is_released_when_no_queue_answers(house: House) -> Non
         house.voice_agent("unavailable", port=house.plan.overflow) as two,
         talking(house, bot="answers", number=BRIDGE_TWO) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await one.succeeds()
         await two.succeeds()
         await talk.hears_comfort()
@@ -98,7 +98,7 @@ async def test_a_caller_who_hangs_up_while_the_queue_rings_takes_the_call_back(h
         house.voice_agent("rings_for_ever", port=house.plan.queue) as third,
         talking(house, bot="answers", number=BRIDGE) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.saw("INVITE")
         await talk.hears_comfort()
         talk.caller.cue()
@@ -109,7 +109,7 @@ async def test_a_caller_who_hangs_up_while_the_queue_rings_takes_the_call_back(h
 
 async def test_the_end_of_the_queue_is_the_end_of_the_caller(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         third.sipp.cue()
         await third.sipp.succeeds()
@@ -120,7 +120,7 @@ async def test_the_end_of_the_queue_is_the_end_of_the_caller(house: House) -> No
 
 async def test_an_operator_ends_a_call_that_talks_to_the_queue(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         assert house.operations("DELETE", f"/calls/{talk.call_id}").status in (200, 202, 204)
         await third.sipp.saw("BYE")
@@ -135,7 +135,7 @@ async def test_the_api_says_who_has_the_caller_all_along(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
         await house.signalled(talk.contact, CONNECTED)
         house.cxone.fault(signal={"mode": "slow", "seconds": 0.5})
-        reply = post(house, "acme-bridge", talk.contact)
+        reply = await asyncio.to_thread(post, house, "acme-bridge", talk.contact)
         place = f"/v1/acme/acme-bridge/handoffs/{reply.json['id']}"
         assert reply.json["caller"] == "voice_agent"
         assert house.api("GET", place).json["caller"] == "voice_agent"
@@ -157,7 +157,7 @@ async def _digits(end: RtpPeer) -> set[int]:
 
 async def test_dtmf_crosses_between_caller_and_queue(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         await talk.phone.press(5)
         assert await _digits(third.ear) == {5}
@@ -172,7 +172,7 @@ async def test_hold_and_resume_while_the_caller_talks_to_the_queue(house: House)
         queue(house) as third,
         talking(house, caller="holds_on_cue", bot="answers", number=BRIDGE) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         talk.caller.cue("HOLD")
         held = await talk.caller.saw("200 INVITE", 2)

@@ -13,6 +13,7 @@ from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
+from tests.calls.harness.records import Row
 from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.waiting import eventually
 
@@ -27,16 +28,23 @@ async def test_a_cancel_that_crosses_the_200_changes_nothing(house: House) -> No
     await house.at_rest()
 
 
+def _closed(house: House, caller: HandCaller) -> Row | None:
+    """The record of a caller's call, once it is closed."""
+    row = house.records.call(caller.call_id)
+    return row if row and row["ended"] else None
+
+
 @asynccontextmanager
 async def ringing(house: House) -> AsyncIterator[tuple[HandCaller, HandVoiceAgent, WireMessage]]:
     """A call that rings, both ends played by hand, with the INVITE that reached the voice agent."""
-    lines = tuple(identity(new_contact()).split("\r\n"))
+    contact = new_contact()
+    lines = tuple(identity(contact).split("\r\n"))
     async with (
         SipSocket(house.plan.sip) as near,
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
     ):
         caller = HandCaller(near, f"sip:{CARE}@127.0.0.1:{house.plan.sip}", lines, free_rtp_port())
-        bot = HandVoiceAgent(far, free_rtp_port())
+        bot = HandVoiceAgent(far, free_rtp_port(), contact)
         caller.invite()
         invite = await bot.asked("INVITE")
         bot.answer(invite, 180, "Ringing")
@@ -62,7 +70,7 @@ async def test_a_cancel_and_the_200_reach_the_agent_together(house: House, first
         await bot.asked("ACK")
         await bot.asked("BYE")
         await house.at_rest()
-        row = await eventually(lambda: house.records.call(caller.call_id), what="a record")
+        row = await eventually(lambda: _closed(house, caller), what="a record that is closed")
     assert row is not None
     said = ("answered", "caller_hung_up") if final == 200 else ("cancelled", "cancelled")
     assert (row["end"], row["reason"]) == ("caller", said[1]), "the record says what the caller was told"
@@ -113,13 +121,14 @@ async def test_an_invite_that_comes_twice_is_one_call(house: House) -> None:
 
 
 async def test_a_caller_who_gives_up_before_the_voice_agent_said_anything_is_let_go(house: House) -> None:
-    lines = tuple(identity(new_contact()).split("\r\n"))
+    contact = new_contact()
+    lines = tuple(identity(contact).split("\r\n"))
     async with (
         SipSocket(house.plan.sip) as near,
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
     ):
         caller = HandCaller(near, f"sip:{CARE}@127.0.0.1:{house.plan.sip}", lines, free_rtp_port())
-        bot = HandVoiceAgent(far, free_rtp_port())
+        bot = HandVoiceAgent(far, free_rtp_port(), contact)
         caller.invite()
         caller.cancel()
         await caller.answered("CANCEL", 200)

@@ -79,7 +79,8 @@ def number(request: pytest.FixtureRequest) -> str:
 def _place(request: pytest.FixtureRequest) -> str:
     """What the test is called here: its fault, or its name."""
     item = request.node
-    return str(item.callspec.params["fault"] if hasattr(item, "callspec") else item.name)
+    known = item.callspec.params if hasattr(item, "callspec") else {}
+    return str(known.get("fault", item.originalname))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +63,11 @@ async def test_a_draining_agent_refuses_new_calls_and_lets_running_ones_finish(
 
 
 async def test_an_idle_agent_ends_at_once(house: House) -> None:
-    await asyncio.to_thread(house.agent.stop, 5)
+    await asyncio.to_thread(house.agent.stop)
+    said = [json.loads(line)["event"] for line in house.agent.log.read_text().splitlines()]
+    ending = [event.partition(":")[0] for event in said[said.index("ready") + 1 :]]
+    assert ending[0] == "draining"
+    assert "ending now" not in ending, "asked once, it waited for nothing"
 
 
 async def test_a_second_sigterm_ends_calls_and_tells_the_script(house: House) -> None:

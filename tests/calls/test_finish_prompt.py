@@ -55,7 +55,7 @@ async def _speaking(house: House, way: str, words: bytes, number: str = PROMPT) 
         await talk.hear_each_other()
         await house.signalled(contact, CONNECTED)
         talk.mouth.say(words)
-        ask(talk, way)
+        await ask(talk, way)
         yield talk
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 from dataclasses import replace
 from itertools import accumulate
@@ -13,12 +15,13 @@ import pytest
 from agent.simulators.g711 import FRAME
 from agent.simulators.rtp import PCMU, Packet
 from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.door import Door
 from tests.calls.harness.gaps import continuity
 from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.messages import labels, read_messages
+from tests.calls.harness.messages import labels, once, read_messages
 from tests.calls.harness.metrics import parse, total
 from tests.calls.harness.plan import SECRETS, Plan
-from tests.calls.harness.ports import free_rtp_port
+from tests.calls.harness.ports import free_port, free_rtp_port, is_bound
 from tests.calls.harness.processes import COMMAND
 from tests.calls.harness.rtp import SILENCE, RtpPeer
 from tests.calls.harness.sip_socket import SipSocket
@@ -65,6 +68,35 @@ def test_each_kind_of_hole_in_a_stream_is_seen() -> None:
     assert continuity(ahead, until=100.4).leap == pytest.approx(0.1)
 
 
+async def test_what_belongs_to_an_earlier_call_never_reaches_a_later_voice_agent() -> None:
+    asked = [b"INVITE sip:a@b SIP/2.0\r\nCall-ID: %d\r\n\r\n" % number for number in range(2)]
+    outside = free_port()
+    async with SipSocket(outside) as agent, SipSocket(outside) as first, SipSocket(outside) as second:
+        door = Door("127.0.0.1", outside, agent.port)
+        with door.open(first.port):
+            agent.send(asked[0])
+            await eventually(lambda: first.got, what="the first call")
+            first.send(b"SIP/2.0 100 Trying\r\n\r\n")
+            await eventually(lambda: agent.statuses() == [100], what="its answer")
+        with door.open(second.port):
+            for data in (asked[0], asked[0].replace(b"INVITE", b"BYE"), asked[1]):
+                agent.send(data)
+            await eventually(lambda: second.got, what="the second call")
+        await eventually(lambda: len(first.got) == 3, what="what belongs to the first call")
+        assert second.got == [asked[1]]
+
+
+def test_a_port_is_bound_by_the_process_that_has_it_and_by_no_other() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(("127.0.0.1", 0))
+        tcp.bind(("127.0.0.1", 0))
+        assert is_bound(os.getpid(), udp.getsockname()[1])
+        assert not is_bound(os.getppid(), udp.getsockname()[1])
+        assert not is_bound(os.getpid(), tcp.getsockname()[1], tcp=True), "it does not listen yet"
+        tcp.listen()
+        assert is_bound(os.getpid(), tcp.getsockname()[1], tcp=True)
+
+
 def test_a_message_log_is_read_as_it_is_written(tmp_path: Path) -> None:
     log = tmp_path / "messages.log"
     rule = b"----------------------------------------------- 2026-01-02 03:04:05.678901\n"
@@ -75,6 +107,7 @@ def test_a_message_log_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert not message.sent
     assert message.header("From") == "<sip:a@b>;tag=1"
     assert message.all("X-A") == ("1", "2")
+    assert once([message, message, replace(message, start_line="SIP/2.0 200 OK")])[1].status == 200
 
 
 def test_metrics_are_summed_over_labels_not_asked_for() -> None:

@@ -143,7 +143,7 @@ async def test_the_overflow_takes_the_caller_when_the_queue(house: House, folly:
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=FOLLY) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         await first.succeeds()
         talk.caller.cue()
@@ -160,7 +160,7 @@ async def test_a_queue_that_redirects_has_refused_and_is_not_followed(house: Hou
         queue(house, port=house.plan.overflow) as third,
         talking(house, bot="answers", number=BRIDGE) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         await first.succeeds()
         talk.caller.cue()
@@ -174,7 +174,7 @@ async def test_a_voice_agent_that_is_deaf_to_our_bye_does_not_hold_the_caller(ho
         queue(house) as third,
         talking(house, bot="ignores_bye", number=BRIDGE, folder=FOLLIES) as talk,
     ):
-        hand_off(talk)
+        await hand_off(talk)
         await third.takes(talk)
         talk.caller.cue()
         await asyncio.gather(talk.caller.succeeds(), third.sipp.succeeds())

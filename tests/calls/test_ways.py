@@ -9,7 +9,7 @@ import pytest
 
 from tests.calls.harness.asking import CONNECTED, DATA, WAYS, ask, told, voice_agent
 from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.messages import labels
+from tests.calls.harness.messages import labels, once
 from tests.calls.harness.metrics import Since
 from tests.calls.harness.plan import BRIDGE, CARE, REFER
 from tests.calls.harness.referring import ACTIVE, DONE, OK, TRYING, tell
@@ -19,6 +19,7 @@ from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
+COMFORT = "the caller hears comfort audio"
 NUMBERS = {"release": CARE, "refer": REFER, "bridge": BRIDGE}
 LADDERS = {
     "http": ["INVITE", "ACK", "BYE"],
@@ -44,10 +45,11 @@ async def test_a_caller_whose_voice_agent_asks_by_way_goes_back_by_method(
         await talk.hear_each_other()
         await house.signalled(contact, CONNECTED)
         house.cxone.fault(signal={"mode": "slow", "seconds": 0.3})
-        ask(talk, way)
+        await ask(talk, way)
         if bridged is not None:
             await bridged.takes(talk)
         else:
+            await eventually(lambda: COMFORT in str(talk.story), what=COMFORT)
             await talk.hears_comfort()
         assert not talk.phone.silent(15), "comfort audio or the queue, never silence"
         await talk.bot.succeeds()
@@ -102,14 +104,14 @@ async def _is_told_everywhere(talk: Talk, way: str, back: str, since: Since) -> 
 
 def _ladder(talk: Talk) -> list[str]:
     """What the voice agent got, without the test's cue."""
-    received = [message for message in talk.bot.messages() if not message.sent]
+    received = once(message for message in talk.bot.messages() if not message.sent)
     return [label for label in labels(received) if label != "MESSAGE"]
 
 
 def _in_order(story: Story, way: str, back: str) -> None:
     """The signal is begun, then accepted, then the voice agent's leg is released, then media goes back."""
     begun, accepted = ("handoff begun",), ("handoff accepted",)
-    comfort = ("the caller hears comfort audio",)
+    comfort = (COMFORT,)
     goes = {
         "refer": ("caller us → REFER",),
         "bridge": ("target us → INVITE",),

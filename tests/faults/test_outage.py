@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +28,7 @@ MOST_GROWTH = 120 * MEGABYTE
 
 @dataclass
 class Samples:
-    """The agent's size, looked at once a second."""
+    """The agent's size, looked at after each second of calls."""
 
     site: Site
     memory: list[int] = field(default_factory=list)
@@ -46,12 +45,6 @@ class Samples:
             next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
         )
 
-    async def go_on(self) -> None:
-        """Look until cancelled."""
-        while True:
-            await asyncio.to_thread(self.take)
-            await asyncio.sleep(1)
-
 
 async def outage(cxone: Cxone, folder: Path, seconds: int) -> None:
     """Take NICE away for so long."""
@@ -59,22 +52,21 @@ async def outage(cxone: Cxone, folder: Path, seconds: int) -> None:
     async with site(cxone, folder, with_ttl("20m"), calls=200) as at:
         await at.start()
         samples = Samples(at)
-        looking = asyncio.ensure_future(samples.go_on())
         await at.calls(PER_SECOND, Way.COMPLETED, PER_SECOND)  # all is warm
         await at.went_their_way()
         await eventually(lambda: not at.pending, what="nothing waits before the outage")
+        await asyncio.to_thread(samples.take)
         await at.front.shut()
-        for _ in range(seconds * PER_SECOND):
-            await at.calls(1, choose.choice(WAYS), PER_SECOND, talk=choose.uniform(0, 1))
+        for _ in range(seconds):
+            for _ in range(PER_SECOND):
+                await at.calls(1, choose.choice(WAYS), PER_SECOND, talk=choose.uniform(0, 1))
+            await asyncio.to_thread(samples.take)
         await at.went_their_way()
-        samples.take()
+        await asyncio.to_thread(samples.take)
         backlog = samples.pending[-1]
         await at.front.open()
         books = await at.settled(60)
-        samples.take()
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
+        await asyncio.to_thread(samples.take)
         assert not at.mistakes()
         assert {call.contact_id: ENDS[call.way] for call in at.crowd.calls} == {
             row["contact_id"]: row["end"] for row in books.calls

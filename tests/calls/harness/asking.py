@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -52,10 +53,11 @@ def voice_agent(way: str, contact: str, refer_to: str = "sip:elsewhere@127.0.0.1
             return {"bot": "answers"}
 
 
-def ask(talk: Talk, way: str) -> None:
+async def ask(talk: Talk, way: str) -> None:
     """Let the voice agent of `voice_agent` ask now."""
     if way == "http":
-        reply = post(talk.house, talk.row()["project"], talk.contact)
+        # Not on this loop: both ends of the call speak on it.
+        reply = await asyncio.to_thread(post, talk.house, talk.row()["project"], talk.contact)
         assert reply.status == 202, reply.text
     else:
         talk.bot.cue()
@@ -68,9 +70,9 @@ def post(house: House, project: str, contact: str, wait: float | None = 0, **mor
     return house.api("POST", f"{PATH}/{project}/handoffs{query}", body)
 
 
-def hand_off(talk: Talk) -> None:
+async def hand_off(talk: Talk) -> None:
     """Let the voice agent ask by HTTP now."""
-    ask(talk, "http")
+    await ask(talk, "http")
 
 
 async def went_back(since: Since, method: str) -> None:

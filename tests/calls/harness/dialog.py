@@ -100,10 +100,15 @@ async def talking_by_hand(house: House, contact: str) -> AsyncIterator[tuple[Han
 
 @dataclass
 class HandVoiceAgent:
-    """A voice agent that answers what it is told to, and BYE and CANCEL by itself."""
+    """A voice agent of one call that answers what it is told to, and BYE and CANCEL by itself.
+
+    Attributes:
+        contact: the call's contact id: what an earlier call left to be repeated at this port is passed over.
+    """
 
     wire: SipSocket
     rtp_port: int
+    contact: str
 
     def __post_init__(self) -> None:
         """Answer BYE and CANCEL from now on."""
@@ -115,8 +120,14 @@ class HandVoiceAgent:
         return found[0]
 
     def requests(self, method: str) -> list[WireMessage]:
-        """Requests of that method so far."""
-        return [one for one in map(read, self.wire.got) if one.method == method]
+        """Requests of that method in this call so far."""
+        got = [read(data) for data in self.wire.got]
+        ours = {
+            one.first("Call-ID")
+            for one in got
+            if one.method == "INVITE" and one.first("X-Contact-Id") == self.contact
+        }
+        return [one for one in got if one.method == method and one.first("Call-ID") in ours]
 
     def answer(self, asked: WireMessage, status: int, reason: str = "OK") -> None:
         """Send a response to a request; a 200 to INVITE carries SDP."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.door import Door
 from tests.calls.harness.metrics import Samples, Since, parse, total
 from tests.calls.harness.plan import API_KEY, CARE, SECRETS, TOKEN, VOICE_AGENT, Plan
 from tests.calls.harness.processes import Process
@@ -55,6 +56,7 @@ class House:
         self.plan.agent.setdefault("storage", f"sqlite://{database}")
         self.plan.write(self.config)
         self.records = Records(database)
+        self._doors: dict[int, Door] = {}
         self.agent = Process(["run", "--config", str(self.config)], self.folder / "agent.log", _environment())
 
     # -- life ------------------------------------------------------------------------------------------
@@ -124,10 +126,11 @@ class House:
         folder: str = "functional/voice_agents",
         **options: Any,  # noqa: ANN401 - fields of Sipp
     ) -> Sipp:
-        """A voice agent on the first target's port, or on another; on the queue's it is the queue."""
+        """A voice agent behind the first target's port, or another; behind the queue's it is the queue."""
         keys = {"bye_headers": bye_headers, "refer_to": refer_to, "asking": asking}
-        place = {"address": VOICE_AGENT, "port": port or self.plan.first}
-        return Sipp(f"{folder}/{scenario}.xml", keys=keys, **{**place, **options})
+        port = port or self.plan.first
+        door = self._doors.setdefault(port, Door(VOICE_AGENT, port, self.plan.sip))
+        return Sipp(f"{folder}/{scenario}.xml", keys=keys, address=VOICE_AGENT, door=door, **options)
 
     # -- what can be seen -------------------------------------------------------------------------------
 

@@ -57,6 +57,18 @@ def read_messages(path: Path) -> list[SipMessage]:
     return [message for message in found if message.start_line]  # what has none is a keep-alive
 
 
+def once(messages: Iterable[SipMessage]) -> list[SipMessage]:
+    """Messages without those that repeat an earlier one: an answer did not come in time (RFC 3261 17.1)."""
+    seen: set[tuple[str, str, str]] = set()
+    kept = []
+    for message in messages:
+        name = (message.start_line, message.header("Via"), message.header("CSeq"))
+        if name not in seen:
+            seen.add(name)
+            kept.append(message)
+    return kept
+
+
 def labels(messages: Iterable[SipMessage]) -> list[str]:
     """The labels of messages: what a ladder diagram would show."""
     return [message.label for message in messages]

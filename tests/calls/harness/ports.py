@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 import random
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 _LOW, _HIGH = 12000, 31000
 _RTP_LOW, _RTP_HIGH = 33000, 60000
+_LISTEN = "0A"  # of /proc/net/tcp
 _given: set[int] = set()
 _random = random.Random(os.getpid())  # noqa: S311 - spreads parallel runs apart, guards nothing
 
@@ -62,6 +65,27 @@ def free_range(size: int) -> tuple[int, int]:
         if all(_is_free(port, socket.SOCK_DGRAM) for port in range(low, low + size)):
             return low, low + size - 1
     raise AssertionError(f"no {size} neighbouring UDP ports are free between {_RTP_LOW} and {_RTP_HIGH}")
+
+
+def is_bound(process: int, port: int, *, tcp: bool = False) -> bool:
+    """Whether a process itself has this port: for UDP a socket bound to it, for TCP one that listens.
+
+    That somebody has it proves nothing: the one who had it before may not be gone yet.
+    """
+    _, *lines = Path("/proc/net/tcp" if tcp else "/proc/net/udp").read_text().splitlines()
+    rows = [line.split() for line in lines]
+    bound = {row[9] for row in rows if row[1].endswith(f":{port:04X}") and (not tcp or row[3] == _LISTEN)}
+    return bool(bound) and bool(bound & _sockets(process))
+
+
+def _sockets(process: int) -> set[str]:
+    """The inodes of a process's sockets."""
+    found = set()
+    with suppress(FileNotFoundError):  # it ended, or closed one, while we looked
+        for entry in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                found.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
+    return found
 
 
 def _is_free(port: int, *only: socket.SocketKind) -> bool:

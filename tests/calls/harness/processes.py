@@ -45,7 +45,7 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, ready: Callable[[], bool], within: float = 20.0) -> None:
+    def start(self, ready: Callable[[], bool], within: float = 60.0) -> None:
         """Start it and return when ``ready`` says so.
 
         Raises:

@@ -20,7 +20,7 @@ ACTIVE, DONE = "active;expires=60", "terminated;reason=noresource"
 async def referred(house: House, number: str) -> AsyncIterator[Talk]:
     """A call that was handed off; its REFER waits for an answer."""
     async with talking(house, caller="is_referred", bot="answers", number=number) as talk:
-        hand_off(talk)
+        await hand_off(talk)
         await talk.caller.saw("REFER")
         yield talk
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from tests.calls.harness.messages import SipMessage, read_messages
-from tests.calls.harness.ports import free_port, free_rtp_port
+from tests.calls.harness.door import Door
+from tests.calls.harness.messages import SipMessage, once, read_messages
+from tests.calls.harness.ports import free_port, free_rtp_port, is_bound
 from tests.calls.harness.waiting import eventually
 
 SCENARIOS = Path(__file__).parents[3] / "sip_scenarios"
@@ -33,6 +34,7 @@ class Sipp:
         talk: length of pauses that the scenario leaves open (``-d``), milliseconds.
         calls: calls to make or take before SIPp ends by itself; 0 goes on until stopped.
         transport: SIPp's ``-t``: u1 UDP, t1 TCP.
+        door: where the agent knows a voice agent, which is then behind it at a port of its own.
     """
 
     scenario: str
@@ -46,12 +48,14 @@ class Sipp:
     address: str = "127.0.0.1"
     options: tuple[str, ...] = ()
     limit: float = 40.0
+    door: Door | None = None
     _process: asyncio.subprocess.Process | None = None
     logs: ClassVar[Path | None] = None
     """Where each run gets a folder for its logs; the system's folder for temporary files if None."""
 
     def __post_init__(self) -> None:
         """Choose names that no other run has."""
+        self._open = contextlib.ExitStack()
         self.unique = uuid.uuid4().hex[:12]
         self.folder = Path(tempfile.mkdtemp(prefix=f"{Path(self.scenario).stem}-", dir=self.logs))
 
@@ -70,14 +74,21 @@ class Sipp:
                 stdout=screen,
                 stderr=screen,
             )
-        if self.remote is None:
-            await eventually(self._bound, what=f"{self.scenario} listens on {self.port}")
+        try:
+            if self.remote is None:
+                await eventually(self._listens, what=f"{self.scenario} listens on {self.port}")
+            if self.door is not None:
+                self._open.enter_context(self.door.open(self.port))
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End SIPp if it runs still."""
+        self._open.close()
         await self.stop()
 
     async def finished(self) -> int:
@@ -118,8 +129,8 @@ class Sipp:
         return [message for message in self.messages() if message.sent and message.label == label]
 
     def received(self, label: str) -> list[SipMessage]:
-        """Messages that reached this SIPp, by label."""
-        return [message for message in self.messages() if not message.sent and message.label == label]
+        """Messages that reached this SIPp, by label, each once however often it was repeated."""
+        return once(message for message in self.messages() if not message.sent and message.label == label)
 
     async def saw(self, label: str, count: int = 1, within: float = 10.0) -> SipMessage:
         """Wait until ``count`` messages of that label arrived; return the last of them."""
@@ -161,13 +172,11 @@ class Sipp:
             )
         )
 
-    def _bound(self) -> bool:
+    def _listens(self) -> bool:
         assert self._process is not None
         if self._process.returncode is not None:
             raise AssertionError((self.folder / "screen.log").read_text(errors="replace")[-2000:])
-        table = "tcp" if self.transport.startswith("t") else "udp"
-        lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-        return any(int(line.split()[1].split(":")[1], 16) == self.port for line in lines)
+        return is_bound(self._process.pid, self.port, tcp=self.transport.startswith("t"))
 
     def _command(self) -> list[str]:
         keys = {"rtp_port": str(self.rtp_port), **self.keys}

@@ -7,9 +7,15 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import TypeVar, cast, overload
 
 T = TypeVar("T")
+
+
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], within: float = ..., what: str = ...) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], within: float = ..., what: str = ...) -> T: ...
 
 
 async def eventually(condition: Callable[[], T | Awaitable[T]], within: float = 10.0, what: str = "") -> T:
@@ -34,6 +40,18 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], within: float = 
             raise AssertionError(f"not within {within} s: {what or condition}; last seen: {value!r}")
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.1)
+
+
+async def throughout(seconds: float, condition: Callable[[], bool], what: str) -> None:
+    """Hold ``condition`` to staying true: that a thing never happens takes a time in which it could.
+
+    Raises:
+        AssertionError: it was not true once; the text says ``what`` should have been.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert condition(), f"not for all of {seconds:g} s: {what}"
+        await asyncio.sleep(0.1)
 
 
 def eventually_now(condition: Callable[[], T], within: float = 10.0, what: str = "") -> T:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the suite runs: side by side with ``-n auto``, real calls on each flavour of pjsua2 (docs/testing.md).
+
+Without these options pytest runs what it is given one by one, on the pjsua2 that is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tests.harness.network import enter_own_network, may_have_own_network
+from tests.harness.queue import Queue, rank
+
+_WORKERS_PER_CORE = 2  # real calls mostly wait: for audio, for timers, for processes that start
+_SERIAL = "Tests run one by one: only root may give each worker a network of its own."
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--flavour``."""
+    parser.addoption(
+        "--flavour",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run tests/calls also on the pjsua2 in .venv/pjsua2-NAME; may be given again",
+    )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers ``-n auto`` means."""
+    if may_have_own_network():
+        return _WORKERS_PER_CORE * len(os.sched_getaffinity(0))
+    sys.stderr.write(f"{_SERIAL}\n")
+    return 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give a worker its network before anything is bound.
+
+    Raises:
+        pytest.UsageError: ``-n 3`` was asked for by a user who may not.
+    """
+    if hasattr(config, "workerinput"):
+        enter_own_network()
+    elif config.option.numprocesses and not may_have_own_network():
+        raise pytest.UsageError(_SERIAL)
+    config.option.loadscopereorder = False  # the order is ours
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Queue:
+    """One queue for all workers."""
+    return Queue(config, log)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run real calls once on each flavour of pjsua2."""
+    flavours = metafunc.config.getoption("flavour")
+    if flavours and "flavour" in metafunc.fixturenames:
+        plain = pytest.param("", id=pytest.HIDDEN_PARAM)
+        more = [pytest.param(name, id=f"pjsua2-{name}") for name in flavours]
+        metafunc.parametrize("flavour", [plain, *more], indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first."""
+    items.sort(key=lambda item: rank(item.nodeid))
