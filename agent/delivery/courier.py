@@ -233,6 +233,8 @@ class Courier:
         if job.aside is not None:
             await job.aside
             job.aside = None
+            if job.phase is Phase.PUTTING_BACK:
+                return  # the storage is faulty and the courier closes, which tries once more
         stream, is_signal = job.stream, job.signal.channel is Channel.SIGNAL
         action: on.Action | None = on.Queue()
         if job.marked and not self._can_leave(stream):
