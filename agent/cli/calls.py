@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         except StorageError as error:
             if live is None:
                 raise
-            print(f"past calls are not shown: {error}", file=sys.stderr)
+            print(f"can't list past calls: {error}", file=sys.stderr)
             past = []
         calls += [call for call in past if live is None or call["call_id"] not in live]
     calls = calls[: options.limit]
@@ -77,8 +77,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"running": live is not None, "calls": [_as_json(call, live) for call in calls]}))
         return DONE
     if live is None:
-        print(f"no agent listens on {node.url}: this is from the record")
-    for line in table(_HEADS, [_row(call, live) for call in calls]) if calls else ["no call fits"]:
+        print(f"no agent listens on {node.url}: the list is from the record")
+    for line in table(_HEADS, [_row(call, live) for call in calls]) if calls else ["no calls match"]:
         print(line)
     return DONE
 
@@ -112,7 +112,7 @@ def _row(call: Mapping[str, Any], live: Mapping[str, Any] | None) -> Sequence[st
     if call["ended"] is not None:
         state = call["end"]
     elif not up:
-        why = "the agent does not have it up" if live is not None else "not closed: it was up, or is"
+        why = "not up on this agent" if live is not None else "no end is recorded"
     lasted = span((call["ended"] or time.time()) - call["began"]) if up or call["ended"] else "-"
     return (
         moment(call["began"]),

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         return DONE
     for note in notes:
         print(f"note: {note}")
-    print(f"{folder} is good: " + ", ".join(_counted(count, name) for name, count in counts.items()))
+    print(f"{folder} is valid: " + ", ".join(_counted(count, name) for name, count in counts.items()))
     return DONE
 
 
@@ -83,7 +83,7 @@ def _unheard_tokens(snapshot: Snapshot) -> list[str]:
 
 
 def _weak_keys(snapshot: Snapshot) -> list[str]:
-    """Projects whose handoff API is nearly open."""
+    """Projects whose API key is easy to guess."""
     return [
         f"project {project.project} has an api_key that is easy to guess: take 12 random characters or more"
         for project in snapshot.projects.values()
@@ -92,7 +92,7 @@ def _weak_keys(snapshot: Snapshot) -> list[str]:
 
 
 def _shared_ports(snapshot: Snapshot) -> list[str]:
-    """RTP ports that the kernel of this machine gives away itself."""
+    """RTP ports that this machine's kernel also uses for outgoing connections."""
     try:
         low, high = map(int, _EPHEMERAL.read_text(encoding="ascii").split())
     except (OSError, ValueError):

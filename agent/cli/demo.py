@@ -37,7 +37,7 @@ _EXAMPLE: Final = """examples:
   handoff-agent demo --stay                                 leaves everything up until Ctrl-C
   make demo ARGS="--ask refer --back bridge"
 
-exit codes: 0 all of it really happened, 1 something did not, 2 could not run"""
+exit codes: 0 all of it happened, 1 something did not, 2 could not run"""
 
 
 def add(subparsers: Commands) -> None:
@@ -47,7 +47,7 @@ def add(subparsers: Commands) -> None:
         "demo",
         summary="a real call with audio, a signal and a handoff, all on this machine",
         description="Starts the simulators and the agent, places a call with SIPp, and prints its story. "
-        "The configuration is not edited: what a handoff needs stands in a copy.",
+        "The configuration is not edited: what the handoff needs is set in a copy.",
         epilog=_EXAMPLE,
     )
     option = parser.add_argument
@@ -72,7 +72,7 @@ def add(subparsers: Commands) -> None:
     option(
         "--finish-prompt",
         action="store_true",
-        help="the voice agent speaks on after it asked, and may finish before NICE is told",
+        help="the voice agent goes on speaking after it asked, and may finish before NICE is told",
     )
     option("--refuse-refer", action="store_true", help="the contact centre declines the REFER (603)")
     option("--stay", action="store_true", help="leave everything up until Ctrl-C")
@@ -110,11 +110,11 @@ async def _demo(options: argparse.Namespace, shown: Combination) -> int:
 
     for name in ("voice-agent", "human-queue"):
         if not (_AUDIO / f"{name}.wav").exists():
-            raise AgentError(f"there is no {name}.wav in {_AUDIO}: run make setup")
+            raise AgentError(f"{_AUDIO / name}.wav is missing: run make setup")
     own = load(options.config)
     project = own.projects.get(_PROJECT)
     if project is None:
-        raise AgentError(f"{options.config} has no project {_PROJECT}: the demo calls that one")
+        raise AgentError(f"{options.config} has no project {_PROJECT}, which the demo calls")
     with tempfile.TemporaryDirectory(prefix="handoff-demo-") as work:
         folder = arranged(options.config, own, project, shown, Path(work) / "config")
         snapshot = load(folder)
@@ -153,7 +153,7 @@ def _farewell(rehearsal: Rehearsal, evidence: Evidence, missing: int) -> Iterato
         yield from rehearsal.logs.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         return
     began = datetime.fromtimestamp(evidence.record["began"], UTC)
-    yield f"\nAll of it really happened, at {began:%Y-%m-%d %H:%M:%S} UTC. Where to look next:"
+    yield f"\nAll of it happened, at {began:%Y-%m-%d %H:%M:%S} UTC. Where to look next:"
     yield "  handoff-agent demo --help           the other ways to ask, and to go back"
     yield "  handoff-agent demo --stay           the same, left up to play with"
     yield f"  {rehearsal.operations}/metrics       metrics while it is up; /calls, /readyz beside it"

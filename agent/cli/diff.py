@@ -36,7 +36,7 @@ def add(subparsers: Commands) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("old", type=Path, metavar="OLD", help="configuration folder as it is")
-    parser.add_argument("new", type=Path, metavar="NEW", help="configuration folder as it shall be")
+    parser.add_argument("new", type=Path, metavar="NEW", help="configuration folder as it will be")
     parser.add_argument(
         "--node",
         metavar="URL",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``handoff-agent doctor``: what would keep this node or a project from working, with its likely cause."""
+"""``handoff-agent doctor``: what would stop this node or a project from working, and its likely cause."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def add(subparsers: Commands) -> None:
 def _parameter(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or name not in {f"p{number}" for number in range(1, 10)}:
-        raise argparse.ArgumentTypeError(f"{text!r} is no parameter: write p1=Test (p1 to p9)")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a parameter: write p1=Test (p1 to p9)")
     return name, value
 
 
@@ -77,19 +77,19 @@ def run(options: argparse.Namespace) -> int:
         steps = max(len(finding.step) for finding in findings)
         for finding in findings:
             print(finding.line(subjects, steps))
-        print(f"{len(failed)} of {len(findings)} failed" if failed else f"all {len(findings)} are well")
+        print(f"{len(failed)} of {len(findings)} failed" if failed else f"all {len(findings)} passed")
     return FOUND_WRONG if failed else DONE
 
 
 def _projects(options: argparse.Namespace, snapshot: Snapshot) -> list[Project]:
     if options.signal and not options.project:
-        raise AgentError("--signal needs --project: whose contact is it?")
+        raise AgentError("--signal needs --project")
     if options.project is None:
         return list(snapshot.projects.values())
     project = snapshot.projects.get(options.project)
     if project is None:
         raise AgentError(
-            f"there is no project {options.project}: known are {', '.join(sorted(snapshot.projects))}"
+            f"unknown project {options.project}: the configuration has {', '.join(sorted(snapshot.projects))}"
         )
     return [project]
 

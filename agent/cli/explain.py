@@ -174,7 +174,7 @@ def _in_text(known: Known, sentence: str) -> Iterator[str]:
         for entry in known.story:
             yield f"  {clock(entry['when'])}  {entry['kind']:<11}{printable(entry['text'])}"
         return
-    yield "From the record (no agent that was asked has the SIP messages in memory):"
+    yield "From the record (no running agent has the SIP messages in memory):"
     for when, kind, text in sorted(_of_record(known)):
         yield f"  {clock(when)}  {kind:<11}{printable(text)}"
     for signal in (*known.signals, *known.posts):
@@ -196,7 +196,11 @@ def _of_record(known: Known) -> Iterator[tuple[float, str, str]]:
             if known.handoff[name]
         )
         way = known.handoff["way"].upper()
-        yield known.handoff["asked"], "handoff", f"the voice agent asked by {way} ({said or 'without words'})"
+        yield (
+            known.handoff["asked"],
+            "handoff",
+            f"the voice agent asked by {way} ({said or 'nothing else said'})",
+        )
     for signal in signals:
         kind: str = signal["channel"]
         of = "" if kind != Channel.SIGNAL.value else f"{signal['moment']} "

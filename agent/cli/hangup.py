@@ -13,7 +13,7 @@ _NOT_FOUND = 404
 _EXAMPLE = f"""example:
   handoff-agent hangup c-0123456789abcdef
 
-The script is told as for any call that fails: the project's failed signal goes out.
+As for any call that fails, the project's failed signal is sent to the script.
 {EXIT_CODES}"""
 
 

@@ -32,7 +32,7 @@ _LEAST_FREE: Final = 256 * 1024 * 1024
 
 
 def examine_machine(snapshot: Snapshot) -> Iterator[Finding]:
-    """All steps, in the order in which they would hurt at start."""
+    """All steps, in the order of a start."""
     running = Operations.of(snapshot).running
     yield from _ports(snapshot, running=running)
     yield _storage(snapshot, running=running)
@@ -52,7 +52,7 @@ def _ports(snapshot: Snapshot, *, running: bool) -> Iterator[Finding]:
     for name, address in (("api", http.api), ("operations", http.operations)):
         wanted.append((f"http.{name} {address}", False, address.host, address.port))
     if running:
-        yield _found("ports", Health.OK, f"the agent runs and answers on {http.operations}: not tried")
+        yield _found("ports", Health.OK, f"the agent is running, on {http.operations}: not tried")
         return
     taken = 0
     for name, datagrams, host, port in wanted:
@@ -65,11 +65,11 @@ def _ports(snapshot: Snapshot, *, running: bool) -> Iterator[Finding]:
             "ports",
             Health.FAILED,
             f"{name}: {problem.strerror or problem}",
-            "another process listens there" if busy else "no address of this machine, or not allowed",
+            "another process listens there" if busy else "not an address of this machine, or not permitted",
             f"see who: ss -lnp 'sport = :{port}'" if busy else "correct the address in agent.yaml",
         )
     if not taken:
-        yield _found("ports", Health.OK, f"all {len(wanted)} listeners can be opened; no agent runs now")
+        yield _found("ports", Health.OK, f"all {len(wanted)} listeners can be opened; no agent is running")
 
 
 def _bind(*, datagrams: bool, host: str, port: int) -> OSError | None:
@@ -97,7 +97,7 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
                 "storage",
                 Health.FAILED,
                 str(error),
-                "it belongs to another user, or is no storage of this agent",
+                "it belongs to another user, or is not a storage of this agent",
                 "run this as the agent's user; check storage in agent.yaml",
             )
         if path is None:
@@ -106,18 +106,18 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
             return _found(
                 "storage",
                 Health.FAILED,
-                f"{path} is held by an agent whose listener is elsewhere",
-                "another agent was given the same file",
-                "give each agent a storage of its own",
+                f"{path} is in use by an agent with another listener",
+                "two agents have the same file",
+                "give each agent its own storage",
             )
     folder = next((one for one in path.parents if one.exists()), Path("/"))
     if not path.exists() and not os.access(folder, os.W_OK | os.X_OK):
         return _found(
             "storage",
             Health.FAILED,
-            f"{path} can't be made: {folder} is not writable for this user",
-            "the folder belongs to somebody else",
-            "make it for the agent's user, mode 0700",
+            f"{path} can't be created: {folder} is not writable for this user",
+            "the folder belongs to another user",
+            "create it for the agent's user, mode 0700",
         )
     free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE:
@@ -125,7 +125,7 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
         return _found(
             "storage", Health.FAILED, said, "the disk is nearly full", "make room; a full disk refuses calls"
         )
-    what = "is writable" if path.exists() else "will be made"
+    what = "is writable" if path.exists() else "will be created"
     return _found("storage", Health.OK, f"{path} {what}; {free // 1024**2} MiB free")
 
 
@@ -142,7 +142,7 @@ def _rtp(snapshot: Snapshot) -> Finding:
     shared = PortRange(max(ports.low, numbers[0]), min(ports.high, numbers[1]))
     if shared.count <= 0:
         return _found(
-            "rtp ports", Health.OK, f"{ports} is clear of the kernel's own {numbers[0]}-{numbers[1]}"
+            "rtp ports", Health.OK, f"{ports} does not overlap the kernel's own {numbers[0]}-{numbers[1]}"
         )
     reserved = _text(_IPV4 / "ip_local_reserved_ports")
     if _covers(reserved, shared):
@@ -176,7 +176,7 @@ def _descriptors(snapshot: Snapshot) -> Finding:
         "descriptors",
         Health.FAILED,
         said,
-        "the limit of this shell or service is the usual small one",
+        "the limit of this shell or service is the system's default",
         f"ulimit -n {needed}" + ("" if enough else " as root") + f"; in a systemd unit LimitNOFILE={needed}",
     )
 
@@ -191,7 +191,7 @@ def _buffers() -> Iterator[Finding]:
                 "buffers",
                 Health.NOTE,
                 f"net.core.{name} is {numbers[0]}; the SIP socket asks for {_BUFFER}",
-                "the kernel's usual value: a burst of INVITEs may lose packets",
+                "the kernel's default: a burst of INVITEs may lose packets",
                 f"sysctl -w net.core.{name}={_BUFFER}",
             )
         else:
@@ -204,7 +204,9 @@ def _audio(snapshot: Snapshot) -> Finding:
     unreadable = sorted(file for file in files if not os.access(file, os.R_OK))
     if unreadable:
         said = f"can't be read: {', '.join(unreadable)}"
-        return _found("audio", Health.FAILED, said, "file permissions", "let the agent's user read it")
+        return _found(
+            "audio", Health.FAILED, said, "file permissions", "make it readable for the agent's user"
+        )
     said = f"{len(files)} comfort audio files are readable" if files else "comfort audio needs no files"
     return _found("audio", Health.OK, said)
 

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("HANDOFF_TRACEBACK"):
             raise
         what = f"{type(error).__name__}: {error}".partition("\n")[0]
-        sys.stderr.write(f"handoff-agent: internal error: {what}; HANDOFF_TRACEBACK=1 shows where\n")
+        sys.stderr.write(f"handoff-agent: internal error: {what}; HANDOFF_TRACEBACK=1 shows the traceback\n")
         return _COULD_NOT_RUN
 
 

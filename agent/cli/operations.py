@@ -43,7 +43,7 @@ class Operations:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise AgentError(f"{url} is no address of a node: write http://127.0.0.1:8081")
+            raise AgentError(f"{url} is not the URL of a node: write http://127.0.0.1:8081")
         self.url = f"{parts.scheme}://{parts.netloc}"
         self._opener = build_opener(ProxyHandler({}))  # a node is inside: no proxy leads there
 
@@ -109,7 +109,7 @@ class Operations:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise NodeError(f"{self.url} is no operations listener of this agent")
+            raise NodeError(f"{self.url} is not an operations listener of this agent")
         return document
 
 

@@ -52,7 +52,7 @@ def one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
     """One signal, with the values of its parameters if wanted.
 
     Raises:
-        AgentError: there is none, or nobody can be asked.
+        AgentError: there is none, or neither agent nor storage can be read.
     """
     from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
 
@@ -69,7 +69,7 @@ def one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
         except NotRunningError:
             raise error from None
     if signal is None:
-        raise AgentError(f"there is no signal {printable(signal_id)}")
+        raise AgentError(f"unknown signal {printable(signal_id)}")
     return listing(signal, values=values)
 
 

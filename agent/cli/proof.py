@@ -65,7 +65,7 @@ def lines(shown: Combination, facts: Facts, comfort_audio: str = "tone") -> Iter
 
 def _arrival(facts: Facts) -> Iterator[Line]:
     yield "NICE accepted the arrival signal, and got it once", _once(facts.arrivals, accepted=True)
-    yield "its delivery was begun before the audio", _before(facts.arrival_begun, facts.answered)
+    yield "its delivery began before the audio", _before(facts.arrival_begun, facts.answered)
 
 
 def _handoff(shown: Combination, facts: Facts) -> Iterator[Line]:
@@ -82,7 +82,7 @@ def _handoff(shown: Combination, facts: Facts) -> Iterator[Line]:
             _before(facts.asked, facts.spoke_until, by=_SPEECH_SECONDS),
         )
         yield (
-            "the signal was begun only when it had fallen silent",
+            "delivery of the signal began only when it had fallen silent",
             _before(facts.spoke_until, _told(facts), by=_SILENCE_SECONDS),
         )
 
@@ -90,10 +90,16 @@ def _handoff(shown: Combination, facts: Facts) -> Iterator[Line]:
 def _order(shown: Combination, facts: Facts) -> Iterator[Line]:
     told = _told(facts)
     if shown.ask is Way.BYE:
-        yield "the signal was begun after the voice agent had hung up", _before(facts.agent_left, told)
+        yield (
+            "delivery of the signal began after the voice agent had hung up",
+            _before(facts.agent_left, told),
+        )
     else:
-        yield "the signal was begun before the voice agent was released", _before(told, facts.agent_left)
-    yield "the signal was begun before the caller was given back", _before(told, facts.given_back)
+        yield (
+            "delivery of the signal began before the voice agent was released",
+            _before(told, facts.agent_left),
+        )
+    yield "delivery of the signal began before the caller was given back", _before(told, facts.given_back)
 
 
 def _back(shown: Combination, facts: Facts) -> Iterator[Line]:
@@ -104,7 +110,7 @@ def _back(shown: Combination, facts: Facts) -> Iterator[Line]:
             yield "the contact centre declined the REFER (603)", facts.refer_answer == _DECLINED
         else:
             yield "the contact centre accepted the REFER (202)", facts.refer_answer == _ACCEPTED
-            yield "it told that the caller is there (NOTIFY 200)", facts.refer_outcome in _OK
+            yield "it reported that the caller is there (NOTIFY 200)", facts.refer_outcome in _OK
     if shown.bridges:
         yield (
             "the human queue was dialled once the voice agent had left",
@@ -151,7 +157,7 @@ def _audio(shown: Combination, facts: Facts, comfort_audio: str) -> Iterator[Lin
 
 
 def _told(facts: Facts) -> float | None:
-    """When NICE got the handoff signal: its delivery was begun before that."""
+    """When NICE got the handoff signal: its delivery began before that."""
     return facts.handoffs[0].when if facts.handoffs else None
 
 

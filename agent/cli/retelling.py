@@ -32,7 +32,7 @@ _BACK: Final = {
 _FAILURE: Final = {
     OnFailure.RELEASE: "goes back all the same, and {back}",
     OnFailure.REFER: "is sent to a queue by REFER",
-    OnFailure.KEEP: "stays with the voice agent, which is told so",
+    OnFailure.KEEP: "stays with the voice agent, which is told",
 }
 _WORTH_READING: Final = ("refer-to", "referred-by")
 _SHORT: Final = 160
@@ -48,7 +48,7 @@ def opening(shown: Combination, seconds: float, copy: Path | None) -> Iterator[s
         back = f"the caller {back}"
     yield f"The voice agent asks for a handoff {_ASKS[shown.ask]}; {back}."
     if shown.finish_prompt:
-        yield "It speaks on after it has asked, and may finish before NICE is told."
+        yield "It goes on speaking after it has asked, and may finish before NICE is told."
     if shown.refer_refused:
         yield "The contact centre declines the REFER, so the caller is released."
     if copy is not None:
@@ -112,7 +112,7 @@ def _dialogs(evidence: Evidence) -> Iterator[tuple[str, Dialog]]:
 
 
 def _inside(message: Message, *, to_queue: bool) -> str:
-    """What stands in a request and matters at a handoff; the time line has no more than its first line."""
+    """What a request says that matters at a handoff: the time line has only its first line."""
     match message.method:
         case "NOTIFY":
             return f"NOTIFY says {message.body.strip()}"
@@ -133,7 +133,7 @@ def _inside(message: Message, *, to_queue: bool) -> str:
 
 
 def _in_words(told: Mapping[str, Any]) -> str:
-    """What the voice agent told of itself, or ``""`` where that is no news."""
+    """What the voice agent reported of itself; ``""`` where that is on the time line already."""
     match told["event"]:
         case "asked":
             return f"asks for a handoff by {told['way'].upper()}"

@@ -17,9 +17,9 @@ from agent.core.numbers import Kind, NumberRule, normalise
 from agent.core.reasons import Reason
 
 _WHY = {
-    Kind.EXACT: "it is this very number",
-    Kind.RANGE: "the number lies in this range",
-    Kind.PREFIX: "the number begins so",
+    Kind.EXACT: "the same number",
+    Kind.RANGE: "the number is in this range",
+    Kind.PREFIX: "the number has this prefix",
 }
 
 
@@ -58,9 +58,8 @@ def run(options: argparse.Namespace) -> int:
         return COULD_NOT_RUN
     carrier = snapshot.carriers.get(options.carrier) if options.carrier else None
     if options.carrier and carrier is None:
-        print(
-            f"no carrier {options.carrier}: known are {', '.join(sorted(snapshot.carriers))}", file=sys.stderr
-        )
+        known = ", ".join(sorted(snapshot.carriers))
+        print(f"unknown carrier {options.carrier}: the configuration has {known}", file=sys.stderr)
         return COULD_NOT_RUN
     found = route(snapshot, options.number, carrier, options.token)
     if options.json:
@@ -81,9 +80,9 @@ def route(snapshot: Snapshot, text: str, carrier: Carrier | None, token: str | N
         lines += _nearest_miss(snapshot, text, number)
         return Route(number, refusal=Reason.UNKNOWN_NUMBER, lines=lines)
     rule = rules[0]
-    lines.append(f"{rule.place}: {rule.kind} {rule.pattern} takes {number}: {_WHY[rule.kind]}")
+    lines.append(f"{rule.place}: {rule.kind} {rule.pattern} matches {number}: {_WHY[rule.kind]}")
     lines += [
-        f"{hidden.place}: {hidden.kind} {hidden.pattern} would too, but is less specific"
+        f"{hidden.place}: {hidden.kind} {hidden.pattern} matches too, but is less specific"
         for hidden in rules[1:]
     ]
     project, refusal, text = _by_token(
@@ -101,7 +100,7 @@ def _by_token(
     """The project, why there is none, and both in words; the same choice as `agent.core.admission` makes."""
     first = projects[0]
     if len(projects) == 1 and (first.token is None or (carrier is not None and not carrier.token_header)):
-        why = "it asks for no token" if first.token is None else f"{carrier and carrier.name} sends no token"
+        why = "it needs no token" if first.token is None else f"{carrier and carrier.name} sends no token"
         return first.project, None, f"project {first.project}: {why}"
     names = ", ".join(project.project for project in projects)
     if token is None and (carrier is None or carrier.token_header):
@@ -109,14 +108,14 @@ def _by_token(
     given = token if token is not None and (carrier is None or carrier.token_header) else ""
     for project in projects:
         if _fits(project, given):
-            what = "the token is its own" if project.token else "no token is carried, and it asks for none"
+            what = "the token matches" if project.token else "the call carries no token, and none is needed"
             return project.project, None, f"project {project.project}: {what}"
     code = f"refused, {Reason.BAD_TOKEN.code} {Reason.BAD_TOKEN.value}"
     if not given:
-        return "", Reason.BAD_TOKEN, f"{code}: the call carries no token, and {names} asks for one"
+        return "", Reason.BAD_TOKEN, f"{code}: the call carries no token, and {names} needs one"
     owner = next((p.project for p in snapshot.projects.values() if p.token and _fits(p, given)), None)
-    whose = f"it is that of {owner}" if owner else "it is that of no project"
-    return "", Reason.BAD_TOKEN, f"{code}: the token is not that of {names}; {whose}"
+    whose = f"it belongs to {owner}" if owner else "no project has it"
+    return "", Reason.BAD_TOKEN, f"{code}: the token does not belong to {names}; {whose}"
 
 
 def _undecided(projects: list[Project], names: str) -> tuple[str, Reason | None, str]:
@@ -133,16 +132,16 @@ def _fits(project: Project, given: str) -> bool:
 
 def _nearest_miss(snapshot: Snapshot, text: str, number: str) -> Iterator[str]:
     refusal = Reason.UNKNOWN_NUMBER
-    yield f"no rule takes {number or text}: refused, {refusal.code} {refusal.value}"
+    yield f"no rule matches {number or text}: refused, {refusal.code} {refusal.value}"
     if not (number.isascii() and number.isdigit()):
-        yield f"{number or text} is not a number: write digits"
+        yield f"{number or text} is not a number: use digits only"
         return
     for carrier in snapshot.carriers.values():
         other = normalise(text, carrier.numbers.strip)
         rule = snapshot.numbers.match(other) if other != number else None
         if rule is not None:
             name = carrier.name
-            yield f"from carrier {name} it is {other}, which {rule.place} takes (try --carrier {name})"
+            yield f"from carrier {name} it is {other}, which {rule.place} matches (try --carrier {name})"
             return
     nearest = snapshot.numbers.nearest(number)
     if nearest is not None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``handoff-agent signals``: what stands in the outbox, what came of it, an operator's decisions about it.
+"""``handoff-agent signals``: the outbox: what is in it, what came of it, and an operator's decisions.
 
-Signals, and what goes the same durable way: webhooks and transcripts.
+Signals, and what is delivered the same durable way: webhooks and transcripts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _EXAMPLE = f"""examples:
   handoff-agent signals discard s-0123456789abcdef
 
 {EXIT_CODES}
-list finds wrong when nothing is there for a contact or a call, retry and discard when the state forbids it"""
+list exits with 1 when a contact or call has no signal, retry and discard when the state does not allow it"""
 _SENTENCES_AT_MOST = 8
 
 
@@ -60,7 +60,7 @@ def add(subparsers: Commands) -> None:
     retry = _parser(verbs, "retry", "send a settled one again that was not accepted")
     retry.add_argument("id", metavar="ID", help="of the signal")
     retry.add_argument(
-        "--yes", action="store_true", help="send it though that may restart the script on the caller"
+        "--yes", action="store_true", help="send it even if that may restart the script on the caller"
     )
     retry.set_defaults(run=_guarded(_retry))
     discard = _parser(verbs, "discard", "cancel one that is recorded and not sent yet")
@@ -74,7 +74,7 @@ def add(subparsers: Commands) -> None:
 def _add_list(verbs: Commands) -> None:
     parser = _parser(verbs, "list", "signals, webhooks and transcripts, newest first")
     parser.add_argument(
-        "--contact", metavar="ID", default="", help="of this contact; answered in words first"
+        "--contact", metavar="ID", default="", help="of this contact; a sentence for each signal comes first"
     )
     parser.add_argument("--call", metavar="ID", default="", help="of this call")
     parser.add_argument("--project", metavar="P", default="", help="of this project")
@@ -136,9 +136,9 @@ def _in_text(options: argparse.Namespace, found: list[dict[str, Any]]) -> Iterat
     if not found:
         whose = f" of contact {options.contact}" if options.contact else ""
         whose += f" of call {options.call}" if options.call else ""
-        yield printable(f"no signal{whose} is recorded that fits")
+        yield printable(f"no recorded signal{whose} matches")
         if options.contact:
-            yield f"handoff-agent calls --contact {printable(options.contact)} tells whether it called at all"
+            yield f"handoff-agent calls --contact {printable(options.contact)} tells whether there was a call"
         return
     if options.contact or options.call:
         for signal in found[:_SENTENCES_AT_MOST]:
@@ -263,7 +263,7 @@ def _decide(
 def _explain(options: argparse.Namespace, error: AgentError, refusal: str) -> int:
     if refusal not in ("conflict", "unconfirmed"):
         raise error
-    hint = "; say --yes if that is wanted" if refusal == "unconfirmed" else ""
+    hint = "; use --yes if that is wanted" if refusal == "unconfirmed" else ""
     if options.json:
         print(json.dumps({"error_message": str(error), "refusal": refusal}))
     else:

@@ -115,7 +115,7 @@ def _run_cxone(options: argparse.Namespace) -> int:
     host, port = options.listen
     if not loopback(host) and not options.allow_remote:
         print(
-            f"{host} may be reached by other machines; say --allow-remote when that is wanted",
+            f"{host} can be reached by other machines: use --allow-remote to allow that",
             file=sys.stderr,
         )
         return 2

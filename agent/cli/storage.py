@@ -30,7 +30,7 @@ async def opened(snapshot: Snapshot) -> AsyncIterator[Store]:
     path = sqlite_path(snapshot)
     if path is not None and not path.exists():
         raise StorageError(
-            f"there is no record yet: {path} does not exist (it is made when the agent starts)"
+            f"there is no record yet: {path} does not exist (the agent creates it when it starts)"
         )
     store = await open_store(snapshot.agent.storage, owner=False)
     try:

@@ -81,7 +81,7 @@ async def examine_tenant(
     name = project.project
     if project.cxone is None:
         health = Health.FAILED if contact_id else Health.NOTE
-        yield Finding(name, "configuration", health, "it has no cxone section: nothing is signalled")
+        yield Finding(name, "configuration", health, "it has no cxone section: no signals are sent")
         return
     yield _configuration(name, project.cxone)
     async with new_session() as session:
@@ -98,7 +98,7 @@ async def examine_tenant(
             if contact_id and ready:
                 yield await _signal(name, cxone, project, contact_id, parameters)
             elif contact_id:
-                yield Finding(name, "signal", Health.FAILED, "not sent: see the steps before")
+                yield Finding(name, "signal", Health.FAILED, "not sent: an earlier step failed")
         finally:
             await discovery.aclose()
             await cxone.aclose()
@@ -117,8 +117,8 @@ def _configuration(name: str, cxone: CxoneTenant) -> Finding:
         if value != value.strip() or not value.isprintable()
     ]
     if blank:
-        cause = f"{' and '.join(blank)}: blanks or a line end at an end"
-        return Finding(name, "configuration", Health.FAILED, said, cause, "store the secret without them")
+        cause = f"{' and '.join(blank)}: white space at the beginning or end"
+        return Finding(name, "configuration", Health.FAILED, said, cause, "store the secret without it")
     if cut:
         cause = f"{' and '.join(cut)} {'does' if len(cut) == 1 else 'do'} not end in ====, as NICE's keys do"
         return Finding(
@@ -135,7 +135,7 @@ async def _token_and_endpoint(
     except CxoneError as error:
         yield Finding(name, "issuer", Health.FAILED, str(error))
         return
-    yield Finding(name, "issuer", Health.OK, f"{cxone.issuer} may be trusted with the credential")
+    yield Finding(name, "issuer", Health.OK, f"{cxone.issuer} is on the allow-list of hosts")
     try:
         endpoint = await discovery.token_endpoint(cxone)
     except CxoneError as error:
@@ -149,7 +149,7 @@ async def _token_and_endpoint(
         return
     yield _token(name, token)
     who = token.claims
-    said = f"tenant {who.tenant_id}, business unit {who.business_unit or 'not told'}, issuer {who.issuer}"
+    said = f"tenant {who.tenant_id}, business unit {who.business_unit or 'not stated'}, issuer {who.issuer}"
     try:
         claims.check_business_unit(who, cxone.business_unit)
     except CxoneError as error:
@@ -158,7 +158,7 @@ async def _token_and_endpoint(
             "claims",
             Health.FAILED,
             str(error),
-            "the access key is of another customer, or business_unit has a slip",
+            "the access key is of another customer, or business_unit is wrong",
             "correct cxone.business_unit, or take the key of the right business unit",
         )
         return
@@ -174,7 +174,7 @@ async def _token_and_endpoint(
 
 def _token(name: str, token: Token) -> Finding:
     lifetime = token.expires - token.born
-    said = f"issued; good for {span(lifetime)}"
+    said = f"issued; valid for {span(lifetime)}"
     if lifetime < _SHORT_TOKEN:
         return Finding(
             name,
@@ -182,7 +182,7 @@ def _token(name: str, token: Token) -> Finding:
             Health.NOTE,
             said,
             "this tenant's tokens are short-lived",
-            "expect a log-in that often; ask NICE if that is meant",
+            "expect a log-in that often; ask NICE whether that is intended",
         )
     return Finding(name, "token", Health.OK, said)
 

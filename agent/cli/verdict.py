@@ -71,7 +71,7 @@ def _ended(call: Json, *, live: bool, now: float) -> str:
         lasted = span(now - call["began"])
         if live:
             return f"the call is up ({call['state']}) since {lasted}"
-        return f"the call was {call['state']} when it was last recorded; no agent that was asked has it up"
+        return f"the call was {call['state']} when it was last recorded; no running agent has it"
     lasted = span(call["ended"] - call["began"])
     reason = _REASONS.get(call["reason"])
     if reason is None:

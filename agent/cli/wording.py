@@ -56,7 +56,7 @@ def since(text: str) -> float:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: write 30m, 2h, 3d, or 2031-05-04T03:00 (UTC)"
+            f"{text!r} is not a time: write 30m, 2h, 3d, or 2031-05-04T03:00 (UTC)"
         ) from None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
@@ -64,7 +64,7 @@ def since(text: str) -> float:
 def at_least_one(text: str) -> int:
     """A count of what to show."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000):  # noqa: PLR2004
-        raise argparse.ArgumentTypeError(f"{text!r} is no count: write a number from 1 to 1000000")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count: write a number from 1 to 1000000")
     return int(text)
 
 

@@ -106,7 +106,7 @@ async def discard(store: Store, signal_id: str, *, by: str, now: float) -> Signa
 async def _known(store: Store, signal_id: str) -> Signal:
     signal = await store.signal(signal_id)
     if signal is None:
-        raise DecisionRefusedError(f"there is no signal {signal_id}", "not_found")
+        raise DecisionRefusedError(f"unknown signal {signal_id}", "not_found")
     return signal
 
 

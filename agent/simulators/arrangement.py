@@ -66,7 +66,7 @@ def queue_of(project: Project) -> str:
 
 
 def _handoff(project: Project, shown: Combination) -> dict[str, Any]:
-    """What must stand in the project's handoff that does not yet; None: must not stand there."""
+    """What must be set in the project's handoff and is not yet; None: must not be set."""
     settings = project.handoff
     wanted: dict[str, Any] = {}
     if settings.method != shown.back:
@@ -90,7 +90,7 @@ def _project_file(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:
         document = _document(path)
         if document.get("project") == name:
             return path.relative_to(folder), document
-    raise AgentError(f"no file of {folder / 'projects'} is that of project {name}")
+    raise AgentError(f"project {name} is in no file of {folder / 'projects'}")
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -27,11 +27,11 @@ class Combination:
     refer_refused: bool = False
 
     def impossible(self) -> str:
-        """Why there is no such handoff, in one line; ``""`` where there is."""
+        """Why this handoff is impossible, in one line; ``""`` if it is possible."""
         if self.ask is Way.BYE and self.finish_prompt:
-            return "--finish-prompt: a voice agent that has hung up says nothing more; ask in another way"
+            return "--finish-prompt: a voice agent that hung up says nothing more; use another --ask"
         if self.ask is Way.BYE and self.on_signal_failure is OnFailure.KEEP:
-            return "--on-signal-failure keep: a voice agent that has hung up keeps nobody; ask in another way"
+            return "--on-signal-failure keep: a voice agent that hung up can't keep the caller; use another --ask"
         if self.refer_refused and not self.refers:
             return "--refuse-refer: no REFER is sent in this combination; add --back refer"
         return ""

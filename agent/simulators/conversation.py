@@ -72,7 +72,7 @@ class Conversation:
     def begin(self) -> None:
         """Ring, and answer when it is time."""
         self._leg.takes_handoffs = True
-        self._leg.info_fits = lambda _: True  # what comes back is no handoff, and is told all the same
+        self._leg.info_fits = lambda _: True  # what comes back is not a handoff, but is reported too
         self._leg.ring(180, media=False)
         if self._options.ring_for:
             self._later(self._options.ring_for, self._leg.answer)

@@ -29,7 +29,7 @@ class Ear:
         self._last: Packet | None = None
 
     def take(self, rtp: bytes, when: float) -> None:
-        """A packet came; one that is no PCMU (RTCP, telephone-event) is ignored."""
+        """A packet came; anything but PCMU (RTCP, telephone-event) is ignored."""
         packet = read(rtp, when)
         if packet is None or packet.payload_type != PCMU:
             return

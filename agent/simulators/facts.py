@@ -31,7 +31,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What really happened. Times are seconds since the epoch; None: it did not happen.
+    """What happened. Times are seconds since the epoch; None: it did not happen.
 
     Attributes:
         scenario_kept: SIPp's dialog went as its scenario says.

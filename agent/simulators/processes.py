@@ -33,7 +33,7 @@ class Child:
         """Start a program.
 
         Raises:
-            AgentError: it is not there.
+            AgentError: it is not installed.
         """
         with log.open("wb") as errors:
             try:
@@ -46,7 +46,7 @@ class Child:
                     limit=_LINE_BYTES,
                 )
             except FileNotFoundError:
-                raise AgentError(f"{command[0]} is not there: run make setup") from None
+                raise AgentError(f"{command[0]} is not installed: run make setup") from None
         return cls(name, process, log)
 
     async def said(self, wanted: Callable[[str], bool], seconds: float) -> str:
@@ -63,7 +63,7 @@ class Child:
             async with asyncio.timeout(seconds), self._news:
                 await self._news.wait_for(lambda: found() or self._reader.done())
         except TimeoutError:
-            raise AgentError(f"{self.name} did not get so far within {seconds:g} s{self._why()}") from None
+            raise AgentError(f"{self.name} timed out after {seconds:g} s{self._why()}") from None
         line = found()
         if line is None:
             raise AgentError(f"{self.name} ended early{self._why()}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One whole call on this machine, SIPp in the contact centre's place, and what really happened."""
+"""One whole call on this machine, SIPp in the contact centre's place, and what happened."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Rehearsal:
 
     @property
     def seconds(self) -> float:
-        """How long the caller stays, where nobody ends the call before."""
+        """How long the caller stays in seconds, unless the call ends before."""
         after = _WITH_QUEUE if self.shown.bridges else _AFTER_HANDOFF
         return _HAND_OFF_AFTER + after + (_TALK_ON if self.shown.finish_prompt else 0)
 
@@ -93,7 +93,7 @@ class Rehearsal:
         """Place the call, let the voice agent hand it off, and gather what everybody saw.
 
         Raises:
-            AgentError: some part did not get so far.
+            AgentError: a process failed or timed out.
         """
         contact_id = str(time.time_ns() // 1000)
         if self.shown.on_signal_failure is not None:
@@ -106,7 +106,9 @@ class Rehearsal:
         finally:
             tap.close()
         if tap.missed:
-            raise AgentError(f"this machine was too busy to see every packet: {tap.missed} missed; try again")
+            raise AgentError(
+                f"this machine was too busy to capture every packet: {tap.missed} missed; try again"
+            )
         voice_agent = self._children[VOICE_AGENT]
         await voice_agent.said(lambda line: '"event": "over"' in line, _UP_SECONDS)
         queue = self._children.get(QUEUE)
@@ -140,7 +142,7 @@ class Rehearsal:
     @property
     def _cxone(self) -> str:
         if self.project.cxone is None:
-            raise AgentError(f"project {self.project.project} has no cxone: the demo needs one")
+            raise AgentError(f"project {self.project.project} has no cxone section, which the demo needs")
         return self.project.cxone.issuer
 
     def _voices(self) -> dict[str, Path]:
@@ -219,7 +221,7 @@ class Rehearsal:
         }
         async with self._http.put(f"{self._cxone}/simulator/faults", json={"signal": fault}) as answer:
             if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
-                raise AgentError(f"the CXone simulator takes no fault: {answer.status}")
+                raise AgentError(f"the CXone simulator refused the fault: {answer.status}")
 
     async def _place_call(self, contact_id: str) -> int:
         listen = next(one for one in self.snapshot.agent.sip.listen if one.transport == "udp")

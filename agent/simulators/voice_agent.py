@@ -62,7 +62,7 @@ async def run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{options.listen!r} is not HOST:PORT, such as 127.0.0.1:5070\n")
         return 2
     if not options.allow_remote and not loopback(host):
-        sys.stderr.write(f"{host} is reached by other machines: add --allow-remote if that is meant\n")
+        sys.stderr.write(f"{host} can be reached by other machines: use --allow-remote to allow that\n")
         return 2
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -47,12 +47,12 @@ def voice_of(path: Path) -> Voice:
     """The frames of a WAV file that is spoken in a loop.
 
     Raises:
-        AgentError: it can't be known again: it is not 16-bit mono with 8000 samples a second.
+        AgentError: it can't be recognised: it is not 16-bit mono with 8000 samples a second.
     """
     try:
         with wave.open(str(path), "rb") as file:
             if (file.getnchannels(), file.getsampwidth(), file.getframerate()) != (1, _SAMPLE_BYTES, RATE):
-                raise AgentError(f"{path} is not 16-bit mono at 8 kHz: what is heard of it can't be told")
+                raise AgentError(f"{path} is not 16-bit mono at 8 kHz: it can't be recognised")
             codes = encode(array("h", file.readframes(file.getnframes())))
     except (OSError, EOFError, wave.Error) as error:
         raise AgentError(f"{path} can't be read: {error}") from None
@@ -85,7 +85,7 @@ def parts(frames: Iterable[tuple[float, bytes]], voices: Mapping[str, Voice], to
         tone: what to call a pure tone.
 
     Returns:
-        One part for each voice that was heard, and one called ``""`` for sound that is nobody's.
+        One part for each voice that was heard, and one called ``""`` for sound of nobody known.
     """
     found: dict[str, Part] = {}
     for when, codes in frames:

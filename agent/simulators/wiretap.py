@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sees each UDP datagram that passes the loopback interface, with the kernel's own time for it.
 
-Whoever reads late is told the right time all the same: a busy process must not look like a gap in the audio.
+A process that reads late still gets the right time: it must not look like a gap in the audio.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ class Wiretap:
         try:
             tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETHERTYPE_IPV4))
         except PermissionError:
-            raise AgentError(
-                "hearing what the caller hears needs the right to see packets: run as root"
-            ) from None
+            raise AgentError("hearing what the caller hears needs CAP_NET_RAW: run it as root") from None
         tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         stamp(tap)
         tap.bind(("lo", _ETHERTYPE_IPV4))

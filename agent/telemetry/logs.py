@@ -123,7 +123,7 @@ def _mask_numbers(_logger: object, _method: str, event: _Event) -> _Event:
 
 
 class _StandardError:
-    """Writes whole lines to whatever standard error is now; a reader that went away must not end a call."""
+    """Writes whole lines to the current standard error; a reader that went away must not end a call."""
 
     def write(self, text: str) -> None:
         with suppress(OSError, ValueError):

@@ -98,7 +98,7 @@ class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
 
 
 class _Readings(Collector):
-    """What is read where it lives, at each scrape: it can't drift from the truth, nor disagree with it.
+    """Values that are read at their source at each scrape, so that they are never stale.
 
     INVITEs are counted in two places, by Python and by the guard in C; one family shows both, so that nothing
     is copied over and counted twice.
@@ -143,7 +143,7 @@ class _Readings(Collector):
         )
         alarms = GaugeMetricFamily(
             "handoff_credential_alarm",
-            "1 while the project's CXone credential is refused and somebody has to see to it",
+            "1 while the project's CXone credential is refused and must be corrected",
             labels=["project"],
         )
         for project, refused in sorted(self.credential_alarms().items()):
@@ -208,17 +208,19 @@ class Metrics:
             histogram("media_return_seconds", "Handoff asked to media given back", _RETURN, "method")
         )
         self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
-        self._packets_received = counter("rtp_packets_received", "RTP packets that arrived")
-        self._packets_lost = counter("rtp_packets_lost", "RTP packets that never arrived")
+        self._packets_received = counter("rtp_packets_received", "RTP packets received")
+        self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", _JITTER)
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
-        self._config_loaded = gauge("config_loaded_timestamp_seconds", "When the one in force was loaded")
+        self._config_loaded = gauge(
+            "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
+        )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
 
     # where readings come from
 
     def set_guard_reader(self, read: Callable[[], Mapping[str, int]]) -> None:
-        """Let the guard's own counters (``result`` → INVITEs so far) stand in ``handoff_invites_total``."""
+        """Let the guard's own counters (``result`` → INVITEs so far) be part of ``handoff_invites_total``."""
         self._readings.guard = read
 
     def set_node_state_reader(self, read: Callable[[], str], states: Iterable[str] = ()) -> None:
@@ -242,7 +244,7 @@ class Metrics:
         self._readings.storage_fault = read
 
     def set_task_reader(self, read: Callable[[], int]) -> None:
-        """Take ``handoff_loop_tasks`` from the event loop: it shows a leak as nothing else does."""
+        """Take ``handoff_loop_tasks`` from the event loop: it shows leaks."""
         self._readings.tasks = read
 
     def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
@@ -260,7 +262,7 @@ class Metrics:
         self._calls_active[project,].inc()
 
     def call_answered(self, project: str, seconds: float) -> None:
-        """Our 200 left, so long after the INVITE arrived."""
+        """Our 200 left, `seconds` after the INVITE arrived."""
         self._setup[project,].observe(seconds)
 
     def call_ended(self, project: str, end: str) -> None:
@@ -269,11 +271,11 @@ class Metrics:
         self._calls[project, end].inc()
 
     def media_returned(self, method: str, seconds: float) -> None:
-        """The caller's media went back to CXone, so long after the handoff was asked for."""
+        """The caller's media went back to CXone, `seconds` after the handoff was asked for."""
         self._media_return[method,].observe(seconds)
 
     def rtp_measured(self, packets_received: int, packets_lost: int, jitter: float) -> None:
-        """A leg is over: RTP packets that came and that never did, mean jitter in seconds."""
+        """A leg is over: RTP packets received and lost, mean jitter in seconds."""
         self._packets_received.inc(packets_received)
         self._packets_lost.inc(packets_lost)
         self._jitter.observe(jitter)
@@ -281,11 +283,11 @@ class Metrics:
     # signals
 
     def signal_started(self, moment: str, seconds: float) -> None:
-        """The first request of a signal goes out, so long after its moment."""
+        """The first request of a signal goes out, `seconds` after its moment."""
         self._signal_start[moment,].observe(seconds)
 
     def signal_settled(self, project: str, moment: str, outcome: str, seconds: float) -> None:
-        """A signal reached a final state, so long after its moment; ``outcome`` tells 404 from 400."""
+        """A signal reached a final state, `seconds` after its moment; ``outcome`` tells 404 from 400."""
         self._signals[project, moment, outcome].inc()
         if outcome == "accepted":
             self._signal[moment,].observe(seconds)
@@ -303,7 +305,7 @@ class Metrics:
         self._api[project, route, str(status)].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
-        """So many parameters of a signal were longer than their limit and were cut."""
+        """`count` parameters of a signal were longer than their limit and were cut."""
         self._cut[project,].inc(count)
 
     def token_requested(self, outcome: str) -> None:
@@ -317,7 +319,7 @@ class Metrics:
         self._target_up.labels(project, target).set(up)
 
     def target_removed(self, project: str, target: str) -> None:
-        """A reload took a target away: its last state must not stand for ever."""
+        """A reload removed a target: its last state must not stay in the metrics."""
         self._target_up.remove(project, target)
 
     def config_reloaded(self, result: str) -> None:
@@ -329,7 +331,7 @@ class Metrics:
         self._config_loaded.set(at)
 
     def loop_lagged(self, seconds: float) -> None:
-        """A timer of the event loop ran so late."""
+        """A timer of the event loop ran `seconds` late."""
         self._loop_lag.observe(seconds)
 
     def render(self) -> tuple[bytes, str]:

@@ -51,7 +51,7 @@ def test_past_calls_are_listed_from_the_record(bench: Any, capsys: Capture) -> N
     bench.command("calls", "--project", "acme-sales", "--json")
     assert [one["call_id"] for one in json.loads(capsys.readouterr().out)["calls"]] == ["c-4513"]
     bench.command("calls", "--since", "10s")
-    assert "no call fits" in capsys.readouterr().out
+    assert "no calls match" in capsys.readouterr().out
 
 
 def test_live_calls_come_first_and_from_the_agent(bench: Any, capsys: Capture, node: Any) -> None:

@@ -25,7 +25,7 @@ def test_the_example_is_good_without_any_environment(
     monkeypatch.setattr("os.environ", {})
     assert run("check", "--config", str(EXAMPLE)) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"{EXAMPLE} is good: 2 carriers, 3 projects, 5 numbers"
+    assert last == f"{EXAMPLE} is valid: 2 carriers, 3 projects, 5 numbers"
 
 
 def test_mistakes_are_printed_with_their_places_and_a_summary(

@@ -99,7 +99,7 @@ async def run(*arguments: str) -> tuple[int, str]:
     [
         (
             "--ask info --back release --finish-prompt",
-            ["agent  INFO says", "the signal was begun only when it had fallen silent"],
+            ["agent  INFO says", "delivery of the signal began only when it had fallen silent"],
         ),
         ("--ask bye --back refer", ["caller REFER with refer-to", "NOTIFY says SIP/2.0 200 OK"]),
         (

@@ -122,20 +122,20 @@ def test_the_ports_of_a_running_agent_are_no_conflict(bench: Any, capsys: Captur
     bench.command("doctor", "--json")
     findings = json.loads(capsys.readouterr().out)["findings"]
     (ports,) = [one for one in findings if one["step"] == "ports"]
-    assert (ports["health"], ports["said"].split(":")[0]) == ("ok", "the agent runs and answers on 127.0.0.1")
+    assert (ports["health"], ports["said"].split(":")[0]) == ("ok", "the agent is running, on 127.0.0.1")
 
 
 def test_each_step_is_one_line_with_the_sum_at_the_end(bench: Any, capsys: Capture) -> None:
     assert bench.command("doctor", "--project", "acme-care") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "all 7 are well"
+    assert lines[-1] == "all 7 passed"
     assert len(lines) == 8
     assert all(line.split()[2] == "ok" for line in lines[:-1])
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--signal", "4512"], "--signal needs --project"), (["--project", "acme"], "there is no project acme")],
+    [(["--signal", "4512"], "--signal needs --project"), (["--project", "acme"], "unknown project acme")],
 )
 def test_what_can_t_be_done_is_said_in_one_line(
     bench: Any, capsys: Capture, arguments: list[str], words: str

@@ -100,5 +100,5 @@ def test_the_opening_says_what_is_to_be_seen() -> None:
     kept = Combination(finish_prompt=True, on_signal_failure=OnFailure.KEEP)
     text = "\n".join(opening(kept, 8.5, Path("elsewhere")))
     assert "NICE refuses the signal, and the caller stays with the voice agent" in text
-    assert "speaks on" in text
+    assert "goes on speaking" in text
     assert "a copy of it is used: elsewhere" in text

@@ -57,7 +57,7 @@ def test_each_state_has_its_words(
 def test_a_contact_without_a_signal_is_found_wrong(bench: Any, capsys: Capture) -> None:
     bench.record(SignalState.RECORDED)
     assert bench.command("signals", "list", "--contact", "99") == 1
-    assert capsys.readouterr().out.startswith("no signal of contact 99 is recorded")
+    assert capsys.readouterr().out.startswith("no recorded signal of contact 99 matches")
     assert bench.command("signals", "list", "--project", "acme-sales") == 0
 
 
@@ -157,7 +157,7 @@ def test_an_operator_retries_and_discards_what_is_no_signal_too(bench: Any, caps
     transcripts = "  transcripts: {vendor_id: v, virtual_agent_id: b}"
     bench.edit(project, "\ncxone:\n", f"\n{webhook}\ncxone:\n{transcripts}\n")
     assert bench.command("signals", "retry", unknown) == 1
-    assert "NICE may have taken it, and would have it twice; say --yes" in capsys.readouterr().out
+    assert "NICE may have taken it, and would have it twice; use --yes" in capsys.readouterr().out
     assert bench.command("signals", "retry", refused) == 0
     assert f"the webhook {refused} of contact 4512 is recorded again" in capsys.readouterr().out
     reopened = bench.signal(refused)
@@ -207,7 +207,7 @@ def test_the_running_agent_sends_a_refused_signal_again(bench: Any, capsys: Capt
 def test_an_unknown_one_needs_a_yes(bench: Any, capsys: Capture, node: Any) -> None:
     signal_id = bench.record(SignalState.UNKNOWN, SILENT)
     assert bench.command("signals", "retry", signal_id) == 1
-    assert "say --yes if that is wanted" in capsys.readouterr().out
+    assert "use --yes if that is wanted" in capsys.readouterr().out
     assert bench.signal(signal_id).state is SignalState.UNKNOWN
     assert bench.command("signals", "retry", signal_id, "--yes") == 0
     bench.elsewhere(node.settled())
@@ -241,7 +241,7 @@ def test_a_signal_that_is_not_there_is_said_in_one_line(bench: Any, capsys: Capt
     bench.record(SignalState.RECORDED)
     for verb in ("show", "retry", "discard"):
         assert bench.command("signals", verb, "s-none") == 2
-        assert capsys.readouterr().err == "handoff-agent: there is no signal s-none\n"
+        assert capsys.readouterr().err == "handoff-agent: unknown signal s-none\n"
 
 
 def test_without_a_record_no_file_is_made(bench: Any, capsys: Capture) -> None:

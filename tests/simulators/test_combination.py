@@ -22,7 +22,7 @@ def test_each_way_to_ask_goes_with_each_way_back(ask: Way, back: Method) -> None
     ("shown", "words"),
     [
         (Combination(Way.BYE, finish_prompt=True), "--finish-prompt"),
-        (Combination(Way.BYE, on_signal_failure=OnFailure.KEEP), "keeps nobody"),
+        (Combination(Way.BYE, on_signal_failure=OnFailure.KEEP), "can't keep the caller"),
         (Combination(refer_refused=True), "--refuse-refer"),
         (
             Combination(back=Method.REFER, on_signal_failure=OnFailure.KEEP, refer_refused=True),

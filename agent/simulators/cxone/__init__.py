@@ -33,14 +33,14 @@ Control API (JSON; what can't be used is answered 400 ``{"error_message"}``)
         ``PUT {target: fault | [faults] | null}`` replaces the faults of the targets named (signal, token,
         access_key, openid, jwks, discovery, tms) and leaves the others; ``DELETE`` heals all
     ``GET|PUT|DELETE /simulator/knobs``
-        ``PUT {knob: value}`` turns those named, ``DELETE`` turns all back; see `knobs.Knobs`
+        ``PUT {knob: value}`` sets those named, ``DELETE`` resets all; see `knobs.Knobs`
     ``GET|PUT /simulator/contacts/{id}``
         ``{state: active|ended, script: waiting|busy|no_onsignal|gone, tenant}``; GET also tells signals (how
         many were accepted) and the onsignals that ran
     ``PUT /simulator/tenants/{uuid}``
         another customer: any field of `knobs.Tenant`
     ``POST /simulator/reset``
-        as at the start; tokens that were handed out stay good
+        as at the start; issued tokens stay valid
 
 A fault (all fields optional; the first of a target's list that strikes is carried out)
     ``answer``
@@ -66,9 +66,9 @@ A fault (all fields optional; the first of a target's list that strikes is carri
 Example: ``PUT /simulator/faults {"signal": {"status": 503, "retry_after": 1, "times": 2}}``.
 
 A transcript meets the faults of tms first, then checks in this order: token (401, or 400 with the knob
-``tms_expired_as_400``), permission (403), body (400: a field is missing or a messageBody is no text).
+``tms_expired_as_400``), permission (403), body (400: a field is missing or a messageBody is not text).
 
-The checks of a signal request stand in the order of the rows of the Signal table in the project's notes on
+The checks of a signal request are in the order of the rows of the Signal table in the project's notes on
 NICE; faults come last, on requests that would have been accepted.
 """
 

@@ -16,7 +16,7 @@ class Entry:
     """One request to the signal endpoint.
 
     ``received`` is in seconds since the epoch. ``sources`` says where the parameters came from (body, query,
-    mixed or none), ``conflicts`` which ones came from both, ``ignored`` which names are no parameters.
+    mixed or none), ``conflicts`` which ones came from both, ``ignored`` which names are not parameters.
     ``status`` is None when the sender never got an answer. ``effect``: none (not accepted), pending,
     onsignal, interrupted, double or dropped. ``token`` is the number of the token that was used.
     """

@@ -67,7 +67,7 @@ class CxoneSimulator:
         """Set the one fault of a target: the same as ``PUT /simulator/faults``, for tests in this process.
 
         Raises:
-            ValueError: there is no such target or no such fault.
+            ValueError: unknown target or unknown fault.
         """
         self.world.faults.put(target, [Fault.model_validate(fault)])
 
@@ -76,11 +76,11 @@ class CxoneSimulator:
         self.world.faults.clear()
 
     def signals(self, contact_id: str | None = None) -> list[dict[str, Any]]:
-        """The signal requests so far, of one contact or of all, as ``GET /simulator/signals`` tells them."""
+        """The signal requests so far, of one contact or of all, as ``GET /simulator/signals`` lists them."""
         return self.world.ledger.entries(contact_id)
 
     def transcripts(self, contact_id: str | None = None) -> list[dict[str, Any]]:
-        """The transcript requests so far, as ``GET /simulator/transcripts`` tells them."""
+        """The transcript requests so far, as ``GET /simulator/transcripts`` lists them."""
         return self.world.transcripts.entries(contact_id)
 
     async def aclose(self) -> None:

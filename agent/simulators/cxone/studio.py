@@ -61,7 +61,7 @@ class Studio:
         self._era = 0
 
     def find(self, contact_id: str, tenant: str) -> Contact | None:
-        """The contact, made on the spot when unknown ids are taken as active ones of the asking tenant."""
+        """The contact; created when unknown ids count as active contacts of the asking tenant."""
         known = self._placed.get(contact_id) or self._contacts.get(contact_id)
         if known is not None or self.knobs.unknown_contacts == "refuse":
             return known
@@ -74,19 +74,19 @@ class Studio:
         return self._placed.get(contact_id) or self._contacts.get(contact_id)
 
     def place(self, contact_id: str) -> Contact:
-        """A contact that the test or operator speaks of; it is remembered until the next reset."""
+        """A contact that a test or operator names; it is kept until the next reset."""
         contact = self.look(contact_id) or Contact(contact_id)
         self._contacts.pop(contact_id, None)
         return self._placed.setdefault(contact_id, contact)
 
     def clear(self) -> None:
-        """Forget all contacts, and let effects still due come to nothing."""
+        """Forget all contacts, and cancel the effects that are still due."""
         self._contacts.clear()
         self._placed.clear()
         self._era += 1
 
     def accept(self, contact: Contact, entry: Entry) -> None:
-        """Take a signal in: its effect on the script comes after the delay, as after NICE's 202."""
+        """Accept a signal: it takes effect on the script after the delay, as after NICE's 202."""
         entry.accepted, entry.effect = True, "pending"
         contact.signals += 1
         asyncio.get_running_loop().call_later(

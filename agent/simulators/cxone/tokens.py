@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Issues the simulated CXone's tokens (RS256), and knows them again without verifying signatures."""
+"""Issues the simulated CXone's tokens (RS256), and recognises them without verifying signatures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def key_set() -> dict[str, object]:
 
 @dataclass(slots=True)
 class Issued:
-    """A token that was handed out. ``until`` is in seconds since the epoch."""
+    """An issued token. ``until`` is in seconds since the epoch."""
 
     number: int
     tenant: Tenant
@@ -45,7 +45,7 @@ class Issued:
 
 
 class Mint:
-    """Issues tokens, knows those it issued, counts what was asked of it."""
+    """Issues tokens, recognises those it issued, counts requests."""
 
     def __init__(self) -> None:
         self._issued: dict[str, Issued] = {}
@@ -74,7 +74,7 @@ class Mint:
         }
 
     def recognise(self, authorization: str, knobs: Knobs) -> Issued | None:
-        """The token behind an Authorization header when it is one of ours and still good."""
+        """The token behind an Authorization header when it was issued here and is still valid."""
         scheme, _, token = authorization.partition(" ")
         issued = self._issued.get(token)
         now = time.time()
@@ -85,16 +85,16 @@ class Mint:
         return issued
 
     def refreshed(self, refresh_token: str) -> Tenant | None:
-        """The tenant of a refresh token, which is spent by this."""
+        """The tenant of a refresh token, which can be used once."""
         return self._refreshable.pop(refresh_token, None)
 
     def revoke_all(self) -> None:
-        """Let no token handed out so far be good any more."""
+        """Revoke every token issued so far."""
         self._issued.clear()
         self._refreshable.clear()
 
     def clear_counts(self) -> None:
-        """Begin to count anew; tokens stay good."""
+        """Reset the counters; tokens stay valid."""
         self.issued_total = self.requests = 0
         self.refusals.clear()
 

@@ -31,7 +31,7 @@ class World:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def reset(self) -> None:
-        """Back to the state at the start, but tokens that were handed out stay good."""
+        """Reset to the state at the start; issued tokens stay valid."""
         self.faults.clear()
         self.ledger = Ledger()
         self.transcripts = Transcripts()
@@ -42,7 +42,7 @@ class World:
         self.restore_knobs()
 
     def restore_knobs(self) -> None:
-        """Turn every knob back to where it stood at the start."""
+        """Reset every knob to its value at the start."""
         self.turn(dict(self._knobs_at_start))
 
     def turn(self, changes: dict[str, object]) -> None:
