@@ -8,9 +8,9 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from agent.cli.configuration import COULD_NOT_RUN, DONE, read_or_explain
 from agent.cli.operations import NotRunningError, Operations
@@ -78,12 +78,9 @@ def run(options: argparse.Namespace) -> int:
         return DONE
     if live is None:
         print(f"no agent listens on {node.url}: the list is from the record")
-    for line in table(_HEADS, [_row(call, live) for call in calls]) if calls else ["no calls match"]:
+    for line in _lines(calls, live):
         print(line)
     return DONE
-
-
-_HEADS = ("BEGAN (UTC)", "CALL", "CONTACT", "PROJECT", "NUMBER", "LASTED", "STATE", "WHY")
 
 
 def _wanted(options: argparse.Namespace, call: Mapping[str, Any]) -> bool:
@@ -106,21 +103,43 @@ def _as_json(call: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[st
     return {**call, "live": live is not None and call["call_id"] in live}
 
 
-def _row(call: Mapping[str, Any], live: Mapping[str, Any] | None) -> Sequence[str]:
-    up = live is not None and call["call_id"] in live
-    state, why = call["state"], call["reason"]
-    if call["ended"] is not None:
-        state = call["end"]
-    elif not up:
-        why = "not up on this agent" if live is not None else "no end is recorded"
-    lasted = span((call["ended"] or time.time()) - call["began"]) if up or call["ended"] else "-"
-    return (
-        moment(call["began"]),
-        call["call_id"],
-        call["contact_id"] or "-",
-        cut(call["project"], 16),
-        call["number"],
-        lasted,
-        f"{state}{' (up)' if up else ''}",
-        why or "-",
-    )
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One call of the list; `up` on this agent, and `asked` says whether the agent could be asked."""
+
+    call: Mapping[str, Any]
+    up: bool
+    asked: bool
+
+    def lasted(self) -> str:
+        call = self.call
+        over = call["ended"] is not None
+        return span((call["ended"] or time.time()) - call["began"]) if self.up or over else "-"
+
+    def state(self) -> str:
+        state = self.call["state"] if self.call["ended"] is None else self.call["end"]
+        return f"{state}{' (up)' if self.up else ''}"
+
+    def why(self) -> str:
+        if self.call["ended"] is None and not self.up:
+            return "not up on this agent" if self.asked else "no end is recorded"
+        return self.call["reason"] or "-"
+
+
+_COLUMNS: Final[Mapping[str, Callable[[_Shown], str]]] = {
+    "BEGAN (UTC)": lambda shown: moment(shown.call["began"]),
+    "CALL": lambda shown: shown.call["call_id"],
+    "CONTACT": lambda shown: shown.call["contact_id"] or "-",
+    "PROJECT": lambda shown: cut(shown.call["project"], 16),
+    "NUMBER": lambda shown: shown.call["number"],
+    "LASTED": _Shown.lasted,
+    "STATE": _Shown.state,
+    "WHY": _Shown.why,
+}
+
+
+def _lines(calls: Sequence[Mapping[str, Any]], live: Mapping[str, Any] | None) -> Iterable[str]:
+    if not calls:
+        return ["no calls match"]
+    shown = [_Shown(call, live is not None and call["call_id"] in live, live is not None) for call in calls]
+    return table(tuple(_COLUMNS), [[cell(one) for cell in _COLUMNS.values()] for one in shown])

@@ -31,7 +31,7 @@ class Combination:
         if self.ask is Way.BYE and self.finish_prompt:
             return "--finish-prompt: a voice agent that hung up says nothing more; use another --ask"
         if self.ask is Way.BYE and self.on_signal_failure is OnFailure.KEEP:
-            return "--on-signal-failure keep: a voice agent that hung up can't keep the caller; use another --ask"
+            return "--on-signal-failure keep: who hung up can't keep the caller; use another --ask"
         if self.refer_refused and not self.refers:
             return "--refuse-refer: no REFER is sent in this combination; add --back refer"
         return ""
