@@ -59,11 +59,11 @@ class Outbound:
 
     async def warm_up(self) -> None:
         """Get tokens and discover ahead of the first call; a NICE that is down or slow is not waited for."""
-        ways = [asyncio.ensure_future(self._way(project)) for project in self._tenants()]
-        if ways:
-            await asyncio.wait(ways, timeout=_WARM_UP_SECONDS)
+        tenants = [asyncio.ensure_future(self._ready(project)) for project in self._tenants()]
+        if tenants:
+            await asyncio.wait(tenants, timeout=_WARM_UP_SECONDS)
 
-    async def _way(self, project: Project) -> None:
+    async def _ready(self, project: Project) -> None:
         try:
             await self._cxone.ready(project)
         except AgentError as error:

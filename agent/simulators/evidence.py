@@ -81,7 +81,3 @@ class Evidence:
     def queue_dialog(self) -> Dialog | None:
         """The dialog with the human queue."""
         return self.wire.dialled.get(self.queue_place)
-
-    def told_by_voice_agent(self, event: str) -> list[Json]:
-        """The lines of the voice agent with this event."""
-        return [one for one in self.voice_agent if one["event"] == event]

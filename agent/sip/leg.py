@@ -66,7 +66,7 @@ class Leg(LegState):
             max_forwards: hops left (RFC 3261 section 20.22).
 
         Raises:
-            SipError: the stack would not send it; the leg is to be buried.
+            SipError: the stack would not send it; the leg is to be let go of.
         """
         parameters = one_audio_stream()
         add_headers(parameters, headers)
@@ -171,7 +171,7 @@ class Leg(LegState):
 
     # -- for the stack -------------------------------------------------------------------------------------
 
-    def bury(self) -> None:
+    def dispose(self) -> None:
         """Let go of the native object. Only ever called with no native code of it on the stack."""
         self.alive = False
         self.audio.close()

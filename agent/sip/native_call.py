@@ -40,7 +40,7 @@ class NativeCall(pjsua2.Call):
             super().__init__(account)
         else:
             super().__init__(account, native_id)
-        self._leg = leg  # the cycle is cut by Leg.bury
+        self._leg = leg  # the cycle is cut by Leg.dispose
         self._id = -1 if native_id is None else native_id
         self._emit = emit
 

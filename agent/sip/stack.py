@@ -127,7 +127,7 @@ class Stack:
             self._timer.cancel()
         for leg in tuple(self._legs.values()):
             leg.hang_up()
-            self._bury(leg)
+            self._dispose(leg)
         self._events.clear()
         self.comfort.close()
         if self.account is not None:
@@ -150,7 +150,7 @@ class Stack:
         try:
             leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
         except SipError:
-            self._bury(leg)
+            self._dispose(leg)
             raise
         return leg
 
@@ -229,7 +229,7 @@ class Stack:
                     return
                 event = on.Provisional(leg.key, _SESSION_PROGRESS, media=True)
             case on.Ended():
-                self._bury(leg)
+                self._dispose(leg)
                 event = replace(event, traffic=leg.audio.traffic)
             case on.Confirmed():
                 leg.confirmed = True
@@ -246,9 +246,9 @@ class Stack:
         self._legs[leg.key] = leg
         return leg
 
-    def _bury(self, leg: Leg) -> None:
+    def _dispose(self, leg: Leg) -> None:
         """Let go of a leg's native object; no native code of it is on the stack."""
-        leg.bury()
+        leg.dispose()
         self._legs.pop(leg.key, None)
 
     def _tick(self, due: float) -> None:
