@@ -2,7 +2,7 @@
 # On a bare Debian 12 machine `make demo` and `make test` do all the set-up themselves.
 BIN := .venv/bin
 
-.PHONY: help setup demo test soak check bench lock clean
+.PHONY: help setup demo test soak fuzz check bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -20,6 +20,10 @@ test: ## all tests; those with real SIP also on a pjsua2 whose assertions speak;
 soak: setup ## the long forms: hundreds of kills, minutes of outage
 	@deploy/setup --tests
 	@$(BIN)/pytest -m soak tests/faults
+
+fuzz: setup ## torture and mutation of SIP messages under AddressSanitizer; ARGS="--seed 7 --count 500"
+	@deploy/setup --tests
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: setup ## lint, types, walls
 	@$(BIN)/ruff format --check .

@@ -4,7 +4,7 @@
     python selftest.py          with the wheel importable; exit code 0 and one line when all is well
 
 Starts one endpoint on loopback addresses and free ports, as the agent does (no worker threads, epoll),
-and talks to it with plain sockets. Runs on both flavours; with asserts on, a packet that trips one ends
+and talks to it with plain sockets. Runs on every flavour; with asserts on, a packet that trips one ends
 the process, which is the point.
 """
 
@@ -43,7 +43,8 @@ class Call(pj.Call):
 
     def onCallMediaState(self, prm):
         callback_threads.add(threading.get_native_id())
-        for index, media in enumerate(self.getInfo().media):
+        info = self.getInfo()  # its media die with it
+        for index, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
                 audio = self.getAudioMedia(index)
                 audio.startTransmit(audio)
@@ -600,5 +601,5 @@ for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove
 stack.close()
 if failures:
     sys.exit(f"selftest: {len(failures)} failed")
-flavour = "release" if pj.handoff_guard_capacity(4) else "asserts"
-print(f"selftest: all well ({flavour}, {pj.handoff_guard_capacity(0)} calls)")
+asserts = "off" if pj.handoff_guard_capacity(4) else "on"
+print(f"selftest: all well (asserts {asserts}, {pj.handoff_guard_capacity(0)} calls)")
