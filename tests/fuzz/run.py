@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.torture import MESSAGES, read
-from tests.calls.harness.wire import Wire
 from tests.fuzz.cases import Case
 from tests.fuzz.rig import ROOT, Finding, Rig
 
@@ -30,7 +30,7 @@ async def torture(rig: Rig) -> list[Found]:
     """Send every torture message as it stands."""
     found = []
     for path in sorted(MESSAGES.glob("*.sip")):
-        async with Wire(rig.house.plan.sip) as wire:
+        async with SipSocket(rig.house.plan.sip) as wire:
             wire.acknowledges = True
             message = read(path).message(wire, rig.house.plan.sip, f"torture-{path.stem}")
             try:

@@ -44,7 +44,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("life", "name", "number", "fault"), ROWS)
 async def test_one_operation_fails(
-    life: Life, name: str, number: int, fault: Fault, storage: Path, monkeypatch: pytest.MonkeyPatch
+    life: Life, name: str, *, number: int, fault: Fault, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with shell(life.project, storage, monkeypatch) as node:
         node.store.plan[name, number] = fault

@@ -112,7 +112,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("life", "name", "number", "error"), ROWS)
 async def test_one_verb_fails(
-    life: Life, name: str, number: int, error: Exception, storage: Path, monkeypatch: pytest.MonkeyPatch
+    life: Life, name: str, *, number: int, error: Exception, storage: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with shell(life.project, storage, monkeypatch) as node:
         node.stack.verbs.plan[name, number] = error

@@ -147,7 +147,7 @@ class FakeLeg(Leg):
         """Nobody in the shell of calls records."""
         raise NotImplementedError
 
-    def bury(self) -> None:
+    def dispose(self) -> None:
         """It is over."""
         self.alive = False
 
@@ -271,7 +271,7 @@ class FakeStack(Stack):
 
     def _over(self, leg: FakeLeg) -> None:
         leg.leaving = True
-        leg.bury()
+        leg.dispose()
         self._up.pop(leg.key, None)
 
     def _hand_over(self, event: on.StackEvent) -> None:

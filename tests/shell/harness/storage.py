@@ -11,6 +11,7 @@ from typing import cast
 from agent.core.errors import StorageError
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Channel, Signal
+from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.delivery.store import Store
 
@@ -98,7 +99,7 @@ class FaultyStore:
 
     async def signals_on_disk(self, call_id: str, channel: Channel = Channel.SIGNAL) -> list[Signal]:
         """Its signals, oldest first."""
-        return list(reversed(await self._real.signals(call_id=call_id, channel=channel)))
+        return list(reversed(await self._real.signals(SignalQuery(call_id, channel=channel))))
 
     async def terminal_on_disk(self, call_id: str) -> list[Moment]:
         """Its terminal moments."""
