@@ -88,10 +88,6 @@ class Cxone:
         self._known.clear()
         self._tokens.keep_only(project.cxone for project in projects if project.cxone is not None)
 
-    def alarms(self) -> tuple[Alarm, ...]:
-        """The credentials that are of no use until somebody changes something."""
-        return self._tokens.alarms()
-
     def alarm(self, project: Project) -> Alarm | None:
         """Why a project can't signal until somebody changes something, if that is so."""
         return None if project.cxone is None else self._tokens.alarm(project.cxone)

@@ -152,10 +152,6 @@ class Tokens:
         kept = self._kept.get(Credential.of(cxone))
         return None if kept is None else kept.alarm
 
-    def alarms(self) -> tuple[Alarm, ...]:
-        """The credentials that are of no use until somebody changes something."""
-        return tuple(kept.alarm for kept in self._kept.values() if kept.alarm is not None)
-
     def keep_only(self, wanted: Iterable[CxoneTenant]) -> None:
         """Forget every credential that is not among those wanted (after a reload).
 

@@ -36,7 +36,7 @@ async def test_the_client_makes_of_an_answer_what_the_table_says(
     assert first.outcome is outcome
     assert first.status == (None if outcome is Outcome.UNCERTAIN else ANSWERS[name].status)
     assert (last.outcome is Outcome.BREAKER_OPEN) == (meaning.failed is True)
-    assert bool(cxone.alarms()) == (meaning.token is TokenVerdict.REFUSED)
+    assert bool(cxone.alarm(project)) == (meaning.token is TokenVerdict.REFUSED)
     if outcome is not Outcome.UNCERTAIN:
         assert bool(simulator.world.ledger.counts()["accepted"]) == first.accepted
 
@@ -61,7 +61,8 @@ async def test_each_oauth_error_raises_an_alarm_and_no_second_request(
     answers = [await cxone.signal(project, "1", {"p1": "x"}) for _ in range(2)]
 
     assert {answer.outcome for answer in answers} == {Outcome.NOT_SENT}
-    (alarm,) = cxone.alarms()
+    alarm = cxone.alarm(project)
+    assert alarm is not None
     assert alarm.error == code
     assert alarm.text.endswith(code.check)
     assert simulator.world.mint.requests == 1

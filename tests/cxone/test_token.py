@@ -138,7 +138,8 @@ async def test_a_revoked_access_key_raises_an_alarm_and_is_not_tried_for_a_while
 
     assert not caught.value.retryable
     assert second.value.pause == pytest.approx(30)
-    [alarm] = bench.tokens.alarms()
+    alarm = bench.tokens.alarm(settings)
+    assert alarm is not None
     assert (alarm.error, alarm.client_id) == (error, "handoff-agent")
     assert simulator.world.mint.requests == 1
     assert bench.outcomes == ["refused"]
@@ -155,7 +156,7 @@ async def test_an_alarm_ends_when_the_issuer_accepts_again(
 
     await bench.tokens.get(settings)
 
-    assert bench.tokens.alarms() == ()
+    assert bench.tokens.alarm(settings) is None
 
 
 async def test_a_secret_that_was_put_right_is_tried_at_once(
@@ -169,7 +170,7 @@ async def test_a_secret_that_was_put_right_is_tried_at_once(
     await bench.tokens.get(settings)
     bench.tokens.keep_only([settings])
 
-    assert bench.tokens.alarms() == ()
+    assert bench.tokens.alarm(wrong) is None
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ async def test_an_issuer_in_trouble_is_asked_again_after_a_pause(
 
     assert caught.value.retryable
     assert bench.outcomes == ["failed", "issued"]
-    assert bench.tokens.alarms() == ()
+    assert bench.tokens.alarm(settings) is None
 
 
 async def test_a_failed_renewal_leaves_the_old_token_in_use(
