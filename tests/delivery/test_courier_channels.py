@@ -320,7 +320,7 @@ async def test_an_end_leaves_webhooks_to_the_next_process_and_begins_none(bench:
     posts = [await bench.webhooks.posts.get() for _ in range(ASIDE_IN_FLIGHT)]
     await bench.transcripts.posts.get()
     posts[0].answer.set_result(TAKEN)
-    await bench.courier.aclose(0.05)
+    await bench.courier.aclose(2)
     states = [(await bench.on_disk(entry)).state for entry in entries]
     assert states.count(SignalState.ACCEPTED) == 1
     assert states.count(SignalState.RECORDED) == ASIDE_IN_FLIGHT + 1
