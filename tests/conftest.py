@@ -10,12 +10,17 @@ import os
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness.network import enter_own_network, may_have_own_network
 from tests.harness.queue import Queue, rank
 
 _WORKERS_PER_CORE = 2  # real calls mostly wait: for audio, for timers, for processes that start
-_SERIAL = "Tests run one by one: only root may give each worker a network of its own."
+_WHY = "only root may give each worker a network of its own"
+
+# How fast an example is tried is no property of what is tried, but of the machine and its other workers.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +38,7 @@ def pytest_xdist_auto_num_workers() -> int:
     """How many workers ``-n auto`` means."""
     if may_have_own_network():
         return _WORKERS_PER_CORE * len(os.sched_getaffinity(0))
-    sys.stderr.write(f"{_SERIAL}\n")
+    sys.stderr.write(f"The tests run one by one: {_WHY}.\n")
     return 0
 
 
@@ -47,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         enter_own_network()
     elif config.option.numprocesses and not may_have_own_network():
-        raise pytest.UsageError(_SERIAL)
+        raise pytest.UsageError(f"leave -n away: {_WHY}")
     config.option.loadscopereorder = False  # the order is ours
 
 

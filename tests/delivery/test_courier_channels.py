@@ -150,7 +150,7 @@ async def test_an_end_leaves_webhooks_to_the_next_process_and_begins_none(bench:
     posts = [await bench.webhooks.requests.get() for _ in range(ASIDE_IN_FLIGHT)]
     await bench.transcripts.requests.get()
     posts[0].answer.set_result(TAKEN)
-    await bench.courier.aclose(0.05)
+    await bench.courier.aclose(2)
     states = [await bench.on_disk(entry) for entry in entries]
     assert states.count(SignalState.ACCEPTED) == 1
     assert states.count(SignalState.RECORDED) == ASIDE_IN_FLIGHT + 1

@@ -9,11 +9,22 @@ import pytest
 
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.waiting import eventually
+from tests.faults.harness.audit import Books, Row
+from tests.faults.harness.crowd import CrowdCall
 from tests.faults.harness.site import site, with_ttl
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
 
 HANDOFFS = 500
+
+
+def refused(calls: list[CrowdCall], books: Books) -> list[tuple[int, list[str], list[Row]]]:
+    """Of each call whose handoff was not taken: the answer, what its ends saw, and its record."""
+    return [
+        (call.promised, call.seen, [row for row in books.calls if row["call_id"] == call.agent_call_id])
+        for call in calls
+        if call.promised != 202
+    ]
 
 
 async def test_a_token_that_is_revoked_costs_at_most_two_requests_and_no_handoff(
@@ -28,7 +39,7 @@ async def test_a_token_that_is_revoked_costs_at_most_two_requests_and_no_handoff
             at.crowd.hand_off(call)
         await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 30)
         books = await at.settled()
-        assert {call.promised for call in calls} == {202}
+        assert not refused(calls, books)
         assert at.token_requests() - asked <= 2
         assert [s["state"] for s in books.signals if s["moment"] == "handoff"] == ["accepted"] * HANDOFFS
         assert not at.mistakes()
@@ -47,7 +58,7 @@ async def test_tokens_that_are_rejected_for_ever_are_asked_for_at_most_twice(
             at.crowd.hand_off(call)
         await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 30)
         books = await at.settled()
-        assert {call.promised for call in calls} == {202}, "a handoff is taken though NICE refuses us"
+        assert not refused(calls, books), "a handoff is taken though NICE refuses us"
         assert at.token_requests() - asked <= 2
         states = [signal["state"] for signal in books.signals if signal["moment"] == "handoff"]
         assert states == ["expired"] * HANDOFFS
