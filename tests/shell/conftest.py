@@ -6,12 +6,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
 
+from agent.core.model import Project
 from agent.delivery.sqlite import SqliteStore
 from tests.shell.harness.settings import care
 from tests.shell.harness.shell import NodeOf, Shell, shell
@@ -52,7 +54,11 @@ def storage(blank: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def node_of(storage: Path, monkeypatch: pytest.MonkeyPatch) -> NodeOf:
     """Opens a node that takes calls of a project, until the context ends."""
-    return lambda project: shell(project, storage, monkeypatch)
+
+    def of(project: Project, *, calls: int = 1000) -> AbstractAsyncContextManager[Shell]:
+        return shell(project, storage, monkeypatch, calls=calls)
+
+    return of
 
 
 @pytest.fixture
