@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
 
+from agent.core.model import Project
 from agent.delivery.sqlite import SqliteStore
+from tests.shell.harness.settings import care
+from tests.shell.harness.shell import NodeOf, Shell, shell
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - each test has a folder of its own in it
 
@@ -45,3 +49,20 @@ def storage(blank: Path, tmp_path: Path) -> Iterator[Path]:
     """An empty storage file of the test's own, in memory where that can be: no power is cut here."""
     with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else tmp_path) as folder:
         yield Path(shutil.copy(blank, Path(folder) / "agent.db"))
+
+
+@pytest.fixture
+def node_of(storage: Path, monkeypatch: pytest.MonkeyPatch) -> NodeOf:
+    """Opens a node that takes calls of a project, until the context ends."""
+
+    def of(project: Project, *, calls: int = 1000) -> AbstractAsyncContextManager[Shell]:
+        return shell(project, storage, monkeypatch, calls=calls)
+
+    return of
+
+
+@pytest.fixture
+async def node(node_of: NodeOf) -> AsyncIterator[Shell]:
+    """A node that takes calls of a plain project."""
+    async with node_of(care()) as made:
+        yield made

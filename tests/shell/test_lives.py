@@ -3,22 +3,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from agent.core.errors import StorageError
 from tests.shell.harness.lives import LIVES, Life
 from tests.shell.harness.living import live, outlive
 from tests.shell.harness.promises import Promises
-from tests.shell.harness.shell import shell
+from tests.shell.harness.shell import NodeOf
 
 
 @pytest.mark.parametrize("life", LIVES, ids=[life.name for life in LIVES])
-async def test_a_life_asks_for_this_in_this_order_and_keeps_all_promises(
-    life: Life, storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with shell(life.project, storage, monkeypatch) as node:
+async def test_a_life_asks_for_this_in_this_order_and_keeps_all_promises(life: Life, node_of: NodeOf) -> None:
+    async with node_of(life.project) as node:
         promises = Promises(node)
         await live(node, life, promises)
         (call,) = node.admitted

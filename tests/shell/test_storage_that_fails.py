@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from agent.core.errors import StorageError
 from tests.shell.harness.lives import LIVES, Life
 from tests.shell.harness.living import live, outlive
 from tests.shell.harness.promises import Promises
-from tests.shell.harness.shell import shell
+from tests.shell.harness.shell import NodeOf
 from tests.shell.harness.storage import Fault
 
 KNOWN = {
@@ -43,10 +41,8 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("life", "name", "number", "fault"), ROWS)
-async def test_one_operation_fails(
-    life: Life, name: str, *, number: int, fault: Fault, storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with shell(life.project, storage, monkeypatch) as node:
+async def test_one_operation_fails(life: Life, name: str, number: int, fault: Fault, node_of: NodeOf) -> None:
+    async with node_of(life.project) as node:
         node.store.plan[name, number] = fault
         promises = Promises(node)
         await live(node, life, promises)

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from agent.core.errors import SipError
 from tests.shell.harness.lives import LIVES, Life
 from tests.shell.harness.living import live, outlive
 from tests.shell.harness.promises import Promises
-from tests.shell.harness.shell import shell
+from tests.shell.harness.shell import NodeOf
 
 # One action that fails drops those that were to follow it, `LiveCall._perform` does not go on. What is lost:
 _ONE_WAY = "left loop"  # both are up, one of them hears nothing, and the longest duration is not started
@@ -111,10 +109,8 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("life", "name", "number", "error"), ROWS)
-async def test_one_verb_fails(
-    life: Life, name: str, *, number: int, error: Exception, storage: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with shell(life.project, storage, monkeypatch) as node:
+async def test_one_verb_fails(life: Life, name: str, number: int, error: Exception, node_of: NodeOf) -> None:
+    async with node_of(life.project) as node:
         node.stack.verbs.plan[name, number] = error
         promises = Promises(node)
         await live(node, life, promises)

@@ -18,12 +18,14 @@ class Nice:
 
     Attributes:
         warm: whether a request can leave at once.
+        slow: whether an arrival waits for the test's answer like the others.
         sent: the p1 of each signal that left, in order.
         posted: the bodies of webhooks.
     """
 
     def __init__(self) -> None:
         self.warm = True
+        self.slow = False
         self.sent: list[str] = []
         self.posted: list[str] = []
         self._waiting: list[asyncio.Future[Answer]] = []
@@ -41,12 +43,12 @@ class Nice:
         before_send: Callable[[], Awaitable[None]] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - as the client has it
     ) -> Answer:
-        """Wait for the test's answer; an arrival is accepted at once."""
+        """Wait for the test's answer; an arrival is accepted at once, unless NICE is slow."""
         _ = project, contact_id, timeout
         if before_send is not None:
             await before_send()
         self.sent.append(parameters["p1"])
-        if parameters["p1"] == "arrival":
+        if parameters["p1"] == "arrival" and not self.slow:
             return ACCEPTED
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)

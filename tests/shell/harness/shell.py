@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -172,17 +173,28 @@ class Shell:
             await self.settled()
 
 
+class NodeOf(Protocol):
+    """Opens a node that takes calls of a project."""
+
+    def __call__(self, project: Project, *, calls: int = 1000) -> AbstractAsyncContextManager[Shell]:
+        """Until the context ends; it takes so many calls."""
+
+
 @asynccontextmanager
 async def shell(
-    project: Project, storage: Path, monkeypatch: pytest.MonkeyPatch, *, opened: bool = True
+    project: Project, storage: Path, monkeypatch: pytest.MonkeyPatch, *, calls: int = 1000
 ) -> AsyncIterator[Shell]:
-    """A node that takes calls of this project."""
+    """A node that takes so many calls, of this project."""
+    known = snapshot(project)
+    limits = known.agent.limits.model_copy(update={"calls": calls})
+    agent = known.agent.model_copy(update={"limits": limits})
     real = await SqliteStore.open(storage)
-    made = Shell(snapshot(project), FaultyStore(real), Clock(monkeypatch), storage.parent / "nothing")
+    made = Shell(
+        replace(known, agent=agent), FaultyStore(real), Clock(monkeypatch), storage.parent / "nothing"
+    )
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: made.escaped.append(context))
-    if opened:
-        made.switchboard.open()
+    made.switchboard.open()
     try:
         yield made
     finally:

@@ -18,6 +18,8 @@ from tests.shell.harness.shell import Shell
 from tests.shell.harness.sip import FakeLeg
 
 Step: TypeAlias = Callable[[Shell], object]
+EventOf: TypeAlias = Callable[[int], on.StackEvent]
+"""Makes an event of the leg of this key."""
 
 # -- steps -------------------------------------------------------------------------------------------------
 

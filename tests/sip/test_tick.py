@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How events come out of pjsip: queued in its callbacks, handed on by the loop; and the tick behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from agent.core.headers import parse
+from agent.core.model import Agent
+from agent.sip import events as on
+from agent.sip import native
+from agent.sip import stack as stack_module
+from agent.sip.audio import LegAudio
+from agent.sip.stack import Stack
+from agent.sip.traffic import Traffic
+from tests.shell.harness.clock import Clock
+from tests.shell.harness.sip import FakeLeg, Verbs
+
+MESSAGE = parse("INVITE sip:1@edge SIP/2.0\r\n\r\n")
+REFUSED = on.RefusedByStack("192.0.2.7", MESSAGE, 488, "no")
+
+
+class Pjsip:
+    """Stands for the library; what `polled` does happens inside its poll."""
+
+    def __init__(self, _: Stack) -> None:
+        self.polled: Callable[[], object] = lambda: None
+        self.polls = 0
+
+    def libHandleEvents(self, _: int) -> int:  # noqa: N802 - the library's name
+        """Poll."""
+        self.polls += 1
+        self.polled()
+        return 0
+
+
+class Running:
+    """A stack on the library that is none, and what it reported."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = Clock(monkeypatch)
+        monkeypatch.setattr(stack_module, "_Endpoint", Pjsip)
+        monkeypatch.setattr(native, "probes", list)
+        monkeypatch.setattr(native, "trace", lambda _: [])
+        self.lags: list[float] = []
+        self.stack = Stack(Agent(node="edge-1"), lambda _: None, self.lags.append)
+        self.library = cast("Pjsip", self.stack._endpoint)
+        self.reported: list[on.StackEvent] = []
+        self.stack._report = self.reported.append
+        self.escaped: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self.escaped.append(str(context.get("exception"))))
+
+    def leg(self, *, flowing: bool = False) -> FakeLeg:
+        """A leg of the stack."""
+        leg = FakeLeg(Verbs(), self.stack.emit, "agent", "sip-1")
+        traffic = Traffic(received=7)
+        audio = SimpleNamespace(flowing=flowing, traffic=traffic, reconnect=lambda: None)
+        leg.audio = cast("LegAudio", audio)
+        self.stack._legs[leg.key] = leg
+        return leg
+
+    async def turns(self) -> list[on.StackEvent]:
+        """What was reported after a few turns of the loop."""
+        for _ in range(4):
+            await asyncio.sleep(0)
+        return self.reported
+
+
+@pytest.fixture
+async def running(monkeypatch: pytest.MonkeyPatch) -> Running:
+    return Running(monkeypatch)
+
+
+async def test_what_a_verb_of_ours_brings_about_is_told_in_the_loop_s_next_turn(running: Running) -> None:
+    running.stack.emit(REFUSED)
+    running.stack.emit(REFUSED)
+    assert running.reported == []
+    assert await running.turns() == [REFUSED, REFUSED]
+
+
+async def test_what_comes_inside_a_poll_is_told_when_the_library_has_returned(running: Running) -> None:
+    told_inside: list[int] = []
+
+    def polled() -> None:
+        running.stack.emit(REFUSED)
+        told_inside.append(len(running.reported))
+
+    running.library.polled = polled
+    running.stack._poll()
+    assert (told_inside, running.reported) == ([0], [REFUSED])
+
+
+async def test_nothing_is_told_of_a_leg_whose_end_was_told(running: Running) -> None:
+    leg = running.leg()
+    running.stack.emit(on.Ended(leg.key, 200, ""))
+    running.stack.emit(on.Digit(leg.key, "5"))
+    assert await running.turns() == [on.Ended(leg.key, 200, "", traffic=Traffic(received=7))]
+    assert (leg.alive, running.stack.legs_alive) == (False, 0)
+
+
+async def test_whether_early_media_flows_is_known_once_the_library_has_read_the_sdp(running: Running) -> None:
+    leg, silent = running.leg(flowing=True), running.leg()
+    for one in (leg, silent):
+        running.stack.emit(on.Provisional(one.key, 183, media=False))
+    assert await running.turns() == [
+        on.Provisional(leg.key, 183, media=True),
+        on.Provisional(silent.key, 183, media=False),
+    ]
+
+
+async def test_audio_that_begins_to_flow_before_the_answer_is_told_as_early_media(running: Running) -> None:
+    ringing, answered = running.leg(flowing=True), running.leg(flowing=True)
+    ringing.early = answered.early = answered.answered = True
+    running.stack.emit(on.AudioChanged(ringing.key))
+    running.stack.emit(on.AudioChanged(answered.key))
+    assert await running.turns() == [on.Provisional(ringing.key, 183, media=True)]
+
+
+async def test_the_tick_polls_and_comes_again_and_says_how_late_it_was(running: Running) -> None:
+    loop = asyncio.get_running_loop()
+    running.stack._tick(loop.time())
+    for number in (2, 3):
+        running.clock.push(0.5)
+        await running.turns()
+        assert running.library.polls == number
+    assert all(0.4 < lag < 0.6 for lag in running.lags[1:])
+    running.stack._timer.cancel()  # type: ignore[union-attr]  # it has ticked
+
+
+async def test_known_an_error_of_whoever_is_told_ends_the_tick_for_ever(running: Running) -> None:
+    # KNOWN: the tick is not started again after an error, so pjsip's own timers (retransmissions, session
+    # refresh) stand still from then on. What comes over the network is still read.
+    def broken(_: on.StackEvent) -> None:
+        raise RuntimeError("a mistake in the intake")
+
+    running.stack._report = broken
+    running.library.polled = lambda: running.stack._events.append(REFUSED)
+    loop = asyncio.get_running_loop()
+    loop.call_soon(running.stack._tick, loop.time())
+    await running.turns()
+    assert running.escaped == ["a mistake in the intake"]
+    running.clock.push(3600)
+    await running.turns()
+    assert (running.library.polls, running.stack._timer) == (1, None)
+
+
+async def test_known_what_was_queued_behind_that_error_waits_for_the_next_poll(running: Running) -> None:
+    # KNOWN: nothing is lost, but where the tick has ended the next poll comes with the next packet.
+    second = on.RefusedByStack("192.0.2.8", MESSAGE, 500, "second")
+
+    def broken_once(event: on.StackEvent) -> None:
+        if event is REFUSED:
+            raise RuntimeError("a mistake in the intake")
+        running.reported.append(event)
+
+    running.stack._report = broken_once
+    running.stack.emit(REFUSED)
+    running.stack.emit(second)
+    assert await running.turns() == []
+    running.stack._poll()
+    assert running.reported == [second]
