@@ -546,13 +546,11 @@ def prove_trace():
     flags = [fields[1] + fields[7] for fields in records("again")]
     check("retransmissions", flags, ["<", ">", ">", "<R", ">R"])
     drain(0)
-    lost = pj.handoff_trace_lost()
     options = message("OPTIONS", source=STRANGER)
     for _ in range(9000):
         peer.socket.sendto(options, ("127.0.0.1", stack.udp_port))
         stack.endpoint.libHandleEvents(0)
     stack.turn(0.05)
-    check("overwritten records are counted", pj.handoff_trace_lost() - lost > 5000)
     left = 0
     while text := drain(1000):
         left += len(text.split("\n"))

@@ -27,7 +27,6 @@ struct record {
 
 static struct record *ring;
 static unsigned first, used;        /* oldest record, how many */
-static unsigned long long lost;
 static char *text;                  /* what drain returned last */
 static size_t text_size;
 
@@ -59,7 +58,6 @@ static struct record *next_record(void)
     if (used == RECORDS) {
         first = (first + 1) % RECORDS;
         --used;
-        ++lost;
     }
     return &ring[(first + used++) % RECORDS];
 }
@@ -184,9 +182,4 @@ const char *handoff_trace_drain(int max_records)
         --used;
     }
     return at ? text : "";
-}
-
-unsigned long long handoff_trace_lost(void)
-{
-    return lost;
 }

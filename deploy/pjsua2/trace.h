@@ -17,9 +17,6 @@ int handoff_trace_install(void);
  * returns at most about 1 MB; what is left comes with the next. */
 const char *handoff_trace_drain(int max_records);
 
-/* Records that were overwritten before they were drained. */
-unsigned long long handoff_trace_lost(void);
-
 #ifdef __cplusplus
 }
 #endif
