@@ -212,7 +212,7 @@ class Outcome(StrEnum):
 
 
 OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
-"""By value: a record may be of another version of the agent, and hold one that there is none of here."""
+"""By value: a record may come from another version of the agent and hold one that is unknown here."""
 IN_DOUBT: Final = frozenset(outcome for outcome in Outcome if outcome.meaning.repeat is Repeat.BY_POLICY)
 """The request may have had its effect though the answer says otherwise, or none came."""
 _BY_STATUS: Final = {status: outcome for outcome in Outcome for status in outcome.meaning.statuses}

@@ -166,7 +166,7 @@ class MapReader:
 
 
 def unknown_projects(found: Iterable[Entry], known: Iterable[str]) -> Iterator[Mistake]:
-    """A mistake for each rule that leads to a project that there is none of."""
+    """A mistake for each rule that names an unknown project."""
     names = set(known)
     advice: dict[str, str] = {}
     for entry in found:

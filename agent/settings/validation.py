@@ -71,7 +71,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` when a known word is close, else the list of all."""
     choices = sorted(known)
     close = difflib.get_close_matches(word, choices, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(choices)}"
+    return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(choices)}"
 
 
 def _mistake(model: type[BaseModel], document: Document, path: PathOf, detail: ErrorDetails) -> Mistake:

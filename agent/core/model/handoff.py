@@ -46,7 +46,7 @@ _ALLOWED = re.compile(r"sip:[^\s@*<>?;]*\*?@(?:\*\.)?[A-Za-z0-9.\-\[\]:]+", re.A
 
 def _field(value: str) -> str:
     if value not in FIELDS:
-        raise ValueError(f"{value!r} is not part of a handoff: known are {', '.join(FIELDS)}")
+        raise ValueError(f"{value!r} is not part of a handoff: expected one of {', '.join(FIELDS)}")
     return value
 
 

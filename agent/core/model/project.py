@@ -56,7 +56,7 @@ def _moment(value: object) -> object:
     try:
         return Moment(str(value))
     except ValueError:
-        raise ValueError(f"{value!r} is not a moment: known are {', '.join(Moment)}") from None
+        raise ValueError(f"{value!r} is not a moment: expected one of {', '.join(Moment)}") from None
 
 
 class VoiceAgent(Model):

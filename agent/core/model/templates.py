@@ -74,6 +74,6 @@ def _check_name(name: str) -> None:
     advice = (
         f"did you mean {{{close[0]}}}?"
         if close
-        else f"known are {', '.join(sorted(PLACEHOLDERS))}, label.NAME"
+        else f"expected one of {', '.join(sorted(PLACEHOLDERS))}, label.NAME"
     )
     raise ValueError(f"unknown placeholder {{{name}}}: {advice}")

@@ -23,7 +23,7 @@ def test_a_template_is_literal_text_and_placeholders() -> None:
     ("template", "complaint"),
     [
         ("{skil}", r"unknown placeholder \{skil\}: did you mean \{skill\}\?"),
-        ("{xyz}", "known are account, call_id"),
+        ("{xyz}", "expected one of account, call_id"),
         ("{}", "unknown placeholder"),
         ("{0}", "unknown placeholder"),
         ("{label.}", "unknown placeholder"),
