@@ -230,6 +230,8 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
     make_signal: MakeSignal,
     make_handoff: MakeHandoff,
 ) -> None:
+    # It is stopped, and neighbours declare it dead. A beat that it has begun is over before what it writes next.
+    store._beating.cancel()  # type: ignore[union-attr]
     neighbour = await PostgresStore.open(url, node="edge-2")
     arrival, terminal = make_signal(moment=Moment.ARRIVAL), make_signal("call-2")
     await store.open_call(make_call(), arrival)
@@ -237,7 +239,6 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
     hook = make_signal("call-2", channel=Channel.WEBHOOK, parameters={"body": "{}"})
     await store.record_signal(hook)
     assert await neighbour.take_over() == NO_ORPHANS
-    store._beating.cancel()  # type: ignore[union-attr]  # it is stopped, and neighbours declare it dead
     await admin.execute("DELETE FROM nodes WHERE node = 'edge-1'")
     orphans = await neighbour.take_over()
     assert (orphans.calls, orphans.signals) == ((make_call(),), (arrival, terminal, hook))

@@ -9,12 +9,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 _APART = re.compile(
     r"tests/(calls/test_(drain|death_on_the_way_back|start)|cli/test_demo"
-    r"|faults/test_(kill|restarts|storage|token_rejected|two_agents))\.py"
+    r"|faults/test_(kill|restarts|storage|token_rejected))\.py"
 )
 """Files whose tests start all that they need themselves: nothing is gained by keeping them together."""
 _TOGETHER = "tests/delivery/"
 """A folder whose files share a server that takes seconds to make: PostgreSQL."""
 _LONGEST = (
+    "tests/faults/test_two_agents.py",
     "tests/faults/test_kill.py",
     "tests/delivery/",
     "tests/faults/test_simulator_faults.py",
@@ -31,7 +32,6 @@ _LONGEST = (
     "tests/calls/test_no_gap.py",
     "tests/examples/test_voice_agents.py",
     "tests/browser/test_screen_pop.py",
-    "tests/faults/test_two_agents.py",
     "tests/faults/test_token_rejected.py",
     "tests/faults/",
     "tests/calls/test_webhooks.py",

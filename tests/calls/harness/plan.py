@@ -155,7 +155,7 @@ class Plan:
             "token": "${env:ACME_TOKEN}",
             "api_key": "${env:ACME_API_KEY}",
             "voice_agent": {
-                "response_timeout": "1s",
+                "response_timeout": "2s",
                 "targets": [{"uri": uri, "priority": rank} for rank, uri in enumerate(uris, 1)],
                 "headers": {
                     "X-Contact-Id": "{contact_id}",
