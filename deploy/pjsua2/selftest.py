@@ -419,10 +419,10 @@ def prove_tcp():
     stranger.close()
 
 
-def set_up(peer, call_id, rtp_port):
+def set_up(peer, call_id, rtp_port, more=""):
     """A call that is up: its INVITE, our tag, our RTP port."""
     stack.answer_code = 200
-    invite = message("INVITE", port=peer.port, call_id=call_id, headers=SDP_TYPE, body=offer(rtp_port))
+    invite = message("INVITE", port=peer.port, call_id=call_id, headers=SDP_TYPE, body=offer(rtp_port) + more)
     answers = peer.send(invite) + peer.receive(0.2)
     stack.answer_code = 486
     check("call is up", codes(answers), [100, 200])
@@ -478,6 +478,27 @@ def prove_requests():
     check("NOTIFY of no subscription", (codes(answers), asked), ([481], []))
     check("no request to answer", (pj.handoff_request_answer(200), pj.handoff_refer_accept()), (-1, -1))
     check("BYE", codes(peer.ask("BYE", call_id=call_id, to_tag=tag, cseq=str(next(sequence)))), [200])
+
+
+def prove_offers():
+    """Offers within a call that once ended the process."""
+    peer, call_id = Peer(KNOWN), "offers@selftest"
+    audio, video, address = ("m=audio 40000 RTP/AVP 0\r\n", "m=video 0 RTP/AVP 31\r\n", "c=IN IP4 127.0.0.1\r\n")
+    _, tag, _ = set_up(peer, call_id, 40000, more=audio * 7)
+    sequence = itertools.count(2)
+
+    def ask(method, streams=""):
+        body = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n{streams}" if streams else ""
+        number = next(sequence)
+        answers = peer.ask(method, call_id=call_id, to_tag=tag, cseq=number, headers=SDP_TYPE if body else (), body=body)
+        if method == "INVITE":
+            peer.ask("ACK", call_id=call_id, to_tag=tag, cseq=number)
+        return [code for code in codes(answers) if code >= 200]
+
+    for off in (video, audio.replace("40000", "0")):
+        for method in ("INVITE", "UPDATE"):
+            check(f"{method} with {off[:9]} that has no address", ask(method, audio + address + off * 7), [200])
+    check("BYE", codes(peer.ask("BYE", call_id=call_id, to_tag=tag, cseq=next(sequence))), [200])
 
 
 def prove_probe():
@@ -593,7 +614,7 @@ stack = Stack()
 prove_build()
 prove_sources()
 for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_tcp,
-              prove_call, prove_requests, prove_probe, prove_callbacks, prove_trace):
+              prove_call, prove_requests, prove_offers, prove_probe, prove_callbacks, prove_trace):
     try:
         proof()
     except Exception as error:  # noqa: BLE001 - go on: one report names every rule that is broken

@@ -20,16 +20,9 @@ def _parts(data: bytes) -> list[bytes]:
     return re.split(rb"^m=", data.partition(b"\r\n\r\n")[2], flags=re.MULTILINE)
 
 
-def _unconnected(data: bytes) -> bool:
-    session, *streams = _parts(data)
-    return b"c=" not in session and any(b"c=" not in stream for stream in streams)
-
-
 KNOWN: Mapping[str, Callable[[bytes], bool]] = {
     # one stream more than PJMEDIA_MAX_SDP_MEDIA: pjmedia_sdp_neg_modify_local_offer2 writes past media[]
     "as many streams as there is room for": lambda data: len(_parts(data)) > _MOST_STREAMS,
-    # a stream at port 0 without connection line: null pointer in get_media_ip_version and sort_media
-    "no connection line": _unconnected,
     # cast to a SIP URI, which is larger: pjsua_acc_create_uas_contact reads beyond it
     "Record-Route that is no SIP URI": lambda data: bool(_FOREIGN.search(data)),
 }

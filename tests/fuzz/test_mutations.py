@@ -16,7 +16,6 @@ CALLER = ("127.0.0.1", 5060, False, "call", "<sip:a@127.0.0.1>;tag=a", "<sip:b@1
 STREAM = "m=audio 4000 RTP/AVP 0"
 EXAMPLES = {
     "as many streams as there is room for": ("", sdp.text([*sdp.head(1, sdp.CONNECTION), *[STREAM] * 8])),
-    "no connection line": ("", sdp.text([*sdp.head(), STREAM, sdp.CONNECTION, "m=video 0 RTP/AVP 31"])),
     "Record-Route that is no SIP URI": ("<sip:127.0.0.1;lr>, <tel:+1>", ""),
 }
 
