@@ -498,6 +498,9 @@ def prove_offers():
     for off in (video, audio.replace("40000", "0")):
         for method in ("INVITE", "UPDATE"):
             check(f"{method} with {off[:9]} that has no address", ask(method, audio + address + off * 7), [200])
+    check("all 8 streams, of other kinds", ask("INVITE", (video + address) * 7 + audio + address), [200])
+    check("our offer has no room", ask("INVITE"), [500])
+    check("an offer after it", ask("INVITE", (video + address) * 7 + audio + address), [200])
     check("BYE", codes(peer.ask("BYE", call_id=call_id, to_tag=tag, cseq=next(sequence))), [200])
 
 

@@ -13,9 +13,7 @@ from tests.fuzz.known import KNOWN, is_known
 from tests.fuzz.mutations import foreign, mutate, names_host
 
 CALLER = ("127.0.0.1", 5060, False, "call", "<sip:a@127.0.0.1>;tag=a", "<sip:b@127.0.0.1>", "sip:b@127.0.0.1")
-STREAM = "m=audio 4000 RTP/AVP 0"
 EXAMPLES = {
-    "as many streams as there is room for": ("", sdp.text([*sdp.head(1, sdp.CONNECTION), *[STREAM] * 8])),
     "Record-Route that is no SIP URI": ("<sip:127.0.0.1;lr>, <tel:+1>", ""),
 }
 
