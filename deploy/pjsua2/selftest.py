@@ -393,6 +393,14 @@ def prove_malformed():
     check("alive", codes(peer.ask("OPTIONS")), [200])
 
 
+def prove_routes():
+    """A Record-Route of another scheme than SIP's."""
+    peer = Peer(KNOWN)
+    for uri in ("http://127.0.0.1/", "urn:service:sos", "tel:+15550100"):
+        answers = peer.ask("INVITE", headers=[f"Record-Route: <{uri}>", *SDP_TYPE], body=offer())
+        check(f"Record-Route {uri}", codes(answers), [500])
+
+
 def prove_tcp():
     def connect(source):
         peer = socket.create_connection(("127.0.0.1", stack.tcp_port), source_address=(source, 0))
@@ -616,7 +624,7 @@ faulthandler.dump_traceback_later(120, exit=True)
 stack = Stack()
 prove_build()
 prove_sources()
-for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_tcp,
+for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_routes, prove_tcp,
               prove_call, prove_requests, prove_offers, prove_probe, prove_callbacks, prove_trace):
     try:
         proof()
