@@ -51,6 +51,7 @@ class Call(pj.Call):
 
     def onStreamDestroyed(self, prm):
         callback_threads.add(threading.get_native_id())
+        stack.streams.append(pj.handoff_leg_traffic(self.getId()))
 
     def onDtmfDigit(self, prm):
         callback_threads.add(threading.get_native_id())
@@ -82,6 +83,7 @@ class Stack:
     def __init__(self):
         self.calls, self.digits, self.answer_code = [], [], 486
         self.requests, self.said, self.say = [], [], lambda: None
+        self.streams = []
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -105,7 +107,7 @@ class Stack:
         self.epoll = pointer[0]
         account = pj.AccountConfig()
         account.idUri = "sip:selftest@127.0.0.1"
-        account.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED
+        account.mediaConfig.srtpUse, account.mediaConfig.srtpSecureSignaling = pj.PJMEDIA_SRTP_OPTIONAL, 0
         account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
         self.account = Account()
         self.account.create(account)
@@ -509,7 +511,16 @@ def prove_offers():
     check("all 8 streams, of other kinds", ask("INVITE", (video + address) * 7 + audio + address), [200])
     check("our offer has no room", ask("INVITE"), [500])
     check("an offer after it", ask("INVITE", (video + address) * 7 + audio + address), [200])
-    check("BYE", codes(peer.ask("BYE", call_id=call_id, to_tag=tag, cseq=next(sequence))), [200])
+    check("BYE", ask("BYE"), [200])
+
+    call_id = "refused@selftest"
+    _, tag, _ = set_up(peer, call_id, 40000)
+    crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:short\r\n"
+    check("a key that is too short", ask("INVITE", audio.replace("AVP", "SAVP") + address + crypto + video * 2), [488])
+    check("an offer after it", ask("INVITE", audio + address), [200])
+    stack.streams.clear()
+    check("BYE", ask("BYE"), [200])
+    check("streams that ended with it", len(stack.streams), 1)
 
 
 def prove_probe():
