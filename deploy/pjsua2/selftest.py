@@ -51,6 +51,7 @@ class Call(pj.Call):
 
     def onStreamDestroyed(self, prm):
         callback_threads.add(threading.get_native_id())
+        stack.streams.append(pj.handoff_leg_traffic(self.getId()))
 
     def onDtmfDigit(self, prm):
         callback_threads.add(threading.get_native_id())
@@ -82,6 +83,7 @@ class Stack:
     def __init__(self):
         self.calls, self.digits, self.answer_code = [], [], 486
         self.requests, self.said, self.say = [], [], lambda: None
+        self.streams = []
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -105,7 +107,7 @@ class Stack:
         self.epoll = pointer[0]
         account = pj.AccountConfig()
         account.idUri = "sip:selftest@127.0.0.1"
-        account.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_DISABLED
+        account.mediaConfig.srtpUse, account.mediaConfig.srtpSecureSignaling = pj.PJMEDIA_SRTP_OPTIONAL, 0
         account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
         self.account = Account()
         self.account.create(account)
@@ -393,6 +395,14 @@ def prove_malformed():
     check("alive", codes(peer.ask("OPTIONS")), [200])
 
 
+def prove_routes():
+    """A Record-Route of another scheme than SIP's."""
+    peer = Peer(KNOWN)
+    for uri in ("http://127.0.0.1/", "urn:service:sos", "tel:+15550100"):
+        answers = peer.ask("INVITE", headers=[f"Record-Route: <{uri}>", *SDP_TYPE], body=offer())
+        check(f"Record-Route {uri}", codes(answers), [500])
+
+
 def prove_tcp():
     def connect(source):
         peer = socket.create_connection(("127.0.0.1", stack.tcp_port), source_address=(source, 0))
@@ -419,10 +429,10 @@ def prove_tcp():
     stranger.close()
 
 
-def set_up(peer, call_id, rtp_port):
+def set_up(peer, call_id, rtp_port, more=""):
     """A call that is up: its INVITE, our tag, our RTP port."""
     stack.answer_code = 200
-    invite = message("INVITE", port=peer.port, call_id=call_id, headers=SDP_TYPE, body=offer(rtp_port))
+    invite = message("INVITE", port=peer.port, call_id=call_id, headers=SDP_TYPE, body=offer(rtp_port) + more)
     answers = peer.send(invite) + peer.receive(0.2)
     stack.answer_code = 486
     check("call is up", codes(answers), [100, 200])
@@ -478,6 +488,39 @@ def prove_requests():
     check("NOTIFY of no subscription", (codes(answers), asked), ([481], []))
     check("no request to answer", (pj.handoff_request_answer(200), pj.handoff_refer_accept()), (-1, -1))
     check("BYE", codes(peer.ask("BYE", call_id=call_id, to_tag=tag, cseq=str(next(sequence)))), [200])
+
+
+def prove_offers():
+    """Offers within a call that once ended the process."""
+    peer, call_id = Peer(KNOWN), "offers@selftest"
+    audio, video, address = ("m=audio 40000 RTP/AVP 0\r\n", "m=video 0 RTP/AVP 31\r\n", "c=IN IP4 127.0.0.1\r\n")
+    _, tag, _ = set_up(peer, call_id, 40000, more=audio * 7)
+    sequence = itertools.count(2)
+
+    def ask(method, streams=""):
+        body = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n{streams}" if streams else ""
+        number = next(sequence)
+        answers = peer.ask(method, call_id=call_id, to_tag=tag, cseq=number, headers=SDP_TYPE if body else (), body=body)
+        if method == "INVITE":
+            peer.ask("ACK", call_id=call_id, to_tag=tag, cseq=number)
+        return [code for code in codes(answers) if code >= 200]
+
+    for off in (video, audio.replace("40000", "0")):
+        for method in ("INVITE", "UPDATE"):
+            check(f"{method} with {off[:9]} that has no address", ask(method, audio + address + off * 7), [200])
+    check("all 8 streams, of other kinds", ask("INVITE", (video + address) * 7 + audio + address), [200])
+    check("our offer has no room", ask("INVITE"), [500])
+    check("an offer after it", ask("INVITE", (video + address) * 7 + audio + address), [200])
+    check("BYE", ask("BYE"), [200])
+
+    call_id = "refused@selftest"
+    _, tag, _ = set_up(peer, call_id, 40000)
+    crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:short\r\n"
+    check("a key that is too short", ask("INVITE", audio.replace("AVP", "SAVP") + address + crypto + video * 2), [488])
+    check("an offer after it", ask("INVITE", audio + address), [200])
+    stack.streams.clear()
+    check("BYE", ask("BYE"), [200])
+    check("streams that ended with it", len(stack.streams), 1)
 
 
 def prove_probe():
@@ -590,8 +633,8 @@ faulthandler.dump_traceback_later(120, exit=True)
 stack = Stack()
 prove_build()
 prove_sources()
-for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_tcp,
-              prove_call, prove_requests, prove_probe, prove_callbacks, prove_trace):
+for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_routes, prove_tcp,
+              prove_call, prove_requests, prove_offers, prove_probe, prove_callbacks, prove_trace):
     try:
         proof()
     except Exception as error:  # noqa: BLE001 - go on: one report names every rule that is broken
