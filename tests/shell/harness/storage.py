@@ -28,12 +28,14 @@ class FaultyStore:
 
     Attributes:
         trail: the operations, in order.
+        given: the signals that it was to record, as they were then.
         plan: what becomes of the n-th call of an operation.
         fault: what the store says of itself.
     """
 
     def __init__(self, real: SqliteStore) -> None:
         self.trail: list[str] = []
+        self.given: list[Signal] = []
         self.plan: dict[tuple[str, int], Fault] = {}
         self.fault: str | None = None
         self._real = real
@@ -46,6 +48,7 @@ class FaultyStore:
         real = getattr(self._real, name)
 
         async def through(*values: object, **named: object) -> object:
+            self.given.extend(one for one in values if isinstance(one, Signal))
             return await self._through(name, lambda: real(*values, **named))
 
         return through
