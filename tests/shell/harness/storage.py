@@ -63,6 +63,12 @@ class FaultyStore:
         """Whether an operation is under way that does not hang."""
         return self._busy > 0
 
+    @property
+    def commits_at(self) -> float:
+        """When what waits for company will have it no longer, by the loop's clock; 0 when nothing waits."""
+        commits = self._real._commits
+        return commits._next_at if commits._next is not None else 0.0
+
     async def rested(self) -> None:
         """Wait until one of those that are under way is done."""
         self._rested.clear()
