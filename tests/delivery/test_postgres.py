@@ -230,7 +230,7 @@ async def test_what_a_neighbour_took_over_is_no_longer_one_s_own(  # noqa: PLR09
     make_signal: MakeSignal,
     make_handoff: MakeHandoff,
 ) -> None:
-    # It is stopped, and neighbours declare it dead. A beat that it has begun is over before what it writes next.
+    # It is stopped, and neighbours declare it dead. A beat that it has begun is over before it writes again.
     store._beating.cancel()  # type: ignore[union-attr]
     neighbour = await PostgresStore.open(url, node="edge-2")
     arrival, terminal = make_signal(moment=Moment.ARRIVAL), make_signal("call-2")

@@ -42,7 +42,9 @@ async def answer(
 async def stored(node: Shell, **changes: object) -> CallRecord:
     """A call that is on disk alone."""
     call = record(**changes)
-    await node.store.as_store.open_call(call, None)
+    storing = asyncio.ensure_future(node.store.as_store.open_call(call, None))
+    await node.settled()
+    await storing
     return call
 
 

@@ -13,6 +13,8 @@ from tests.shell.harness.steps import caller_hangs_up
 
 _LONG = 12
 """Seconds: past the deadline, the wait for a BYE, a target's response and a retry of the storage."""
+_SHORT = 3
+"""Seconds: past a retry of the storage."""
 
 
 async def live(node: Shell, life: Life, promises: Promises) -> None:
@@ -32,19 +34,19 @@ async def outlive(node: Shell, promises: Promises, planned: type[Exception]) -> 
         promises: looks on, and looks back at the end.
         planned: the error that those who look after work that nobody awaits may be told of.
     """
-    await _pass(node, promises)
+    await _pass(node, promises, _LONG)
     node.store.release()
     node.nice.answers(ACCEPTED)
-    await _pass(node, promises)
+    await _pass(node, promises, _LONG)
     caller_hangs_up(node)
     await node.settled()
     promises.look()
     node.nice.answers(ACCEPTED)
-    await _pass(node, promises)
+    await _pass(node, promises, _SHORT)
     await promises.look_back(planned)
 
 
-async def _pass(node: Shell, promises: Promises) -> None:
-    for _ in range(_LONG):
+async def _pass(node: Shell, promises: Promises, seconds: int) -> None:
+    for _ in range(seconds):
         await node.passes(1)
         promises.look()

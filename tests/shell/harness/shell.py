@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,6 @@ from agent.configuration import Configuration
 from agent.core.model import Project, Snapshot
 from agent.core.records import Channel
 from agent.delivery.courier import Courier
-from agent.delivery.group_commit import PATIENCE_SECONDS
 from agent.delivery.sqlite import SqliteStore
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest
@@ -42,8 +41,6 @@ from tests.shell.harness.clock import Clock
 from tests.shell.harness.nice import Nice
 from tests.shell.harness.sip import FakeLeg, FakeStack
 from tests.shell.harness.storage import FaultyStore
-
-_AT_MOST_SECONDS = 10.0
 
 
 class Shell:
@@ -154,14 +151,14 @@ class Shell:
     async def settled(self) -> None:
         """Wait until nothing goes on any more but what waits for a clock, a far end or a hanging storage."""
         loop: Any = asyncio.get_running_loop()
-        async with asyncio.timeout(_AT_MOST_SECONDS):
-            while True:
-                await asyncio.sleep(0)
-                if self.store.busy:
-                    self.clock.push(PATIENCE_SECONDS)  # no company comes for what may wait for it
-                    await self.store.rested()
-                elif not loop._ready:
-                    return
+        while True:
+            await asyncio.sleep(0)
+            if self.store.commits_at > self.clock.now():
+                self.clock.push_to(self.store.commits_at)
+            elif self.store.busy:
+                await self.store.rested()
+            elif not loop._ready:
+                return
 
     async def passes(self, seconds: int) -> None:
         """Let time pass; once a second the node looks after its calls, as the real one does."""
@@ -201,10 +198,9 @@ async def shell(
         made.store.release()
         for asking in made.asked:
             asking.cancel()
-        await made.courier.aclose(0)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_AT_MOST_SECONDS):
-                await made.tasks.settle()
+        closing = asyncio.ensure_future(made.courier.aclose(0))
+        while not closing.done():
+            await made.settled()
         loop.set_exception_handler(None)
         for call in made.register.calls():  # a test that failed leaves one
             call._watch.end()

@@ -29,12 +29,14 @@ class FaultyStore:
 
     Attributes:
         trail: the operations, in order.
+        given: the signals that it was to record, as they were then.
         plan: what becomes of the n-th call of an operation.
         fault: what the store says of itself.
     """
 
     def __init__(self, real: SqliteStore) -> None:
         self.trail: list[str] = []
+        self.given: list[Signal] = []
         self.plan: dict[tuple[str, int], Fault] = {}
         self.fault: str | None = None
         self._real = real
@@ -47,6 +49,7 @@ class FaultyStore:
         real = getattr(self._real, name)
 
         async def through(*values: object, **named: object) -> object:
+            self.given.extend(one for one in values if isinstance(one, Signal))
             return await self._through(name, lambda: real(*values, **named))
 
         return through
@@ -60,6 +63,12 @@ class FaultyStore:
     def busy(self) -> bool:
         """Whether an operation is under way that does not hang."""
         return self._busy > 0
+
+    @property
+    def commits_at(self) -> float:
+        """When what waits for company will have it no longer, by the loop's clock; 0 when nothing waits."""
+        commits = self._real._commits
+        return commits._next_at if commits._next is not None else 0.0
 
     async def rested(self) -> None:
         """Wait until one of those that are under way is done."""

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a call carries out what its state machine asks for, where the lives of `test_lives` do not look."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from agent.core.call import State
+from agent.core.errors import SipError, StorageError
+from agent.http.ports import AlreadyEnded, HandoffAccepted
+from tests.core.examples import CONTACT
+from tests.shell.harness import steps as step
+from tests.shell.harness.settings import AGENT, QUEUE, SECOND_AGENT, back, care
+from tests.shell.harness.shell import NodeOf, Shell
+from tests.shell.harness.steps import Step
+from tests.shell.harness.storage import Fault
+
+BRIDGED = (step.caller_comes, step.agent_answers)
+BY_NAME = "sip:bot@bot.example"
+
+
+async def after(node: Shell, *steps: Step) -> Shell:
+    """The node once this has happened."""
+    for one in steps:
+        one(node)
+        await node.settled()
+    return node
+
+
+def invites(node: Shell) -> dict[str, int]:
+    """INVITEs by result."""
+    return {result: count for (_, result), count in node.metrics._readings.invites.items()}
+
+
+class Names:
+    """Stands for the system's look-up: an answer comes when the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._look_up)
+
+    async def _look_up(self, *_: object, **__: object) -> list[Any]:
+        return await asyncio.shield(self._answer)
+
+    def answer(self, address: str = "") -> None:
+        """This is it, or there is none."""
+        if address:
+            self._answer.set_result([(None, None, None, "", (address, 0))])
+        else:
+            self._answer.set_exception(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
+
+
+@pytest.fixture
+async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    return Names(monkeypatch)
+
+
+# -- dialling ----------------------------------------------------------------------------------------------
+
+
+async def test_the_voice_agent_is_dialled_for_the_caller_with_the_project_s_headers(node_of: NodeOf) -> None:
+    voice_agent = {"targets": [{"uri": AGENT}], "headers": {"X-Contact-Id": "{contact_id}"}}
+    async with node_of(care(voice_agent=voice_agent)) as node:
+        node.arrives(f"X-ContactID: {CONTACT}", "From: <sip:+14155550123@peer>;tag=1", "Max-Forwards: 10")
+        await node.settled()
+        assert node.leg("agent").got == [f"INVITE {AGENT} from +14155550123 hops 9, X-Contact-Id: {CONTACT}"]
+        assert node.leg("agent").takes_handoffs
+
+
+async def test_a_target_to_go_back_to_may_not_hand_off(node_of: NodeOf) -> None:
+    async with node_of(care(handoff=back("bridge"))) as node:
+        await after(node, *BRIDGED, step.asked_by_http, step.nice_accepts)
+        assert not node.leg("target").takes_handoffs
+        assert node.leg("target").got[0].startswith(f"INVITE {QUEUE} from anonymous hops 69, X-Contact-Id: ")
+
+
+async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf, names: Names) -> None:
+    async with node_of(care(BY_NAME)) as node:
+        await after(node, step.caller_comes)
+        assert node.verbs == []
+        names.answer("10.0.0.8")
+        await node.settled()
+        assert node.leg("agent").got[0].startswith("INVITE sip:bot@10.0.0.8:5060;transport=udp")
+
+
+async def test_nobody_is_dialled_for_a_caller_who_gave_up_while_the_name_was_looked_up(
+    node_of: NodeOf, names: Names
+) -> None:
+    async with node_of(care(BY_NAME)) as node:
+        await after(node, step.caller_comes, step.caller_hangs_up)
+        names.answer("10.0.0.8")
+        await node.settled()
+        assert node.verbs == []
+        assert len(node.register) == 0
+        assert node.broke == []
+
+
+async def test_nor_is_a_target_that_was_given_up_meanwhile(node_of: NodeOf, names: Names) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        await after(node, step.caller_comes)
+        await node.passes(5)
+        assert node.verbs == ["agent.dial"]
+        names.answer("10.0.0.8")
+        await node.settled()
+        assert [leg.got[0].split()[1] for leg in node.stack.all if leg.role == "agent"] == [SECOND_AGENT]
+
+
+async def test_a_name_without_an_address_is_a_target_that_does_not_answer(
+    node_of: NodeOf, names: Names
+) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        await after(node, step.caller_comes)
+        names.answer()
+        await node.settled()
+        assert node.leg("agent").got[0].split()[1] == SECOND_AGENT
+        story = node.stories.story(node.call.record.call_id)
+        assert story is not None
+        assert any(f"{BY_NAME}: bot.example can't be looked up" in entry.text for entry in story)
+
+
+# -- answering ---------------------------------------------------------------------------------------------
+
+
+async def test_our_answer_carries_what_the_script_may_read(node_of: NodeOf) -> None:
+    async with node_of(care(answer_headers={"X-Contact": "{contact_id}"})) as node:
+        await after(node, *BRIDGED)
+        assert node.leg("caller").got == [f"200, X-Contact: {CONTACT}"]
+        assert node.call.record.answered is not None
+        assert invites(node) == {"answered": 1}
+
+
+async def test_a_cancel_that_was_quicker_than_our_answer_leaves_no_answered_call(node: Shell) -> None:
+    node.stack.verbs.plan["caller.answer", 1] = None
+    await after(node, step.caller_comes)
+    call = node.call
+    await after(node, step.agent_answers)
+    assert (call.record.end, call.record.reason, call.record.answered) == ("caller", "cancelled", None)
+    assert node.leg("agent").got[-1] == "BYE"
+    assert invites(node) == {"cancelled": 1}
+    assert len(node.register) == 0
+
+
+# -- handing off -------------------------------------------------------------------------------------------
+
+
+async def test_of_two_that_ask_at_the_same_time_one_is_accepted(node: Shell) -> None:
+    await after(node, *BRIDGED)
+    node.hands_off()
+    node.hands_off()
+    await node.settled()
+    first, second = (asking.result() for asking in node.asked)
+    assert isinstance(first, HandoffAccepted)
+    assert second == AlreadyEnded("storing")
+    assert node.store.trail.count("record_handoff") == 1
+
+
+async def test_a_handoff_that_crosses_the_end_of_the_call_comes_second(node: Shell) -> None:
+    await after(node, *BRIDGED)
+    node.store.plan["record_signal", 1] = Fault.HANG
+    await after(node, step.agent_hangs_up, step.asked_by_http)
+    assert node.asked[0].result() == AlreadyEnded("storing_alone")
+
+
+async def test_the_target_that_a_refer_names_is_tried_first_where_the_project_allows_it(
+    node_of: NodeOf,
+) -> None:
+    allowed = back("bridge", refer_to_allowed=["sip:*@cc.example"])
+    async with node_of(care(handoff=allowed)) as node:
+        await after(node, *BRIDGED, step.asked_by_refer)
+        handoff = node.call._asker.handoff if node.call._asker else None
+        assert handoff is not None
+        assert handoff.target == "sip:sales@cc.example"
+
+
+async def test_known_what_can_t_be_stored_when_the_voice_agent_hangs_up_is_never_told(node: Shell) -> None:
+    # KNOWN: the script is told nothing, now or later, though the storage is well again at once. The caller is
+    # hung up, and the call is over as if all had gone well.
+    await after(node, *BRIDGED)
+    call = node.call
+    node.store.plan["record_signal", 1] = Fault.BEFORE
+    await after(node, step.agent_hangs_up)
+    assert node.leg("caller").got == ["200", "BYE"]
+    await node.passes(10)
+    assert (call.record.end, call.record.reason) == ("completed", "completed")
+    assert await node.store.terminal_on_disk(call.record.call_id) == []
+    assert node.nice.sent == ["arrival"]
+
+
+async def test_known_comfort_audio_that_can_t_be_played_leaves_the_voice_agent_on_the_line(
+    node: Shell,
+) -> None:
+    # KNOWN: the script is told, so the contact centre takes the caller back; until then both go on talking,
+    # no BYE of ours is due, and the voice agent's leg stays up when the caller is gone.
+    await after(node, *BRIDGED, step.asked_by_http)
+    call = node.call
+    node.stack.verbs.plan["comfort.player", 1] = SipError("can't play /missing.wav")
+    await after(node, step.nice_accepts)
+    assert call.state is State.RETURNING
+    assert node.leg("caller").heard is node.leg("agent")
+    await node.passes(60)
+    await after(node, step.caller_hangs_up)
+    assert node.leg("agent").up
+    assert node.register.by_leg(node.leg("agent").key) is call
+    assert (node.escaped, node.broke) == ([], []), "the courier, whose news it was, has logged it"
+
+
+async def test_known_a_watch_that_can_t_measure_ends_and_silence_is_noticed_no_more(node: Shell) -> None:
+    # KNOWN: one error, and nobody looks at the call's media until its longest duration.
+    await after(node, *BRIDGED)
+    node.leg("agent").silent = True
+    node.stack.verbs.plan["caller.measure", 1] = RuntimeError("planned")
+    await node.passes(300)
+    assert [str(one["exception"]) for one in node.escaped] == ["planned"]
+    assert node.call.state is State.BRIDGED
+    assert node.stack.verbs.trail.count("caller.measure") == 1
+
+
+# -- the record of the call --------------------------------------------------------------------------------
+
+
+async def test_a_call_that_can_t_be_recorded_is_refused_and_may_come_again(node: Shell) -> None:
+    node.store.plan["open_call", 1] = Fault.BEFORE
+    leg = node.arrives()
+    await node.settled()
+    assert leg.got == ["503 Not ready, Retry-After: 10"]
+    assert invites(node) == {"not_ready": 1}
+    assert (len(node.register), node.nice.sent) == (0, [])
+    assert b"handoff_calls_total{" not in node.metrics.render()[0], "a call that never was is not counted"
+
+
+async def test_a_mistake_of_ours_there_refuses_the_caller_too_and_is_told(
+    node: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr(node.store, "open_call", broken, raising=False)
+    leg = node.arrives()
+    await node.settled()
+    assert leg.got == ["503 Not ready, Retry-After: 10"]
+    assert [str(error) for error in node.broke] == ["a mistake"]
+    assert len(node.register) == 0
+
+
+async def test_a_mistake_of_ours_at_a_handoff_is_told_to_whoever_asked(
+    node: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("a mistake")
+
+    await after(node, *BRIDGED)
+    monkeypatch.setattr(node.store, "record_handoff", broken, raising=False)
+    await after(node, step.asked_by_http)
+    assert isinstance(node.asked[0].exception(), ValueError)
+    assert node.call.state is State.BRIDGED
+    assert [str(error) for error in node.broke] == ["a mistake"]
+
+
+async def test_a_state_that_could_not_be_stored_is_stored_once_the_storage_is_back(node: Shell) -> None:
+    node.store.plan["update_call", 1] = Fault.BEFORE
+    await after(node, *BRIDGED)
+    call_id = node.call.record.call_id
+    assert node.not_stored == ["bridged"]
+    on_disk = await node.store.on_disk(call_id)
+    assert on_disk is not None
+    assert on_disk.state == "recording"
+    await node.passes(1)
+    on_disk = await node.store.on_disk(call_id)
+    assert on_disk is not None
+    assert on_disk.state == "bridged"
+
+
+async def test_a_voice_agent_on_http_learns_that_nothing_is_durable(node: Shell) -> None:
+    await after(node, *BRIDGED)
+    node.store.plan["record_handoff", 1] = Fault.BEFORE
+    await after(node, step.asked_by_http)
+    assert isinstance(node.asked[0].exception(), StorageError)
+    assert node.call.state is State.BRIDGED

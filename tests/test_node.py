@@ -1,0 +1,505 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of the process: what comes up in which order, what goes down in which, and what signals ask for.
+
+The parts are fakes that only note when they come and go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from agent import node as node_module
+from agent.core import events as core
+from agent.core.errors import AgentError, SipError, StorageError
+from agent.core.node import NodeState
+from agent.core.reasons import Reason
+from agent.delivery.store import Store
+from agent.node import Asked, Node, serve
+from agent.settings import Mistakes
+from agent.sip import events as sip
+from tests.core.examples import record, snapshot
+from tests.shell.harness.clock import Clock
+from tests.shell.harness.scripted_call import ScriptedCall, call
+from tests.shell.harness.sip import FakeStack
+from tests.shell.harness.turns import until
+
+UP = (
+    "stack up",
+    "recovery up",
+    "keeper up",
+    "deliveries up",
+    "api up",
+    "operations up",
+    "probes up",
+    "ready",
+)
+DOWN_EARLY = ("probes down", "recovery down", "deliveries down in 10 s", "stack down")
+DOWN = ("operations down", "api down", "keeper down", *DOWN_EARLY)
+
+
+class Parts:
+    """All parts of a node.
+
+    Attributes:
+        trail: what came up and went down.
+        fails: the part that can't come up.
+        native_calls: how many pjsua still holds.
+        looked: how often what was left behind was looked for.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.trail: list[str] = []
+        self.fails: str = ""
+        self.error: AgentError = SipError("planned")
+        self.native_calls = 0
+        self.looked = 0
+        self.reloads = 0
+        self.listeners = iter(("api", "operations"))
+        self.stack: PartStack | None = None
+        for name, part in {
+            "Stack": lambda *_: self._stack(),
+            "Outbound": lambda *_: Deliveries(self),
+            "Recovery": lambda *_: Recovering(self),
+            "Probes": lambda *_: Probing(self),
+            "Keeper": lambda *_: Part(self, "keeper"),
+            "serve_app": self._listener,
+            "notify": lambda **facts: self.trail.append("ready") if "READY" in facts else None,
+            "native": SimpleNamespace(set_rate=lambda _: None, invites_refused=dict),
+            "gc": SimpleNamespace(collect=lambda *_: 0, freeze=lambda: None, disable=lambda: None),
+        }.items():
+            monkeypatch.setattr(node_module, name, part)
+
+    def up(self, part: str) -> None:
+        """A part comes up, unless it is the one that can't."""
+        if part == self.fails:
+            raise self.error
+        self.trail.append(f"{part} up")
+
+    def _stack(self) -> PartStack:
+        self.stack = PartStack(self)
+        return self.stack
+
+    async def _listener(self, *_: object) -> Part:
+        return Part(self, next(self.listeners))
+
+
+class Part:
+    """A part that is up as soon as it is made."""
+
+    def __init__(self, parts: Parts, name: str) -> None:
+        self._parts, self._name = parts, name
+        parts.up(name)
+
+    async def aclose(self) -> None:
+        """Go down."""
+        self._parts.trail.append(f"{self._name} down")
+
+
+class PartStack(FakeStack):
+    """The SIP stack."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def start(self, report: Callable[[sip.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+        """Come up, for the one carrier of the configuration."""
+        assert (sources, reject_unknown) == ("192.0.2.0/24", False)
+        self._parts.up("stack")
+        self.report = report
+
+    def close(self) -> None:
+        """Go down."""
+        self._parts.trail.append("stack down")
+
+    def native_calls(self) -> int:
+        """Those that linger."""
+        return self._parts.native_calls
+
+
+class Deliveries:
+    """What leaves by HTTP."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.courier = SimpleNamespace(pending=0, pending_by_channel={})
+
+    async def warm_up(self) -> None:
+        """Come up."""
+        self._parts.up("deliveries")
+
+    def alarms(self) -> dict[str, object]:
+        """None."""
+        return {}
+
+    alarmed = alarms
+
+    async def aclose(self, grace: float) -> None:
+        """Go down."""
+        self._parts.trail.append(f"deliveries down in {grace:.0f} s")
+
+
+class Recovering:
+    """What is left behind."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def take_over(self) -> int:
+        """Come up."""
+        self._parts.up("recovery")
+        return 1
+
+    def look(self) -> None:
+        """Note it."""
+        self._parts.looked += 1
+
+    async def aclose(self) -> None:
+        """Go down."""
+        self._parts.trail.append("recovery down")
+
+
+class Probing:
+    """The probes."""
+
+    down = frozenset[str]()
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def follow(self, _: object) -> None:
+        """Come up."""
+        self._parts.up("probes")
+
+    def end(self) -> None:
+        """Go down."""
+        self._parts.trail.append("probes down")
+
+
+class Storage:
+    """A storage that is well, and keeps what it is given."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.fault: str | None = None
+        self.stored: list[str] = []
+        self._parts = parts
+
+    async def update_call(self, call: Any) -> None:  # noqa: ANN401 - a record
+        """Keep it."""
+        self.stored.append(call.state)
+
+    async def aclose(self) -> None:
+        """Go down."""
+        self._parts.trail.append("store down")
+
+
+class Living:
+    """A node on these parts."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.parts = Parts(monkeypatch)
+        self.clock = Clock(monkeypatch)
+        self.asked = Asked()
+        self.storage = Storage(self.parts)
+        self.node = Node(folder, snapshot(), cast("Store", self.storage), self.asked)
+
+    @property
+    def stack(self) -> PartStack:
+        """The SIP stack."""
+        assert self.parts.stack is not None
+        return self.parts.stack
+
+    @property
+    def states(self) -> list[NodeState]:
+        """The states that the guard was told."""
+        return [status.state for status in self.stack.applied]
+
+    async def start(self, closing: AsyncExitStack) -> asyncio.Task[None]:
+        """Start the node; gives its main loop, which runs."""
+        await self.node.startup(closing)
+        running = asyncio.ensure_future(self.node.main_loop())
+        await asyncio.sleep(0)
+        return running
+
+    def has(self) -> ScriptedCall:
+        """A call that is up."""
+        up = call("c-1")
+        self.node._register.add(up.as_call)
+        return up
+
+
+@pytest.fixture
+async def living(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Living:
+    return Living(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+async def closing() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+# -- up and down -------------------------------------------------------------------------------------------
+
+
+async def test_the_record_is_first_and_the_door_last_and_all_goes_down_the_other_way(living: Living) -> None:
+    async with AsyncExitStack() as closing:
+        await living.node.startup(closing)
+        assert tuple(living.parts.trail) == UP
+        assert living.states == [NodeState.READY]
+        living.parts.trail.clear()
+    assert tuple(living.parts.trail) == DOWN
+
+
+@pytest.mark.parametrize(
+    ("part", "down"),
+    [
+        ("stack", DOWN_EARLY),
+        ("recovery", DOWN_EARLY),
+        ("keeper", DOWN_EARLY),
+        ("deliveries", ("keeper down", *DOWN_EARLY)),
+        ("api", ("keeper down", *DOWN_EARLY)),
+        ("operations", ("api down", "keeper down", *DOWN_EARLY)),
+        ("probes", DOWN),
+    ],
+)
+async def test_a_start_that_fails_half_way_takes_down_what_is_up(
+    living: Living, part: str, down: tuple[str, ...]
+) -> None:
+    living.parts.fails = part
+    with pytest.raises(SipError, match="planned"):
+        async with AsyncExitStack() as closing:
+            await living.node.startup(closing)
+    came_up = UP[: UP.index(f"{part} up")]
+    assert tuple(living.parts.trail) == (*came_up, *down)
+    assert living.states == [], "the door was never opened"
+
+
+async def test_the_last_byes_are_waited_for_but_not_for_long(living: Living) -> None:
+    living.parts.native_calls = 3
+    async with AsyncExitStack() as closing:
+        await living.node.startup(closing)
+        down = asyncio.ensure_future(closing.aclose())
+        await until(lambda: "probes down" in living.parts.trail)
+        living.clock.push(1.0)
+        await asyncio.sleep(0)
+        assert "stack down" not in living.parts.trail
+        living.clock.push(1.1)
+        await down
+    assert living.parts.trail[-1] == "stack down"
+
+
+async def test_a_call_s_last_state_is_stored_before_the_stack_goes(living: Living) -> None:
+    async with AsyncExitStack() as closing:
+        await living.node.startup(closing)
+        living.node._saves.save(record(state="ended"))
+    assert living.storage.stored == ["ended"]
+
+
+# -- while it lives ----------------------------------------------------------------------------------------
+
+
+async def test_once_a_second_it_looks_after_itself(living: Living, closing: AsyncExitStack) -> None:
+    running = await living.start(closing)
+    for looks in (1, 2, 3):
+        await until(lambda looks=looks: living.parts.looked == looks)  # type: ignore[misc]
+        living.clock.push(1.0)
+    living.storage.fault = "the disk is full"
+    await until(lambda: living.parts.looked >= 4)
+    living.clock.push(1.0)
+    await until(lambda: NodeState.FAULTY in living.states)
+    living.asked.end.set()
+    await running
+
+
+async def test_a_change_of_the_storage_is_told_to_the_guard_at_once(
+    living: Living, closing: AsyncExitStack
+) -> None:
+    await living.node.startup(closing)
+    living.storage.fault = "the disk is full"
+    living.node.refresh()
+    assert living.states == [NodeState.READY, NodeState.FAULTY]
+
+
+async def test_a_reload_that_was_asked_for_is_done_once(
+    living: Living, closing: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reloaded: list[bool] = []
+
+    async def reload() -> None:
+        reloaded.append(True)
+
+    monkeypatch.setattr(living.node._configuration, "reload", reload)
+    living.asked.reload = True
+    running = await living.start(closing)
+    await until(lambda: reloaded)
+    living.clock.push(1.0)
+    await until(lambda: living.parts.looked >= 2)
+    assert (reloaded, living.asked.reload) == ([True], False)
+    living.asked.end.set()
+    await running
+
+
+# -- the end -----------------------------------------------------------------------------------------------
+
+
+async def test_an_idle_node_that_is_to_end_ends_at_once(living: Living, closing: AsyncExitStack) -> None:
+    running = await living.start(closing)
+    living.asked.end.set()
+    await running
+    assert living.states == [NodeState.READY, NodeState.DRAINING]
+
+
+async def test_one_with_calls_takes_no_more_and_ends_with_the_last(
+    living: Living, closing: AsyncExitStack
+) -> None:
+    running = await living.start(closing)
+    last = living.has()
+    living.asked.end.set()
+    await until(lambda: NodeState.DRAINING in living.states)
+    living.clock.push(3600)
+    await asyncio.sleep(0)
+    assert not running.done()
+    assert last.handled == []
+    living.node._register.remove(last.as_call)
+    await running
+
+
+async def test_one_that_is_to_end_now_ends_its_calls_and_waits_for_their_end(
+    living: Living, closing: AsyncExitStack
+) -> None:
+    running = await living.start(closing)
+    last = living.has()
+    living.asked.end.set()
+    living.asked.end_now.set()
+    await until(lambda: last.handled)
+    assert last.handled == [core.EndAsked(Reason.SHUTDOWN)]
+    assert not running.done()
+    living.node._register.remove(last.as_call)
+    await running
+
+
+async def test_but_not_for_ever_and_deliveries_have_less_time_then(living: Living) -> None:
+    async with AsyncExitStack() as closing:
+        running = await living.start(closing)
+        last = living.has()
+        living.asked.end.set()
+        living.asked.end_now.set()
+        await until(lambda: last.handled)
+        living.clock.push(5.1)
+        await running
+    assert "deliveries down in 1 s" in living.parts.trail
+
+
+# -- signals -----------------------------------------------------------------------------------------------
+
+
+async def test_signals_only_set_flags() -> None:
+    asked = Asked()
+    with asked.capture_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: asked.reload)
+        assert not asked.end.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(asked.end.is_set)
+        assert not asked.end_now.is_set()
+        os.kill(os.getpid(), signal.SIGINT)
+        await until(asked.end_now.is_set)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+# -- the whole process -------------------------------------------------------------------------------------
+
+
+class Process:
+    """`serve`, on these parts and a storage that is none."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.parts = Parts(monkeypatch)
+        self.storage = Storage(self.parts)
+        self.storage_fails = False
+        self.told_of_storage: Callable[[str | None], None] | None = None
+        monkeypatch.setattr(node_module, "load", lambda _: snapshot())
+        monkeypatch.setattr("agent.node.logs.configure", lambda *_: None)
+        monkeypatch.setattr(node_module, "open_store", self._open)
+
+    async def _open(self, _: str, changed: Callable[[str | None], None], *, node: str) -> Storage:
+        assert node == "edge-1"
+        self.told_of_storage = changed
+        if self.storage_fails:
+            raise StorageError("another agent is using it")
+        self.parts.trail.append("store up")
+        changed("slow")  # there is no node yet that could follow it
+        return self.storage
+
+    def serve(self, folder: Path) -> Coroutine[Any, Any, int]:
+        """Run it."""
+        return serve(folder)
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> Process:
+    return Process(monkeypatch)
+
+
+async def test_a_process_that_is_told_to_end_ends_well(process: Process, tmp_path: Path) -> None:
+    running = asyncio.ensure_future(process.serve(tmp_path))
+    await until(lambda: "ready" in process.parts.trail)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == 0
+    assert process.parts.trail == ["store up", *UP, *DOWN, "store down"]
+
+
+async def test_one_whose_storage_changes_while_it_starts_or_runs_follows_it(
+    process: Process, tmp_path: Path
+) -> None:
+    running = asyncio.ensure_future(process.serve(tmp_path))
+    await until(lambda: "ready" in process.parts.trail)
+    assert process.told_of_storage is not None
+    assert process.parts.stack is not None
+    for fault in ("the disk is full", None):
+        process.storage.fault = fault
+        process.told_of_storage(fault)
+    states = [status.state for status in process.parts.stack.applied]
+    assert states == [NodeState.READY, NodeState.FAULTY, NodeState.READY]
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == 0
+
+
+async def test_one_with_a_wrong_configuration_says_so_and_never_starts(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(_: Path) -> None:
+        raise Mistakes([])
+
+    monkeypatch.setattr(node_module, "load", load)
+    assert await process.serve(tmp_path) == 1
+    assert f"the configuration in {tmp_path} is wrong" in capsys.readouterr().err
+    assert process.parts.trail == []
+
+
+async def test_one_whose_storage_can_t_be_opened_says_why(
+    process: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process.storage_fails = True
+    assert await process.serve(tmp_path) == 2
+    assert capsys.readouterr().err == "handoff-agent: another agent is using it\n"
+
+
+async def test_one_that_can_t_listen_says_why_and_lets_go_of_all_it_had(
+    process: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process.parts.fails = "stack"
+    process.parts.error = SipError("can't listen on udp://0.0.0.0:5060")
+    assert await process.serve(tmp_path) == 2
+    assert capsys.readouterr().err == "handoff-agent: can't listen on udp://0.0.0.0:5060\n"
+    assert process.parts.trail == ["store up", *DOWN_EARLY, "store down"]
