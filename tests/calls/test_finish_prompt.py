@@ -21,7 +21,7 @@ from tests.calls.harness.waiting import eventually
 pytestmark = pytest.mark.calls
 
 PROMPT, BOUNDED, LEFT = "9995550340", "9995550341", "9995550342"
-WAIT = 0.4
+WAIT = 1.0
 MEASURED = 0.1  # by how much the agent's clock of packets may run ahead of ours: its jitter buffer
 
 
@@ -48,15 +48,18 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @asynccontextmanager
-async def _speaking(house: House, way: str, words: bytes, number: str = PROMPT) -> AsyncIterator[Talk]:
-    """A call whose voice agent has begun to speak and then asked for a handoff."""
+async def _speaking(
+    house: House, way: str, words: bytes, number: str = PROMPT
+) -> AsyncIterator[tuple[Talk, float]]:
+    """A call whose voice agent has begun to speak and then asked for a handoff; when its last word is due."""
     contact = new_contact()
     async with talking(house, contact, number=number, **voice_agent(way, contact)) as talk:
         await talk.hear_each_other()
         await house.signalled(contact, CONNECTED)
+        last_word = time.time() + len(words) / RATE
         talk.mouth.say(words)
         await ask(talk, way)
-        yield talk
+        yield talk, last_word
 
 
 def _signalled(talk: Talk) -> bool:
@@ -74,11 +77,10 @@ async def _goes_back(talk: Talk) -> None:
 
 @pytest.mark.parametrize("way", ["http", "refer", "info"])
 async def test_the_signal_leaves_only_after_the_last_word(house: House, words: bytes, way: str) -> None:
-    async with _speaking(house, way, words) as talk:
+    async with _speaking(house, way, words) as (talk, last_word):
         state = f"{PATH}/acme-prompt/handoff_state?id={talk.contact}"
         await eventually(lambda: house.api("GET", state).status == 200, what="readable while it speaks")
         await eventually(lambda: talk.mouth.through, what="the last word")
-        last_word = time.time()
         assert not _signalled(talk)
         assert not talk.bot.received("BYE")
         await eventually(lambda: _signalled(talk), what="the signal")
@@ -90,14 +92,14 @@ async def test_the_signal_leaves_only_after_the_last_word(house: House, words: b
 
 async def test_a_pause_between_words_is_not_the_end(house: House, words: bytes) -> None:
     pause = SILENCE * int(WAIT / 2 / 0.02)
-    async with _speaking(house, "http", words[: RATE // 2] + (pause + words[: RATE // 4]) * 4) as talk:
+    async with _speaking(house, "http", words[: RATE // 2] + (pause + words[: RATE // 4]) * 4) as (talk, _):
         await eventually(lambda: talk.mouth.through, what="the last word")
         assert not _signalled(talk)
         await _goes_back(talk)
 
 
 async def test_a_voice_agent_whose_packets_stop_has_finished(house: House, words: bytes) -> None:
-    async with _speaking(house, "http", words * 5) as talk:
+    async with _speaking(house, "http", words * 5) as (talk, _):
         await talk.mouth.hush()
         await _goes_back(talk)
 
@@ -105,7 +107,7 @@ async def test_a_voice_agent_whose_packets_stop_has_finished(house: House, words
 async def test_a_voice_agent_that_never_stops_is_waited_for_no_longer_than_at_most(
     house: House, words: bytes
 ) -> None:
-    async with _speaking(house, "http", words * 20, BOUNDED) as talk:
+    async with _speaking(house, "http", words * 20, BOUNDED) as (talk, _):
         asked = talk.house.records.handoff(talk.call_id)
         await eventually(lambda: _signalled(talk), what="the signal")
         assert asked is not None
@@ -133,7 +135,7 @@ async def test_the_signal_leaves_at_once_when_the_voice_agent_hangs_up_meanwhile
 
 
 async def test_nothing_is_signalled_when_the_caller_hangs_up_meanwhile(house: House, words: bytes) -> None:
-    async with _speaking(house, "http", words * 20) as talk:
+    async with _speaking(house, "http", words * 20) as (talk, _):
         await eventually(lambda: talk.mouth.hears(CALLER_TONE), QUICKLY)
         talk.caller.cue()
         await talk.caller.succeeds()
@@ -145,7 +147,7 @@ async def test_nothing_is_signalled_when_the_caller_hangs_up_meanwhile(house: Ho
 
 
 async def test_a_bye_with_headers_has_nothing_to_finish(house: House, words: bytes) -> None:
-    async with _speaking(house, "bye", words * 20) as talk:
+    async with _speaking(house, "bye", words * 20) as (talk, _):
         await house.signalled(talk.contact, CONNECTED, told(talk.contact))
         talk.caller.cue()
         await talk.caller.succeeds()

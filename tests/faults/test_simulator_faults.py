@@ -97,7 +97,7 @@ FAULTS = {
     # (not sent at all when another contact has found the credential out before)
     "tired of every token": Expected({"status": 401}, "expired", (0, 2)),
     # merely slow
-    "slow": Expected({"mode": "slow", "seconds": 0.5}, "accepted", taken=1),
+    "slow": Expected({"mode": "slow", "seconds": 0.3}, "accepted", taken=1),
 }
 WAYS = {"after a good arrival": Way.COMPLETED, "from the first request on": Way.HANDOFF}
 
@@ -118,7 +118,7 @@ def _plan(plan: Plan, cxone: Cxone) -> None:
             **care,
             "project": project,
             "signal_ttl": "5s",
-            "cxone": {**care["cxone"], **known, "timeout": "1s"},
+            "cxone": {**care["cxone"], **known, "timeout": "2s"},
             **dict(expected.project),
         }
         plan.numbers[number] = project
