@@ -602,6 +602,21 @@ def prove_trace():
     check("the ring's size", left, 8192)
 
 
+def prove_answers():
+    """A 200 that can't be acknowledged."""
+    peer, option = Peer(KNOWN), pj.CallOpParam(True)
+    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
+    call = Call(stack.account)
+    call.makeCall(f"sip:agent@127.0.0.1:{peer.port}", option)
+    (invite, *_) = peer.receive(0.1)
+    kept = [line for line in invite.split("\r\n") if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+    lines = ["SIP/2.0 200 OK", *kept, "Contact: <mailto:a@127.0.0.1>", *SDP_TYPE, f"Content-Length: {len(offer())}", "", offer()]
+    answers = peer.send("\r\n".join(lines).replace(kept[2], f"{kept[2]};tag=a").encode())
+    check("ACK", [answer for answer in answers if answer.startswith("ACK")], [])
+    check("alive", 200 in codes(peer.ask("OPTIONS")))
+    stack.calls.append(call)
+
+
 def prove_callbacks():
     """What a header or a callback can no longer do: end the process."""
     option = pj.CallOpParam(True)
@@ -636,7 +651,7 @@ stack = Stack()
 prove_build()
 prove_sources()
 for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_routes, prove_tcp,
-              prove_call, prove_requests, prove_offers, prove_probe, prove_callbacks, prove_trace):
+              prove_call, prove_requests, prove_offers, prove_probe, prove_answers, prove_callbacks, prove_trace):
     try:
         proof()
     except Exception as error:  # noqa: BLE001 - go on: one report names every rule that is broken
