@@ -501,6 +501,7 @@ def prove_offers():
         body = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n{streams}" if streams else ""
         number = next(sequence)
         answers = peer.ask(method, call_id=call_id, to_tag=tag, cseq=number, headers=SDP_TYPE if body else (), body=body)
+        answers += peer.receive(0.1)
         if method == "INVITE":
             peer.ask("ACK", call_id=call_id, to_tag=tag, cseq=number)
         return [code for code in codes(answers) if code >= 200]
