@@ -501,6 +501,7 @@ def prove_offers():
         body = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n{streams}" if streams else ""
         number = next(sequence)
         answers = peer.ask(method, call_id=call_id, to_tag=tag, cseq=number, headers=SDP_TYPE if body else (), body=body)
+        answers += peer.receive(0.1)
         if method == "INVITE":
             peer.ask("ACK", call_id=call_id, to_tag=tag, cseq=number)
         return [code for code in codes(answers) if code >= 200]
@@ -600,6 +601,21 @@ def prove_trace():
     check("the ring's size", left, 8192)
 
 
+def prove_answers():
+    """A 200 that can't be acknowledged."""
+    peer, option = Peer(KNOWN), pj.CallOpParam(True)
+    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
+    call = Call(stack.account)
+    call.makeCall(f"sip:agent@127.0.0.1:{peer.port}", option)
+    (invite, *_) = peer.receive(0.1)
+    kept = [line for line in invite.split("\r\n") if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
+    lines = ["SIP/2.0 200 OK", *kept, "Contact: <mailto:a@127.0.0.1>", *SDP_TYPE, f"Content-Length: {len(offer())}", "", offer()]
+    answers = peer.send("\r\n".join(lines).replace(kept[2], f"{kept[2]};tag=a").encode())
+    check("ACK", [answer for answer in answers if answer.startswith("ACK")], [])
+    check("alive", 200 in codes(peer.ask("OPTIONS")))
+    stack.calls.append(call)
+
+
 def prove_callbacks():
     """What a header or a callback can no longer do: end the process."""
     option = pj.CallOpParam(True)
@@ -634,7 +650,7 @@ stack = Stack()
 prove_build()
 prove_sources()
 for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_routes, prove_tcp,
-              prove_call, prove_requests, prove_offers, prove_probe, prove_callbacks, prove_trace):
+              prove_call, prove_requests, prove_offers, prove_probe, prove_answers, prove_callbacks, prove_trace):
     try:
         proof()
     except Exception as error:  # noqa: BLE001 - go on: one report names every rule that is broken

@@ -32,7 +32,7 @@ class Case:
     """One case under way: everything in it comes from the seed and its number.
 
     Attributes:
-        sent: who sent what, in order.
+        record: who sent what to whom, in order.
         everything: whether known shapes are let through.
     """
 
@@ -40,7 +40,7 @@ class Case:
     seed: int
     number: int
     everything: bool = False
-    sent: list[tuple[str, bytes]] = field(default_factory=list)
+    record: list[tuple[str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Draw what a case begins with, and let the peers be good ones."""
@@ -49,7 +49,7 @@ class Case:
         self.call_id = f"f{self.seed}-{self.number}"
         for peer in self.rig.peers:
             peer.forget(plainly(peer))
-            peer.wrote = lambda who, data: self.sent.append((who, data))
+            peer.noted = lambda way, data: self.record.append((way, data))
 
     async def run(self) -> str:
         """Play it; return its kind.
@@ -68,25 +68,39 @@ class Case:
 
     def spoil(self, message: Message, how: Spoil = mutate) -> bytes:
         """The message with something wrong with it, but in no way that is left out."""
-        for _ in range(_TRIES):
-            data = how(self.rng, message)
-            if not names_host(data) and (self.everything or not is_known(data)):
-                return data
-        return b""
+        return self._spoil(self.rng, message, how)
 
     def right(self, message: Message) -> bytes:
         """The message as it is; nothing if it has a shape that is left out."""
         data = message.render()
-        return data if self.everything or not is_known(data) else b""
+        return data if self._allowed(data) else b""
 
     def bad_answers(self, peer: Peer, methods: Collection[str], share: float) -> Answers:
         """Answers of this peer to these methods, a share of them spoiled."""
-        return badly(peer, self.rng, methods, share, spoil=self.spoil, right=self.right)
+        answers = badly(peer, f"{self.seed}/{self.number}", methods, share, self._spoil)
+        return lambda request: [data for data in answers(request) if self._allowed(data)]
+
+    def _spoil(self, rng: Random, message: Message, how: Spoil = mutate) -> bytes:
+        for _ in range(_TRIES):
+            data = how(rng, message)
+            if not names_host(data) and self._allowed(data):
+                return data
+        return b""
+
+    def _allowed(self, data: bytes) -> bool:
+        return self.everything or not is_known(data)
 
     async def say(self, peer: Peer, data: bytes, *, tcp: bool = False) -> None:
-        """Send a message and wait until the agent has looked at it."""
-        if data:
+        """Send a message, over TCP perhaps in two pieces, perhaps twice, and wait until it was looked at."""
+        if not data:
+            return
+        cut = self.rng.randrange(len(data)) if tcp and self.rng.random() < 0.2 else 0
+        for piece in filter(None, (data[:cut], data[cut:])):
+            peer.send(piece, tcp=tcp)
+            await asyncio.sleep(0.005 if cut else 0)
+        if self.rng.random() < 0.1:
             peer.send(data, tcp=tcp)
+        if self.rng.random() < 0.7:
             await self.rig.settled()
 
     async def call(self, invite: bytes = b"") -> tuple[Dialog, Dialog | None]:
@@ -211,7 +225,7 @@ async def _media(case: Case) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             for _ in range(case.rng.randrange(5, 60)):
                 data = rtp.packet(case.rng)
-                case.sent.append(("caller, rtp", data))
+                case.record.append(("caller to agent, rtp", data))
                 out.sendto(
                     data, ("127.0.0.1", int(port[1]) + (rtp.is_rtcp(data) and case.rng.random() < 0.9))
                 )

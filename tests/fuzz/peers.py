@@ -34,7 +34,7 @@ class Peer:
     Attributes:
         heard: every message that came since the last `forget`.
         answers: what is sent back to a request, in order. Final answers to INVITE are acknowledged anyway.
-        wrote: called with each message that leaves, for the record of a case.
+        noted: called with each message that leaves or comes, for the record of a case.
     """
 
     def __init__(self, name: str, host: str, port: int, agent: int) -> None:
@@ -44,7 +44,7 @@ class Peer:
         self._agent = ("127.0.0.1", agent)
         self.heard: list[Message] = []
         self.answers: Answers = lambda _: ()
-        self.wrote: Callable[[str, bytes], None] = lambda *_: None
+        self.noted: Callable[[str, bytes], None] = lambda *_: None
         self._connections: list[asyncio.Transport] = []
 
     @contextlib.asynccontextmanager
@@ -98,6 +98,7 @@ class Peer:
         """Take a message and send back what it asks for, the way that it came."""
         if not data.strip(b"\r\n\0"):
             return
+        self.noted(f"agent to {self.name}, {'tcp' if connection else 'udp'}", data)
         message = Message.parse(data)
         self.heard.append(message)
         if not message.status:
@@ -113,11 +114,11 @@ class Peer:
                 self._write(connection, answer)
 
     def _by_udp(self, data: bytes) -> None:
-        self.wrote(f"{self.name}, udp", data)
+        self.noted(f"{self.name} to agent, udp", data)
         self._udp.sendto(data[:65507], self._agent)
 
     def _write(self, connection: asyncio.Transport, data: bytes) -> None:
-        self.wrote(f"{self.name}, tcp", data)
+        self.noted(f"{self.name} to agent, tcp", data)
         connection.write(data)
 
 

@@ -37,7 +37,7 @@ async def torture(rig: Rig) -> list[Found]:
                 wire.send(message)
                 await rig.settled()
             except Finding as finding:
-                found.append(_write(finding, path.stem, [("wire, udp", message)], str(path)))
+                found.append(_write(finding, path.stem, [("wire to agent, udp", message)], str(path)))
                 rig.restart()
     return found
 
@@ -55,7 +55,7 @@ async def fuzz(rig: Rig, seed: int, numbers: Iterable[int], *, everything: bool 
             kinds[await case.run()] += 1
         except Finding as finding:
             again = f'make fuzz ARGS="--seed {seed} --only {number}{" --all" if everything else ""}"'
-            found.append(_write(finding, f"{seed}-{number}", case.sent, again))
+            found.append(_write(finding, f"{seed}-{number}", case.record, again))
             rig.restart()
         if number % _SWEEP_EVERY == 0:
             rig.sweep()
@@ -72,11 +72,11 @@ def say(text: str) -> None:
     print(f"fuzz: {text}", flush=True)  # noqa: T201 - a command prints
 
 
-def _write(finding: Finding, name: str, sent: list[tuple[str, bytes]], again: str) -> Found:
+def _write(finding: Finding, name: str, record: list[tuple[str, bytes]], again: str) -> Found:
     FOUND.mkdir(parents=True, exist_ok=True)
     file = FOUND / f"{name}.txt"
     parts = [f"{finding}\nagain: {again}\n".encode()]
-    parts += [f"\n-------- {who}, {len(data)} bytes\n".encode() + data for who, data in sent]
+    parts += [f"\n-------- {way}, {len(data)} bytes\n".encode() + data for way, data in record]
     parts.append(f"\n-------- what the agent said\n{finding.report}\n".encode())
     file.write_bytes(b"".join(parts))
     line = f"{finding}; again: {again}; all of it: {file}"
