@@ -217,12 +217,14 @@ async def test_one_that_asks_a_second_time_on_its_leg_hears_that_it_is_too_late(
 async def test_a_bye_of_a_leg_that_was_given_up_asks_for_nothing(node_of: NodeOf) -> None:
     async with node_of(care(AGENT, SECOND_AGENT)) as node:
         await after(node, step.caller_comes)
-        first = node.leg("agent")
+        first, call = node.leg("agent"), node.call
         await node.passes(5)
+        await after(node, step.agent_answers)
         bye = parse("BYE sip:edge SIP/2.0\r\nX-Handoff-Destination: sales\r\n\r\n")
-        node.register.add_leg(first.key, node.call)
+        node.register.add_leg(first.key, call)  # as long as its end is not reported
         node.switchboard.on_sip_event(on.Ended(first.key, 200, "", bye))
-        assert node.call.state is State.DIALLING
+        assert call.state is State.BRIDGED
+        assert "asks for a handoff" not in story(node, call.record.call_id)
 
 
 # -- the node ----------------------------------------------------------------------------------------------

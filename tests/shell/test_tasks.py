@@ -44,14 +44,17 @@ async def test_the_error_of_one_is_told_and_the_others_go_on() -> None:
 
 async def test_what_is_cancelled_has_not_failed() -> None:
     failed: list[BaseException] = []
+    escaped: list[object] = []
     tasks = Tasks(failed.append)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: escaped.append(context))
 
     async def give_up() -> None:
         raise asyncio.CancelledError
 
     tasks.run(give_up())
     await tasks.settle()
-    assert failed == []
+    await asyncio.sleep(0)
+    assert (failed, escaped) == ([], [])
 
 
 async def test_settling_also_waits_for_what_is_started_meanwhile() -> None:
