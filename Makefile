@@ -25,7 +25,7 @@ fuzz: setup ## torture and mutation of SIP messages under AddressSanitizer; ARGS
 	@deploy/setup --tests
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-check: setup ## lint, types, walls
+check: setup ## lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

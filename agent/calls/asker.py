@@ -14,7 +14,7 @@ _KEPT = 503
 
 
 class Asker:
-    """Who waits to hear of one handoff.
+    """A pending handoff: tells the voice agent what became of it.
 
     Args:
         handoff: what it asked for.

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told of calls: each fact once, in the story of the call, the log and the metrics."""
+"""Reports each event of a call once: to its story, the log and the metrics."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from agent.core.admission import Admitted, Refused
+from agent.core.events import Side
 from agent.core.moments import SignalState
 from agent.core.node import NodeStatus
 from agent.core.records import CallRecord, Channel
@@ -15,9 +15,6 @@ from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
-
-if TYPE_CHECKING:
-    from agent.core.events import Side
 
 _log = logger("switchboard")
 

@@ -53,7 +53,7 @@ class Legs:
         return side, attempt
 
     def hang_up(self, side: Side) -> None:
-        """End a leg. But for the caller's it belongs to the call no more."""
+        """Hang up a leg; unless it is the caller's, it no longer belongs to the call."""
         leg = self.caller if side is Side.CALLER else self.legs.pop(side, None)
         if leg is not None:
             leg.hang_up()

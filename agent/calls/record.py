@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is durable of one call: its record, and its signals from the record until they are begun."""
+"""The durable record of one call, and its signals until their delivery begins."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where calls stand, made durable without waiting for it; and once more where that failed."""
+"""Saves the states of calls in the background, and retries what failed."""
 
 from __future__ import annotations
 

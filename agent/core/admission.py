@@ -185,7 +185,7 @@ def _token_fits(project: Project, given: str) -> bool:
 
 
 def _contact_id(message: Message, carrier: Carrier, project: Project) -> str | Refused:
-    """The contact to signal, from the first header of the carrier's list that is there (nice-cxone 3.2).
+    """The contact to signal, from the first header of the carrier's list that is there.
 
     All values of that header must agree: with two different ones nobody knows whom to signal.
     """

@@ -12,7 +12,6 @@ from agent.core.asking import Ask, allowed
 from agent.core.call import Plan
 from agent.core.frozen import NOTHING
 from agent.core.headers import Message
-from agent.core.methods import Method
 from agent.core.model import Project
 from agent.core.moments import Moment
 from agent.core.parameters import render, render_headers
@@ -164,7 +163,7 @@ def _said(handoff: Handoff | None) -> dict[str, str]:
 
 def _may_go_to(project: Project, refer_to: str) -> bool:
     settings = project.handoff
-    if settings.method is Method.RELEASE or not allowed(refer_to, settings.refer_to_allowed):
+    if not settings.method.needs_target or not allowed(refer_to, settings.refer_to_allowed):
         return False
     try:
         sip_uri(refer_to)

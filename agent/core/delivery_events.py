@@ -23,7 +23,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """It was to leave at once and can't: one before it is not over, or there is something to wait for."""
+    """It can't leave at once: an earlier one is not over, or a token or an endpoint is missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class HandoffAsked:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The terminal moment is durable and its signal on the way; `sent` is False when there is none."""
+    """The terminal moment is durable; `sent` says whether there is a signal for it."""
 
     sent: bool
 
@@ -277,7 +277,7 @@ class Refer:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The caller is given back, by this method: media waits for us no longer."""
+    """The caller was given back by this method; the time that took is measured here."""
 
     method: Method
 

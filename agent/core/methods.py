@@ -13,6 +13,11 @@ class Method(StrEnum):
     REFER = "refer"
     BRIDGE = "bridge"
 
+    @property
+    def needs_target(self) -> bool:
+        """Whether there must be somewhere to go back to."""
+        return self is not Method.RELEASE
+
 
 class OnFailure(StrEnum):
     """What happens to the caller when the signal was not accepted."""

@@ -27,7 +27,7 @@ class Reason(Enum):
         member.text = text
         return member
 
-    # an INVITE that is not admitted (DESIGN: SIP answers)
+    # an INVITE that is not admitted
     UNKNOWN_SOURCE = "unknown_source", 403, "Source not allowed"
     UNAUTHORIZED = "unauthorized", 401, "Unauthorized"
     UNKNOWN_NUMBER = "unknown_number", 404, "Number not in the map"
@@ -59,7 +59,7 @@ class Reason(Enum):
 
 
 class End(Enum):
-    """How a call ended, in the four ways of the contract; the ``end`` label of ``handoff_calls_total``."""
+    """How a call ended; the ``end`` label of ``handoff_calls_total``."""
 
     HANDOFF = "handoff"
     COMPLETED = "completed"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an answer of the Signal API, or the lack of one, means. Pure: no socket, no clock of its own."""
+"""What an answer of NICE's API means. Pure: no socket, no clock of its own."""
 
 from __future__ import annotations
 

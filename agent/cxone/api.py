@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import aiohttp
-import structlog
 
 from agent.core.outcomes import Answer
 from agent.cxone.access import Access
 from agent.cxone.answers import of_response
 from agent.cxone.signal import Request
+from agent.telemetry.logs import logger
 from agent.web.posting import post
 from agent.web.session import beginning
 
-_log: Final = structlog.get_logger(__name__)
+_log: Final = logger("cxone")
 
 
 async def ask(

@@ -44,7 +44,7 @@ class _Wanted:
 
 
 class Cxone:
-    """Signals contacts; lives on the event loop. The session (`exchange.new_session`) stays the caller's."""
+    """Signals contacts; lives on the event loop. The session (`agent.web.session`) stays the caller's."""
 
     def __init__(
         self,

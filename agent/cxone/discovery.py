@@ -18,7 +18,7 @@ import aiohttp
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.exchange import check_host, fetch
-from agent.cxone.lastgood import LastGood
+from agent.web.last_good import LastGood
 
 _LIFETIME: Final = 3600.0
 _API_SUFFIX: Final = re.compile(r"(/incontactapi)?/*$", re.IGNORECASE)

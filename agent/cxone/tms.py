@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import aiohttp
-import structlog
 
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
@@ -23,10 +22,11 @@ from agent.cxone.access import Access, no_access
 from agent.cxone.api import ask
 from agent.cxone.client import Cxone
 from agent.cxone.signal import Request
+from agent.telemetry.logs import logger
 from agent.web.breaker import Breaker
 from agent.web.written import watch
 
-_log: Final = structlog.get_logger(__name__)
+_log: Final = logger("cxone")
 
 _PATH: Final = "/aai/tms/transcripts/post"
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
-import structlog
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError
 from agent.cxone.token_request import Credential, Token, TokenRequestRefusedError, request_token
+from agent.telemetry.logs import logger
 from agent.web.single_flight import begin, joined
 
-_log: Final = structlog.get_logger(__name__)
+_log: Final = logger("cxone")
 
 _SHORTEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0

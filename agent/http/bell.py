@@ -23,10 +23,10 @@ class Bell:
 
     @contextmanager
     def listening(self, about: AbstractSet[str] = frozenset()) -> Iterator[asyncio.Event]:
-        """An event that each ring sets; only those for everybody or for one of these ids, if there are any.
+        """An event that is set by rings for everybody or for one of these ids; without ids, by all.
 
         Ids that are added to ``about`` later count from then on.
-        Whoever clears it before he looks, and waits for it after, misses nothing that was recorded meanwhile.
+        Clear it, then look, then wait: nothing that is recorded meanwhile is missed.
         """
         heard = asyncio.Event()
         self._listening[heard] = about

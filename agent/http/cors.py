@@ -35,7 +35,7 @@ def add_preflight(app: web.Application, path: str, origins: Sequence[str]) -> No
 
 
 def cors(origins: Sequence[str], readable: Sequence[str]) -> Middleware:
-    """Open answers on the ``readable`` paths, errors too, to pages of ``origins`` and to no others."""
+    """Add CORS headers on the ``readable`` paths, on errors too, for pages of ``origins`` only."""
 
     @web.middleware
     async def mark(request: web.Request, handler: Handler) -> web.StreamResponse:

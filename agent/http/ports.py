@@ -32,7 +32,7 @@ class HandoffAccepted:
 
 @dataclass(frozen=True, slots=True)
 class NoSuchCall:
-    """No live call of the project has this call id or contact id."""
+    """No call of the project has this call id or contact id: none that is up (transcripts: none at all)."""
 
 
 @dataclass(frozen=True, slots=True)

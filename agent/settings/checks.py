@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only shows when the files are seen together, and the files that they name."""
+"""Checks across files, and of the files that they name."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _handoff(project: Project, shown: Combination) -> dict[str, Any]:
         wanted["on_signal_failure"] = str(failure)
     if shown.finish_prompt and settings.finish_prompt is None:
         wanted["finish_prompt"] = _FINISH_PROMPT
-    if shown.refers or shown.bridges or shown.back != "release":
+    if shown.refers or shown.bridges or shown.back.needs_target:
         queue = queue_of(project)
         if [one.uri for one in settings.all_targets] != [queue]:
             wanted |= {"target": queue, "targets": None}

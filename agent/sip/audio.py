@@ -5,23 +5,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agent.sip.players import Recording
+from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
 
 
-class Source(Protocol):
-    """What can be heard: a leg's audio, or a player."""
-
-    @property
-    def slot(self) -> int:
-        """Its place in the conference bridge as it is now; -1 while there is none."""
-
-    @property
-    def generation(self) -> int:
-        """Grows with each new place: the bridge gives the numbers of old ones out again."""
-
-
-class LegAudio(Source, Protocol):
+class LegAudio(Protocol):
     """One leg's audio through every change of its media: what it hears, and what is known of it."""
 
     @property
@@ -45,8 +33,8 @@ class LegAudio(Source, Protocol):
     def reconnect(self) -> None:
         """Join again what belongs together, after a change; no native code is on the stack."""
 
-    def hear(self, source: Source | None) -> None:
-        """Play `source` towards the leg from now on."""
+    def hear(self, source: LegAudio | Player | None) -> None:
+        """Play another leg's audio, or a player's, towards the leg from now on; None for nobody's."""
 
     def record(self, recording: Recording) -> None:
         """Write what comes from the leg into a file from now on, until the leg ends."""

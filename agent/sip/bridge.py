@@ -3,14 +3,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol, cast
+
 import pjsua2
 
-from agent.sip.audio import Source
-from agent.sip.players import Recording
+from agent.sip.audio import LegAudio
+from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
 
 _log = logger("sip")
+
+
+class Place(Protocol):
+    """A place in the conference bridge: a leg's, or a player's.
+
+    Attributes:
+        slot: its number; -1 while there is none.
+        generation: grows with each new place: the bridge gives the numbers of old ones out again.
+    """
+
+    slot: int
+    generation: int
 
 
 class BridgeAudio:
@@ -32,8 +46,8 @@ class BridgeAudio:
         self._name = name
         self._number = -1
         self._counted = Traffic()
-        self._heard: Source | None = None
-        self._joined: tuple[Source, int, int] | None = None
+        self._heard: Place | None = None
+        self._joined: tuple[Place, int, int] | None = None
         self._listeners: set[BridgeAudio] = set()
         self._recording: Recording | None = None
 
@@ -67,9 +81,10 @@ class BridgeAudio:
         self._counted = self._counted.plus(_counts(number))
         self._number = self.slot = -1
 
-    def hear(self, source: Source | None) -> None:
+    def hear(self, source: LegAudio | Player | None) -> None:
         """See `LegAudio`."""
-        previous, self._heard = self._heard, source
+        place = cast("Place | None", source)  # all legs of a process are carried alike
+        previous, self._heard = self._heard, place
         if previous is not None and previous is not source:
             self._part(previous)
         if isinstance(source, BridgeAudio):
@@ -110,7 +125,7 @@ class BridgeAudio:
         else:
             _log.warning("audio can't be joined", to=self._name, source=repr(source))
 
-    def _part(self, source: Source) -> None:
+    def _part(self, source: Place) -> None:
         if isinstance(source, BridgeAudio):
             source._listeners.discard(self)  # noqa: SLF001 - as above
         if self._joined == (source, source.generation, self.generation):

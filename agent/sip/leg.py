@@ -15,10 +15,10 @@ import pjsua2
 
 from agent.core.errors import SipError
 from agent.sip import events as on
-from agent.sip.audio import LegAudio, Source
+from agent.sip.audio import LegAudio
 from agent.sip.leg_state import LegState
 from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
-from agent.sip.players import Recording
+from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
 
@@ -117,7 +117,7 @@ class Leg(LegState):
             raise SipError(f"can't refer: {error.reason}") from None
 
     def notify(self, subscription: int, status: int) -> None:
-        """Tell the sender of a REFER how it went; a status from 200 on is the last word of it."""
+        """Send NOTIFY to the sender of a REFER; a final status (200 or more) ends the subscription."""
         pjsua2.handoff_refer_notify(subscription, status)
         if status >= _OK and subscription == self.subscription:
             self.subscription = 0
@@ -152,7 +152,7 @@ class Leg(LegState):
 
     # -- audio ---------------------------------------------------------------------------------------------
 
-    def hear(self, source: Leg | Source | None) -> None:
+    def hear(self, source: Leg | Player | None) -> None:
         """Play `source` towards this leg from now on, through every change of its media."""
         self.audio.hear(source.audio if isinstance(source, Leg) else source)
 

@@ -205,7 +205,7 @@ class Metrics:
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
         self._media_return = _Children(
-            histogram("media_return_seconds", "Handoff asked to media given back", _RETURN, "method")
+            histogram("media_return_seconds", "Terminal moment to the caller given back", _RETURN, "method")
         )
         self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
         self._packets_received = counter("rtp_packets_received", "RTP packets received")
@@ -271,7 +271,7 @@ class Metrics:
         self._calls[project, end].inc()
 
     def media_returned(self, method: str, seconds: float) -> None:
-        """The caller's media went back to CXone, `seconds` after the handoff was asked for."""
+        """The caller's media went back to CXone, `seconds` after the terminal moment."""
         self._media_return[method,].observe(seconds)
 
     def rtp_measured(self, packets_received: int, packets_lost: int, jitter: float) -> None:

@@ -41,7 +41,10 @@ _CALL_ID = TraceRecord._fields.index("call_id")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a story. `when` is in seconds since the epoch; `kind` is sip, decision, signal or audio."""
+    """One line of a story.
+
+    `when` is in seconds since the epoch; `kind` is sip, decision, audio, or an outbox channel.
+    """
 
     when: float
     kind: str

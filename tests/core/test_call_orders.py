@@ -32,9 +32,8 @@ Node = tuple[World, tuple[object, ...]]
 # The way to the voice agent and the way back do not touch: each is walked through with the other kept short.
 THERE = (Plan(targets=0), Plan(targets=1), Plan(targets=2))
 WAYS = [
-    *((Method.RELEASE, 1, prompt) for prompt in (False, True)),
-    *((method, 1, prompt) for method in (Method.REFER, Method.BRIDGE) for prompt in (False, True)),
-    *((method, back, False) for method in (Method.REFER, Method.BRIDGE) for back in (0, 2)),
+    *((method, 1, prompt) for method in Method for prompt in (False, True)),
+    *((method, back, False) for method in Method if method.needs_target for back in (0, 2)),
 ]
 BACK = tuple(
     Plan(1, method, back, policy, prompt) for (method, back, prompt), policy in product(WAYS, OnFailure)

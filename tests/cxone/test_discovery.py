@@ -13,8 +13,8 @@ from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.project import Project
 from agent.cxone.discovery import Discovery
-from agent.cxone.lastgood import LastGood
 from agent.simulators.cxone import DEMO_TENANT, CxoneSimulator
+from agent.web.last_good import LastGood
 from agent.web.written import watch
 
 

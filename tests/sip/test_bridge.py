@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from agent.sip import bridge
 from agent.sip.bridge import BridgeAudio
-from agent.sip.players import Recording
+from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
 
 
@@ -42,11 +43,9 @@ class Native:
         return self.counts.get(number, "")
 
 
-class Player:
-    """A source with one place for ever."""
-
-    slot = 30
-    generation = 0
+def player() -> Player:
+    """One with a place for ever."""
+    return cast("Player", SimpleNamespace(slot=30, generation=0))
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ def test_without_a_change_nothing_is_joined_twice(native: Native) -> None:
 def test_hearing_something_else_parts_what_was_heard_before(native: Native) -> None:
     one, other = flowing(native, 1, 10), flowing(native, 2, 20)
     one.hear(other)
-    one.hear(Player())
+    one.hear(player())
     assert native.joined == {(30, 10)}
     one.hear(None)
     assert native.joined == set()
@@ -133,7 +132,7 @@ def test_what_was_heard_at_a_place_that_is_gone_is_not_parted_from_its_next_owne
 def test_a_leg_that_is_no_longer_heard_takes_nobody_along_when_it_changes(native: Native) -> None:
     one, other = flowing(native, 1, 10), flowing(native, 2, 20)
     one.hear(other)
-    one.hear(Player())
+    one.hear(player())
     native.ports[2] = 21
     other.changed(2)
     other.reconnect()

@@ -38,7 +38,7 @@ _FIRST_ERROR = 400
 
 def by_method(call: Call) -> Actions:
     """The script is told, or need not be: the caller goes back as the project wants it."""
-    return _WAYS[call.plan.method](call) if call.terminal is Moment.HANDOFF else release(call)
+    return _BY_METHOD[call.plan.method](call) if call.terminal is Moment.HANDOFF else release(call)
 
 
 def after_failure(call: Call) -> Actions:
@@ -71,7 +71,7 @@ def end_both(call: Call, reason: Reason) -> Actions:
 
 
 def over(call: Call, reason: Reason) -> Actions:
-    """Nobody is there any more: close the call, once its record is known where that is not wanted now."""
+    """Nobody is left: close the call; where an unwanted signal is still being stored, wait, to cancel it."""
     if call.state not in _UNWANTED:
         return call.close(call.end, reason)
     call.state = State.STORING_OVER
@@ -89,7 +89,7 @@ def _leave(call: Call) -> Actions:
 
 
 def release(call: Call) -> Actions:
-    """The contact centre takes the caller back by its BYE, or gets ours."""
+    """Release: wait for the contact centre's BYE, then send ours."""
     if call.state in UNANSWERED:
         reason = call.reason if call.reason.code >= _FIRST_ERROR else Reason.NO_AGENT
         return [RefuseCaller(reason), *call.close(call.end, call.reason)]
@@ -238,7 +238,7 @@ def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
 
 
 _UNWANTED: Final = (State.STORING_KEPT, State.STORING_REFERRING, State.STORING_RETURNING)
-_WAYS: Final[Mapping[Method, Callable[[Call], Actions]]] = {
+_BY_METHOD: Final[Mapping[Method, Callable[[Call], Actions]]] = {
     Method.RELEASE: release,
     Method.REFER: lambda call: _refer(call, State.REFERRING),
     Method.BRIDGE: _bridge,

@@ -28,7 +28,7 @@ from agent.core.records import Handoff
 
 
 def tell(call: Call, state: State, moment: Moment, reason: Reason, handoff: Handoff | None = None) -> Actions:
-    """The terminal moment came: let it be made durable, in `state`."""
+    """Enter `state` and ask for the terminal moment to be stored."""
     call.state = state
     call.terminal = moment
     call.reason = reason

@@ -126,7 +126,7 @@ class HandoffSettings(Model):
     def _target_where_needed(self) -> Self:
         if self.target is not None and self.targets:
             raise misplaced("target and targets are both set: leave one out", "target")
-        if not self.all_targets and self.method is not Method.RELEASE:
+        if not self.all_targets and self.method.needs_target:
             raise misplaced(f"method {self.method} needs a target: add target: sip:…", "method")
         if not self.all_targets and self.on_signal_failure is OnFailure.REFER:
             raise misplaced("refer needs a target: add target: sip:…", "on_signal_failure")

@@ -68,8 +68,8 @@ Example: ``PUT /simulator/faults {"signal": {"status": 503, "retry_after": 1, "t
 A transcript meets the faults of tms first, then checks in this order: token (401, or 400 with the knob
 ``tms_expired_as_400``), permission (403), body (400: a field is missing or a messageBody is not text).
 
-The checks of a signal request are in the order of the rows of the Signal table in the project's notes on
-NICE; faults come last, on requests that would have been accepted.
+The checks of a signal request come in a fixed order (`signal.py`); faults come last, on requests that would
+have been accepted.
 """
 
 from agent.simulators.cxone.faults import Fault

@@ -39,7 +39,7 @@ class _Given:
 
 
 class SignalApi:
-    """The endpoint of host C. A status that is refused names its row in the table of the reference."""
+    """The endpoint of host C. A status that is refused has a name in `answers.ANSWERS`."""
 
     def __init__(self, world: World) -> None:
         self._world = world

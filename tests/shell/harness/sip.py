@@ -13,7 +13,7 @@ from typing import cast
 from agent.core.headers import Message
 from agent.core.node import NodeStatus
 from agent.sip import events as on
-from agent.sip.audio import LegAudio, Source
+from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
 from agent.sip.leg_state import LegState
 from agent.sip.players import Comfort, Player, Recording
@@ -66,7 +66,7 @@ class FakeLeg(Leg):
         self.role = role
         self.sip_call_id = call_id
         self.got: list[str] = []
-        self.heard: Leg | Source | None = None
+        self.heard: Leg | Player | None = None
         self.silent = False
         self.loud = 0
         self.leaving = False
@@ -138,7 +138,7 @@ class FakeLeg(Leg):
         self._called("send_dtmf")
         self.got.append(f"digit {digit}")
 
-    def hear(self, source: Leg | Source | None) -> None:
+    def hear(self, source: Leg | Player | None) -> None:
         """Note it."""
         self._called("hear")
         self.heard = source
