@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 
+from agent.core import story
 from agent.core.admission import Admitted, Refused
 from agent.core.events import Side
 from agent.core.moments import SignalState
@@ -57,7 +58,7 @@ class Chronicle:
     def refused(self, call_id: str, sip_call_id: str, source: str, refused: Refused) -> None:
         """An INVITE was refused."""
         self._stories.over(call_id)
-        self._note(call_id, "decision", f"refused: {refused.detail}")
+        self._note(call_id, "decision", f"{story.REFUSED}: {refused.detail}")
         self._metrics.invite_answered(refused.project, refused.reason.value)
         _log.warning(
             "call refused",

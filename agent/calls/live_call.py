@@ -17,6 +17,7 @@ from agent.calls.prompt_watch import PromptWatch
 from agent.calls.record import DurableRecord
 from agent.calls.services import Services
 from agent.core import events as on
+from agent.core import story
 from agent.core.asking import Ask
 from agent.core.brief import Brief
 from agent.core.call import LASTING, Machine, State, whereabouts
@@ -257,7 +258,7 @@ class LiveCall:
     def _refer(self, target: int) -> None:
         targets = self._destinations.of(Side.TARGET, self._handoff)
         uri = targets[target].uri
-        self.note("decision", f"refer the caller to {uri} ({target + 1} of {len(targets)})")
+        self.note("decision", f"{story.REFERRED}{uri} ({target + 1} of {len(targets)})")
         try:
             self._legs.caller.refer(uri, self._destinations.headers(Side.TARGET, self._handoff))
         except SipError as error:
@@ -274,7 +275,7 @@ class LiveCall:
             self._watch.begin()
 
     def _refuse(self, reason: Reason) -> None:
-        self.note("decision", f"refused with {reason.code} {reason.text}")
+        self.note("decision", f"{story.REFUSED} with {reason.code} {reason.text}")
         self._invite.refuse(reason)
 
     def _report(self, *, taken: bool) -> None:
@@ -285,7 +286,7 @@ class LiveCall:
         self._asker.tell(taken=taken)
 
     def _returned(self, method: Method) -> None:
-        self.note("decision", f"the caller is given back by {method.value}")
+        self.note("decision", f"{story.GIVEN_BACK}{method.value}")
         self._services.metrics.media_returned(method.value, time.monotonic() - self._terminal_at)
 
     def _comfort(self) -> Player | None:
@@ -311,11 +312,11 @@ class LiveCall:
         self.handle(on.PromptFinished())
 
     def _fired(self, timer: Timer) -> None:
-        self.note("decision", f"timer {timer.value} ran out")
+        self.note("decision", f"{story.TIMER}{timer.value} ran out")
         self.handle(on.TimerFired(timer))
 
     def _media_lost(self, side: Side) -> None:
-        self.note("audio", f"no RTP from the {side.value} any more")
+        self.note("audio", f"{story.NO_RTP}the {side.value} any more")
         self.handle(on.MediaLost(side))
 
     # -- end ---------------------------------------------------------------------------------------------

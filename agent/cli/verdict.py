@@ -9,7 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from agent.cli import telling
 from agent.cli.wording import printable, span
+from agent.core.events import Side
 from agent.core.reasons import Reason
+from agent.core.story import GIVEN_BACK, NO_RTP, REFERRED, REFUSED, TIMER
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -28,11 +30,11 @@ _HOW: Final = {
     Reason.PROCESS_DIED: "the agent's process died with the call up; that was found {} after it began",
 }
 _REASONS: Final = {reason.value: reason for reason in Reason}
-# What a story's line looks like when it tells of trouble (agent.telemetry.stories, agent.calls.live_call).
+# What a story's line looks like when it tells of trouble (agent.core.story, agent.telemetry.stories).
 _SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
-_TROUBLE: Final = re.compile(r"^(refused|timer .* ran out|no RTP|sip:.*: )")
-_GIVEN_BACK: Final = re.compile(r"the caller is given back by (\w+)$")
-_TRIED: Final = re.compile(r"refer the caller to |target +us → INVITE ")
+_TROUBLE: Final = re.compile(rf"^({REFUSED}|{TIMER}.* ran out|{NO_RTP}|sip:.*: )")
+_GIVEN_BACK: Final = re.compile(rf"{GIVEN_BACK}(\w+)$")
+_TRIED: Final = re.compile(rf"{REFERRED}|{Side.TARGET} +us → INVITE ")
 _NOBODY: Final = "no target took the caller"
 _CHALLENGES: Final = ("401", "407", "487")
 

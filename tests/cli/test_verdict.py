@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from agent.cli.verdict import verdict
+from agent.core.story import GIVEN_BACK, REFERRED
 
 CALL = {"began": 100.0, "ended": 140.0, "state": "ended", "end": "handoff", "reason": "handoff"}
-GIVEN_BACK = "the caller is given back by "
-REFER = ("decision", "refer the caller to sip:queue@h (1 of 1)")
+REFER = ("decision", f"{REFERRED}sip:queue@h (1 of 1)")
 DECLINED = ("sip", "caller → us SIP/2.0 603 Decline [7 REFER] udp 127.0.0.1:5061")
 INVITE = ("sip", "target us → INVITE sip:queue@h SIP/2.0 [1 INVITE] udp 127.0.0.1:5075")
 BUSY = ("sip", "target → us SIP/2.0 486 Busy Here [1 INVITE] udp 127.0.0.1:5075")

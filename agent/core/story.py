@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How those lines of a call's story begin that `handoff-agent explain` looks for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GIVEN_BACK: Final = "the caller is given back by "
+REFERRED: Final = "refer the caller to "
+REFUSED: Final = "refused"
+TIMER: Final = "timer "
+NO_RTP: Final = "no RTP from "
