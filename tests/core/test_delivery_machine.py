@@ -34,11 +34,15 @@ pauses = st.sampled_from([None, 5.0, 500.0])
 
 @dataclass
 class Request:
-    """One request that left. ``effect``: whether NICE ran it; ``answer``: what this process was told."""
+    """One request that left. ``effect``: whether NICE ran it; ``answer``: what this process was told.
+
+    ``on_disk``: the answer outlives the process.
+    """
 
     signal_id: str
     effect: bool
     answer: Answer | None = None
+    on_disk: bool = False
 
 
 class World(RuleBasedStateMachine):
@@ -295,6 +299,9 @@ class World(RuleBasedStateMachine):
         if signal.state.final:
             return False
         attempts = signal.attempts if attempt is None else (*signal.attempts, attempt)
+        if attempt is not None:
+            for request in self.requests:
+                request.on_disk |= request.signal_id == name
         self.disk[name] = replace(signal, state=state, attempts=attempts)
         return True
 
@@ -340,7 +347,7 @@ class World(RuleBasedStateMachine):
     def _forget_answers(self, name: str) -> None:
         """What the dead process was told and had not written down yet, nobody knows."""
         for request in self.requests:
-            if request.signal_id == name:
+            if request.signal_id == name and not request.on_disk:
                 request.answer = None
 
     def _start_anew(self) -> None:

@@ -136,7 +136,8 @@ class Sipp:
         """Wait until ``count`` messages of that label arrived; return the last of them."""
         what = f"{self.scenario} got {label}"
         try:
-            await eventually(lambda: len(self.received(label)) >= count, within, what)
+            # Often: whoever was called speaks only once the test has seen the INVITE.
+            await eventually(lambda: len(self.received(label)) >= count, within, what, 0.02)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.report()}") from None
         return self.received(label)[count - 1]

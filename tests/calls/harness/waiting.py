@@ -13,18 +13,25 @@ T = TypeVar("T")
 
 
 @overload
-async def eventually(condition: Callable[[], Awaitable[T]], within: float = ..., what: str = ...) -> T: ...
+async def eventually(
+    condition: Callable[[], Awaitable[T]], within: float = ..., what: str = ..., every: float = ...
+) -> T: ...
 @overload
-async def eventually(condition: Callable[[], T], within: float = ..., what: str = ...) -> T: ...
+async def eventually(
+    condition: Callable[[], T], within: float = ..., what: str = ..., every: float = ...
+) -> T: ...
 
 
-async def eventually(condition: Callable[[], T | Awaitable[T]], within: float = 10.0, what: str = "") -> T:
+async def eventually(
+    condition: Callable[[], T | Awaitable[T]], within: float = 10.0, what: str = "", every: float = 0.1
+) -> T:
     """Ask ``condition`` until it gives something true, and return that.
 
     Args:
         condition: called again and again, on the loop; may be a coroutine function.
         within: seconds until this fails.
         what: what was waited for, for the failure's text.
+        every: seconds between two looks at the most; the first ones follow each other faster.
 
     Raises:
         AssertionError: the condition was not true in time; the text holds its last value.
@@ -39,7 +46,7 @@ async def eventually(condition: Callable[[], T | Awaitable[T]], within: float = 
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {what or condition}; last seen: {value!r}")
         await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
+        pause = min(pause * 1.5, every)
 
 
 async def throughout(seconds: float, condition: Callable[[], bool], what: str) -> None:
