@@ -29,7 +29,7 @@ class Combination:
     def impossible(self) -> str:
         """Why this handoff is impossible, in one line; ``""`` if it is possible."""
         if self.ask is Way.BYE and self.finish_prompt:
-            return "--finish-prompt: a voice agent that hung up says nothing more; use another --ask"
+            return "--finish-prompt: a voice agent that has hung up says nothing more; use another --ask"
         if self.ask is Way.BYE and self.on_signal_failure is OnFailure.KEEP:
             return "--on-signal-failure keep: who hung up can't keep the caller; use another --ask"
         if self.refer_refused and not self.refers:
