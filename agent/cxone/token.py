@@ -12,11 +12,12 @@ import aiohttp
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
+from agent.core.retries import LONGEST_HEEDED
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError
 from agent.cxone.token_request import Credential, Token, TokenRequestRefusedError, request_token
 from agent.telemetry.logs import logger
-from agent.web.single_flight import begin, joined
+from agent.web.single_flight import BrokeError, begin, joined
 
 _log: Final = logger("cxone")
 
@@ -203,6 +204,12 @@ class Tokens:
             self._on_token("failed")
             self._pause(kept, failed)
             raise
+        except Exception as error:  # noqa: BLE001 - an internal error of ours must keep the back-off
+            _log.exception("a log-in broke", issuer=kept.cxone.issuer)
+            self._on_token("failed")
+            broke = BrokeError("the log-in", error)
+            self._pause(kept, broke)
+            raise broke from None
         else:
             self._on_token("issued")
             self._take(kept, token)
@@ -242,7 +249,7 @@ class Tokens:
         pause = min(_SHORTEST_PAUSE * 2**kept.failures, _LONGEST_PAUSE)
         kept.failures = min(kept.failures + 1, 10)
         kept.why = str(failed)
-        pause = max(pause, min(asked or 0.0, _LONGEST_BAN))
+        pause = max(pause, min(asked or 0.0, LONGEST_HEEDED))
         kept.not_before = self._clock() + pause
         _log.warning("cxone log-in failed", issuer=kept.cxone.issuer, why=kept.why, pause=pause)
         if kept.token is not None and self._clock() < kept.token.expires:
