@@ -206,7 +206,7 @@ class Desks:
         return status.ready, status.reason
 
     def alarms(self) -> list[dict[str, Any]]:
-        """Projects whose signals can't leave until somebody changes something, and why."""
+        """Projects whose signals do not get through, and why."""
         return [
             {"project": name, "error": alarm.error, "text": alarm.text, "since": alarm.since}
             for name, alarm in self._alarms().items()

@@ -17,6 +17,7 @@ from typing import Any
 from tests.benchmarks import signals as signals_alone
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
 from tests.benchmarks.records import records
+from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
 
 RAW = Path("docs/performance/raw")
@@ -118,6 +119,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "soak": soak,
     "signals": signals_alone.signals,
     "records": records,
+    "sick": sick,
 }
 
 

@@ -205,13 +205,16 @@ async def test_an_issuer_in_trouble_is_asked_again_after_a_pause(
     assert bench.tokens.alarm(settings) is None
 
 
-@pytest.mark.parametrize("retry_after", [-5, 0, 5, 30, 300, 99_999_999, 1e300])
-@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.mark.parametrize(
+    ("retry_after", "form"),
+    [
+        *((seconds, "seconds") for seconds in (-5, 0, 5, 30, 300, 99_999_999, 1e300)),
+        *((seconds, "date") for seconds in (-5, 0, 5, 30, 300, 99_999_999)),
+    ],
+)
 async def test_no_retry_after_silences_a_tenant(
     bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant, retry_after: float, form: str
 ) -> None:
-    if form == "date" and retry_after > 1e9:
-        pytest.skip("no date is so late")
     simulator.fails("token", status=429, retry_after=retry_after, retry_after_form=form, times=1)
     with pytest.raises(CxoneError):
         await bench.tokens.get(settings)
