@@ -33,7 +33,7 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
-from agent.settings import Changes, Mistakes, load
+from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import native
 from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
@@ -59,7 +59,7 @@ async def serve(folder: Path) -> int:
         The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run.
     """
     try:
-        snapshot = load(folder)
+        snapshot = (await load_in_child(folder)).snapshot
     except Mistakes as mistakes:
         sys.stderr.write(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
         return 1
@@ -255,6 +255,12 @@ class Node:
     # -- parts of it -------------------------------------------------------------------------------------
 
     async def _look(self, looks: int) -> None:
+        try:
+            self._look_after(looks)
+        except Exception:  # noqa: BLE001 - a look that fails ends no call; the next one is in a second
+            _log.exception("the once-a-second look failed")
+
+    def _look_after(self, looks: int) -> None:
         status = self._switchboard.refresh()
         notify(WATCHDOG="1", STATUS=status.reason)
         self._saves.save_late()
@@ -262,9 +268,11 @@ class Node:
         # Young objects each second, all of them each minute: both at a moment when no native call is on
         # the stack, and on this thread only.
         gc.collect(2 if looks % _FULL_COLLECTION_EVERY == _FULL_COLLECTION_EVERY - 1 else 1)
-        if self._asked.reload or self._configuration.edited():
+        if self._asked.reload:
             self._asked.reload = False
             self._tasks.run(self._reload())
+        else:
+            self._tasks.run(self._configuration.look())
 
     async def _reload(self) -> None:
         await self._configuration.reload()
@@ -296,9 +304,9 @@ class Node:
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
 
-    def _applied(self, difference: Changes) -> None:
+    def _applied(self, difference: Summary) -> None:
         snapshot = self._configuration.snapshot
-        if difference.carriers != type(difference.carriers)() or difference.unknown_source:
+        if difference.sources:
             self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
         native.set_rate(snapshot.agent.limits.calls_per_second)
         log = snapshot.agent.log

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from agent.core.frozen import FrozenDict
 from agent.core.model import Agent, Carrier, Project, Snapshot
-from agent.core.numbers import NumberMap, NumberRule
+from agent.core.number_map import NumberMap
+from agent.core.numbers import NumberRule
 from agent.settings import NumberMove, changes
 
 
@@ -70,7 +71,7 @@ def test_labels_and_projects_and_limits_are_named() -> None:
         "number 1 has other labels",
         "project other is new",
         "project sales goes",
-        "project care changes",
+        "project care: limits.calls changes",
         "limits.calls changes",
     ]
 
