@@ -212,7 +212,7 @@ def _differing(old: object, new: object, stem: str = "") -> Iterator[str]:
         before, after = _part(old, name), _part(new, name)
         if before == after:
             continue
-        if _parts(before) and _parts(after):
+        if any(isinstance(before, kind) and isinstance(after, kind) for kind in (BaseModel, Mapping)):
             yield from _differing(before, after, f"{stem}{name}.")
         else:
             yield f"{stem}{name}"
