@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from agent.core.model import Snapshot
 from agent.core.numbers import Kind, NumberMap, NumberRule, parse_pattern
 
-RESTART = ("node", "sip", "media", "http", "storage")
+RESTART = ("node", "sip", "media", "http", "dns", "storage")
 """Keys of agent.yaml that are read once, at start."""
 
 
