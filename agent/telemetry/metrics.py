@@ -216,6 +216,11 @@ class Metrics:
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+        self._internal_errors = _Children(
+            counter(
+                "internal_errors", "Internal errors that were contained, by what they happened in", "where"
+            )
+        )
 
     # where readings come from
 
@@ -333,6 +338,10 @@ class Metrics:
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""
         self._loop_lag.observe(seconds)
+
+    def internal_error(self, where: str) -> None:
+        """An internal error was contained; ``where`` is one of a few words of ours."""
+        self._internal_errors[where,].inc()
 
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""
