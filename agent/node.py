@@ -35,7 +35,7 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
-from agent.settings import Changes, Mistakes, load
+from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import native
 from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
@@ -61,7 +61,7 @@ async def serve(folder: Path) -> int:
         The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run.
     """
     try:
-        snapshot = load(folder)
+        snapshot = (await load_in_child(folder)).snapshot
     except Mistakes as mistakes:
         sys.stderr.write(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
         return 1
@@ -285,9 +285,11 @@ class Node:
         notify(WATCHDOG="1", STATUS=status.reason)
 
     def _reload_if_asked(self) -> None:
-        if self._asked.reload or self._configuration.edited():
+        if self._asked.reload:
             self._asked.reload = False
             self._tasks.run(self._reload())
+        else:
+            self._tasks.run(self._configuration.look())
 
     async def _reload(self) -> None:
         await self._configuration.reload()
@@ -319,9 +321,9 @@ class Node:
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
 
-    def _applied(self, difference: Changes) -> None:
+    def _applied(self, difference: Summary) -> None:
         snapshot = self._configuration.snapshot
-        if difference.carriers != type(difference.carriers)() or difference.unknown_source:
+        if difference.sources:
             self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
         native.set_rate(snapshot.agent.limits.calls_per_second)
         log = snapshot.agent.log
