@@ -36,7 +36,7 @@ def everything() -> Metrics:
     metrics.token_requested("issued")
     metrics.name_looked_up("found")
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
-    metrics.config_reloaded("loaded")
+    metrics.config_reloaded("loaded", kept_out=False)
     return metrics
 
 
