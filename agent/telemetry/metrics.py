@@ -204,6 +204,7 @@ class Metrics:
         )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
+        self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
         self._media_return = _Children(
             histogram("media_return_seconds", "Terminal moment to the caller given back", _RETURN, "method")
         )
@@ -219,6 +220,11 @@ class Metrics:
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+        self._internal_errors = _Children(
+            counter(
+                "internal_errors", "Internal errors that were contained, by what they happened in", "where"
+            )
+        )
 
     # where readings come from
 
@@ -315,6 +321,10 @@ class Metrics:
         """A token request at the issuer ended."""
         self._tokens[outcome,].inc()
 
+    def name_looked_up(self, outcome: str) -> None:
+        """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""
+        self._look_ups[outcome,].inc()
+
     # targets, configuration, loop
 
     def target_probed(self, project: str, target: str, *, up: bool) -> None:
@@ -337,6 +347,10 @@ class Metrics:
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""
         self._loop_lag.observe(seconds)
+
+    def internal_error(self, where: str) -> None:
+        """An internal error was contained; ``where`` is one of a few words of ours."""
+        self._internal_errors[where,].inc()
 
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""
