@@ -28,6 +28,7 @@ from agent.core.methods import Method, OnFailure
 from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
+from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
 
@@ -137,10 +138,20 @@ class LiveCall:
         """Which side the leg of this key is on, or was on before it was given up."""
         return self._legs.dialled_as(leg)
 
-    def leg_ended(self, leg: int, status: int) -> None:
-        """The leg of this key is gone, the present one or an earlier one."""
-        side, attempt = self._legs.ended(leg)
-        self.handle(on.LegEnded(side, status, attempt))
+    def answered(self, side: Side, *, audio: bool) -> None:
+        """A leg that we dialled sent its 2xx, by which audio can flow or not."""
+        if not audio:
+            words = f"{story.NO_ANSWER}no audio can flow by the 200 of the {side.value}"
+            self._contain("news", lambda: self.note("decision", words))
+        self.handle(on.AgentAnswered(audio) if side is Side.AGENT else on.TargetAnswered(audio))
+
+    def leg_ended(self, ended: Ended) -> None:
+        """A leg is gone, the present one of its side or an earlier one."""
+        side, attempt = self._legs.ended(ended.leg)
+        if ended.lost:
+            words = f"{story.LOST}{side.value}, {ended.status} {ended.text}".rstrip()
+            self._contain("news", lambda: self.note("decision", words))
+        self.handle(on.LegEnded(side, ended.status, attempt, ended.lost))
 
     # -- the handoff is asked for ----------------------------------------------------------------------------
 
@@ -249,7 +260,7 @@ class LiveCall:
             case on.Returned():
                 self._returned(action.method)
             case on.Start():
-                self._clocks.start(action.timer)
+                self._clocks.start(action.timer, action.seconds)
             case on.Stop():
                 self._stop(action.timer)
             case on.Close():
@@ -381,7 +392,9 @@ class LiveCall:
     def _close(self, end: End, reason: Reason) -> None:
         self._over = True
         self._watch.end()
-        self._contain("action", lambda: self._invite.settle(Reason.CANCELLED))  # where nothing else did
+        # Where nothing else did: the caller gave up, or was lost.
+        result = reason if reason is Reason.NO_PRACK else Reason.CANCELLED
+        self._contain("action", lambda: self._invite.settle(result))
         if (asker := self._asker) is not None:
             self._contain("action", lambda: asker.tell(taken=False))  # where nobody did: the caller is gone
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}

@@ -67,9 +67,7 @@ def test_a_call_is_durable_before_anyone_is_dialled() -> None:
 
 def test_the_voice_agents_answer_is_ours_and_audio_is_joined() -> None:
     call = call_after(RECORDED)
-    assert call.handle(on.AgentAnswered()) == [
-        Stop(Timer.RING),
-        Stop(Timer.RESPONSE),
+    assert acts(call, on.AgentAnswered()) == [
         AnswerCaller(),
         Play(Audio.BRIDGED),
         Start(Timer.DURATION),
@@ -252,7 +250,7 @@ def test_whoever_hangs_up_first_decides(first: str) -> None:
 def test_a_target_that_refuses_is_followed_by_the_next() -> None:
     call = call_after(RECORDED)
     refused = on.LegEnded(Side.AGENT, 486, attempt=1)
-    assert call.handle(refused) == [Dial(Side.AGENT, 1, 2), Start(Timer.RESPONSE)]
+    assert acts(call, refused) == [Dial(Side.AGENT, 1, 2), Start(Timer.RESPONSE)]
     assert call.wants(Side.AGENT, 2)
     assert not call.wants(Side.AGENT, 1)
     assert not call.wants(Side.TARGET, 2)
@@ -311,13 +309,17 @@ def test_an_answer_that_comes_after_the_target_was_given_up_is_not_ours() -> Non
 
 def test_ringing_is_relayed_and_ends_the_wait_for_a_first_response() -> None:
     call = call_after(RECORDED)
-    assert call.handle(on.AgentProgress(180)) == [Stop(Timer.RESPONSE), Relay(180, media=False)]
+    assert call.handle(on.AgentProgress(180)) == [
+        Stop(Timer.RESPONSE),
+        Stop(Timer.TRYING),
+        Relay(180, media=False),
+    ]
 
 
 def test_early_media_is_relayed_and_heard() -> None:
     call = call_after(RECORDED)
-    progress = call.handle(on.AgentProgress(183, media=True))
-    assert progress == [Stop(Timer.RESPONSE), Relay(183, media=True), Play(Audio.BRIDGED)]
+    progress = acts(call, on.AgentProgress(183, media=True))
+    assert progress == [Relay(183, media=True), Play(Audio.BRIDGED)]
 
 
 def test_digits_cross_between_bridged_legs_only() -> None:

@@ -20,6 +20,7 @@ class Call:
         attempt: the dial to the voice agent that counts; 0 before the first.
         back: how many targets to go back to there are.
         back_attempt: the one of them that is being tried; 0 before the first.
+        put_off: whether our REFER to it waits to be sent again.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -30,6 +31,7 @@ class Call:
         self.attempt = 0
         self.back = plan.back
         self.back_attempt = 0
+        self.put_off = False
 
     # -- what the shell asks -------------------------------------------------------------------------------
 

@@ -8,13 +8,14 @@ from typing import Final
 from agent.core import events as on
 from agent.core.call.call import Call
 from agent.core.call.states import State
-from agent.core.call.table import Actions, Table
-from agent.core.call.telling import tell
+from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table
+from agent.core.call.telling import lose_caller, tell
 from agent.core.events import (
     AnswerCaller,
     Audio,
     CancelSignals,
     Dial,
+    HangUp,
     Play,
     RefuseCaller,
     Relay,
@@ -78,20 +79,22 @@ def _no_agent(call: Call) -> Actions:
 
 
 def _fail(call: Call, reason: Reason) -> Actions:
-    stop: Actions = [Stop(Timer.RING), Stop(Timer.RESPONSE)]
-    return [*stop, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
+    return [*STOP_DIALLING, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
 
 
 def _progress(_: Call, event: on.AgentProgress) -> Actions:
-    actions: Actions = [Stop(Timer.RESPONSE), Relay(event.status, event.media)]
+    if event.status == TRYING:
+        return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
+    actions: Actions = [Stop(Timer.RESPONSE), Stop(Timer.TRYING), Relay(event.status, event.media)]
     return [*actions, Play(Audio.BRIDGED)] if event.media else actions
 
 
-def _agent_answered(call: Call, _: on.AgentAnswered) -> Actions:
+def _agent_answered(call: Call, event: on.AgentAnswered) -> Actions:
+    if not event.audio:
+        return [Stop(Timer.TRYING), HangUp(Side.AGENT), *_dial_next(call)]
     call.state = State.BRIDGED
     return [
-        Stop(Timer.RING),
-        Stop(Timer.RESPONSE),
+        *STOP_DIALLING,
         AnswerCaller(),
         Play(Audio.BRIDGED),
         Start(Timer.DURATION),
@@ -99,15 +102,19 @@ def _agent_answered(call: Call, _: on.AgentAnswered) -> Actions:
 
 
 def _ended_while_dialling(call: Call, event: on.LegEnded) -> Actions:
+    if event.side is Side.CALLER and event.lost is not None:
+        return lose_caller(call, event.lost)
     if event.side is Side.CALLER:
         return [*call.leave_agent(), CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
     if event.attempt != call.attempt:
         return []  # the end of a target that was given up before
-    return _dial_next(call)
+    return [Stop(Timer.TRYING), *_dial_next(call)]
 
 
 def _timer_while_dialling(call: Call, event: on.TimerFired) -> Actions:
-    if event.timer is Timer.RESPONSE:
+    # Whoever said 100 gets the rest of the ring time where nobody else is left to be tried.
+    waits_on = event.timer is Timer.TRYING and call.attempt == call.plan.targets
+    if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
         return [*call.leave_agent(), *_dial_next(call)]
     if event.timer is Timer.RING:
         return [*call.leave_agent(), *_no_agent(call)]

@@ -27,6 +27,7 @@ class State(StrEnum):
     STORING_ALONE = "storing_alone"
     STORING_UNANSWERED = "storing_unanswered"
     STORING_LEFT = "storing_left"
+    STORING_LOST = "storing_lost"  # the caller's leg was lost, and the script is to be told all the same
     STORING_KEPT = "storing_kept"  # the record takes too long, and the voice agent keeps the caller
     STORING_REFERRING = "storing_referring"  # the record takes too long, and the caller is referred meanwhile
     STORING_RETURNING = "storing_returning"
@@ -79,6 +80,7 @@ _WHEREABOUTS = {
     State.KEPT: Whereabouts.KEPT,
     State.STORING_KEPT: Whereabouts.KEPT,
     State.STORING_LEFT: Whereabouts.GONE,
+    State.STORING_LOST: Whereabouts.GONE,
     State.STORING_OVER: Whereabouts.GONE,
     State.ENDED: Whereabouts.GONE,
 }
