@@ -26,6 +26,7 @@ class Side(StrEnum):
 class Timer(StrEnum):
     """The clocks of a call; the shell knows how long each runs."""
 
+    RECORD = "record"  # from the INVITE until the call must be durable
     RING = "ring"  # from the first dial to an answer, all targets together, on either dialled side
     RESPONSE = "response"  # from a dial to the target's first provisional response
     DEADLINE = "deadline"  # from a terminal moment until media goes back, whatever NICE says

@@ -36,6 +36,7 @@ def everything() -> Metrics:
     metrics.token_requested("issued")
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
     metrics.config_reloaded("loaded", kept_out=False)
+    metrics.internal_error("tick")
     return metrics
 
 
