@@ -210,6 +210,7 @@ class Metrics:
         )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
+        self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
         self._media_return = _Children(
             histogram("media_return_seconds", "Terminal moment to the caller given back", _RETURN, "method")
         )
@@ -334,6 +335,10 @@ class Metrics:
     def moment_dropped(self) -> None:
         """Too much waits for the storage: nothing more is stored of a call, which stays up on disk."""
         self._dropped.inc()
+
+    def name_looked_up(self, outcome: str) -> None:
+        """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""
+        self._look_ups[outcome,].inc()
 
     # targets, configuration, loop
 
