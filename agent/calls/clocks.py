@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from agent.core.events import Timer
 from agent.core.model import Limits, Project
+
+RECORD_SECONDS: Final = 5.0
+"""How long a caller hears only 100 Trying while its call is being recorded; a shorter `ring` counts."""
 
 
 class Clocks:
@@ -22,6 +26,7 @@ class Clocks:
     def __init__(self, limits: Limits, project: Project, fired: Callable[[Timer], None]) -> None:
         handoff = project.handoff
         self._seconds = {
+            Timer.RECORD: min(RECORD_SECONDS, limits.ring),
             Timer.RING: limits.ring,
             Timer.RESPONSE: project.voice_agent.response_timeout,
             Timer.TRYING: project.voice_agent.trying_timeout,

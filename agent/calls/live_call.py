@@ -252,7 +252,7 @@ class LiveCall:
             case on.SendDtmf():
                 self._legs.send_dtmf(action.side, action.digit)
             case on.CancelSignals():
-                self._services.courier.cancel(self.record.call_id, action.moment)
+                self._record.cancel(action.moment)
             case on.Report():
                 self._report(taken=action.taken)
             case on.Refer():
@@ -272,6 +272,7 @@ class LiveCall:
         except Exception as error:  # an internal error must not leave a caller in silence either
             self.note("decision", f"not recorded: {error}")
             self.handle(on.NotRecorded())
+            self._record.close_unopened()
             if isinstance(error, StorageError):
                 return
             raise
@@ -285,17 +286,23 @@ class LiveCall:
             first, sent = await self._record.tell(action, lambda: self._machine.holds_signal)
         except Exception as error:  # as above
             self.note("decision", f"{action.moment.value} not recorded: {error}")
+            if self._machine.owes_moment:
+                self._record.tell_later()
+            else:
+                self._record.take_back()
             if asker is not None:
                 asker.resolve(error)
             self.handle(on.NotTold())
             if self._machine.takes_handoff:
                 self._asker = None  # it may ask again; else its target may still be one to go back to
-            if isinstance(error, StorageError):
-                return
-            raise
-        if asker is not None:
-            asker.resolve(first)
-        self.handle(on.Told(sent))
+            if not isinstance(error, StorageError):
+                raise
+        else:
+            if asker is not None:
+                asker.resolve(first)
+            self.handle(on.Told(sent))
+        finally:
+            self._record.told()
 
     async def _dial(self, action: on.Dial) -> None:
         side, targets = action.side, self._destinations.of(action.side, self._handoff)

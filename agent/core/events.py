@@ -26,6 +26,7 @@ class Side(StrEnum):
 class Timer(StrEnum):
     """The clocks of a call; the shell knows how long each runs."""
 
+    RECORD = "record"  # from the INVITE until the call must be durable
     RING = "ring"  # from the first dial to an answer, all targets together, on either dialled side
     RESPONSE = "response"  # from a dial to the target's first response, be it 100
     TRYING = "trying"  # from a target's 100 until it rings or answers

@@ -117,6 +117,7 @@ class World:
         report: what the voice agent was told of its handoff.
         referred: a REFER is out of which the outcome is not known.
         ended: somebody asked for the call's end.
+        late: the record took too long, and the caller was refused: nobody else is told of such a call.
         fresh: what was just asked for and must not fail unnoticed.
         unheard: that failed.
     """
@@ -145,6 +146,7 @@ class World:
     referred: bool = False
     returned: bool = False
     ended: bool = False
+    late: bool = False
     fresh: tuple[Action, ...] = ()
     unheard: bool = False
     closed: End | None = None
@@ -232,7 +234,8 @@ class World:
     def _after_word(self, event: Event, call: Machine) -> World:
         match event:
             case on.TimerFired(timer=timer):
-                return replace(self, timers=self.timers - {timer})
+                late = self.late or timer is Timer.RECORD
+                return replace(self, timers=self.timers - {timer}, late=late)
             case on.EndAsked():
                 return replace(self, ended=True)
             case on.HandoffAsked(handoff=handoff):
@@ -381,7 +384,7 @@ class World:
         _demand(
             end is End.CALLER or told is None or end.value == told.value, "end", "another one than was told"
         )
-        known = told or self.untold or self.record == "failed"
+        known = told or self.untold or self.record == "failed" or self.late
         _demand(end is End.CALLER or bool(known), "end", "nobody was told")
         _demand(end is not End.CALLER or self.caller == "gone", "end", "the caller did not hang up")
         _demand(end is not End.CALLER or not self.confirmed, "end", "a moment was confirmed")

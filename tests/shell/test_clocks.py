@@ -14,6 +14,7 @@ from tests.shell.harness.clock import Clock
 from tests.shell.harness.settings import AGENT, QUEUE, care
 
 SECONDS = {
+    Timer.RECORD: 5.0,
     Timer.RING: 30.0,
     Timer.RESPONSE: 4.5,
     Timer.TRYING: 9.0,

@@ -45,6 +45,21 @@ class Call:
         """Whether a signal that is durable now waits for `Begin` instead of leaving at once."""
         return self.state is State.STORING and self.terminal is Moment.HANDOFF and self.plan.finish_prompt
 
+    @property
+    def owes_moment(self) -> bool:
+        """Whether a terminal moment that can't be recorded now is recorded later, come what may.
+
+        Not where its caller hung up before it was told; nor while the voice agent, which hears of the failure
+        and has the caller, may ask again.
+        """
+        return self.state is not State.STORING_LEFT and not self.may_ask_again
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether a handoff that can't be recorded now leaves the caller with the voice agent."""
+        asked = self.state is State.STORING and self.terminal is Moment.HANDOFF
+        return asked or self.state is State.STORING_KEPT
+
     def wants(self, side: Side, attempt: int) -> bool:
         """Whether the dial of this number is still the one that counts."""
         if side is Side.TARGET:

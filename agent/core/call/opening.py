@@ -32,7 +32,7 @@ from agent.core.reasons import End, Reason
 
 def _recorded(call: Call, _: on.Recorded) -> Actions:
     call.state = State.DIALLING
-    return [Start(Timer.RING), *_dial_next(call)]
+    return [Stop(Timer.RECORD), Start(Timer.RING), *_dial_next(call)]
 
 
 def _recorded_for_nobody(call: Call, _: on.Recorded) -> Actions:
@@ -40,7 +40,23 @@ def _recorded_for_nobody(call: Call, _: on.Recorded) -> Actions:
 
 
 def _recorded_to_end(call: Call, _: on.Recorded) -> Actions:
-    return tell(call, State.STORING_UNANSWERED, Moment.FAILED, call.reason)
+    return [Stop(Timer.RECORD), *tell(call, State.STORING_UNANSWERED, Moment.FAILED, call.reason)]
+
+
+def _timer_while_recording(call: Call, event: on.TimerFired) -> Actions:
+    # A disk that hangs: the caller must not wait for it. The record is waited for, so that it can be closed.
+    if event.timer is not Timer.RECORD:
+        return []
+    call.state = State.RECORDING_REFUSED
+    return [RefuseCaller(Reason.NOT_READY)]
+
+
+def _recorded_too_late(call: Call, _: on.Recorded) -> Actions:
+    return [CancelSignals(), *call.close(End.FAILED, Reason.NOT_READY)]
+
+
+def _not_recorded_anyway(call: Call, _: on.NotRecorded) -> Actions:
+    return call.close(End.FAILED, Reason.NOT_READY)
 
 
 def _not_recorded(call: Call, _: on.NotRecorded) -> Actions:
@@ -53,9 +69,10 @@ def _not_recorded_for_anybody(call: Call, _: on.NotRecorded) -> Actions:
 
 def _gave_up_while_recording(call: Call, event: on.LegEnded) -> Actions:
     # The record is under way: wait for it, so that it can be closed and its signal taken back.
-    if event.side is Side.CALLER:
-        call.state = State.RECORDING_LEFT
-    return []
+    if event.side is not Side.CALLER:
+        return []
+    call.state = State.RECORDING_LEFT
+    return [Stop(Timer.RECORD)]
 
 
 def _end_asked_while_recording(call: Call, event: on.EndAsked) -> Actions:
@@ -130,11 +147,15 @@ TABLE: Final[Table] = {
     (State.RECORDING, on.NotRecorded): _not_recorded,
     (State.RECORDING, on.LegEnded): _gave_up_while_recording,
     (State.RECORDING, on.EndAsked): _end_asked_while_recording,
+    (State.RECORDING, on.TimerFired): _timer_while_recording,
     (State.RECORDING_LEFT, on.Recorded): _recorded_for_nobody,
     (State.RECORDING_LEFT, on.NotRecorded): _not_recorded_for_anybody,
     (State.RECORDING_ENDING, on.Recorded): _recorded_to_end,
     (State.RECORDING_ENDING, on.NotRecorded): _not_recorded,
     (State.RECORDING_ENDING, on.LegEnded): _gave_up_while_recording,
+    (State.RECORDING_ENDING, on.TimerFired): _timer_while_recording,
+    (State.RECORDING_REFUSED, on.Recorded): _recorded_too_late,
+    (State.RECORDING_REFUSED, on.NotRecorded): _not_recorded_anyway,
     (State.DIALLING, on.AgentProgress): _progress,
     (State.DIALLING, on.AgentAnswered): _agent_answered,
     (State.DIALLING, on.LegEnded): _ended_while_dialling,

@@ -20,6 +20,7 @@ class State(StrEnum):
     RECORDING = "recording"  # admitted; not yet durable
     RECORDING_LEFT = "recording_left"  # the same, and the caller gave up
     RECORDING_ENDING = "recording_ending"  # the same, and an operator wants it ended
+    RECORDING_REFUSED = "recording_refused"  # it took too long: the caller was refused
     DIALLING = "dialling"  # the voice agent is being called
     BRIDGED = "bridged"  # both legs answered
 
@@ -79,6 +80,8 @@ _WHEREABOUTS = {
     State.TRANSFERRED: Whereabouts.QUEUE,
     State.KEPT: Whereabouts.KEPT,
     State.STORING_KEPT: Whereabouts.KEPT,
+    State.RECORDING_LEFT: Whereabouts.GONE,
+    State.RECORDING_REFUSED: Whereabouts.GONE,
     State.STORING_LEFT: Whereabouts.GONE,
     State.STORING_LOST: Whereabouts.GONE,
     State.STORING_OVER: Whereabouts.GONE,

@@ -53,7 +53,7 @@ def _told_for_nobody(call: Call, _: on.Told) -> Actions:
 
 
 def _not_told(call: Call, _: on.NotTold) -> Actions:
-    if call.terminal is Moment.HANDOFF and call.state is State.STORING:
+    if call.may_ask_again:
         # The voice agent reads of the failure in its answer and still has the caller: it may ask again.
         call.state = State.BRIDGED
         call.terminal = None
