@@ -169,6 +169,7 @@ MISTAKES: dict[str, tuple[State, type, Wrong]] = {
     "legs": (State.TRANSFERRED, on.EndAsked, _without(on.HangUp)),
     "invite": (State.TELLING_UNANSWERED, on.TimerFired, _without(on.RefuseCaller)),
     "cancel": (State.TELLING, on.LegEnded, _without(on.CancelSignals)),
+    "lost": (State.STORING_LOST, on.Told, _with(on.CancelSignals())),
     "withdrawn": (State.STORING_KEPT, on.Told, _without(on.CancelSignals)),
     "begin": (State.FINISHING, on.PromptFinished, _without(on.Begin)),
     "release": (State.STORING, on.Told, _with(on.HangUp(Side.AGENT))),
@@ -178,6 +179,7 @@ MISTAKES: dict[str, tuple[State, type, Wrong]] = {
     "ended": (State.TELLING, on.EndAsked, lambda _: []),
     "end": (State.RETURNING, on.LegEnded, lambda _: [on.Close(End.COMPLETED, Reason.COMPLETED)]),
     "record": (State.BRIDGED, on.MediaLost, _with(on.Record())),
+    "unheard": (State.BRIDGED, on.ActionFailed, lambda _: []),
 }
 
 
@@ -261,12 +263,23 @@ def test_longer_plans_keep_every_promise_too(plan: Plan, arrivals: bool, choices
 ANY_EVENT = st.one_of(
     st.builds(on.Recorded),
     st.builds(on.NotRecorded),
-    st.builds(on.AgentProgress, st.sampled_from([180, 183, 199]), st.booleans()),
-    st.builds(on.AgentAnswered),
-    st.builds(on.TargetProgress, st.sampled_from([180, 183, 199])),
-    st.builds(on.TargetAnswered),
-    st.builds(on.TransferProgress, st.sampled_from([100, 202, 200, 302, 603]), st.booleans()),
-    st.builds(on.LegEnded, st.sampled_from(Side), st.sampled_from([200, 487, 503]), st.integers(0, 3)),
+    st.builds(on.AgentProgress, st.sampled_from([100, 180, 183, 199]), st.booleans()),
+    st.builds(on.AgentAnswered, st.booleans()),
+    st.builds(on.TargetProgress, st.sampled_from([100, 180, 183, 199])),
+    st.builds(on.TargetAnswered, st.booleans()),
+    st.builds(
+        on.TransferProgress,
+        st.sampled_from([100, 202, 200, 302, 491, 500, 603]),
+        st.booleans(),
+        st.sampled_from([None, 5]),
+    ),
+    st.builds(
+        on.LegEnded,
+        st.sampled_from(Side),
+        st.sampled_from([200, 487, 503]),
+        st.integers(0, 3),
+        st.sampled_from([None, Reason.SESSION_EXPIRED]),
+    ),
     st.builds(on.HandoffAsked, st.sampled_from([HANDOFF, ELSEWHERE])),
     st.builds(on.Told, st.booleans()),
     st.builds(on.NotTold),
@@ -276,6 +289,7 @@ ANY_EVENT = st.one_of(
     st.builds(on.MediaLost, st.sampled_from(Side)),
     st.builds(on.DtmfReceived, st.sampled_from(Side), st.just("5")),
     st.builds(on.EndAsked, st.sampled_from([Reason.OPERATOR, Reason.SHUTDOWN])),
+    st.builds(on.ActionFailed, st.sampled_from([on.AnswerCaller(), on.Play(Audio.BRIDGED), on.Record()])),
 )
 
 
