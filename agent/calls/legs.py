@@ -58,10 +58,10 @@ class Legs:
         if leg is not None:
             leg.hang_up()
 
-    def send_dtmf(self, side: Side, digit: str) -> None:
-        """Send a digit on a leg, if it is there."""
+    def send_dtmf(self, side: Side, digit: str, milliseconds: int) -> None:
+        """Send a digit of this length on a leg, if it is there."""
         if (leg := self.legs.get(side)) is not None:
-            leg.send_dtmf(digit)
+            leg.send_dtmf(digit, milliseconds)
 
     def play(self, audio: Audio) -> None:
         """Let the caller hear this from now on."""

@@ -71,6 +71,8 @@ class LiveCall:
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
         self._terminal_at = 0.0
+        self._media = snapshot.agent.media
+        leg.latch = self._media.latch_of(nat=brief.admitted.carrier.nat)
         self._watch = MediaWatch(snapshot.agent.media.silence_timeout, self._legs.legs, self._media_lost)
 
     @property
@@ -189,7 +191,7 @@ class LiveCall:
             case on.Play():
                 self._legs.play(action.audio)
             case on.SendDtmf():
-                self._legs.send_dtmf(action.side, action.digit)
+                self._legs.send_dtmf(action.side, action.digit, action.milliseconds)
             case on.CancelSignals():
                 self._services.courier.cancel(self.record.call_id, action.moment)
             case on.Report():
@@ -245,7 +247,11 @@ class LiveCall:
             if not self._machine.wants(side, action.attempt):
                 return  # given up while its name was looked up
             leg = self._services.stack.dial(
-                uri, headers, local_user=self._brief.caller_user, max_forwards=self._brief.hops_left
+                uri,
+                headers,
+                local_user=self._brief.caller_user,
+                max_forwards=self._brief.hops_left,
+                latch=self._media.latch_of(nat=target.nat),
             )
         except SipError as error:
             self.note("decision", f"{target.uri}: {error}")

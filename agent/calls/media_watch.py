@@ -13,7 +13,7 @@ _LOOKS = 4
 
 
 class MediaWatch:
-    """Looks at the packet counts of a call's legs a few times in each `timeout` seconds; 0 switches it off.
+    """Looks at what is heard of a call's legs a few times in each `timeout` seconds; 0 switches it off.
 
     Args:
         timeout: how long a leg may bring nothing, unless its far end has put the call on hold.
@@ -43,10 +43,10 @@ class MediaWatch:
 
     def _look(self) -> None:
         for side, leg in self._legs.items():
-            received = leg.measure().received
+            heard = leg.measure().heard
             before, silent = self._seen.get(leg.key, (-1, 0))
-            silent = 0 if leg.held or received != before else silent + 1
-            self._seen[leg.key] = (received, silent)
+            silent = 0 if leg.held or heard != before else silent + 1
+            self._seen[leg.key] = (heard, silent)
             if silent >= _LOOKS:
                 del self._seen[leg.key]
                 self._lost(side)

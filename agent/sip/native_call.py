@@ -8,9 +8,11 @@ from typing import Any
 
 import pjsua2
 
+from agent.core.digits import from_dtmf_info, is_dtmf
 from agent.core.headers import Message, parse, writable
 from agent.sip import events as on
 from agent.sip.leg_state import LegState
+from agent.sip.presses import Presses
 
 _OK = 200
 _BAD_REQUEST = 400
@@ -30,11 +32,17 @@ class NativeCall(pjsua2.Call):
         leg: kept up to date from here.
         account: pjsua2's, that the call belongs to.
         emit: queues an event.
+        presses: told of keys that go down and up.
         native_id: of an incoming call; None for one to dial.
     """
 
     def __init__(
-        self, leg: LegState, account: Any, emit: Callable[[on.LegEvent], None], native_id: int | None
+        self,
+        leg: LegState,
+        account: Any,
+        emit: Callable[[on.LegEvent], None],
+        presses: Presses,
+        native_id: int | None,
     ) -> None:
         if native_id is None:
             super().__init__(account)
@@ -43,10 +51,11 @@ class NativeCall(pjsua2.Call):
         self._leg = leg  # the cycle is cut by Leg.dispose
         self._id = -1 if native_id is None else native_id
         self._emit = emit
+        self._presses = presses
 
     def onCallState(self, prm: Any) -> None:
         """The INVITE session is in another state."""
-        number, leg = self._number(), self._leg
+        number, leg = self.number, self._leg
         state = pjsua2.handoff_leg_state(number)
         if state == _EARLY and pjsua2.handoff_leg_is_ours(number):
             self._emit(on.Provisional(leg.key, pjsua2.handoff_leg_status(number), media=False))
@@ -61,7 +70,7 @@ class NativeCall(pjsua2.Call):
 
     def onCallMediaState(self, _: Any) -> None:
         """An offer and answer changed the audio stream."""
-        number, leg = self._number(), self._leg
+        number, leg = self.number, self._leg
         leg.audio.changed(number)
         leg.held = bool(pjsua2.handoff_leg_held(number))
         self._emit(on.AudioChanged(leg.key))
@@ -69,24 +78,31 @@ class NativeCall(pjsua2.Call):
     def onStreamDestroyed(self, _: Any) -> None:
         """The audio stream is about to go."""
         # The last moment at which the counts can be read: they are gone at DISCONNECTED.
-        self._leg.audio.stopping(self._number())
+        self._leg.audio.stopping(self.number)
 
-    def _number(self) -> int:
+    @property
+    def number(self) -> int:
+        """Pjsua's number of the call."""
         if self._id < 0:
             self._id = self.getId()
         return self._id
 
-    def onDtmfDigit(self, prm: Any) -> None:
-        """A digit began (RFC 4733) or came by INFO."""
-        self._emit(on.Digit(self._leg.key, prm.digit))
+    def onDtmfEvent(self, prm: Any) -> None:
+        """A key went down, or up again (RFC 4733)."""
+        if prm.flags & pjsua2.PJMEDIA_STREAM_DTMF_IS_END:
+            self._presses.up(prm.digit, prm.duration)
+        else:
+            self._presses.down(prm.digit)
 
     def onCallTsxState(self, prm: Any) -> None:
-        """A REFER, or an INFO with JSON, came on the leg: answer it, or leave it to pjsua."""
+        """A REFER, or an INFO with JSON or a digit, came on the leg: answer it, or leave it to pjsua."""
         leg = self._leg
-        if not leg.takes_handoffs:
-            return
         message = parse(prm.e.body.tsxState.src.rdata.wholeMsg)
-        if message.method == "INFO":
+        if message.method == "INFO" and is_dtmf(message.first("content-type")):
+            self._take_digit(message)
+        elif not leg.takes_handoffs:
+            return
+        elif message.method == "INFO":
             self._take_info(message)
         elif leg.subscription:
             # Its NOTIFYs would look like those of the first one: pjsip writes no id (RFC 3515 section 2.4.6).
@@ -101,6 +117,12 @@ class NativeCall(pjsua2.Call):
             self._emit(on.Informed(self._leg.key, message.body))
         else:
             pjsua2.handoff_request_answer(_BAD_REQUEST)
+
+    def _take_digit(self, message: Message) -> None:
+        press = from_dtmf_info(message.first("content-type"), message.body)
+        pjsua2.handoff_request_answer(_OK if press else _BAD_REQUEST)
+        if press is not None:
+            self._presses.up(press.digit, press.milliseconds)
 
     def onCallTransferRequest(self, prm: Any) -> None:
         """A REFER came on a leg that may not hand off."""

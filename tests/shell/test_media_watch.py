@@ -24,7 +24,7 @@ class _Leg:
 
     def measure(self) -> Traffic:
         self.received += self.grows
-        return Traffic(received=self.received)
+        return Traffic(heard=self.received)
 
 
 async def _first_lost(**legs: _Leg) -> Side:

@@ -56,7 +56,9 @@ def _end_asked(call: Call, event: on.EndAsked) -> Actions:
 
 
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
-    return [SendDtmf(Side.AGENT if event.side is Side.CALLER else Side.CALLER, event.digit)]
+    return [
+        SendDtmf(Side.AGENT if event.side is Side.CALLER else Side.CALLER, event.digit, event.milliseconds)
+    ]
 
 
 # -- finishing: the handoff is durable, and the voice agent is not through yet -----------------------------
