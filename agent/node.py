@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.contained import Contained
 from agent.calls.desks import Desks
 from agent.calls.recovery import Recovery
 from agent.calls.register import Register
@@ -33,7 +35,7 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
-from agent.settings import Changes, Mistakes, load
+from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import native
 from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
@@ -59,7 +61,7 @@ async def serve(folder: Path) -> int:
         The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run.
     """
     try:
-        snapshot = load(folder)
+        snapshot = (await load_in_child(folder)).snapshot
     except Mistakes as mistakes:
         sys.stderr.write(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
         return 1
@@ -158,9 +160,10 @@ class Node:
         self._stories = Stories()
         self._register = Register()
         chronicle = Chronicle(self._metrics, self._stories)
-        self._tasks = Tasks(chronicle.broke)
+        self._contained = contained = Contained(self._metrics)
+        self._tasks = Tasks(lambda error: contained.took("task", error))
         self._saves = Saves(store, self._tasks.run, chronicle.not_stored)
-        self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring)
+        self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
         self._outbound = Outbound(
             store,
             self._configuration.project,
@@ -169,7 +172,7 @@ class Node:
             self._signal_events.take,
         )
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
-        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged)
+        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
         resolver = Resolver()
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
@@ -189,6 +192,7 @@ class Node:
             save=self._saves.save,
             ring=self._bell.ring,
             targets_down=lambda: self._probes.down,
+            contained=self._contained,
         )
 
     # -- life --------------------------------------------------------------------------------------------
@@ -208,9 +212,12 @@ class Node:
         closing.push_async_callback(self._recovery.aclose)
         closing.push_async_callback(self._end_calls)
         reject = self._configuration.snapshot.unknown_source == "reject"
+        self._loop.set_exception_handler(self._escaped)
+        closing.callback(self._loop.set_exception_handler, None)
         self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_unknown=reject)
         native.set_peers(self._peers())
         native.set_rate(settings.limits.calls_per_second)
+        self._prepare_comfort()
         self._connect_metrics()
         lost = await self._recovery.take_over()
         if lost:
@@ -253,19 +260,37 @@ class Node:
         """Judge the node's state anew, now that something has changed."""
         self._switchboard.refresh()
 
+    def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error of a timer or a task reached the loop itself: it ends nothing, and is counted."""
+        error = context.get("exception")
+        if error is None:
+            loop.default_exception_handler(context)
+        else:
+            self._contained.took("loop", error)
+
     # -- parts of it -------------------------------------------------------------------------------------
 
     async def _look(self, looks: int) -> None:
-        status = self._switchboard.refresh()
-        notify(WATCHDOG="1", STATUS=status.reason)
-        self._saves.save_late()
-        self._recovery.look()
+        """Look after the node; nothing that goes wrong in one part ends another, or the next look."""
+        contain = self._contained.run
+        contain("look", self._tell_systemd)
+        contain("look", self._saves.save_late)
+        contain("look", self._recovery.look)
         # Young objects each second, all of them each minute: both at a moment when no native call is on
         # the stack, and on this thread only.
         gc.collect(2 if looks % _FULL_COLLECTION_EVERY == _FULL_COLLECTION_EVERY - 1 else 1)
-        if self._asked.reload or self._configuration.edited():
+        contain("look", self._reload_if_asked)
+
+    def _tell_systemd(self) -> None:
+        status = self._switchboard.refresh()
+        notify(WATCHDOG="1", STATUS=status.reason)
+
+    def _reload_if_asked(self) -> None:
+        if self._asked.reload:
             self._asked.reload = False
             self._tasks.run(self._reload())
+        else:
+            self._tasks.run(self._configuration.look())
 
     async def _reload(self) -> None:
         await self._configuration.reload()
@@ -297,17 +322,22 @@ class Node:
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
 
-    def _applied(self, difference: Changes) -> None:
+    def _applied(self, difference: Summary) -> None:
         snapshot = self._configuration.snapshot
-        if difference.carriers != type(difference.carriers)() or difference.unknown_source:
+        if difference.sources:
             self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
         native.set_peers(self._peers())
         native.set_rate(snapshot.agent.limits.calls_per_second)
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
         self._outbound.applied()
+        self._prepare_comfort()
         self._probes.follow(snapshot)
         self._switchboard.refresh()
+
+    def _prepare_comfort(self) -> None:
+        projects = self._configuration.projects()
+        self._stack.comfort.prepare(project.handoff.comfort_audio for project in projects)
 
     def _sources(self) -> str:
         carriers = self._configuration.snapshot.carriers.values()

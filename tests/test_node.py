@@ -24,7 +24,7 @@ from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.delivery.store import Store
 from agent.node import Asked, Node, serve
-from agent.settings import Mistakes
+from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
 from tests.core.examples import record, snapshot
 from tests.shell.harness.clock import Clock
@@ -428,9 +428,12 @@ class Process:
         self.storage = Storage(self.parts)
         self.storage_fails = False
         self.told_of_storage: Callable[[str | None], None] | None = None
-        monkeypatch.setattr(node_module, "load", lambda _: snapshot())
+        monkeypatch.setattr(node_module, "load_in_child", self._read)
         monkeypatch.setattr("agent.node.logs.configure", lambda *_: None)
         monkeypatch.setattr(node_module, "open_store", self._open)
+
+    async def _read(self, _: Path) -> Fresh:
+        return Fresh(snapshot())
 
     async def _open(self, _: str, changed: Callable[[str | None], None], *, node: str) -> Storage:
         assert node == "edge-1"
@@ -478,10 +481,10 @@ async def test_one_whose_storage_changes_while_it_starts_or_runs_follows_it(
 async def test_one_with_a_wrong_configuration_says_so_and_never_starts(
     process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def load(_: Path) -> None:
+    async def load(_: Path) -> None:
         raise Mistakes([])
 
-    monkeypatch.setattr(node_module, "load", load)
+    monkeypatch.setattr(node_module, "load_in_child", load)
     assert await process.serve(tmp_path) == 1
     assert f"the configuration in {tmp_path} is wrong" in capsys.readouterr().err
     assert process.parts.trail == []

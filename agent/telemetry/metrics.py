@@ -212,10 +212,18 @@ class Metrics:
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", _JITTER)
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
+        self._kept_out = gauge(
+            "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
+        )
         self._config_loaded = gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+        self._internal_errors = _Children(
+            counter(
+                "internal_errors", "Internal errors that were contained, by what they happened in", "where"
+            )
+        )
 
     # where readings come from
 
@@ -322,9 +330,10 @@ class Metrics:
         """A reload removed a target: its last state must not stay in the metrics."""
         self._target_up.remove(project, target)
 
-    def config_reloaded(self, result: str) -> None:
-        """A reload ended as ``loaded``, ``unchanged`` or ``refused``."""
+    def config_reloaded(self, result: str, *, kept_out: bool) -> None:
+        """A reload ended as ``loaded``, ``unchanged``, ``refused`` or ``held``; the last two keep it out."""
         self._reloads[result,].inc()
+        self._kept_out.set(kept_out)
 
     def config_loaded(self, at: float) -> None:
         """A configuration came into force at this time (seconds since the epoch)."""
@@ -333,6 +342,10 @@ class Metrics:
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""
         self._loop_lag.observe(seconds)
+
+    def internal_error(self, where: str) -> None:
+        """An internal error was contained; ``where`` is one of a few words of ours."""
+        self._internal_errors[where,].inc()
 
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""

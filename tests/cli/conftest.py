@@ -205,6 +205,8 @@ class Node:
         self.live: list[dict[str, Any]] = []
         self.stories: dict[str, list[dict[str, Any]]] = {}
         self.hung_up: list[str] = []
+        self.confirmed: list[bool] = []
+        self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
         self._store: SqliteStore
         self._session: aiohttp.ClientSession
@@ -271,8 +273,12 @@ class Node:
     def alarms(self) -> list[dict[str, Any]]:
         return []
 
-    async def reload(self) -> ReloadAnswer:
-        return ReloadAnswer("unchanged")
+    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+        self.confirmed.append(confirmed)
+        return self.reloaded
+
+    def kept_out(self) -> ReloadAnswer | None:
+        return None
 
     def drain(self) -> None:
         """Nothing to drain."""

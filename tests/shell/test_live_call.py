@@ -190,33 +190,41 @@ async def test_known_what_can_t_be_stored_when_the_voice_agent_hangs_up_is_never
     assert node.nice.sent == ["arrival"]
 
 
-async def test_known_comfort_audio_that_can_t_be_played_leaves_the_voice_agent_on_the_line(
-    node: Shell,
-) -> None:
-    # KNOWN: the script is told, so the contact centre takes the caller back; until then both go on talking,
-    # no BYE of ours is due, and the voice agent's leg stays up when the caller is gone.
+async def test_comfort_audio_that_can_t_be_played_is_silence_and_the_caller_goes_back(node: Shell) -> None:
     await after(node, *BRIDGED, step.asked_by_http)
-    call = node.call
     node.stack.verbs.plan["comfort.player", 1] = SipError("can't play /missing.wav")
     await after(node, step.nice_accepts)
-    assert call.state is State.RETURNING
-    assert node.leg("caller").heard is node.leg("agent")
-    await node.passes(60)
-    await after(node, step.caller_hangs_up)
-    assert node.leg("agent").up
-    assert node.register.by_leg(node.leg("agent").key) is call
-    assert (node.escaped, node.broke) == ([], []), "the courier, whose news it was, has logged it"
+    assert node.call.state is State.RETURNING
+    assert node.leg("caller").heard is None
+    assert node.leg("agent").got[-1] == "BYE"
+    assert [str(error) for error in node.broke] == ["can't play /missing.wav"]
 
 
-async def test_known_a_watch_that_can_t_measure_ends_and_silence_is_noticed_no_more(node: Shell) -> None:
-    # KNOWN: one error, and nobody looks at the call's media until its longest duration.
+async def test_a_watch_that_can_t_measure_once_looks_again(node: Shell) -> None:
     await after(node, *BRIDGED)
     node.leg("agent").silent = True
     node.stack.verbs.plan["caller.measure", 1] = RuntimeError("planned")
-    await node.passes(300)
-    assert [str(one["exception"]) for one in node.escaped] == ["planned"]
-    assert node.call.state is State.BRIDGED
-    assert node.stack.verbs.trail.count("caller.measure") == 1
+    await node.passes(90)
+    assert [str(error) for error in node.broke] == ["planned"]
+    assert node.nice.sent == ["arrival", "failed"]
+
+
+async def test_a_mistake_in_the_machine_leaves_nobody_on_the_line(
+    node: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await after(node, *BRIDGED)
+    call = node.call
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(call._machine, "handle", broken)
+    await after(node, step.asked_by_info)
+    assert not any(leg.up for leg in node.stack.all)
+    assert (len(node.register), call._clocks._running) == (0, {})
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert on_disk.ended is None, "the next process tells its script that it failed"
 
 
 # -- the record of the call --------------------------------------------------------------------------------

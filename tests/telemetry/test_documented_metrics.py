@@ -35,7 +35,7 @@ def everything() -> Metrics:
     metrics.api_answered("care", "hand_off", 202)
     metrics.token_requested("issued")
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
-    metrics.config_reloaded("loaded")
+    metrics.config_reloaded("loaded", kept_out=False)
     return metrics
 
 

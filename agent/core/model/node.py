@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from agent.core.model.base import (
     REFERENCES_ONLY,
@@ -226,6 +235,26 @@ class Log(Model):
     )
 
 
+def _share(value: object) -> object:
+    """A share such as ``50%`` as 0.5; None for ``off``, which YAML reads as false."""
+    if value is None or value is False or value == "off":
+        return None
+    if isinstance(value, float):  # it was read before
+        return value
+    match = re.fullmatch(r"([0-9]{1,3})\s*%", value, re.ASCII) if isinstance(value, str) else None
+    if match is None or int(match[1]) > 100:  # noqa: PLR2004 - it is a percentage
+        raise ValueError("is no share: write one from 0% to 100%, or off")
+    return int(match[1]) / 100
+
+
+Share = Annotated[
+    float | None,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": ["string", "boolean"], "pattern": "^([0-9]{1,3} *%|off)$", "examples": ["50%"]}),
+    PlainSerializer(lambda share: "off" if share is None else f"{share:.0%}", return_type=str),
+]
+
+
 class Agent(Model):
     """agent.yaml."""
 
@@ -245,6 +274,11 @@ class Agent(Model):
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
     log: Log = Field(default=Log(), description="Logging.")
+    reload_guard: Share = Field(
+        default=0.5,
+        description="How much of the number map a reload may take away unasked; one that takes more stays "
+        "out until it is confirmed (handoff-agent reload --yes). off: all of it.",
+    )
 
     @model_validator(mode="after")
     def _ports_for_all_calls(self) -> Self:
