@@ -19,6 +19,7 @@ _BAD_REQUEST = 400
 _DECLINE = 603
 _BUSY_HERE = 486
 _REQUEST_PENDING = 491
+_END_OF_DIGIT = 1 << 1  # PJMEDIA_STREAM_DTMF_IS_END, which SWIG does not see
 _EARLY = pjsua2.PJSIP_INV_STATE_EARLY
 _CONNECTING = pjsua2.PJSIP_INV_STATE_CONNECTING
 _CONFIRMED = pjsua2.PJSIP_INV_STATE_CONFIRMED
@@ -89,7 +90,7 @@ class NativeCall(pjsua2.Call):
 
     def onDtmfEvent(self, prm: Any) -> None:
         """A key went down, or up again (RFC 4733)."""
-        if prm.flags & pjsua2.PJMEDIA_STREAM_DTMF_IS_END:
+        if prm.flags & _END_OF_DIGIT:
             self._presses.up(prm.digit, prm.duration)
         else:
             self._presses.down(prm.digit)
