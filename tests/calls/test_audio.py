@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from agent.simulators.g711 import FRAME
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
-from tests.calls.harness.rtp import EVENT, FRAME, RtpPeer
+from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY, talking
 from tests.calls.harness.waiting import eventually
 

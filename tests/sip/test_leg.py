@@ -69,7 +69,7 @@ def test_whose_rtp_is_taken_is_settled_before_any_can_come(
     monkeypatch: pytest.MonkeyPatch, leg: Leg, latch: Latch, mode: int
 ) -> None:
     settled: list[tuple[int, int]] = []
-    monkeypatch.setattr(module.pjsua2, "handoff_leg_latch", lambda *said: settled.append(said))
+    monkeypatch.setattr(pjsua2, "handoff_leg_latch", lambda *said: settled.append(said))
     leg.latch = latch
     leg.ring(183, media=True)
     assert settled == [(7, mode)]
