@@ -35,6 +35,8 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
+from agent.names.loop import NamesLoop
+from agent.names.names import Names
 from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import native
 from agent.sip.probes import Probes
@@ -91,9 +93,14 @@ async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExi
             node.refresh()
 
     settings = snapshot.agent
+    names = Names(settings.dns.servers)
+    closing.push_async_callback(names.aclose)
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, NamesLoop):
+        loop.names = names
     store = await open_store(settings.storage, storage_changed, node=settings.node)
     closing.push_async_callback(store.aclose)
-    node = Node(folder, snapshot, store, asked)
+    node = Node(folder, snapshot, store, names, asked)
     await node.startup(closing)
     await node.main_loop()
 
@@ -147,10 +154,11 @@ class Node:
         folder: of the configuration.
         snapshot: what was loaded from it.
         store: the record, open.
+        names: looks host names up.
         asked: what signals ask for.
     """
 
-    def __init__(self, folder: Path, snapshot: Snapshot, store: Store, asked: Asked) -> None:
+    def __init__(self, folder: Path, snapshot: Snapshot, store: Store, names: Names, asked: Asked) -> None:
         self._loop = asyncio.get_running_loop()
         self._asked = asked
         self._store = store
@@ -170,10 +178,12 @@ class Node:
             self._configuration.projects,
             self._metrics,
             self._signal_events.take,
+            names=names,
         )
+        names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
-        resolver = Resolver()
+        resolver = Resolver(names)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(

@@ -23,10 +23,12 @@ from agent.core.errors import AgentError, SipError, StorageError
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.delivery.store import Store
+from agent.names.names import Names
 from agent.node import Asked, Node, serve
 from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
 from tests.core.examples import record, snapshot
+from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
 from tests.shell.harness.scripted_call import ScriptedCall, call
 from tests.shell.harness.sip import FakeStack
@@ -67,7 +69,7 @@ class Parts:
         self.stack: PartStack | None = None
         for name, part in {
             "Stack": lambda *_: self._stack(),
-            "Outbound": lambda *_: Deliveries(self),
+            "Outbound": lambda *_, **__: Deliveries(self),
             "Recovery": lambda *_: Recovering(self),
             "Probes": lambda *_: Probing(self),
             "Keeper": lambda *_: Part(self, "keeper"),
@@ -210,7 +212,8 @@ class Living:
         self.clock = Clock(monkeypatch)
         self.asked = Asked()
         self.storage = Storage(self.parts)
-        self.node = Node(folder, snapshot(), cast("Store", self.storage), self.asked)
+        self.names = Names(source=Told())
+        self.node = Node(folder, snapshot(), cast("Store", self.storage), self.names, self.asked)
 
     @property
     def stack(self) -> PartStack:

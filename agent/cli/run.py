@@ -32,6 +32,7 @@ def add(subparsers: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it. Returns the exit code."""
     # Imported here so that the other commands need no SIP stack.
-    node = importlib.import_module("agent.node")
-    code: int = asyncio.run(node.serve(options.config))
+    node, loop = importlib.import_module("agent.node"), importlib.import_module("agent.names.loop")
+    with asyncio.Runner(loop_factory=loop.NamesLoop) as runner:
+        code: int = runner.run(node.serve(options.config))
     return code

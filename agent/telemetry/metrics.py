@@ -204,6 +204,7 @@ class Metrics:
         )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
+        self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
         self._media_return = _Children(
             histogram("media_return_seconds", "Terminal moment to the caller given back", _RETURN, "method")
         )
@@ -319,6 +320,10 @@ class Metrics:
     def token_requested(self, outcome: str) -> None:
         """A token request at the issuer ended."""
         self._tokens[outcome,].inc()
+
+    def name_looked_up(self, outcome: str) -> None:
+        """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""
+        self._look_ups[outcome,].inc()
 
     # targets, configuration, loop
 

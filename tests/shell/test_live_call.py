@@ -3,10 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from typing import Any
-
 import pytest
 
 from agent.core.call import State
@@ -31,32 +27,15 @@ async def after(node: Shell, *steps: Step) -> Shell:
     return node
 
 
+def looking_up(node: Shell) -> None:
+    """The voice agent has an address, but the name server does not answer yet."""
+    node.names.addresses_of["bot.example"] = ("10.0.0.8",)
+    node.names.answering.clear()
+
+
 def invites(node: Shell) -> dict[str, int]:
     """INVITEs by result."""
     return {result: count for (_, result), count in node.metrics._readings.invites.items()}
-
-
-class Names:
-    """Stands for the system's look-up: an answer comes when the test says."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._look_up)
-
-    async def _look_up(self, *_: object, **__: object) -> list[Any]:
-        return await asyncio.shield(self._answer)
-
-    def answer(self, address: str = "") -> None:
-        """This is it, or there is none."""
-        if address:
-            self._answer.set_result([(None, None, None, "", (address, 0))])
-        else:
-            self._answer.set_exception(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
-
-
-@pytest.fixture
-async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    return Names(monkeypatch)
 
 
 # -- dialling ----------------------------------------------------------------------------------------------
@@ -78,44 +57,45 @@ async def test_a_target_to_go_back_to_may_not_hand_off(node_of: NodeOf) -> None:
         assert node.leg("target").got[0].startswith(f"INVITE {QUEUE} from anonymous hops 69, X-Contact-Id: ")
 
 
-async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf, names: Names) -> None:
+async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf) -> None:
     async with node_of(care(BY_NAME)) as node:
+        looking_up(node)
         await after(node, step.caller_comes)
         assert node.verbs == []
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert node.leg("agent").got[0].startswith("INVITE sip:bot@10.0.0.8:5060;transport=udp")
 
 
 async def test_nobody_is_dialled_for_a_caller_who_gave_up_while_the_name_was_looked_up(
-    node_of: NodeOf, names: Names
+    node_of: NodeOf,
 ) -> None:
     async with node_of(care(BY_NAME)) as node:
+        looking_up(node)
         await after(node, step.caller_comes, step.caller_hangs_up)
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert node.verbs == []
         assert len(node.register) == 0
         assert node.broke == []
 
 
-async def test_nor_is_a_target_that_was_given_up_meanwhile(node_of: NodeOf, names: Names) -> None:
+async def test_nor_is_a_target_that_was_given_up_meanwhile(node_of: NodeOf) -> None:
     async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        looking_up(node)
         await after(node, step.caller_comes)
         await node.passes(5)
         assert node.verbs == ["agent.dial"]
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert [leg.got[0].split()[1] for leg in node.stack.all if leg.role == "agent"] == [SECOND_AGENT]
 
 
 async def test_a_name_without_an_address_is_a_target_that_does_not_answer(
-    node_of: NodeOf, names: Names
+    node_of: NodeOf,
 ) -> None:
     async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
         await after(node, step.caller_comes)
-        names.answer()
-        await node.settled()
         assert node.leg("agent").got[0].split()[1] == SECOND_AGENT
         story = node.stories.story(node.call.record.call_id)
         assert story is not None

@@ -34,6 +34,7 @@ def everything() -> Metrics:
     metrics.parameters_cut("care", 1)
     metrics.api_answered("care", "hand_off", 202)
     metrics.token_requested("issued")
+    metrics.name_looked_up("found")
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
     metrics.config_reloaded("loaded", kept_out=False)
     return metrics

@@ -73,6 +73,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ),
     ("outbox_pending", {"channel": "webhook"}, lambda m: m.set_outbox_reader(lambda: {"webhook": 3}), 3),
     ("token_requests_total", {"outcome": "issued"}, lambda m: m.token_requested("issued"), 1),
+    ("name_lookups_total", {"outcome": "stale"}, lambda m: m.name_looked_up("stale"), 1),
     ("media_return_seconds_count", {"method": "release"}, lambda m: m.media_returned("release", 0.2), 1),
     (
         "target_up",

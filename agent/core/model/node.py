@@ -34,7 +34,7 @@ from agent.core.model.base import (
     Text,
     misplaced,
 )
-from agent.core.units import Address, Listen, PortRange
+from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 CODECS: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "opus")
@@ -210,6 +210,23 @@ class Http(Model):
         return self
 
 
+def _name_server(value: str) -> str:
+    host, port = host_and_port(f"[{value}]" if ":" in value and is_ip(value) else value)
+    if not is_ip(host):
+        raise ValueError(f"{host!r} is not an IP address: a name server is asked by address")
+    return bracketed(host) if port is None else str(Address(host, port))
+
+
+class Dns(Model):
+    """How host names are looked up."""
+
+    servers: Annotated[tuple[Annotated[str, AfterValidator(_name_server)], ...], Listed] = Field(
+        default=(),
+        description="Name servers to ask: 10.0.0.53 or 10.0.0.53:5353. Without them the system's "
+        "(/etc/resolv.conf), as they are at the time. /etc/hosts counts in any case.",
+    )
+
+
 class Retention(Model):
     """How long the record is kept. Calls that are over go with all that belongs to them, in small steps."""
 
@@ -265,6 +282,7 @@ class Agent(Model):
     media: Media = Field(default=Media(), description="Audio.")
     limits: Limits = Field(default=Limits(), description="What this node takes on.")
     http: Http = Field(default=Http(), description="HTTP listeners.")
+    dns: Dns = Field(default=Dns(), description="Look-ups of host names.")
     storage: Annotated[Text, AfterValidator(_storage)] = Field(
         default="sqlite:///var/lib/handoff-agent/agent.db",
         description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "

@@ -33,11 +33,13 @@ from agent.delivery.sqlite import SqliteStore
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest
 from agent.http.ports import HandoffOutcome
+from agent.names.names import Names
 from agent.sip import events as sip
 from agent.sip.resolver import Resolver
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
 from tests.core.examples import CONTACT, invite, snapshot
+from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
 from tests.shell.harness.nice import Nice
 from tests.shell.harness.sip import FakeLeg, FakeStack
@@ -61,6 +63,7 @@ class Shell:
     """One node's calls.
 
     Attributes:
+        names: what name servers say.
         asked: what the handoffs asked for by HTTP became, or are becoming.
         admitted: every call that came up, in order.
         broke: errors that were contained, those of work that nobody awaits among them.
@@ -74,6 +77,7 @@ class Shell:
         self.clock = clock
         self.stack = FakeStack()
         self.nice = Nice()
+        self.names = Told()
         self.down: frozenset[str] = frozenset()
         self.asked: list[asyncio.Task[HandoffOutcome]] = []
         self.admitted: list[LiveCall] = []
@@ -103,7 +107,7 @@ class Shell:
             courier=self.courier,
             metrics=self.metrics,
             stories=self.stories,
-            resolver=Resolver(),
+            resolver=Resolver(Names(source=self.names)),
             run=self.tasks.run,
             save=self.saves.save,
             ring=self.bell.ring,
