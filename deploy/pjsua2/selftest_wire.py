@@ -6,6 +6,7 @@
 It stands beside selftest.py and uses its endpoint and its peers of plain sockets.
 """
 
+import base64
 import faulthandler
 import itertools
 import os
@@ -13,6 +14,7 @@ import re
 import socket
 import struct
 import sys
+import zlib
 
 import pjsua2 as pj
 import selftest as base
@@ -447,6 +449,45 @@ def prove_early_answer():
         peer.send(answer_to(text, 200))
 
 
+def prove_refer_to():
+    """One Refer-To, and a URI in it."""
+    call, stack = Dialog(40000), base.stack
+    stack.say = pj.handoff_refer_accept
+    for headers in ((), ["Refer-To: <sip:a@127.0.0.1>", "Refer-To: <sip:b@127.0.0.1>"], ["r: <sip:a@127.0.0.1>", "Refer-To: <sip:b@127.0.0.1>"],
+                    ["Refer-To: somebody"], ["Refer-To: <>"], ["Refer-To: 15550100@"]):
+        stack.said = []
+        check(f"REFER with {headers}", (codes(call.ask("REFER", headers=headers)), stack.said), ([400], [-1]))
+    check("REFER in the compact form", codes(call.ask("REFER", headers=["r: <sip:a@127.0.0.1>", "Refer-Sub: false"])), [202])
+    stack.say = lambda: None
+    call.end()
+
+
+# A tenth of a second of 1 kHz at an amplitude of 8,000, as another encoder (libg722) writes it.
+TONE = zlib.decompress(base64.b85decode((
+    'c-jrd*;d*>007W`Y%3@b{ed1!sl}xgKcXH{>hfGA8v#*4`Vo?Kvb?rQ$YheqWKY`rbQ_>t!X7G{`j97GPo<>SMdXyxhvA7qBQ#ipy5gK75=T_d'
+    'hLcm!8imQPsB9Z*`Ve_l+XTGOb>su(dJbXY@995XA3p7mcGF-25kA!yJ<g5}awWs}kDpG{kp+vt{h}Dg+C$<Qx-R=OgrB$14H64s)zEHAZa+3U'
+    '(oMzqfk}zlbb^AqIcmjEcKU5CE%!EjU}#_`<Lolg-<7Xp@8$4=qD_66k%kI{bPO9u7uCxDlU0;{ncHYmo-|fuY}cqGCxmmkBULSk0K=M6ZzI}^'
+    'h@x15fHuqab&JPNo_v>H4>>!ZZ_Ba1aRut`ObP@@vW{5KLpbY;JF6UqeA>`2`*7w~lF<$qt~WfAtT_3V)g5uQcaQzW7O2h`<Y#aBIvx86{Eta{'
+    '1!>+~U^Zo2`Mc%elVgSND|s5kQPxnd;(0KkRQYTbdc-m%y&StqE^2@XK~QZC7dmIZ4CKL&05g5ll8u~m1{u(<l7~1rQRQML_#calc7E%+zO{QT'
+    '`z(QbnP~7#4@J5>i+m?R?dldWymwkufC;=_T7Y!MKpbwFOU!o}3RFr$d&l{x1*X1_tj@W5z{VKMvK0vtOI<Z{lSSQ9>L@R45DXMKH)#4GZCYAF'
+    '!?dqR)xzVT-T_t4Zn$(?tqJcu<F;x<G@KuoQXP$5R1U=7gkkX4?em%-_?R|<nQ@L8zFFYeM-z2dHeT5;N%Uq8F(QGnbFRd5{<AJBmwD(TqXB-V'
+    '6RvB@0Hjm5C)I0NDD1mvYi%qrn-y(o6hC@oAZeo%PB)Y~%qhmh@mm670iy3FSQ763YhSr3u@l0qw6c)4!<XZ`4F6>?`Uf>ma!m'
+)))
+
+
+def prove_level():
+    """What another G.722 encoder sends is as loud here as it was there."""
+    caller, levels = Rtp(KNOWN), []
+    call = Dialog(0, sdp=offer(caller.port, formats="9", more=""))
+    for at in range(40):
+        caller.speak(call.ours, kind=9, payload=(TONE * 2)[at % 5 * 160:][:160])
+        base.stack.turn(0.015)
+        levels.append(pj.handoff_leg_level(base.stack.calls[-1].getId()))
+    loud = sorted(levels[15:])[len(levels[15:]) // 2]
+    check(f"mean amplitude {loud}", 4000 < loud < 6000)  # 8,000 * 2 / pi, as exactly as u-law has it
+    call.end()
+
+
 # ---- Digits --------------------------------------------------------------------------------------------------
 
 
@@ -502,7 +543,7 @@ def prove_digits():
 
 PROOFS = (
     prove_strict, prove_once, prove_off, prove_parties, prove_framing, prove_unreadable, prove_require, prove_streams, prove_second_try,
-    prove_memory, prove_refused_offers, prove_srtp, prove_delayed_offer, prove_prack, prove_routes, prove_early_answer, prove_digits,
+    prove_memory, prove_refused_offers, prove_srtp, prove_delayed_offer, prove_prack, prove_routes, prove_early_answer, prove_refer_to, prove_level, prove_digits,
 )
 
 
