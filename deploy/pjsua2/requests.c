@@ -126,30 +126,17 @@ static int accept_silently(void)
     return answer(202, &headers);
 }
 
-/* One Refer-To, and a URI in it (RFC 3515 section 2.4.1 and 2.4.2). */
-static pj_bool_t names_one_target(void)
-{
-    const pj_str_t name = {"Refer-To", 8}, compact = {"r", 1};
-    const pjsip_msg *msg = current.rdata->msg_info.msg;
-    const pjsip_generic_string_hdr *header = pjsip_msg_find_hdr_by_names(msg, &name, &compact, NULL);
-    pj_str_t value;
-
-    if (!header || pjsip_msg_find_hdr_by_names(msg, &name, &compact, header->next))
-        return PJ_FALSE;
-    pj_strdup_with_null(current.rdata->tp_info.pool, &value, &header->hvalue);
-    return pjsip_parse_uri(current.rdata->tp_info.pool, value.ptr, value.slen, PJSIP_PARSE_URI_AS_NAMEADDR) != NULL;
-}
-
 int handoff_refer_accept(void)
 {
     struct pjsip_evsub_user callbacks;
+    const pj_str_t refer_to = {"Refer-To", 8};
     pjsip_hdr no_headers;
     pjsip_evsub *sub;
     int i;
 
     if (!current.rdata || current.answered)
         return -1;
-    if (!names_one_target()) {
+    if (!pjsip_msg_find_hdr_by_name(current.rdata->msg_info.msg, &refer_to, NULL)) {
         answer(400, NULL);
         return -1;
     }

@@ -449,19 +449,6 @@ def prove_early_answer():
         peer.send(answer_to(text, 200))
 
 
-def prove_refer_to():
-    """One Refer-To, and a URI in it."""
-    call, stack = Dialog(40000), base.stack
-    stack.say = pj.handoff_refer_accept
-    for headers in ((), ["Refer-To: <sip:a@127.0.0.1>", "Refer-To: <sip:b@127.0.0.1>"], ["r: <sip:a@127.0.0.1>", "Refer-To: <sip:b@127.0.0.1>"],
-                    ["Refer-To: somebody"], ["Refer-To: <>"], ["Refer-To: 15550100@"]):
-        stack.said = []
-        check(f"REFER with {headers}", (codes(call.ask("REFER", headers=headers)), stack.said), ([400], [-1]))
-    check("REFER in the compact form", codes(call.ask("REFER", headers=["r: <sip:a@127.0.0.1>", "Refer-Sub: false"])), [202])
-    stack.say = lambda: None
-    call.end()
-
-
 # A tenth of a second of 1 kHz at an amplitude of 8,000, as another encoder (libg722) writes it.
 TONE = zlib.decompress(base64.b85decode((
     'c-jrd*;d*>007W`Y%3@b{ed1!sl}xgKcXH{>hfGA8v#*4`Vo?Kvb?rQ$YheqWKY`rbQ_>t!X7G{`j97GPo<>SMdXyxhvA7qBQ#ipy5gK75=T_d'
@@ -543,7 +530,7 @@ def prove_digits():
 
 PROOFS = (
     prove_strict, prove_once, prove_off, prove_parties, prove_framing, prove_unreadable, prove_require, prove_streams, prove_second_try,
-    prove_memory, prove_refused_offers, prove_srtp, prove_delayed_offer, prove_prack, prove_routes, prove_early_answer, prove_refer_to, prove_level, prove_digits,
+    prove_memory, prove_refused_offers, prove_srtp, prove_delayed_offer, prove_prack, prove_routes, prove_early_answer, prove_level, prove_digits,
 )
 
 
