@@ -326,6 +326,7 @@ class Node:
         metrics, courier, stack, store = self._metrics, self._outbound.courier, self._stack, self._store
         metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
         metrics.set_guard_reader(native.invites_refused)
+        metrics.set_names_reader(native.names_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
         metrics.set_owed_reader(lambda: self._saves.owed)
         metrics.set_credential_alarm_reader(self._outbound.alarmed)

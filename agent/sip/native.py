@@ -218,6 +218,11 @@ def invites_refused() -> dict[str, int]:
     return refused
 
 
+def names_refused() -> int:
+    """Look-ups of names that pjsip or pjmedia wanted since the start. None is made: it would hold up every call."""
+    return int(pjsua2.handoff_names_refused())
+
+
 def call_count() -> int:
     """Call slots in use in pjsua."""
     return int(pjsua2.handoff_guard_calls())

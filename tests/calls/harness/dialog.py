@@ -164,7 +164,7 @@ class HandVoiceAgent:
             f"SIP/2.0 {status} {reason}",
             *(f"{name}: {asked.first(name)}" for name in ("Via", "From", "Call-ID", "CSeq")),
             f"To: {to}" + ("" if "tag=" in to else ";tag=hand"),
-            f"Contact: <sip:bot@{self.wire.address}:{self.wire.port}>",
+            f"Contact: <{self.wire.contact or f'sip:bot@{self.wire.address}:{self.wire.port}'}>",
             *headers,
             *(("Content-Type: application/sdp",) if body else ()),
             f"Content-Length: {len(body)}",
