@@ -219,7 +219,7 @@ def invites_refused() -> dict[str, int]:
 
 
 def names_refused() -> int:
-    """Look-ups of names that pjsip or pjmedia wanted since the start. None is made: it would hold up every call."""
+    """Names that pjsip or pjmedia wanted looked up since the start. None is: it would hold up every call."""
     return int(pjsua2.handoff_names_refused())
 
 
