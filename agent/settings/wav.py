@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a WAV file can be played to a caller, told from its head: the rules are those of pjmedia's player."""
+"""Whether a WAV file can be played to a caller, told from its head: the rules of pjmedia's player."""
 
 from __future__ import annotations
 
