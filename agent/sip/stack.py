@@ -22,11 +22,14 @@ from agent.core.headers import parse
 from agent.core.model import Agent
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip import native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
+from agent.sip.questions import Locate, Questions, nowhere
+from agent.sip.resolver import Hop
 from agent.telemetry.logs import logger
 
 _log = logger("sip")
@@ -71,22 +74,32 @@ class Stack:
         self._polling = False
         self._host = native.host(settings)
         self._probes: dict[int, Callable[[int], None]] = {}
+        self._questions = Questions(nowhere, self.took)
         self.comfort = Comfort(self.took)
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(
+        self,
+        report: Callable[[on.StackEvent], None],
+        sources: str,
+        *,
+        reject_unknown: bool,
+        locate: Locate = nowhere,
+    ) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
             sources: who may send requests: CIDRs, white space between them.
             reject_unknown: whether others are told so, or hear nothing.
+            locate: finds the hosts that peers name.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
         """
         self._report = report
+        self._questions = Questions(locate, self.took)
         native.require_capacity(self._settings.limits.calls)
         pjsua2.handoff_guard_quiet()
         try:
@@ -96,6 +109,8 @@ class Stack:
             native.install_guard(sources, reject_unknown=reject_unknown)
             for listen in self._settings.sip.listen:
                 self._open(listen)
+            if fault := native.renew_certificates():
+                raise SipError(f"sip.tls can't be used: {fault}")
             self._endpoint.libStart()
             native.choose_codecs(self._endpoint, self._settings.media.codecs)
             self.account = native.account(self._settings, IncomingAccount(self))
@@ -121,6 +136,14 @@ class Stack:
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
         pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after or _RATE_RETRY_SECONDS)
 
+    def renew_certificates(self) -> str:
+        """Use what is in the files of sip.tls for handshakes from now on; connections stay as they are.
+
+        Returns:
+            Why that can't be done, in which case the old certificates stay in use; or nothing.
+        """
+        return native.renew_certificates()
+
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
         native.set_sources(sources, reject_unknown=reject_unknown)
@@ -134,6 +157,7 @@ class Stack:
         for leg in tuple(self._legs.values()):
             leg.hang_up()
             self._dispose(leg)
+        self._questions.close()
         self._events.clear()
         self.comfort.close()
         if self.account is not None:
@@ -144,9 +168,15 @@ class Stack:
     # -- legs ----------------------------------------------------------------------------------------------
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        target: SipUri,
+        hop: Hop,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
     ) -> Leg:
-        """A new leg towards `uri` from `local_user`, its INVITE sent.
+        """A new leg towards `target` from `local_user`, its INVITE sent to the address `hop`.
 
         Raises:
             SipError: the stack would not send it.
@@ -154,7 +184,8 @@ class Stack:
         leg = self._new_leg()
         local_uri = f"<sip:{local_user}@{self._host}>"
         try:
-            leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
+            with native.pinned(target, hop):
+                leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
         except SipError:
             self._dispose(leg)
             raise
@@ -164,15 +195,18 @@ class Stack:
         """The leg that an event tells of; it is there until its end is reported."""
         return self._legs[key]
 
-    def probe(self, uri: str, seconds: float, done: Callable[[int], None]) -> None:
-        """Send OPTIONS to `uri`; `done` is told the status that came, 408 when none did for so long.
+    def probe(self, target: SipUri, hop: Hop, seconds: float, done: Callable[[int], None]) -> None:
+        """Send OPTIONS to the address `hop` of `target`; `done` is told the status that came.
+
+        It is 408 when none did for so many seconds.
 
         Raises:
             SipError: the stack would not send it.
         """
-        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{self._host}>")
+        with native.pinned(target, hop):
+            number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{self._host}>")
         if number < 0:
-            raise SipError(f"can't probe {uri}")
+            raise SipError(f"can't probe {target.text}")
         self._probes[number] = done
         self._loop.call_later(seconds, self._probed, number, _REQUEST_TIMEOUT)
 
@@ -271,6 +305,7 @@ class Stack:
             ("lag", partial(self._lag, late)),
             ("tick", self._poll),
             ("probe", self._look_for_probes),
+            ("names", self._questions.look),
             ("trace", self._look_for_messages),
         )
         for where, work in parts:

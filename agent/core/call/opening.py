@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.core import events as on
 from agent.core.call.call import Call
-from agent.core.call.states import State
+from agent.core.call.states import UNREACHED, State
 from agent.core.call.table import Actions, Table
 from agent.core.call.telling import tell
 from agent.core.events import (
@@ -67,10 +67,26 @@ def _end_asked_while_recording(call: Call, event: on.EndAsked) -> Actions:
 
 
 def _dial_next(call: Call) -> Actions:
-    if call.attempt == call.plan.targets:
+    if call.tried == call.plan.targets:
         return _no_agent(call)
+    call.next_target()
+    return _dial(call)
+
+
+def _dial_on(call: Call) -> Actions:
+    """Nobody was heard at this address of the target."""
+    return _dial(call) if call.next_address() else _dial_next(call)
+
+
+def _dial(call: Call) -> Actions:
     call.attempt += 1
-    return [Dial(Side.AGENT, call.attempt - 1, call.attempt), Start(Timer.RESPONSE)]
+    return [Dial(Side.AGENT, call.tried - 1, call.attempt, call.address), Start(Timer.RESPONSE)]
+
+
+def _located(call: Call, event: on.Located) -> Actions:
+    if call.wants(event.side, event.attempt):
+        call.addresses = event.addresses
+    return []
 
 
 def _no_agent(call: Call) -> Actions:
@@ -82,7 +98,8 @@ def _fail(call: Call, reason: Reason) -> Actions:
     return [*stop, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
 
 
-def _progress(_: Call, event: on.AgentProgress) -> Actions:
+def _progress(call: Call, event: on.AgentProgress) -> Actions:
+    call.addresses = call.address + 1  # somebody is there: the others need not be tried
     actions: Actions = [Stop(Timer.RESPONSE), Relay(event.status, event.media)]
     return [*actions, Play(Audio.BRIDGED)] if event.media else actions
 
@@ -103,12 +120,12 @@ def _ended_while_dialling(call: Call, event: on.LegEnded) -> Actions:
         return [*call.leave_agent(), CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
     if event.attempt != call.attempt:
         return []  # the end of a target that was given up before
-    return _dial_next(call)
+    return _dial_on(call) if event.status in UNREACHED else _dial_next(call)
 
 
 def _timer_while_dialling(call: Call, event: on.TimerFired) -> Actions:
     if event.timer is Timer.RESPONSE:
-        return [*call.leave_agent(), *_dial_next(call)]
+        return [*call.leave_agent(), *_dial_on(call)]
     if event.timer is Timer.RING:
         return [*call.leave_agent(), *_no_agent(call)]
     return []
@@ -128,6 +145,7 @@ TABLE: Final[Table] = {
     (State.RECORDING_ENDING, on.Recorded): _recorded_to_end,
     (State.RECORDING_ENDING, on.NotRecorded): _not_recorded,
     (State.RECORDING_ENDING, on.LegEnded): _gave_up_while_recording,
+    (State.DIALLING, on.Located): _located,
     (State.DIALLING, on.AgentProgress): _progress,
     (State.DIALLING, on.AgentAnswered): _agent_answered,
     (State.DIALLING, on.LegEnded): _ended_while_dialling,

@@ -107,7 +107,7 @@ class Shell:
             courier=self.courier,
             metrics=self.metrics,
             stories=self.stories,
-            resolver=Resolver(Names(source=self.names)),
+            resolver=Resolver(Names(source=self.names), snapshot.agent.sip.listen, chance=float),
             run=self.tasks.run,
             save=self.saves.save,
             ring=self.bell.ring,

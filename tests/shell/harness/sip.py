@@ -12,11 +12,13 @@ from typing import cast
 
 from agent.core.headers import Message
 from agent.core.node import NodeStatus
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
 from agent.sip.leg_state import LegState
 from agent.sip.players import Comfort, Player, Recording
+from agent.sip.resolver import Hop
 from agent.sip.stack import Stack
 from agent.sip.traffic import Traffic
 
@@ -70,6 +72,7 @@ class FakeLeg(Leg):
         self.silent = False
         self.loud = 0
         self.leaving = False
+        self.hop: Hop | None = None  # where it was dialled
         self._received = 0
 
     def __repr__(self) -> str:
@@ -234,12 +237,19 @@ class FakeStack(Stack):
         self.applied.append(status)
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        target: SipUri,
+        hop: Hop,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
-        leg = self._new("target" if uri.startswith("sip:queue") else "agent")
+        leg = self._new("target" if target.user == "queue" else "agent")
+        leg.hop = hop
         try:
-            leg.dial(uri, headers, local_uri=local_user, max_forwards=max_forwards)
+            leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
         except Exception:
             self._over(leg)
             raise
