@@ -23,7 +23,8 @@ _NICENESS = 10
 
 def main(folder: str, memory: str, *in_force: str) -> None:
     """What the child does."""
-    os.nice(_NICENESS)
+    if in_force:  # at the start nothing runs yet that it could hold up
+        os.nice(_NICENESS)
     result: PackedFresh | AgentError | str
     try:
         fresh = load(Path(folder))
