@@ -27,6 +27,7 @@ from agent.names.names import Names
 from agent.node import Asked, Node, serve
 from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
+from agent.sip.questions import Locate, nowhere
 from tests.core.examples import record, snapshot
 from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
@@ -68,7 +69,7 @@ class Parts:
         self.listeners = iter(("api", "operations"))
         self.stack: PartStack | None = None
         for name, part in {
-            "Stack": lambda *_: self._stack(),
+            "Stack": lambda *_, **__: self._stack(),
             "Outbound": lambda *_, **__: Deliveries(self),
             "Recovery": lambda *_: Recovering(self),
             "Probes": lambda *_: Probing(self),
@@ -113,7 +114,14 @@ class PartStack(FakeStack):
         super().__init__()
         self._parts = parts
 
-    def start(self, report: Callable[[sip.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(
+        self,
+        report: Callable[[sip.StackEvent], None],
+        sources: str,
+        *,
+        reject_unknown: bool,
+        locate: Locate = nowhere,  # noqa: ARG002 - no peer names a host here
+    ) -> None:
         """Come up, for the one carrier of the configuration."""
         assert (sources, reject_unknown) == ("192.0.2.0/24", False)
         self._parts.up("stack")
