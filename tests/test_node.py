@@ -88,7 +88,7 @@ class Parts:
         self.stack = PartStack(self)
         return self.stack
 
-    async def _listener(self, *_: object) -> Part:
+    async def _listener(self, *_: object, **_options: object) -> Part:
         return Part(self, next(self.listeners))
 
 

@@ -202,6 +202,9 @@ class Metrics:
         self._api = _Children(
             counter("api_requests", "Answers of the handoff API", "project", "route", "status")
         )
+        self._http_shed = _Children(
+            counter("http_connections_shed", "HTTP connections that found no room", "listener")
+        )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
         self._media_return = _Children(
@@ -303,6 +306,10 @@ class Metrics:
     def api_answered(self, project: str, route: str, status: int) -> None:
         """The handoff API answered; ``project`` and ``route`` are empty where they are not known."""
         self._api[project, route, str(status)].inc()
+
+    def http_shed(self, listener: str) -> None:
+        """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
+        self._http_shed[listener,].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""
