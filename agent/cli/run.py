@@ -32,6 +32,11 @@ def add(subparsers: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it. Returns the exit code."""
     # Imported here so that the other commands need no SIP stack.
-    node = importlib.import_module("agent.node")
-    code: int = asyncio.run(node.serve(options.config))
-    return code
+    node, process = importlib.import_module("agent.node"), importlib.import_module("agent.process")
+
+    async def served() -> int:
+        code: int = await node.serve(options.config)
+        process.leave_within(process.LEAVE_SECONDS, code)
+        return code
+
+    return asyncio.run(served())

@@ -63,6 +63,7 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
+        self._closed = False
         self._host = native.host(settings)
         self._probes: dict[int, Callable[[int], None]] = {}
         self.comfort = Comfort()
@@ -110,6 +111,8 @@ class Stack:
 
     def apply(self, status: NodeStatus) -> None:
         """Let the guard answer OPTIONS and new INVITEs by this state."""
+        if self._closed:
+            return
         cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
         pjsua2.handoff_guard_set_cause(cause)
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
@@ -117,7 +120,8 @@ class Stack:
 
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
-        native.set_sources(sources, reject_unknown=reject_unknown)
+        if not self._closed:
+            native.set_sources(sources, reject_unknown=reject_unknown)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
@@ -133,6 +137,8 @@ class Stack:
         if self.account is not None:
             self.account.shutdown()
             self.account = None
+        # Nothing that comes late may reach native code that is gone: a reload, a call's timer, the storage.
+        self._closed = native.closed = True
         self._endpoint.libDestroy()
 
     # -- legs ----------------------------------------------------------------------------------------------
@@ -145,6 +151,8 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         leg = self._new_leg()
         local_uri = f"<sip:{local_user}@{self._host}>"
         try:
@@ -164,6 +172,8 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{self._host}>")
         if number < 0:
             raise SipError(f"can't probe {uri}")

@@ -116,6 +116,7 @@ class _Readings(Collector):
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
         self.tasks: Callable[[], int] = int
+        self.log_lines_dropped: Callable[[], int] = int
 
     def collect(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
@@ -140,6 +141,11 @@ class _Readings(Collector):
             "handoff_native_calls",
             "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
             value=self.native_calls(),
+        )
+        yield CounterMetricFamily(
+            "handoff_log_lines_dropped",
+            "Log lines lost, since their reader was too slow",
+            value=self.log_lines_dropped(),
         )
         alarms = GaugeMetricFamily(
             "handoff_credential_alarm",
@@ -249,6 +255,10 @@ class Metrics:
     def set_task_reader(self, read: Callable[[], int]) -> None:
         """Take ``handoff_loop_tasks`` from the event loop: it shows leaks."""
         self._readings.tasks = read
+
+    def set_log_reader(self, dropped: Callable[[], int]) -> None:
+        """Take ``handoff_log_lines_dropped_total`` from the log."""
+        self._readings.log_lines_dropped = dropped
 
     def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
         """Take ``handoff_legs_active`` and ``handoff_native_calls`` from the SIP stack."""
