@@ -13,7 +13,8 @@ _EXAMPLE = """example:
   handoff-agent run --config /etc/handoff-agent
 
 SIGHUP reloads the configuration; SIGTERM drains, then ends; a second SIGTERM ends now.
-exit codes: 0 ended as asked, 1 the configuration is wrong, 2 could not run"""
+exit codes: 0 ended as asked, 1 the configuration is wrong, 2 could not run,
+3 ended by force, since something hung"""
 
 
 def add(subparsers: Commands) -> None:

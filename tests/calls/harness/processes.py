@@ -28,7 +28,12 @@ class Process:
         arguments: what follows ``handoff-agent`` on the command line.
         log: file for everything that it says.
         environment: variables besides those of this process.
+
+    Attributes:
+        descriptors: how many files it may have open, where that is not what this process may.
     """
+
+    descriptors: int | None = None
 
     def __init__(
         self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
@@ -53,7 +58,7 @@ class Process:
         """
         self._out = self.log.open("ab")
         self._process = subprocess.Popen(
-            [str(COMMAND), *self.arguments],
+            [*self._limited(), str(COMMAND), *self.arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=subprocess.STDOUT,
@@ -70,6 +75,9 @@ class Process:
         except AssertionError as error:
             self.kill()
             raise AssertionError(f"{error}\n{self.tail()}") from None
+
+    def _limited(self) -> list[str]:
+        return [] if self.descriptors is None else ["/usr/bin/prlimit", f"--nofile={self.descriptors}"]
 
     @property
     def code(self) -> int | None:
