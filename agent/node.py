@@ -8,8 +8,10 @@ import gc
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.contained import Contained
 from agent.calls.desks import Desks
 from agent.calls.recovery import Recovery
 from agent.calls.register import Register
@@ -32,8 +34,10 @@ from agent.http.bell import Bell
 from agent.http.listener import Room
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
+from agent.names.loop import NamesLoop
+from agent.names.names import Names
 from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before, ended_by_signals
-from agent.settings import Changes, Mistakes, load
+from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import native
 from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
@@ -59,7 +63,7 @@ async def serve(folder: Path) -> int:
         The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run.
     """
     try:
-        snapshot = load(folder)
+        snapshot = (await load_in_child(folder)).snapshot
     except Mistakes as mistakes:
         logs.say(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
         return 1
@@ -91,10 +95,15 @@ async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExi
             node.refresh()
 
     settings = snapshot.agent
-    store = await open_store(settings.storage, storage_changed, node=settings.node)
+    names = Names(settings.dns.servers)
     ending = Ending(asked)
+    ending.add(closing, "names", names.aclose, usual=2.0, forced=0.1)
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, NamesLoop):
+        loop.names = names
+    store = await open_store(settings.storage, storage_changed, node=settings.node)
     ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
-    node = Node(folder, snapshot, store, asked, ending)
+    node = Node(folder, snapshot, store, names, ending)
     await node.startup(closing)
     await node.main_loop()
     asked.last_resort.within(LONGEST_END_SECONDS)
@@ -110,13 +119,13 @@ class Node:
         folder: of the configuration.
         snapshot: what was loaded from it.
         store: the record, open.
-        asked: what signals ask for.
-        ending: takes parts down, each in its time.
+        names: looks host names up.
+        ending: takes parts down, each in its time; knows what signals ask for.
     """
 
-    def __init__(self, folder: Path, snapshot: Snapshot, store: Store, asked: Asked, ending: Ending) -> None:
+    def __init__(self, folder: Path, snapshot: Snapshot, store: Store, names: Names, ending: Ending) -> None:
         self._loop = asyncio.get_running_loop()
-        self._asked = asked
+        self._asked = ending.asked
         self._ending = ending
         self._down = False
         self._store = store
@@ -126,20 +135,23 @@ class Node:
         self._stories = Stories()
         self._register = Register()
         chronicle = Chronicle(self._metrics, self._stories)
-        self._tasks = Tasks(chronicle.broke)
-        self._reloads = Tasks(chronicle.broke)
+        self._contained = contained = Contained(self._metrics)
+        self._tasks = Tasks(lambda error: contained.took("task", error))
+        self._reloads = Tasks(lambda error: contained.took("reload", error))
         self._saves = Saves(store, self._tasks.run, chronicle.not_stored)
-        self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring)
+        self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
         self._outbound = Outbound(
             store,
             self._configuration.project,
             self._configuration.projects,
             self._metrics,
             self._signal_events.take,
+            names=names,
         )
+        names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
-        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged)
-        resolver = Resolver()
+        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
+        resolver = Resolver(names)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -158,6 +170,7 @@ class Node:
             save=self._saves.save,
             ring=self._bell.ring,
             targets_down=lambda: self._probes.down,
+            contained=self._contained,
         )
 
     # -- life --------------------------------------------------------------------------------------------
@@ -180,8 +193,11 @@ class Node:
         add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
         add("reload", self._end_reloads, usual=2.0, forced=0.2)
         reject = self._configuration.snapshot.unknown_source == "reject"
+        self._loop.set_exception_handler(self._escaped)
+        closing.callback(self._loop.set_exception_handler, None)
         self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_unknown=reject)
         native.set_rate(settings.limits.calls_per_second)
+        self._prepare_comfort()
         self._connect_metrics()
         lost = await self._recovery.take_over()
         if lost:
@@ -203,7 +219,7 @@ class Node:
         """Look after the node once a second until it is to end and the last call is over."""
         looks = 0
         while not self._asked.end.is_set():
-            self._look(looks)
+            await self._look(looks)
             looks += 1
             await _wait(self._asked.end, _LOOK_SECONDS)
         self._switchboard.drain()
@@ -211,7 +227,7 @@ class Node:
         idle = asyncio.ensure_future(self._register.idle())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
         while not idle.done() and not forced.done():
-            self._look(looks)
+            await self._look(looks)
             looks += 1
             await asyncio.wait((idle, forced), timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not idle.done():
@@ -224,31 +240,37 @@ class Node:
         """Judge the node's state anew, now that something has changed."""
         self._switchboard.refresh()
 
+    def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error of a timer or a task reached the loop itself: it ends nothing, and is counted."""
+        error = context.get("exception")
+        if error is None:
+            loop.default_exception_handler(context)
+        else:
+            self._contained.took("loop", error)
+
     # -- parts of it -------------------------------------------------------------------------------------
 
-    def _look(self, looks: int) -> None:
-        """Look after each part; one that breaks is told of, and looked after again in a second."""
-        for look in (self._look_at_calls, self._look_at_memory, self._look_at_files):
-            try:
-                look(looks)
-            except Exception:  # noqa: BLE001 - whatever it is, the node goes on
-                _log.exception("the node could not look after itself", what=look.__name__.strip("_"))
-
-    def _look_at_calls(self, _looks: int) -> None:
-        status = self._switchboard.refresh()
-        notify(WATCHDOG="1", STATUS=status.reason)
-        self._saves.save_late()
-        self._recovery.look()
-
-    def _look_at_memory(self, looks: int) -> None:
+    async def _look(self, looks: int) -> None:
+        """Look after the node; nothing that goes wrong in one part ends another, or the next look."""
+        contain = self._contained.run
+        contain("look", self._tell_systemd)
+        contain("look", self._saves.save_late)
+        contain("look", self._recovery.look)
         # Young objects each second, all of them each minute: both at a moment when no native call is on
         # the stack, and on this thread only.
         gc.collect(2 if looks % _FULL_COLLECTION_EVERY == _FULL_COLLECTION_EVERY - 1 else 1)
+        contain("look", self._reload_if_asked)
 
-    def _look_at_files(self, _looks: int) -> None:
-        if self._asked.reload or self._configuration.edited():
+    def _tell_systemd(self) -> None:
+        status = self._switchboard.refresh()
+        notify(WATCHDOG="1", STATUS=status.reason)
+
+    def _reload_if_asked(self) -> None:
+        if self._asked.reload:
             self._asked.reload = False
             self._reloads.run(self._reload())
+        else:
+            self._reloads.run(self._configuration.look())
 
     async def _reload(self) -> None:
         await self._configuration.reload()
@@ -288,18 +310,23 @@ class Node:
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
 
-    def _applied(self, difference: Changes) -> None:
+    def _applied(self, difference: Summary) -> None:
         if self._down:
             return  # what it would be told to is closed
         snapshot = self._configuration.snapshot
-        if difference.carriers != type(difference.carriers)() or difference.unknown_source:
+        if difference.sources:
             self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
         native.set_rate(snapshot.agent.limits.calls_per_second)
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
         self._outbound.applied()
+        self._prepare_comfort()
         self._probes.follow(snapshot)
         self._switchboard.refresh()
+
+    def _prepare_comfort(self) -> None:
+        projects = self._configuration.projects()
+        self._stack.comfort.prepare(project.handoff.comfort_audio for project in projects)
 
     def _sources(self) -> str:
         carriers = self._configuration.snapshot.carriers.values()

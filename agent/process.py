@@ -176,10 +176,13 @@ class Ending:
 
     Args:
         asked: whether the node is to end without waiting, and the last resort.
+
+    Attributes:
+        asked: the same.
     """
 
     def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+        self.asked = asked
 
     def add(
         self,
@@ -204,7 +207,7 @@ class Ending:
     async def _down(
         self, name: str, end: Callable[[], Awaitable[object]], usual: float, forced: float
     ) -> None:
-        asked = self._asked
+        asked = self.asked
         asked.last_resort.step = name
         work = asyncio.ensure_future(_awaited(end))
         hurry = asyncio.ensure_future(asked.end_now.wait())

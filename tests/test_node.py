@@ -23,11 +23,13 @@ from agent.core.errors import AgentError, SipError, StorageError
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.delivery.store import Store
+from agent.names.names import Names
 from agent.node import Node, serve
 from agent.process import Asked, Ending
-from agent.settings import Mistakes
+from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
 from tests.core.examples import record, snapshot
+from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
 from tests.shell.harness.scripted_call import ScriptedCall, call
 from tests.shell.harness.sip import FakeStack
@@ -67,8 +69,8 @@ class Parts:
         self.listeners = iter(("api", "operations"))
         self.stack: PartStack | None = None
         for name, part in {
-            "Stack": lambda *_: self._stack(),
-            "Outbound": lambda *_: Deliveries(self),
+            "Stack": lambda *_, **_options: self._stack(),
+            "Outbound": lambda *_, **__: Deliveries(self),
             "Recovery": lambda *_: Recovering(self),
             "Probes": lambda *_: Probing(self),
             "Keeper": lambda *_: Part(self, "keeper"),
@@ -220,7 +222,9 @@ class Living:
         self.clock = Clock(monkeypatch)
         self.asked = Asked()
         self.storage = Storage(self.parts)
-        self.node = Node(folder, snapshot(), cast("Store", self.storage), self.asked, Ending(self.asked))
+        self.names = Names(source=Told())
+        ending = Ending(self.asked)
+        self.node = Node(folder, snapshot(), cast("Store", self.storage), self.names, ending)
 
     @property
     def stack(self) -> PartStack:
@@ -457,7 +461,7 @@ async def test_a_reload_under_way_is_cancelled_and_touches_nothing_that_is_close
     assert trail.index("reload ended") < trail.index("probes down") < trail.index("stack down")
 
 
-@pytest.mark.parametrize("broken", ["_configuration.edited", "_recovery.look", "_switchboard.refresh"])
+@pytest.mark.parametrize("broken", ["_configuration.look", "_recovery.look", "_switchboard.refresh"])
 async def test_a_look_that_breaks_does_not_end_the_node(
     living: Living, closing: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
@@ -506,9 +510,12 @@ class Process:
         self.storage = Storage(self.parts)
         self.storage_fails = False
         self.told_of_storage: Callable[[str | None], None] | None = None
-        monkeypatch.setattr(node_module, "load", lambda _: snapshot())
+        monkeypatch.setattr(node_module, "load_in_child", self._read)
         monkeypatch.setattr("agent.node.logs.configure", lambda *_: None)
         monkeypatch.setattr(node_module, "open_store", self._open)
+
+    async def _read(self, _: Path) -> Fresh:
+        return Fresh(snapshot())
 
     async def _open(self, _: str, changed: Callable[[str | None], None], *, node: str) -> Storage:
         assert node == "edge-1"
@@ -556,10 +563,10 @@ async def test_one_whose_storage_changes_while_it_starts_or_runs_follows_it(
 async def test_one_with_a_wrong_configuration_says_so_and_never_starts(
     process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def load(_: Path) -> None:
+    async def load(_: Path) -> None:
         raise Mistakes([])
 
-    monkeypatch.setattr(node_module, "load", load)
+    monkeypatch.setattr(node_module, "load_in_child", load)
     assert await process.serve(tmp_path) == 1
     assert f"the configuration in {tmp_path} is wrong" in capsys.readouterr().err
     assert process.parts.trail == []

@@ -98,10 +98,6 @@ class Chronicle:
         """A call's new state could not be made durable."""
         _log.error("call not updated", call_id=call.call_id, state=call.state, error=str(error))
 
-    def broke(self, error: BaseException) -> None:
-        """Work for a call ended with an internal error."""
-        _log.error("a call's work failed", error=repr(error), exc_info=error)
-
     def signal(self, event: SignalEvent) -> None:
         """A signal changed its state; the courier logs it itself."""
         signal = event.signal

@@ -212,10 +212,17 @@ class Desks:
             for name, alarm in self._alarms().items()
         ]
 
-    async def reload(self) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
         """Load the configuration again."""
-        done = await self._configuration.reload()
+        done = await self._configuration.reload(confirmed=confirmed)
         return ReloadAnswer(done.result, done.mistakes, done.changes, done.restart)
+
+    def kept_out(self) -> ReloadAnswer | None:
+        """The last reload, when it left what is on disk out of force."""
+        last = self._configuration.last
+        if last is None or not last.kept_out:
+            return None
+        return ReloadAnswer(last.result, last.mistakes)
 
     def drain(self) -> None:
         """Take no new calls from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from agent.calls.asker import Asker, refuse
@@ -71,7 +72,12 @@ class LiveCall:
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
         self._terminal_at = 0.0
-        self._watch = MediaWatch(snapshot.agent.media.silence_timeout, self._legs.legs, self._media_lost)
+        self._events: deque[Event] = deque()
+        self._acting = False
+        self._over = False
+        self._watch = MediaWatch(
+            snapshot.agent.media.silence_timeout, self._legs.legs, self._media_lost, self._took
+        )
 
     @property
     def record(self) -> CallRecord:
@@ -93,13 +99,35 @@ class LiveCall:
         self._perform(self._machine.begin())
 
     def handle(self, event: Event) -> None:
-        """Let the state machine take an event."""
+        """Let the state machine take an event; raises nothing.
+
+        One that comes of an action is taken when the actions beside it are through.
+        """
+        self._events.append(event)
+        if self._acting:
+            return
+        self._acting = True
+        try:
+            while self._events:
+                self._take(self._events.popleft())
+        finally:
+            self._acting = False
+
+    def _take(self, event: Event) -> None:
+        if self._over:
+            return
         before = self._machine.state
-        self._perform(self._machine.handle(event))
+        try:
+            actions = self._machine.handle(event)
+        except Exception as error:  # noqa: BLE001 - nobody must be left on the line by a mistake of ours
+            self._took("machine", error)
+            self._abandon()
+            return
+        self._perform(actions)
         if self._machine.state is not before:
-            self._services.ring(self.record.call_id, self.record.contact_id)
+            self._contain("news", lambda: self._services.ring(self.record.call_id, self.record.contact_id))
             if self._machine.state in LASTING:
-                self._record.save(self._machine.state)
+                self._contain("record", lambda: self._record.save(self._machine.state))
 
     def side_of(self, leg: int) -> Side | None:
         """Which side the leg of this key is on now; None for one that was given up."""
@@ -163,8 +191,30 @@ class LiveCall:
     # -- actions -----------------------------------------------------------------------------------------
 
     def _perform(self, actions: Iterable[Action]) -> None:
+        """Carry out each action; what can't be done ends none of the others."""
         for action in actions:
-            self._perform_one(action)
+            try:
+                self._perform_one(action)
+            except Exception as error:  # noqa: BLE001 - whatever a verb raises
+                self._took("action", error)
+                self.note("decision", f"{type(action).__name__} failed: {error}")
+                self._after_failure(action)
+
+    def _after_failure(self, action: Action) -> None:
+        """What takes the place of an action that failed; a leg that can't be ended was given up by `Legs`."""
+        match action:
+            case on.Start():
+                self.handle(on.TimerFired(action.timer))  # a clock that can't run has run out
+            case on.Refer():
+                self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
+            case _:
+                self.handle(on.ActionFailed(action))
+
+    def _took(self, where: str, error: Exception) -> None:
+        self._services.contained.took(where, error, call_id=self.record.call_id)
+
+    def _contain(self, where: str, work: Callable[[], object]) -> None:
+        self._services.contained.run(where, work, call_id=self.record.call_id)
 
     def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - one line for each action
         match action:
@@ -247,7 +297,9 @@ class LiveCall:
             leg = self._services.stack.dial(
                 uri, headers, local_user=self._brief.caller_user, max_forwards=self._brief.hops_left
             )
-        except SipError as error:
+        except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
+            if not isinstance(error, SipError):
+                self._took("action", error)
             self.note("decision", f"{target.uri}: {error}")
             self.handle(on.LegEnded(side, 503, action.attempt))
             return
@@ -292,12 +344,17 @@ class LiveCall:
     def _comfort(self) -> Player | None:
         choice = self._project.handoff.comfort_audio
         self.note("audio", f"the caller hears comfort audio ({choice})")
-        return self._services.stack.comfort.player(choice)
+        try:
+            return self._services.stack.comfort.player(choice)
+        except Exception as error:  # noqa: BLE001 - silence is better than no way back
+            self._took("comfort", error)
+            self.note("audio", f"comfort audio is silent: {error}")
+            return None
 
     def _await_silence(self) -> None:
         settings, agent = self._project.handoff.finish_prompt, self._legs.legs.get(Side.AGENT)
         if settings is not None and agent is not None:
-            self._prompt = PromptWatch(agent, settings.silence, self._prompt_finished)
+            self._prompt = PromptWatch(agent, settings.silence, self._prompt_finished, self._took)
 
     # -- clocks and watches ------------------------------------------------------------------------------
 
@@ -322,12 +379,30 @@ class LiveCall:
     # -- end ---------------------------------------------------------------------------------------------
 
     def _close(self, end: End, reason: Reason) -> None:
+        self._over = True
         self._watch.end()
-        self._invite.settle(Reason.CANCELLED)  # where nothing else did: the caller gave up
-        if self._asker is not None:
-            self._asker.tell(taken=False)  # where nobody did: the caller is gone
-        self._record.save(State.ENDED, ended=time.time(), end=end.value, reason=reason.value)
+        self._contain("action", lambda: self._invite.settle(Reason.CANCELLED))  # where nothing else did
+        if (asker := self._asker) is not None:
+            self._contain("action", lambda: asker.tell(taken=False))  # where nobody did: the caller is gone
+        ended = {"ended": time.time(), "end": end.value, "reason": reason.value}
+        self._contain("record", lambda: self._record.save(State.ENDED, **ended))
         self.note("decision", f"over: {end.value}, {reason.text}")
         if self._record.opened:
-            self._services.metrics.call_ended(self.record.project, end.value)
-        self._closed(self)
+            self._contain("record", lambda: self._services.metrics.call_ended(self.record.project, end.value))
+        self._contain("action", lambda: self._closed(self))
+
+    def _abandon(self) -> None:
+        """Let go of everybody. The call stays up on disk: the next process tells the script."""
+        self._over = True
+        self._watch.end()
+        self._stop(Timer.PROMPT)
+        for timer in Timer:
+            self._clocks.stop(timer)
+        self._contain("action", lambda: self._invite.give_up(Reason.INTERNAL))
+        for side in tuple(self._legs.legs):
+            self._contain("action", lambda side=side: self._legs.hang_up(side))  # type: ignore[misc]  # bound now
+        if self._record.opened:
+            self._contain(
+                "record", lambda: self._services.metrics.call_ended(self.record.project, End.FAILED.value)
+            )
+        self._contain("action", lambda: self._closed(self))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from agent.calls.contained import Contained
 from agent.core.model import Target
 from agent.core.records import CallRecord
 from agent.delivery.courier import Courier
@@ -26,6 +27,7 @@ class Services:
         save: store a call's new state, without waiting for it.
         ring: wake those who wait for news of a call, a contact or a shared id.
         targets_down: URIs of the voice agents that do not answer their probes.
+        contained: takes what went wrong where it must end nothing else.
     """
 
     stack: Stack
@@ -38,6 +40,7 @@ class Services:
     save: Callable[[CallRecord], None]
     ring: Callable[..., None]
     targets_down: Callable[[], frozenset[str]]
+    contained: Contained
 
     async def resolve(self, target: Target) -> str:
         """The target's URI with an IP address as host. Raises `SipError` when its name has none."""

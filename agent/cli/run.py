@@ -33,11 +33,13 @@ def add(subparsers: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it. Returns the exit code."""
     # Imported here so that the other commands need no SIP stack.
-    node, process = importlib.import_module("agent.node"), importlib.import_module("agent.process")
+    node, loop = importlib.import_module("agent.node"), importlib.import_module("agent.names.loop")
+    process = importlib.import_module("agent.process")
 
     async def served() -> int:
         code: int = await node.serve(options.config)
         process.leave_within(process.LEAVE_SECONDS, code)
         return code
 
-    return asyncio.run(served())
+    with asyncio.Runner(loop_factory=loop.NamesLoop) as runner:
+        return runner.run(served())

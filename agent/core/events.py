@@ -167,10 +167,17 @@ class EndAsked:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class ActionFailed:
+    """An action of the call could not be carried out; those beside it were."""
+
+    action: Action
+
+
 Event = (
     Recorded | NotRecorded | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told | NotTold
     | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress | TimerFired
-    | MediaLost | DtmfReceived | EndAsked
+    | MediaLost | DtmfReceived | EndAsked | ActionFailed
 )  # fmt: skip
 
 # -- actions --------------------------------------------------------------------------------------------

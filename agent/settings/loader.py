@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from agent.core.conflicts import find_conflicts
 from agent.core.frozen import FrozenDict
 from agent.core.model import Agent, Carriers, Project, Snapshot
-from agent.core.numbers import NumberMap, NumberRule
+from agent.core.number_map import NumberMap
+from agent.core.numbers import NumberRule
 from agent.settings import checks
 from agent.settings.document import Document, PathOf, read, values
 from agent.settings.fingerprint import fingerprint

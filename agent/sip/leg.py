@@ -102,6 +102,11 @@ class Leg(LegState):
         """End the leg by CANCEL, BYE with these headers or a final response, as is needed. Idempotent."""
         self._end(0, "", headers)
 
+    def give_up(self) -> None:
+        """Tell that the leg is over though it can't be ended: the stack lets go of it, and that ends it."""
+        if self.alive:
+            self._emit(on.Ended(self.key, _SERVICE_UNAVAILABLE, "given up"))
+
     def refer(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:
         """Ask the far end to go to `uri` (REFER, RFC 3515); `TransferProgress` tells what became of it.
 

@@ -88,10 +88,14 @@ class Probes:
             self._stack.probe(uri, min(_ANSWER_SECONDS, watched.probe.every), done)
         except SipError:
             done(_UNREACHABLE)
+        except Exception:
+            self._next(key, watched)  # a mistake of ours says nothing of the target
+            raise
 
     def _took(self, key: _Key, watched: _Watched, status: int) -> None:
         if self._watched.get(key) is not watched:
             return  # the configuration has changed meanwhile
+        self._next(key, watched)
         if watched.health.take(status):
             project, target = key
             up = watched.health.up
@@ -103,7 +107,10 @@ class Probes:
                 status=status,
             )
             self._metrics.target_probed(project, target, up=up)
-        self._later(key, watched, watched.probe.every)
+
+    def _next(self, key: _Key, watched: _Watched) -> None:
+        if self._watched.get(key) is watched:
+            self._later(key, watched, watched.probe.every)
 
 
 class _Watched:

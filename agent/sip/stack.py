@@ -12,6 +12,7 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pjsua2
@@ -26,7 +27,9 @@ from agent.sip import native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
+from agent.telemetry.logs import logger
 
+_log = logger("sip")
 _TICK_SECONDS = 0.01
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
@@ -42,6 +45,7 @@ class Stack:
         settings: the node's settings.
         trace: called with a batch of SIP message records, as the trace in C writes them.
         lag: called each tick with how late the loop was, in seconds.
+        took: told of errors that were contained, and of what they happened in: pjsip goes on being polled.
     """
 
     def __init__(
@@ -49,12 +53,14 @@ class Stack:
         settings: Agent,
         trace: Callable[[list[str]], None],
         lag: Callable[[float], None],
+        took: Callable[[str, Exception], None] | None = None,
     ) -> None:
         self.account: Any = None
         self._settings = settings
         self._report: Callable[[on.StackEvent], None] = _unheard
         self._trace = trace
         self._lag = lag
+        self.took = took or _logged
         self._loop = asyncio.get_running_loop()
         self._endpoint = _Endpoint(self)
         self._events: deque[on.StackEvent] = deque()
@@ -66,7 +72,7 @@ class Stack:
         self._closed = False
         self._host = native.host(settings)
         self._probes: dict[int, Callable[[int], None]] = {}
-        self.comfort = Comfort()
+        self.comfort = Comfort(self.took)
 
     # -- life ----------------------------------------------------------------------------------------------
 
@@ -202,10 +208,10 @@ class Stack:
 
     def take(self, prm: Any) -> None:
         """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
+        message, source = parse(prm.rdata.wholeMsg), source_of(prm)
         leg = self._new_leg(prm.callId)
-        message = parse(prm.rdata.wholeMsg)
         leg.sip_call_id = message.first("call-id")
-        self.emit(on.IncomingCall(leg.key, source_of(prm), message))
+        self.emit(on.IncomingCall(leg.key, source, message))
 
     def _schedule(self) -> None:
         # A native call made by our own code may call back at once, outside the poll.
@@ -217,6 +223,8 @@ class Stack:
         self._polling = True
         try:
             self._endpoint.libHandleEvents(0)
+        except Exception as error:  # noqa: BLE001 - what came with it is told all the same
+            self.took("poll", error)
         finally:
             self._polling = False
         if self._events:
@@ -226,10 +234,13 @@ class Stack:
         self._scheduled = False
         while self._events:
             event = self._events.popleft()
-            if isinstance(event, on.RefusedByStack):
-                self._report(event)
-            elif (leg := self._legs.get(event.leg)) is not None:
-                self._hand_on(leg, event)
+            try:
+                if isinstance(event, on.RefusedByStack):
+                    self._report(event)
+                elif (leg := self._legs.get(event.leg)) is not None:
+                    self._hand_on(leg, event)
+            except Exception as error:  # noqa: BLE001 - those behind it wait
+                self.took("event", error)
 
     def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
         match event:
@@ -262,16 +273,32 @@ class Stack:
         self._legs.pop(leg.key, None)
 
     def _tick(self, due: float) -> None:
+        """Drive pjsip's timers, and look for what C has for us. Nothing that goes wrong here ends it."""
         now = self._loop.time()
-        self._lag(max(0.0, now - due))
-        self._poll()
-        for number, status in native.probes():
-            self._probed(number, status)
-        records = native.trace(_TRACE_RECORDS)
-        if records:
-            self._trace(records)
-        due = max(now, due) + _TICK_SECONDS
+        late, due = max(0.0, now - due), max(now, due) + _TICK_SECONDS
         self._timer = self._loop.call_at(due, self._tick, due)
+        parts: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("lag", partial(self._lag, late)),
+            ("tick", self._poll),
+            ("probe", self._look_for_probes),
+            ("trace", self._look_for_messages),
+        )
+        for where, work in parts:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - the others, and the next tick
+                self.took(where, error)
+
+    def _look_for_probes(self) -> None:
+        for number, status in native.probes():
+            try:
+                self._probed(number, status)
+            except Exception as error:  # noqa: BLE001 - the other probes
+                self.took("probe", error)
+
+    def _look_for_messages(self) -> None:
+        if records := native.trace(_TRACE_RECORDS):
+            self._trace(records)
 
 
 class _Endpoint(pjsua2.Endpoint):
@@ -283,9 +310,11 @@ class _Endpoint(pjsua2.Endpoint):
 
     def onRejectedIncomingCall(self, prm: Any) -> None:
         """An INVITE was answered before it became a call."""
-        message = parse(prm.rdata.wholeMsg)
-        refused = on.RefusedByStack(source_of(prm), message, prm.statusCode, prm.reason)
-        self._stack.emit(refused)
+        try:
+            message = parse(prm.rdata.wholeMsg)
+            self._stack.emit(on.RefusedByStack(source_of(prm), message, prm.statusCode, prm.reason))
+        except Exception as error:  # noqa: BLE001 - native code can make nothing of it
+            self._stack.took("intake", error)
 
 
 class IncomingAccount(pjsua2.Account):
@@ -297,7 +326,10 @@ class IncomingAccount(pjsua2.Account):
 
     def onIncomingCall(self, prm: Any) -> None:
         """A new INVITE passed the guard."""
-        self._stack.take(prm)
+        try:
+            self._stack.take(prm)
+        except Exception as error:  # noqa: BLE001 - pjsua2 refuses a call that nobody took
+            self._stack.took("intake", error)
 
 
 def source_of(prm: Any) -> str:
@@ -308,3 +340,7 @@ def source_of(prm: Any) -> str:
 
 def _unheard(_: on.StackEvent) -> None:
     """Nothing happens before the start."""
+
+
+def _logged(where: str, error: Exception) -> None:
+    _log.error("an internal error was contained", where=where, exc_info=error)

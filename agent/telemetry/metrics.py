@@ -213,6 +213,7 @@ class Metrics:
         )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
+        self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
         self._media_return = _Children(
             histogram("media_return_seconds", "Terminal moment to the caller given back", _RETURN, "method")
         )
@@ -221,10 +222,18 @@ class Metrics:
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", _JITTER)
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
+        self._kept_out = gauge(
+            "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
+        )
         self._config_loaded = gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+        self._internal_errors = _Children(
+            counter(
+                "internal_errors", "Internal errors that were contained, by what they happened in", "where"
+            )
+        )
 
     # where readings come from
 
@@ -329,6 +338,10 @@ class Metrics:
         """A token request at the issuer ended."""
         self._tokens[outcome,].inc()
 
+    def name_looked_up(self, outcome: str) -> None:
+        """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""
+        self._look_ups[outcome,].inc()
+
     # targets, configuration, loop
 
     def target_probed(self, project: str, target: str, *, up: bool) -> None:
@@ -339,9 +352,10 @@ class Metrics:
         """A reload removed a target: its last state must not stay in the metrics."""
         self._target_up.remove(project, target)
 
-    def config_reloaded(self, result: str) -> None:
-        """A reload ended as ``loaded``, ``unchanged`` or ``refused``."""
+    def config_reloaded(self, result: str, *, kept_out: bool) -> None:
+        """A reload ended as ``loaded``, ``unchanged``, ``refused`` or ``held``; the last two keep it out."""
         self._reloads[result,].inc()
+        self._kept_out.set(kept_out)
 
     def config_loaded(self, at: float) -> None:
         """A configuration came into force at this time (seconds since the epoch)."""
@@ -350,6 +364,10 @@ class Metrics:
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""
         self._loop_lag.observe(seconds)
+
+    def internal_error(self, where: str) -> None:
+        """An internal error was contained; ``where`` is one of a few words of ours."""
+        self._internal_errors[where,].inc()
 
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""

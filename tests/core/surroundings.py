@@ -42,6 +42,7 @@ PROMISES = {
     "ended": "who was to be ended talks to nobody any more",
     "end": "a call's end is the moment that was told, or the caller's hanging up",
     "record": "a call is recorded once, before anything else",
+    "unheard": "who could not be answered, or does not hear the other end, talks to nobody any more",
 }
 GIVEN_BACK = frozenset(
     {State.RETURNING, State.REFERRING, State.DIALLING_BACK, State.TRANSFERRED}
@@ -110,6 +111,8 @@ class World:
         report: what the voice agent was told of its handoff.
         referred: a REFER is out of which the outcome is not known.
         ended: somebody asked for the call's end.
+        fresh: what was just asked for and must not fail unnoticed.
+        unheard: that failed.
     """
 
     plan: Plan
@@ -135,6 +138,8 @@ class World:
     referred: bool = False
     returned: bool = False
     ended: bool = False
+    fresh: tuple[Action, ...] = ()
+    unheard: bool = False
     closed: End | None = None
 
     @property
@@ -161,6 +166,7 @@ class World:
             if self.names:
                 yield on.HandoffAsked(ELSEWHERE)
         yield on.EndAsked(Reason.OPERATOR)
+        yield from map(on.ActionFailed, self.fresh)
 
     def _of_legs(self) -> Iterator[Event]:
         if self.agent.leg == "dialled":
@@ -183,6 +189,9 @@ class World:
 
     def after(self, event: Event, call: Machine) -> World:
         """The world once the event happened, before the call has acted on it."""
+        return replace(self._once(event, call), fresh=())
+
+    def _once(self, event: Event, call: Machine) -> World:
         match event:
             case on.Recorded():
                 arrival = {Moment.ARRIVAL} if self.arrivals else set()
@@ -222,6 +231,10 @@ class World:
                 return replace(self, tell=None, untold=True, withdrawn=False)
             case on.SignalSettled(moment=moment):
                 return replace(self, waiting=self.waiting - {moment}, wire=self.wire - {moment})
+            case on.ActionFailed(action=on.AnswerCaller()):
+                return replace(self, invite="open", unheard=True)
+            case on.ActionFailed():
+                return replace(self, unheard=True)
         return self
 
     # -- what the call may ask -----------------------------------------------------------------------------
@@ -243,7 +256,8 @@ class World:
                 return replace(self, record="asked")
             case on.Play(audio=audio):
                 _demand(self.caller == "up", "audio", "Play to a caller who is gone")
-                return replace(self, audio=audio)
+                across = self.talks and audio in (Audio.BRIDGED, Audio.TRANSFERRED)
+                return replace(self, audio=audio, fresh=(*self.fresh, action) if across else self.fresh)
             case on.Returned():
                 _demand(self.talks and not self.agent.up, "returned", "there is nobody to give back")
                 _demand(not self.returned, "returned", "twice")
@@ -335,7 +349,7 @@ class World:
                 _demand(waits, "answer", "Relay to no INVITE")
             case on.AnswerCaller():
                 _demand(waits, "answer", "there is no INVITE to answer")
-                return replace(self, invite="answered")
+                return replace(self, invite="answered", fresh=(*self.fresh, action))
             case on.RefuseCaller(reason=reason):
                 _demand(waits, "refuse", "there is no INVITE to refuse")
                 _demand(400 <= reason.code <= 699, "refuse", "the reason has no code")
@@ -381,6 +395,7 @@ class World:
             _demand(not unheard, "audio", "somebody is there, and not heard")
         _demand(not (self.agent.up and self.queue.up), "legs", "a third leg")
         _demand(not self.ended or call.state not in TALKING, "ended", call.state)
+        _demand(not self.unheard or call.state not in TALKING, "unheard", call.state)
         if call.state in (State.KEPT, State.STORING_KEPT):
             knows = self.agent.leg == "answered" and self.report == "kept"
             _demand(knows and self.talks, "kept", "it is not there, or does not know")

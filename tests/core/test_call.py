@@ -126,6 +126,30 @@ def test_the_arrival_signal_that_settles_late_does_not_give_the_caller_back() ->
     assert stands(call) is State.TELLING
 
 
+def test_a_caller_who_could_not_be_answered_is_refused_once_the_script_is_told() -> None:
+    call = call_after(BRIDGED)
+    assert acts(call, on.ActionFailed(AnswerCaller())) == [
+        HangUp(Side.AGENT),
+        Start(Timer.DEADLINE),
+        Tell(Moment.FAILED, Reason.INTERNAL),
+    ]
+    call.handle(TOLD)
+    settled = on.SignalSettled(Moment.FAILED, accepted=True)
+    assert acts(call, settled) == [RefuseCaller(Reason.INTERNAL), Close(End.FAILED, Reason.INTERNAL)]
+
+
+def test_legs_that_do_not_hear_each_other_are_a_failed_call() -> None:
+    call = call_after(BRIDGED)
+    assert acts(call, on.ActionFailed(Play(Audio.BRIDGED)))[1:] == [Tell(Moment.FAILED, Reason.INTERNAL)]
+    assert stands(call) is State.STORING
+
+
+def test_a_verb_that_hurts_nobody_by_its_failure_changes_nothing() -> None:
+    call = call_after(BRIDGED)
+    assert call.handle(on.ActionFailed(SendDtmf(Side.AGENT, "5"))) == []
+    assert stands(call) is State.BRIDGED
+
+
 def test_a_handoff_that_can_not_be_recorded_leaves_the_call_as_it_was_and_may_be_asked_again() -> None:
     call = call_after(HANDED_OFF)
     assert call.handle(on.NotTold()) == [

@@ -252,6 +252,15 @@ def test_a_transferred_call_ends_with_both_its_legs(event: Event, ended: list[Si
     assert acts(call, event) == [*map(HangUp, ended), Close(End.HANDOFF, reason)]
 
 
+def test_a_target_and_a_caller_who_do_not_hear_each_other_are_let_go() -> None:
+    call = call_after((*RETURNING, on.TargetAnswered()), BRIDGE)
+    assert acts(call, on.ActionFailed(Play(Audio.TRANSFERRED))) == [
+        HangUp(Side.TARGET),
+        HangUp(Side.CALLER),
+        Close(End.HANDOFF, Reason.INTERNAL),
+    ]
+
+
 def test_digits_cross_between_caller_and_target() -> None:
     call = call_after((*RETURNING, on.TargetAnswered()), BRIDGE)
     assert call.handle(on.DtmfReceived(Side.CALLER, "1")) == [SendDtmf(Side.TARGET, "1")]

@@ -178,6 +178,7 @@ MISTAKES: dict[str, tuple[State, type, Wrong]] = {
     "ended": (State.TELLING, on.EndAsked, lambda _: []),
     "end": (State.RETURNING, on.LegEnded, lambda _: [on.Close(End.COMPLETED, Reason.COMPLETED)]),
     "record": (State.BRIDGED, on.MediaLost, _with(on.Record())),
+    "unheard": (State.BRIDGED, on.ActionFailed, lambda _: []),
 }
 
 
@@ -276,6 +277,7 @@ ANY_EVENT = st.one_of(
     st.builds(on.MediaLost, st.sampled_from(Side)),
     st.builds(on.DtmfReceived, st.sampled_from(Side), st.just("5")),
     st.builds(on.EndAsked, st.sampled_from([Reason.OPERATOR, Reason.SHUTDOWN])),
+    st.builds(on.ActionFailed, st.sampled_from([on.AnswerCaller(), on.Play(Audio.BRIDGED), on.Record()])),
 )
 
 

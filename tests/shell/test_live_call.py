@@ -3,10 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from typing import Any
-
 import pytest
 
 from agent.core.call import State
@@ -31,32 +27,15 @@ async def after(node: Shell, *steps: Step) -> Shell:
     return node
 
 
+def looking_up(node: Shell) -> None:
+    """The voice agent has an address, but the name server does not answer yet."""
+    node.names.addresses_of["bot.example"] = ("10.0.0.8",)
+    node.names.answering.clear()
+
+
 def invites(node: Shell) -> dict[str, int]:
     """INVITEs by result."""
     return {result: count for (_, result), count in node.metrics._readings.invites.items()}
-
-
-class Names:
-    """Stands for the system's look-up: an answer comes when the test says."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._look_up)
-
-    async def _look_up(self, *_: object, **__: object) -> list[Any]:
-        return await asyncio.shield(self._answer)
-
-    def answer(self, address: str = "") -> None:
-        """This is it, or there is none."""
-        if address:
-            self._answer.set_result([(None, None, None, "", (address, 0))])
-        else:
-            self._answer.set_exception(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
-
-
-@pytest.fixture
-async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    return Names(monkeypatch)
 
 
 # -- dialling ----------------------------------------------------------------------------------------------
@@ -78,44 +57,45 @@ async def test_a_target_to_go_back_to_may_not_hand_off(node_of: NodeOf) -> None:
         assert node.leg("target").got[0].startswith(f"INVITE {QUEUE} from anonymous hops 69, X-Contact-Id: ")
 
 
-async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf, names: Names) -> None:
+async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf) -> None:
     async with node_of(care(BY_NAME)) as node:
+        looking_up(node)
         await after(node, step.caller_comes)
         assert node.verbs == []
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert node.leg("agent").got[0].startswith("INVITE sip:bot@10.0.0.8:5060;transport=udp")
 
 
 async def test_nobody_is_dialled_for_a_caller_who_gave_up_while_the_name_was_looked_up(
-    node_of: NodeOf, names: Names
+    node_of: NodeOf,
 ) -> None:
     async with node_of(care(BY_NAME)) as node:
+        looking_up(node)
         await after(node, step.caller_comes, step.caller_hangs_up)
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert node.verbs == []
         assert len(node.register) == 0
         assert node.broke == []
 
 
-async def test_nor_is_a_target_that_was_given_up_meanwhile(node_of: NodeOf, names: Names) -> None:
+async def test_nor_is_a_target_that_was_given_up_meanwhile(node_of: NodeOf) -> None:
     async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        looking_up(node)
         await after(node, step.caller_comes)
         await node.passes(5)
         assert node.verbs == ["agent.dial"]
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert [leg.got[0].split()[1] for leg in node.stack.all if leg.role == "agent"] == [SECOND_AGENT]
 
 
 async def test_a_name_without_an_address_is_a_target_that_does_not_answer(
-    node_of: NodeOf, names: Names
+    node_of: NodeOf,
 ) -> None:
     async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
         await after(node, step.caller_comes)
-        names.answer()
-        await node.settled()
         assert node.leg("agent").got[0].split()[1] == SECOND_AGENT
         story = node.stories.story(node.call.record.call_id)
         assert story is not None
@@ -190,33 +170,41 @@ async def test_known_what_can_t_be_stored_when_the_voice_agent_hangs_up_is_never
     assert node.nice.sent == ["arrival"]
 
 
-async def test_known_comfort_audio_that_can_t_be_played_leaves_the_voice_agent_on_the_line(
-    node: Shell,
-) -> None:
-    # KNOWN: the script is told, so the contact centre takes the caller back; until then both go on talking,
-    # no BYE of ours is due, and the voice agent's leg stays up when the caller is gone.
+async def test_comfort_audio_that_can_t_be_played_is_silence_and_the_caller_goes_back(node: Shell) -> None:
     await after(node, *BRIDGED, step.asked_by_http)
-    call = node.call
     node.stack.verbs.plan["comfort.player", 1] = SipError("can't play /missing.wav")
     await after(node, step.nice_accepts)
-    assert call.state is State.RETURNING
-    assert node.leg("caller").heard is node.leg("agent")
-    await node.passes(60)
-    await after(node, step.caller_hangs_up)
-    assert node.leg("agent").up
-    assert node.register.by_leg(node.leg("agent").key) is call
-    assert (node.escaped, node.broke) == ([], []), "the courier, whose news it was, has logged it"
+    assert node.call.state is State.RETURNING
+    assert node.leg("caller").heard is None
+    assert node.leg("agent").got[-1] == "BYE"
+    assert [str(error) for error in node.broke] == ["can't play /missing.wav"]
 
 
-async def test_known_a_watch_that_can_t_measure_ends_and_silence_is_noticed_no_more(node: Shell) -> None:
-    # KNOWN: one error, and nobody looks at the call's media until its longest duration.
+async def test_a_watch_that_can_t_measure_once_looks_again(node: Shell) -> None:
     await after(node, *BRIDGED)
     node.leg("agent").silent = True
     node.stack.verbs.plan["caller.measure", 1] = RuntimeError("planned")
-    await node.passes(300)
-    assert [str(one["exception"]) for one in node.escaped] == ["planned"]
-    assert node.call.state is State.BRIDGED
-    assert node.stack.verbs.trail.count("caller.measure") == 1
+    await node.passes(90)
+    assert [str(error) for error in node.broke] == ["planned"]
+    assert node.nice.sent == ["arrival", "failed"]
+
+
+async def test_a_mistake_in_the_machine_leaves_nobody_on_the_line(
+    node: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await after(node, *BRIDGED)
+    call = node.call
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(call._machine, "handle", broken)
+    await after(node, step.asked_by_info)
+    assert not any(leg.up for leg in node.stack.all)
+    assert (len(node.register), call._clocks._running) == (0, {})
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert on_disk.ended is None, "the next process tells its script that it failed"
 
 
 # -- the record of the call --------------------------------------------------------------------------------

@@ -35,8 +35,9 @@ def everything() -> Metrics:
     metrics.api_answered("care", "hand_off", 202)
     metrics.http_shed("api")
     metrics.token_requested("issued")
+    metrics.name_looked_up("found")
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
-    metrics.config_reloaded("loaded")
+    metrics.config_reloaded("loaded", kept_out=False)
     return metrics
 
 

@@ -15,7 +15,19 @@ from agent.core.call.going_back import by_method, end_both, over, release
 from agent.core.call.states import State
 from agent.core.call.table import Actions, Table, during
 from agent.core.call.telling import leave_while_storing, tell
-from agent.core.events import Audio, Begin, CancelSignals, HangUp, Play, SendDtmf, Side, Start, Stop, Timer
+from agent.core.events import (
+    AnswerCaller,
+    Audio,
+    Begin,
+    CancelSignals,
+    HangUp,
+    Play,
+    SendDtmf,
+    Side,
+    Start,
+    Stop,
+    Timer,
+)
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 
@@ -53,6 +65,19 @@ def _timer_while_bridged(call: Call, event: on.TimerFired) -> Actions:
 
 def _end_asked(call: Call, event: on.EndAsked) -> Actions:
     return tell(call, State.STORING, Moment.FAILED, event.reason)
+
+
+def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
+    # Nobody may be left in silence until the longest duration: the script is told, as when media is lost.
+    match event.action:
+        case AnswerCaller():
+            return [
+                *call.leave_agent(),
+                *tell(call, State.STORING_UNANSWERED, Moment.FAILED, Reason.INTERNAL),
+            ]
+        case Play():
+            return tell(call, State.STORING, Moment.FAILED, Reason.INTERNAL)
+    return []
 
 
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
@@ -146,6 +171,7 @@ TABLE: Final[Table] = {
     (State.BRIDGED, on.MediaLost): _media_lost,
     (State.BRIDGED, on.DtmfReceived): _dtmf,
     (State.BRIDGED, on.EndAsked): _end_asked,
+    (State.BRIDGED, on.ActionFailed): _action_failed,
     **during(
         (State.FINISHING, State.FINISHING_UNSIGNALLED),
         {

@@ -231,6 +231,11 @@ def _media_lost(call: Call, _: on.MediaLost) -> Actions:
     return end_both(call, Reason.MEDIA_LOST)
 
 
+def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
+    # The caller and the target do not hear each other, and nothing else would end that soon.
+    return end_both(call, Reason.INTERNAL) if isinstance(event.action, Play) else []
+
+
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
     if event.side is Side.AGENT:
         return []  # a late one of the voice agent, which is gone
@@ -271,4 +276,5 @@ TABLE: Final[Table] = {
     (State.TRANSFERRED, on.MediaLost): _media_lost,
     (State.TRANSFERRED, on.DtmfReceived): _dtmf,
     (State.TRANSFERRED, on.EndAsked): _end_asked,
+    (State.TRANSFERRED, on.ActionFailed): _action_failed,
 }

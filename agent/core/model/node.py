@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from agent.core.model.base import (
     REFERENCES_ONLY,
@@ -25,7 +34,7 @@ from agent.core.model.base import (
     Text,
     misplaced,
 )
-from agent.core.units import Address, Listen, PortRange
+from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 CODECS: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "opus")
@@ -199,6 +208,23 @@ class Http(Model):
         return self
 
 
+def _name_server(value: str) -> str:
+    host, port = host_and_port(f"[{value}]" if ":" in value and is_ip(value) else value)
+    if not is_ip(host):
+        raise ValueError(f"{host!r} is not an IP address: a name server is asked by address")
+    return bracketed(host) if port is None else str(Address(host, port))
+
+
+class Dns(Model):
+    """How host names are looked up."""
+
+    servers: Annotated[tuple[Annotated[str, AfterValidator(_name_server)], ...], Listed] = Field(
+        default=(),
+        description="Name servers to ask: 10.0.0.53 or 10.0.0.53:5353. Without them the system's "
+        "(/etc/resolv.conf), as they are at the time. /etc/hosts counts in any case.",
+    )
+
+
 class Retention(Model):
     """How long the record is kept. Calls that are over go with all that belongs to them, in small steps."""
 
@@ -224,6 +250,26 @@ class Log(Model):
     )
 
 
+def _share(value: object) -> object:
+    """A share such as ``50%`` as 0.5; None for ``off``, which YAML reads as false."""
+    if value is None or value is False or value == "off":
+        return None
+    if isinstance(value, float):  # it was read before
+        return value
+    match = re.fullmatch(r"([0-9]{1,3})\s*%", value, re.ASCII) if isinstance(value, str) else None
+    if match is None or int(match[1]) > 100:  # noqa: PLR2004 - it is a percentage
+        raise ValueError("is no share: write one from 0% to 100%, or off")
+    return int(match[1]) / 100
+
+
+Share = Annotated[
+    float | None,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": ["string", "boolean"], "pattern": "^([0-9]{1,3} *%|off)$", "examples": ["50%"]}),
+    PlainSerializer(lambda share: "off" if share is None else f"{share:.0%}", return_type=str),
+]
+
+
 class Agent(Model):
     """agent.yaml."""
 
@@ -234,6 +280,7 @@ class Agent(Model):
     media: Media = Field(default=Media(), description="Audio.")
     limits: Limits = Field(default=Limits(), description="What this node takes on.")
     http: Http = Field(default=Http(), description="HTTP listeners.")
+    dns: Dns = Field(default=Dns(), description="Look-ups of host names.")
     storage: Annotated[Text, AfterValidator(_storage)] = Field(
         default="sqlite:///var/lib/handoff-agent/agent.db",
         description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "
@@ -243,6 +290,11 @@ class Agent(Model):
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
     log: Log = Field(default=Log(), description="Logging.")
+    reload_guard: Share = Field(
+        default=0.5,
+        description="How much of the number map a reload may take away unasked; one that takes more stays "
+        "out until it is confirmed (handoff-agent reload --yes). off: all of it.",
+    )
 
     @model_validator(mode="after")
     def _ports_for_all_calls(self) -> Self:

@@ -118,6 +118,11 @@ class FakeLeg(Leg):
             self.got.append(_words("BYE" if self.answered else "CANCEL", headers))
             self.ends(_OK if self.answered else 487)
 
+    def give_up(self) -> None:
+        """Note it; the end follows."""
+        self._called("give_up")
+        self.ends(503)
+
     def refer(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:
         """Note it."""
         self._called("refer")
@@ -197,7 +202,7 @@ class FakeComfort(Comfort):
     """Gives comfort audio."""
 
     def __init__(self, verbs: Verbs) -> None:
-        super().__init__()
+        super().__init__(lambda _, __: None)
         self._verbs = verbs
 
     def player(self, choice: str) -> Player | None:
