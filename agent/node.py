@@ -138,7 +138,7 @@ class Node:
         self._contained = contained = Contained(self._metrics)
         self._tasks = Tasks(lambda error: contained.took("task", error))
         self._reloads = Tasks(lambda error: contained.took("reload", error))
-        self._saves = Saves(store, self._tasks.run, chronicle.not_stored)
+        self._saves = Saves(store, self._tasks.run, chronicle.not_stored, chronicle.dropped)
         self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
         self._outbound = Outbound(
             store,
@@ -167,7 +167,7 @@ class Node:
             stories=self._stories,
             resolver=resolver,
             run=self._tasks.run,
-            save=self._saves.save,
+            saves=self._saves,
             ring=self._bell.ring,
             targets_down=lambda: self._probes.down,
             contained=self._contained,
@@ -237,8 +237,9 @@ class Node:
             waiting.cancel()
 
     def refresh(self) -> None:
-        """Judge the node's state anew, now that something has changed."""
+        """Judge the node's state anew, now that the storage has changed; what waits for it is stored."""
         self._switchboard.refresh()
+        self._saves.save_late()
 
     def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An error of a timer or a task reached the loop itself: it ends nothing, and is counted."""
@@ -303,6 +304,7 @@ class Node:
         metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
         metrics.set_guard_reader(native.invites_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
+        metrics.set_owed_reader(lambda: self._saves.owed)
         metrics.set_credential_alarm_reader(self._outbound.alarmed)
         metrics.set_pending_reader(lambda: courier.pending)
         metrics.set_outbox_reader(lambda: courier.pending_by_channel)

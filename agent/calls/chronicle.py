@@ -94,6 +94,13 @@ class Chronicle:
             seconds=round((call.ended or 0) - call.began, 3),
         )
 
+    def dropped(self, call_id: str) -> None:
+        """Nothing more of a call is stored: too much waits for the storage."""
+        self._metrics.moment_dropped()
+        _log.error(
+            "too much waits for the storage: the next process tells this call as failed", call_id=call_id
+        )
+
     def not_stored(self, call: CallRecord, error: Exception) -> None:
         """A call's new state could not be made durable."""
         _log.error("call not updated", call_id=call.call_id, state=call.state, error=str(error))

@@ -28,6 +28,7 @@ from agent.core.methods import Method, OnFailure
 from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
+from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
 
@@ -137,10 +138,20 @@ class LiveCall:
         """Which side the leg of this key is on, or was on before it was given up."""
         return self._legs.dialled_as(leg)
 
-    def leg_ended(self, leg: int, status: int) -> None:
-        """The leg of this key is gone, the present one or an earlier one."""
-        side, attempt = self._legs.ended(leg)
-        self.handle(on.LegEnded(side, status, attempt))
+    def answered(self, side: Side, *, audio: bool) -> None:
+        """A leg that we dialled sent its 2xx, by which audio can flow or not."""
+        if not audio:
+            words = f"{story.NO_ANSWER}no audio can flow by the 200 of the {side.value}"
+            self._contain("news", lambda: self.note("decision", words))
+        self.handle(on.AgentAnswered(audio) if side is Side.AGENT else on.TargetAnswered(audio))
+
+    def leg_ended(self, ended: Ended) -> None:
+        """A leg is gone, the present one of its side or an earlier one."""
+        side, attempt = self._legs.ended(ended.leg)
+        if ended.lost:
+            words = f"{story.LOST}{side.value}, {ended.status} {ended.text}".rstrip()
+            self._contain("news", lambda: self.note("decision", words))
+        self.handle(on.LegEnded(side, ended.status, attempt, ended.lost))
 
     # -- the handoff is asked for ----------------------------------------------------------------------------
 
@@ -241,7 +252,7 @@ class LiveCall:
             case on.SendDtmf():
                 self._legs.send_dtmf(action.side, action.digit)
             case on.CancelSignals():
-                self._services.courier.cancel(self.record.call_id, action.moment)
+                self._record.cancel(action.moment)
             case on.Report():
                 self._report(taken=action.taken)
             case on.Refer():
@@ -249,7 +260,7 @@ class LiveCall:
             case on.Returned():
                 self._returned(action.method)
             case on.Start():
-                self._clocks.start(action.timer)
+                self._clocks.start(action.timer, action.seconds)
             case on.Stop():
                 self._stop(action.timer)
             case on.Close():
@@ -261,6 +272,7 @@ class LiveCall:
         except Exception as error:  # an internal error must not leave a caller in silence either
             self.note("decision", f"not recorded: {error}")
             self.handle(on.NotRecorded())
+            self._record.close_unopened()
             if isinstance(error, StorageError):
                 return
             raise
@@ -274,17 +286,23 @@ class LiveCall:
             first, sent = await self._record.tell(action, lambda: self._machine.holds_signal)
         except Exception as error:  # as above
             self.note("decision", f"{action.moment.value} not recorded: {error}")
+            if self._machine.owes_moment:
+                self._record.tell_later()
+            else:
+                self._record.take_back()
             if asker is not None:
                 asker.resolve(error)
             self.handle(on.NotTold())
             if self._machine.takes_handoff:
                 self._asker = None  # it may ask again; else its target may still be one to go back to
-            if isinstance(error, StorageError):
-                return
-            raise
-        if asker is not None:
-            asker.resolve(first)
-        self.handle(on.Told(sent))
+            if not isinstance(error, StorageError):
+                raise
+        else:
+            if asker is not None:
+                asker.resolve(first)
+            self.handle(on.Told(sent))
+        finally:
+            self._record.told()
 
     async def _dial(self, action: on.Dial) -> None:
         side, targets = action.side, self._destinations.of(action.side, self._handoff)
@@ -381,7 +399,9 @@ class LiveCall:
     def _close(self, end: End, reason: Reason) -> None:
         self._over = True
         self._watch.end()
-        self._contain("action", lambda: self._invite.settle(Reason.CANCELLED))  # where nothing else did
+        # Where nothing else did: the caller gave up, or was lost.
+        result = reason if reason is Reason.NO_PRACK else Reason.CANCELLED
+        self._contain("action", lambda: self._invite.settle(result))
         if (asker := self._asker) is not None:
             self._contain("action", lambda: asker.tell(taken=False))  # where nobody did: the caller is gone
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.calls.contained import Contained
+from agent.calls.saves import Saves
 from agent.core.model import Target
-from agent.core.records import CallRecord
 from agent.delivery.courier import Courier
 from agent.delivery.store import Store
 from agent.sip.resolver import Resolver
@@ -24,7 +24,7 @@ class Services:
 
     Attributes:
         run: start a coroutine and keep it until it is done.
-        save: store a call's new state, without waiting for it.
+        saves: what calls owe to the storage.
         ring: wake those who wait for news of a call, a contact or a shared id.
         targets_down: URIs of the voice agents that do not answer their probes.
         contained: takes what went wrong where it must end nothing else.
@@ -37,7 +37,7 @@ class Services:
     stories: Stories
     resolver: Resolver
     run: Callable[[Coroutine[Any, Any, None]], None]
-    save: Callable[[CallRecord], None]
+    saves: Saves
     ring: Callable[..., None]
     targets_down: Callable[[], frozenset[str]]
     contained: Contained

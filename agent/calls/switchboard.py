@@ -116,7 +116,7 @@ class Switchboard:
         run("news", lambda: self._told.leg_over(call.record, side, event.traffic))
         if (bye := event.bye) is not None and call.side_of(event.leg) is on.Side.AGENT:
             run("event", lambda: self._read_bye(call, bye))
-        call.leg_ended(event.leg, event.status)  # whatever became of that
+        call.leg_ended(event)  # whatever became of that
 
     def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
         match event, side:
@@ -125,13 +125,13 @@ class Switchboard:
             case sip.Provisional(), on.Side.AGENT:
                 call.handle(on.AgentProgress(event.status, event.media))
             case sip.Confirmed(), on.Side.AGENT:
-                call.handle(on.AgentAnswered())
+                call.answered(side, audio=event.audio)
             case sip.Provisional(), on.Side.TARGET:
                 call.handle(on.TargetProgress(event.status))
             case sip.Confirmed(), on.Side.TARGET:
-                call.handle(on.TargetAnswered())
+                call.answered(side, audio=event.audio)
             case sip.TransferProgress(), on.Side.CALLER:
-                call.handle(on.TransferProgress(event.status, event.final))
+                call.handle(on.TransferProgress(event.status, event.final, event.retry_after))
             case sip.Referred(), on.Side.AGENT:
                 asked = from_refer(event.message, call.asking_headers)
                 call.asked(asked.ask, Way.REFER, refer_to=asked.refer_to, subscription=event.subscription)

@@ -26,11 +26,14 @@ class Side(StrEnum):
 class Timer(StrEnum):
     """The clocks of a call; the shell knows how long each runs."""
 
+    RECORD = "record"  # from the INVITE until the call must be durable
     RING = "ring"  # from the first dial to an answer, all targets together, on either dialled side
-    RESPONSE = "response"  # from a dial to the target's first provisional response
+    RESPONSE = "response"  # from a dial to the target's first response, be it 100
+    TRYING = "trying"  # from a target's 100 until it rings or answers
     DEADLINE = "deadline"  # from a terminal moment until media goes back, whatever NICE says
     PROMPT = "prompt"  # from the record of a handoff until it is begun, though the voice agent still speaks
     TRANSFER = "transfer"  # from our REFER to its outcome
+    REPEAT = "repeat"  # from a "not now" to our REFER until it is sent again
     WAIT_FOR_BYE = "wait_for_bye"  # from the caller's going back until our own BYE
     DURATION = "duration"  # the longest call
 
@@ -59,7 +62,7 @@ class NotRecorded:
 
 @dataclass(frozen=True, slots=True)
 class AgentProgress:
-    """A provisional response of the voice agent: 180 to 189; `media` when it brings early media."""
+    """A provisional response of the voice agent: 100, 180 to 189; `media` when it brings early media."""
 
     status: int
     media: bool = False
@@ -67,7 +70,9 @@ class AgentProgress:
 
 @dataclass(frozen=True, slots=True)
 class AgentAnswered:
-    """The voice agent's 2xx."""
+    """The voice agent's 2xx; `audio` is whether audio can flow by it. Without, it is no answer."""
+
+    audio: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,13 @@ class LegEnded:
 
     `status` is the SIP status that ended it, 200 for a BYE. For the voice agent's leg, `attempt` is the
     number of the dial it came from, so that the late end of an earlier target is told from the present one's.
+    `lost` is why our own stack gave a leg up whose far end said nothing; None where the far end ended it.
     """
 
     side: Side
     status: int
     attempt: int = 0
+    lost: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +124,29 @@ class PromptFinished:
 
 @dataclass(frozen=True, slots=True)
 class TargetProgress:
-    """A provisional response of the target that the caller goes back to."""
+    """A provisional response of the target that the caller goes back to: 100, 180 to 189."""
 
     status: int
 
 
 @dataclass(frozen=True, slots=True)
 class TargetAnswered:
-    """Its 2xx."""
+    """Its 2xx; `audio` is whether audio can flow by it. Without, it is no answer."""
+
+    audio: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TransferProgress:
     """What is known of our REFER: its own answer, or what a NOTIFY told (RFC 3515 section 2.4.5).
 
-    Nothing follows one that is `final`.
+    Nothing follows one that is `final`. `retry_after` is when the REFER may be sent again, in seconds; None
+    where its answer does not say so.
     """
 
     status: int
     final: bool
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +302,10 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a clock, anew if it runs."""
+    """Start a clock, anew if it runs; for so many `seconds`, or as long as the settings say."""
 
     timer: Timer
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,7 @@ class _Builder:
         self._block = bytearray()
         self._files: dict[str, int] = {}
         self._targets: dict[_Target, int] = {}
+        self._seen: dict[tuple[int, int], int] = {}
 
     def build(self, found: list[tuple[int, int, str, str, NumberRule]]) -> tuple[bytes, Layout]:
         """All of it, for rules (kind, length, low, high, rule) that are sorted and sound."""
@@ -301,8 +302,14 @@ class _Builder:
             first = last
 
     def _which(self, rule: NumberRule) -> int:
-        target = (rule.projects, FrozenDict(rule.labels))
-        return self._targets.setdefault(target, len(self._targets))
+        same = (
+            id(rule.projects),
+            id(rule.labels),
+        )  # mostly shared; quicker than what they hold
+        if same not in self._seen:
+            target = (rule.projects, FrozenDict(rule.labels))
+            self._seen[same] = self._targets.setdefault(target, len(self._targets))
+        return self._seen[same]
 
     def _column(self, values: Iterable[int]) -> int:
         return self._add(array(_WORD, values).tobytes())

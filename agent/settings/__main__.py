@@ -26,8 +26,9 @@ _PR_SET_PDEATHSIG = 1
 
 def main(folder: str, memory: str, *in_force: str) -> None:
     """What the child does."""
-    os.nice(_NICENESS)
     _die_with_parent()
+    if in_force:  # at the start nothing runs yet that it could hold up
+        os.nice(_NICENESS)
     result: PackedFresh | AgentError | str
     try:
         fresh = load(Path(folder))

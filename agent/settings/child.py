@@ -21,8 +21,8 @@ from agent.core.errors import AgentError, SettingsError
 from agent.core.model import Snapshot
 from agent.settings.handover import Fresh, PackedFresh, lend, new_memory, pack, unpack
 
-LONGEST = 60.0
-"""Seconds."""
+LONGEST = 180.0
+"""Seconds; a child of low priority has little of a busy machine."""
 _ROOT = str(Path(agent.__file__).resolve().parents[1])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,14 +53,19 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
 
 @dataclass(slots=True)
 class Document:
-    """A file that could be read as YAML."""
+    """A file that could be read as YAML, or a piece of one that begins ``shift`` lines down."""
 
     file: str
     root: MappingNode
+    shift: int = 0
+
+    def line(self, node: Node) -> int:
+        """The line of ``node``, from 1."""
+        return int(node.start_mark.line) + 1 + self.shift
 
     def mistake(self, node: Node, text: str) -> Mistake:
         """A mistake at the place of ``node``."""
-        return Mistake(self.file, node.start_mark.line + 1, node.start_mark.column + 1, text)
+        return Mistake(self.file, self.line(node), node.start_mark.column + 1, text)
 
     def at(self, path: Sequence[str | int], *, key: bool = False) -> Node:
         """The node to blame for what is wrong at ``path``; the nearest one above where there is none.
@@ -97,16 +103,32 @@ def read(path: Path, name: str) -> Document | Mistake:
     Returns:
         The document, or the mistake for which it can't be read at all.
     """
+    text = content(path, name)
+    return text if isinstance(text, Mistake) else parse(text, name)
+
+
+def content(path: Path, name: str) -> str | Mistake:
+    """The text of a file; arguments and mistakes as for `read`."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             return Mistake(name, 1, 1, f"the file is larger than {LARGEST_FILE >> 20} MiB: split it")
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return Mistake(name, 1, 1, "the file is missing")
     except UnicodeDecodeError:
         return Mistake(name, 1, 1, "the file is not UTF-8: save it as UTF-8")
     except OSError as error:
         return Mistake(name, 1, 1, f"the file can't be read: {error.strerror}")
+
+
+def parse(text: str, name: str, shift: int = 0) -> Document | Mistake:
+    """Read YAML whose top is a mapping.
+
+    Args:
+        text: the file, or a piece of it.
+        name: how mistakes call it.
+        shift: lines of the file before the piece.
+    """
     try:
         root = _compose(text)
     except yaml.MarkedYAMLError as error:
@@ -126,7 +148,7 @@ def read(path: Path, name: str) -> Document | Mistake:
         return Mistake(
             name, mark.line + 1, mark.column + 1, "must be keys with values, one `key: value` a line"
         )
-    return Document(name, root)
+    return Document(name, root, shift)
 
 
 def values(document: Document, references: References) -> tuple[dict[str, Any], list[Mistake], set[PathOf]]:
@@ -155,6 +177,13 @@ def entries(document: Document, node: MappingNode) -> Iterator[tuple[ScalarNode,
             yield document.mistake(key, "merging with << is not supported: write the keys out")
         else:
             yield key, value
+
+
+@cache
+def is_plain_text(word: str) -> bool:
+    """Whether YAML takes an unquoted word, which is no number, for a text: ``acme`` is one, ``no`` is not."""
+    known = _Loader.yaml_implicit_resolvers.get(word[:1], ())
+    return not any(pattern.match(word) for _, pattern in known)
 
 
 def kind(node: Node) -> str:

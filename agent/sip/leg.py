@@ -8,6 +8,7 @@ and the native code has returned: its destructor acts on a call id that pjsua gi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -30,6 +31,7 @@ _SESSION_PROGRESS = 183
 _SERVER_INTERNAL_ERROR = 500
 _SERVICE_UNAVAILABLE = 503
 _DTMF_MILLISECONDS = 160
+_NOTIFY_SECONDS = 2.0
 
 
 class Leg(LegState):
@@ -51,7 +53,10 @@ class Leg(LegState):
     ) -> None:
         super().__init__(audio)
         self._emit = emit
+        self.dialled = native_id is None
         self._native: NativeCall | None = NativeCall(self, account, emit, native_id)
+        self._notifying = False
+        self._leave: Callable[[], None] | None = None
 
     # -- signalling ----------------------------------------------------------------------------------------
 
@@ -98,13 +103,23 @@ class Leg(LegState):
         """Answer the INVITE with a final error response."""
         self._end(status, text, headers)
 
-    def hang_up(self, headers: Iterable[tuple[str, str]] = ()) -> None:
-        """End the leg by CANCEL, BYE with these headers or a final response, as is needed. Idempotent."""
-        self._end(0, "", headers)
+    def hang_up(self, headers: Iterable[tuple[str, str]] = (), *, at_once: bool = False) -> None:
+        """End the leg by CANCEL, BYE with these headers or a final response, as is needed. Idempotent.
+
+        A BYE waits for the answer to the last NOTIFY, though not for long, unless it must go `at_once`: sent
+        together, the far end may get it first.
+        """
+        if not self._notifying or at_once:
+            self._end(0, "", headers)
+        elif self._leave is None:
+            kept, self.leaving, self.takes_handoffs = tuple(headers), True, False
+            self._leave = lambda: self._end(0, "", kept)
+            asyncio.get_running_loop().call_later(_NOTIFY_SECONDS, self._leave)
 
     def give_up(self) -> None:
         """Tell that the leg is over though it can't be ended: the stack lets go of it, and that ends it."""
         if self.alive:
+            self.leaving = True
             self._emit(on.Ended(self.key, _SERVICE_UNAVAILABLE, "given up"))
 
     def refer(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:
@@ -126,9 +141,18 @@ class Leg(LegState):
         """Send NOTIFY to the sender of a REFER; a final status (200 or more) ends the subscription."""
         if native.closed:
             return
-        pjsua2.handoff_refer_notify(subscription, status)
+        sent = pjsua2.handoff_refer_notify(subscription, status) == 0
         if status >= _OK and subscription == self.subscription:
             self.subscription = 0
+            self._notifying = sent
+
+    def notified(self) -> None:
+        """A NOTIFY was answered: a BYE that waited for the last one's answer may go."""
+        if self.subscription:
+            return
+        self._notifying = False
+        if self._leave is not None:
+            self._leave()
 
     def inform(self, body: str) -> None:
         """Send an INFO with a JSON body; whether the far end makes anything of it is its own affair."""
@@ -208,6 +232,7 @@ class Leg(LegState):
     def _end(self, status: int, text: str, headers: Iterable[tuple[str, str]]) -> None:
         if not self.alive or self._native is None:
             return
+        self.leaving = True
         parameters = pjsua2.CallOpParam()
         parameters.statusCode = status
         parameters.reason = text

@@ -24,6 +24,8 @@ class LegState:
         early: whether the far end has answered with a provisional response.
         answered: whether its far end has sent a 2xx.
         confirmed: whether its dialog is up.
+        dialled: whether it is we who called.
+        leaving: whether we have ended it.
         audio: what carries its audio.
         held: whether the far end has put it on hold.
         takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
@@ -39,6 +41,8 @@ class LegState:
         self.early = False
         self.answered = False
         self.confirmed = False
+        self.dialled = False
+        self.leaving = False
         self.audio = audio(f"leg {self.key}")
         self.held = False
         self.takes_handoffs = False

@@ -9,9 +9,13 @@ from typing import Any
 import pjsua2
 
 from agent.core.headers import Message, parse, writable
+from agent.core.referral import names_one
 from agent.sip import events as on
 from agent.sip.leg_state import LegState
 
+_RESPONSE = "SIP/2.0 "
+_TRYING_LINE = "SIP/2.0 100"
+_TRYING = 100
 _OK = 200
 _BAD_REQUEST = 400
 _DECLINE = 603
@@ -81,13 +85,21 @@ class NativeCall(pjsua2.Call):
         self._emit(on.Digit(self._leg.key, prm.digit))
 
     def onCallTsxState(self, prm: Any) -> None:
-        """A REFER, or an INFO with JSON, came on the leg: answer it, or leave it to pjsua."""
+        """A 100 came, or an answer to our NOTIFY; or a REFER or an INFO with JSON: answer it, or leave it."""
+        leg, text = self._leg, prm.e.body.tsxState.src.rdata.wholeMsg
+        if text.startswith(_TRYING_LINE):
+            self._emit(on.Provisional(leg.key, _TRYING, media=False))
+        elif text.startswith(_RESPONSE):
+            self._emit(on.NotifyAnswered(leg.key))
+        elif leg.takes_handoffs:
+            self._take_request(parse(text))
+
+    def _take_request(self, message: Message) -> None:
         leg = self._leg
-        if not leg.takes_handoffs:
-            return
-        message = parse(prm.e.body.tsxState.src.rdata.wholeMsg)
         if message.method == "INFO":
             self._take_info(message)
+        elif not names_one(message):
+            pjsua2.handoff_request_answer(_BAD_REQUEST)
         elif leg.subscription:
             # Its NOTIFYs would look like those of the first one: pjsip writes no id (RFC 3515 section 2.4.6).
             pjsua2.handoff_request_answer(_REQUEST_PENDING)
@@ -111,7 +123,8 @@ class NativeCall(pjsua2.Call):
         status = int(prm.statusCode)
         final = bool(prm.finalNotify) or status >= _OK
         prm.cont = not final
-        self._emit(on.TransferProgress(self._leg.key, status, final))
+        later = None if prm.retryAfter < 0 else int(prm.retryAfter)
+        self._emit(on.TransferProgress(self._leg.key, status, final, later))
 
     def onCallReplaceRequest(self, prm: Any) -> None:
         """An INVITE with Replaces names the leg."""

@@ -19,6 +19,7 @@ import pjsua2
 
 from agent.core.errors import SipError
 from agent.core.headers import parse
+from agent.core.leg_ends import lost_callee, lost_caller
 from agent.core.model import Agent
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
@@ -34,6 +35,7 @@ _TICK_SECONDS = 0.01
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
 _REQUEST_TIMEOUT = 408
+_TRYING = 100
 _SESSION_PROGRESS = 183
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
 
@@ -136,7 +138,7 @@ class Stack:
         if self._timer is not None:
             self._timer.cancel()
         for leg in tuple(self._legs.values()):
-            leg.hang_up()
+            leg.hang_up(at_once=True)
             self._dispose(leg)
         self._events.clear()
         self.comfort.close()
@@ -249,12 +251,19 @@ class Stack:
                 if not leg.early or not leg.audio.flowing or leg.answered:
                     return
                 event = on.Provisional(leg.key, _SESSION_PROGRESS, media=True)
+            case on.NotifyAnswered():
+                leg.notified()
+                return
             case on.Ended():
+                useless = leg.dialled and leg.answered and not leg.confirmed and not leg.leaving
                 self._dispose(leg)
-                event = replace(event, traffic=leg.audio.traffic)
+                event = replace(event, traffic=leg.audio.traffic, lost=_lost(leg, event))
+                if useless:  # the stack saw for itself that nothing can come of the 2xx
+                    self._report(on.Confirmed(leg.key, audio=False))
             case on.Confirmed():
                 leg.confirmed = True
-            case on.Provisional():
+                event = replace(event, audio=leg.audio.flowing)
+            case on.Provisional() if event.status > _TRYING:
                 leg.early = True
                 # Whether audio can flow is known only when the stack has read the SDP. Where the 2xx is
                 # here as well, the audio is that one's.
@@ -336,6 +345,15 @@ def source_of(prm: Any) -> str:
     """The address that a request came from, without its port."""
     address: str = prm.rdata.srcAddress
     return address.rpartition(":")[0].strip("[]")
+
+
+def _lost(leg: Leg, event: on.Ended) -> Reason | None:
+    """Why the stack gave a leg up that nobody wanted to end."""
+    if leg.leaving:
+        return None
+    if leg.dialled:
+        return lost_callee(event.status, confirmed=leg.confirmed)
+    return lost_caller(event.status, event.text, answered=leg.answered, confirmed=leg.confirmed)
 
 
 def _unheard(_: on.StackEvent) -> None:

@@ -112,6 +112,7 @@ class _Readings(Collector):
         self.pending: Callable[[], int] = int
         self.outbox: Callable[[], Mapping[str, int]] = dict
         self.storage_fault: Callable[[], str | None] = str
+        self.owed: Callable[[], int] = int
         self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
@@ -133,6 +134,11 @@ class _Readings(Collector):
         for labels, count in sorted(tally.items()):
             invites.add_metric(labels, count)
         yield invites
+        yield GaugeMetricFamily(
+            "handoff_moments_waiting",
+            "Terminal moments and other promises in memory that the storage did not take yet",
+            value=self.owed(),
+        )
         yield GaugeMetricFamily("handoff_legs_active", "SIP legs that are up", value=self.legs())
         yield GaugeMetricFamily(
             "handoff_loop_tasks", "Tasks of the event loop that are not done", value=self.tasks()
@@ -229,6 +235,7 @@ class Metrics:
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+        self._dropped = counter("moments_dropped", "Calls of which nothing more is stored: too much waits")
         self._internal_errors = _Children(
             counter(
                 "internal_errors", "Internal errors that were contained, by what they happened in", "where"
@@ -260,6 +267,10 @@ class Metrics:
     def set_storage_fault_reader(self, read: Callable[[], str | None]) -> None:
         """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
         self._readings.storage_fault = read
+
+    def set_owed_reader(self, read: Callable[[], int]) -> None:
+        """Take ``handoff_moments_waiting`` from what calls owe to the storage."""
+        self._readings.owed = read
 
     def set_task_reader(self, read: Callable[[], int]) -> None:
         """Take ``handoff_loop_tasks`` from the event loop: it shows leaks."""
@@ -337,6 +348,10 @@ class Metrics:
     def token_requested(self, outcome: str) -> None:
         """A token request at the issuer ended."""
         self._tokens[outcome,].inc()
+
+    def moment_dropped(self) -> None:
+        """Too much waits for the storage: nothing more is stored of a call, which stays up on disk."""
+        self._dropped.inc()
 
     def name_looked_up(self, outcome: str) -> None:
         """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""

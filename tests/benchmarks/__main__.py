@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.benchmarks import signals as signals_alone
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
+from tests.benchmarks.maps import maps
 from tests.benchmarks.records import records
 from tests.calls.harness.metrics import total
 
@@ -118,6 +119,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "soak": soak,
     "signals": signals_alone.signals,
     "records": records,
+    "maps": maps,
 }
 
 

@@ -33,6 +33,7 @@ PROMISES = {
     "legs": "no leg outlives its call, and there are never three",
     "invite": "each INVITE gets its final answer, unless the caller takes it back",
     "cancel": "what waits to be signalled is taken back when the caller hangs up",
+    "lost": "the script of a caller whose leg was lost is told, and nothing taken back from it",
     "withdrawn": "a signal that was taken back does not leave, even if it becomes durable later",
     "begin": "a signal that waits for the end of the prompt is begun once, and before the call is over",
     "release": "the voice agent goes only when the script is told, or could not be, or at the deadline",
@@ -52,6 +53,8 @@ TALKING = frozenset(
     {State.BRIDGED, State.FINISHING, State.FINISHING_UNSIGNALLED, State.KEPT, State.STORING_KEPT}
     | {State.TRANSFERRED}
 )
+SPENT = frozenset({State.KEPT, State.STORING_KEPT})
+"""The one terminal moment was told to nobody, and there is no other."""
 UP = ("dialled", "answered")
 
 
@@ -85,6 +88,8 @@ class Dialled:
         for attempt in {1, self.attempt} if self.attempt else ():
             answered = attempt == self.attempt and self.leg == "answered"
             yield on.LegEnded(side, 200 if answered else 503, attempt)
+            if answered:
+                yield on.LegEnded(side, 408, attempt, lost=Reason.AGENT_LOST)
 
     def after_end(self, attempt: int) -> Dialled:
         """The side once the leg of this attempt ended."""
@@ -100,6 +105,7 @@ class World:
         arrivals: whether the project signals arrivals.
         names: whether the voice agent may name a target of its own.
         gave_up: the caller is gone by itself, before it was given back.
+        lost: its leg was lost while the script still waited to be told.
         back: how many targets there are to go back to.
         tell: the terminal moment that is being made durable.
         untold: it could not be.
@@ -111,6 +117,7 @@ class World:
         report: what the voice agent was told of its handoff.
         referred: a REFER is out of which the outcome is not known.
         ended: somebody asked for the call's end.
+        late: the record took too long, and the caller was refused: nobody else is told of such a call.
         fresh: what was just asked for and must not fail unnoticed.
         unheard: that failed.
     """
@@ -122,6 +129,7 @@ class World:
     invite: str = "open"  # open, answered, refused
     caller: str = "up"  # up, left (hung up by us), gone
     gave_up: bool = False
+    lost: bool = False
     agent: Dialled = Dialled()
     queue: Dialled = Dialled()
     back: int = 0
@@ -138,6 +146,7 @@ class World:
     referred: bool = False
     returned: bool = False
     ended: bool = False
+    late: bool = False
     fresh: tuple[Action, ...] = ()
     unheard: bool = False
     closed: End | None = None
@@ -170,9 +179,11 @@ class World:
 
     def _of_legs(self) -> Iterator[Event]:
         if self.agent.leg == "dialled":
-            yield from (on.AgentProgress(180), on.AgentProgress(183, media=True), on.AgentAnswered())
+            yield from (on.AgentProgress(100), on.AgentProgress(180), on.AgentProgress(183, media=True))
+            yield from (on.AgentAnswered(), on.AgentAnswered(audio=False))
         if self.queue.leg == "dialled":
-            yield from (on.TargetProgress(180), on.TargetAnswered())
+            yield from (on.TargetProgress(100), on.TargetProgress(180))
+            yield from (on.TargetAnswered(), on.TargetAnswered(audio=False))
         yield from self.agent.ends(Side.AGENT)
         yield from self.queue.ends(Side.TARGET)
         if self.agent.attempt and self.agent.leg != "dialled":
@@ -182,10 +193,15 @@ class World:
         if self.caller != "gone":
             yield on.LegEnded(Side.CALLER, 200 if self.invite == "answered" else 487)
         if self.talks:
+            yield on.LegEnded(Side.CALLER, 408, lost=Reason.SESSION_EXPIRED)
+        elif self.caller == "up" and self.agent.attempt:
+            yield on.LegEnded(Side.CALLER, 504, lost=Reason.NO_PRACK)
+        if self.talks:
             yield from (on.MediaLost(Side.CALLER), on.DtmfReceived(Side.CALLER, "5"))
         if self.referred and self.caller == "up":
             yield on.TransferProgress(202, final=False)
             yield from (on.TransferProgress(200, final=True), on.TransferProgress(603, final=True))
+            yield on.TransferProgress(500, final=True, retry_after=5)
 
     def after(self, event: Event, call: Machine) -> World:
         """The world once the event happened, before the call has acted on it."""
@@ -202,10 +218,11 @@ class World:
                 return replace(self, agent=replace(self.agent, leg="answered"))
             case on.TargetAnswered():
                 return replace(self, queue=replace(self.queue, leg="answered"))
-            case on.LegEnded(side=Side.CALLER):
+            case on.LegEnded(side=Side.CALLER, lost=lost):
                 # In these states the BYE is the contact centre's: it takes the caller, and its script waits.
                 left = self.caller == "up" and call.state not in GIVEN_BACK
-                return replace(self, caller="gone", gave_up=left, referred=False)
+                waits = bool(lost) and left and call.state not in SPENT
+                return replace(self, caller="gone", gave_up=left and not waits, lost=waits, referred=False)
             case on.LegEnded(side=Side.AGENT, attempt=attempt):
                 return replace(self, agent=self.agent.after_end(attempt))
             case on.LegEnded(attempt=attempt):
@@ -217,7 +234,8 @@ class World:
     def _after_word(self, event: Event, call: Machine) -> World:
         match event:
             case on.TimerFired(timer=timer):
-                return replace(self, timers=self.timers - {timer})
+                late = self.late or timer is Timer.RECORD
+                return replace(self, timers=self.timers - {timer}, late=late)
             case on.EndAsked():
                 return replace(self, ended=True)
             case on.HandoffAsked(handoff=handoff):
@@ -366,12 +384,15 @@ class World:
         _demand(
             end is End.CALLER or told is None or end.value == told.value, "end", "another one than was told"
         )
-        known = told or self.untold or self.record == "failed"
+        known = told or self.untold or self.record == "failed" or self.late
         _demand(end is End.CALLER or bool(known), "end", "nobody was told")
         _demand(end is not End.CALLER or self.caller == "gone", "end", "the caller did not hang up")
         _demand(end is not End.CALLER or not self.confirmed, "end", "a moment was confirmed")
         _demand(not self.held, "begin", "it waits for ever")
         _demand(not (self.withdrawn and self.tell), "withdrawn", "it becomes durable and is sent")
+        if self.lost:
+            _demand(bool(self.confirmed or self.untold), "lost", "nobody told it")
+            _demand(self.confirmed not in self.wire, "lost", "taken back")
         if self.gave_up:
             _demand(not self.waiting, "cancel", "left to be sent")
             _demand(self.tell is None, "cancel", "made durable and sent all the same")

@@ -7,6 +7,7 @@ import pytest
 
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
+from agent.core.moments import Moment, SignalState
 from agent.http.ports import AlreadyEnded, HandoffAccepted
 from tests.core.examples import CONTACT
 from tests.shell.harness import steps as step
@@ -156,18 +157,83 @@ async def test_the_target_that_a_refer_names_is_tried_first_where_the_project_al
         assert handoff.target == "sip:sales@cc.example"
 
 
-async def test_known_what_can_t_be_stored_when_the_voice_agent_hangs_up_is_never_told(node: Shell) -> None:
-    # KNOWN: the script is told nothing, now or later, though the storage is well again at once. The caller is
-    # hung up, and the call is over as if all had gone well.
+async def faulty(node: Shell, *operations: str, times: int = 8) -> None:
+    """Let the storage refuse these from now on, so many times."""
+    for operation in operations:
+        done = node.store.trail.count(operation)
+        for number in range(done + 1, done + times + 1):
+            node.store.plan[operation, number] = Fault.BEFORE
+
+
+async def test_what_can_t_be_stored_when_the_voice_agent_hangs_up_is_told_when_the_storage_is_back(
+    node: Shell,
+) -> None:
     await after(node, *BRIDGED)
     call = node.call
-    node.store.plan["record_signal", 1] = Fault.BEFORE
+    await faulty(node, "record_signal")
     await after(node, step.agent_hangs_up)
-    assert node.leg("caller").got == ["200", "BYE"]
-    await node.passes(10)
-    assert (call.record.end, call.record.reason) == ("completed", "completed")
-    assert await node.store.terminal_on_disk(call.record.call_id) == []
-    assert node.nice.sent == ["arrival"]
+    assert node.leg("caller").got == ["200", "BYE"], "the caller is not held up for it"
+    await node.passes(3)
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert on_disk.ended is None, "a process that dies now leaves a call that is told as failed"
+    assert node.saves.owed == 1
+    node.store.plan.clear()
+    await node.passes(1)
+    assert node.nice.sent == ["arrival", "completed"]
+    assert await node.store.terminal_on_disk(call.record.call_id) == [Moment.COMPLETED]
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert (on_disk.end, on_disk.reason) == ("completed", "completed")
+    assert node.saves.owed == 0
+
+
+async def test_a_handoff_of_a_voice_agent_that_is_gone_is_kept_with_all_that_it_said(node_of: NodeOf) -> None:
+    hook = {"url": "https://crm.example/handoffs", "secret": "made up"}
+    async with node_of(care(webhook=hook)) as node:
+        await after(node, *BRIDGED)
+        call_id = node.call.record.call_id
+        await faulty(node, "record_handoff")
+        await after(node, step.asked_by_bye)
+        await node.passes(2)
+        assert node.nice.sent == ["arrival"]
+        node.store.plan.clear()
+        await node.passes(1)
+        assert node.nice.sent == ["arrival", "handoff"]
+        assert len(node.nice.posted) == 1
+        assert await node.store.terminal_on_disk(call_id) == [Moment.HANDOFF]
+
+
+async def test_one_that_is_taken_back_while_it_waits_never_leaves(node_of: NodeOf) -> None:
+    async with node_of(care(handoff=back("release", on_signal_failure="refer"))) as node:
+        await after(node, *BRIDGED)
+        call_id = node.call.record.call_id
+        await faulty(node, "record_handoff")
+        await after(node, step.asked_by_bye)
+        assert node.call.state is State.REFERRING
+        node.store.plan.clear()
+        await node.passes(1)
+        (signal,) = [one for one in await node.store.signals_on_disk(call_id) if one.moment.terminal]
+        assert (signal.state, node.nice.sent) == (SignalState.CANCELLED, ["arrival"])
+
+
+async def test_a_moment_whose_record_hangs_past_the_deadline_and_fails_then_is_told_all_the_same(
+    node: Shell,
+) -> None:
+    await after(node, *BRIDGED)
+    call = node.call
+    node.store.plan["record_signal", 1] = Fault.HANG
+    await after(node, step.operator_ends_it)
+    await node.passes(4)
+    await after(node, step.caller_hangs_up)
+    assert call.state is State.ENDED
+    node.store.fails_when_released = True
+    node.store.release()
+    await node.settled()
+    assert node.nice.sent == ["arrival", "failed"]
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert on_disk.end == "failed"
 
 
 async def test_comfort_audio_that_can_t_be_played_is_silence_and_the_caller_goes_back(node: Shell) -> None:

@@ -38,6 +38,7 @@ def everything() -> Metrics:
     metrics.name_looked_up("found")
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
     metrics.config_reloaded("loaded", kept_out=False)
+    metrics.internal_error("tick")
     return metrics
 
 

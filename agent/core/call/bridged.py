@@ -14,7 +14,7 @@ from agent.core.call.call import Call
 from agent.core.call.going_back import by_method, end_both, over, release
 from agent.core.call.states import State
 from agent.core.call.table import Actions, Table, during
-from agent.core.call.telling import leave_while_storing, tell
+from agent.core.call.telling import leave_while_storing, lose_caller, take_back, tell
 from agent.core.events import (
     AnswerCaller,
     Audio,
@@ -41,10 +41,11 @@ def _handoff_asked(call: Call, event: on.HandoffAsked) -> Actions:
 
 def _ended_while_bridged(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
-        return _caller_hung_up(call, event.status)
+        return lose_caller(call, event.lost) if event.lost else _caller_hung_up(call, event.status)
     if event.attempt != call.attempt:
         return []
-    return [Play(Audio.COMFORT), *tell(call, State.STORING_ALONE, Moment.COMPLETED, Reason.COMPLETED)]
+    moment, reason = (Moment.FAILED, event.lost) if event.lost else (Moment.COMPLETED, Reason.COMPLETED)
+    return [Play(Audio.COMFORT), *tell(call, State.STORING_ALONE, moment, reason)]
 
 
 def _caller_hung_up(call: Call, status: int) -> Actions:
@@ -112,7 +113,7 @@ def _ended_while_finishing(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
         # A signal that was begun can be taken back; one that never was would wait for the next process.
         begun: Actions = [Begin()] if call.state is State.FINISHING else []
-        return [*call.leave_agent(), *begun, CancelSignals(), *call.close(call.end, call.reason)]
+        return [*call.leave_agent(), *begun, *take_back(event), *call.close(call.end, call.reason)]
     if event.attempt != call.attempt:
         return []
     comfort: Actions = [Play(Audio.COMFORT)]

@@ -20,6 +20,7 @@ class Call:
         attempt: the dial to the voice agent that counts; 0 before the first.
         back: how many targets to go back to there are.
         back_attempt: the one of them that is being tried; 0 before the first.
+        put_off: whether our REFER to it waits to be sent again.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -30,6 +31,7 @@ class Call:
         self.attempt = 0
         self.back = plan.back
         self.back_attempt = 0
+        self.put_off = False
 
     # -- what the shell asks -------------------------------------------------------------------------------
 
@@ -42,6 +44,21 @@ class Call:
     def holds_signal(self) -> bool:
         """Whether a signal that is durable now waits for `Begin` instead of leaving at once."""
         return self.state is State.STORING and self.terminal is Moment.HANDOFF and self.plan.finish_prompt
+
+    @property
+    def owes_moment(self) -> bool:
+        """Whether a terminal moment that can't be recorded now is recorded later, come what may.
+
+        Not where its caller hung up before it was told; nor while the voice agent, which hears of the failure
+        and has the caller, may ask again.
+        """
+        return self.state is not State.STORING_LEFT and not self.may_ask_again
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether a handoff that can't be recorded now leaves the caller with the voice agent."""
+        asked = self.state is State.STORING and self.terminal is Moment.HANDOFF
+        return asked or self.state is State.STORING_KEPT
 
     def wants(self, side: Side, attempt: int) -> bool:
         """Whether the dial of this number is still the one that counts."""

@@ -9,7 +9,7 @@ from typing import Final
 from agent.core import events as on
 from agent.core.call.call import Call
 from agent.core.call.states import UNANSWERED, State
-from agent.core.call.table import Actions, Table, during
+from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table, during
 from agent.core.events import (
     Audio,
     CancelSignals,
@@ -32,6 +32,9 @@ from agent.core.reasons import Reason
 
 _OK = range(200, 300)
 _FIRST_ERROR = 400
+_REQUEST_PENDING = 491
+_SERVER_ERRORS = range(500, 600)
+_SOON_SECONDS = 1.0
 
 # -- which way ---------------------------------------------------------------------------------------------
 
@@ -126,6 +129,7 @@ def _refer(call: Call, state: State) -> Actions:
 
 
 def _refer_next(call: Call) -> Actions:
+    call.put_off = False
     if call.back_attempt == call.back:
         return [Stop(Timer.TRANSFER), *_wait_for_bye(call, Method.RELEASE)]
     call.back_attempt += 1
@@ -136,13 +140,30 @@ def _transfer_progress(call: Call, event: on.TransferProgress) -> Actions:
     if not event.final:
         return []
     if event.status in _OK:
-        return [Stop(Timer.TRANSFER), *_wait_for_bye(call, Method.REFER)]
+        # The caller is where we sent it; this dialog has no use any more (RFC 5589 section 6.1).
+        return [Stop(Timer.TRANSFER), Returned(Method.REFER), HangUp(Side.CALLER), *over(call, call.reason)]
+    if _not_now(event):
+        call.put_off = True
+        return [Start(Timer.REPEAT, max(_SOON_SECONDS, event.retry_after or 0.0))]
     return _refer_next(call)
 
 
+def _not_now(event: on.TransferProgress) -> bool:
+    """Whether the answer to our REFER means that the same one may be taken later (RFC 3261 section 21)."""
+    busy = event.status in _SERVER_ERRORS and event.retry_after is not None
+    return busy or event.status == _REQUEST_PENDING
+
+
 def _timer_while_referring(call: Call, event: on.TimerFired) -> Actions:
+    if event.timer is Timer.REPEAT:
+        call.put_off = False
+        return [Refer(call.back_attempt - 1)]
+    if event.timer is not Timer.TRANSFER:
+        return []
+    if call.put_off:
+        return [Stop(Timer.REPEAT), *_refer_next(call)]
     # An accepted REFER of which nothing more is heard may yet come true: no second one is sent.
-    return _wait_for_bye(call, Method.RELEASE) if event.timer is Timer.TRANSFER else []
+    return _wait_for_bye(call, Method.RELEASE)
 
 
 # -- the record of a signal that is not wanted any more ----------------------------------------------------
@@ -181,18 +202,21 @@ def _dial_next(call: Call) -> Actions:
 
 
 def _nobody_there(call: Call) -> Actions:
-    return [Stop(Timer.RING), Stop(Timer.RESPONSE), *_wait_for_bye(call, Method.RELEASE)]
+    return [*STOP_DIALLING, *_wait_for_bye(call, Method.RELEASE)]
 
 
-def _target_progress(_: Call, __: on.TargetProgress) -> Actions:
-    return [Stop(Timer.RESPONSE)]
+def _target_progress(_: Call, event: on.TargetProgress) -> Actions:
+    if event.status == TRYING:
+        return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
+    return [Stop(Timer.RESPONSE), Stop(Timer.TRYING)]
 
 
-def _target_answered(call: Call, _: on.TargetAnswered) -> Actions:
+def _target_answered(call: Call, event: on.TargetAnswered) -> Actions:
+    if not event.audio:
+        return [Stop(Timer.TRYING), HangUp(Side.TARGET), *_dial_next(call)]
     call.state = State.TRANSFERRED
     return [
-        Stop(Timer.RING),
-        Stop(Timer.RESPONSE),
+        *STOP_DIALLING,
         Play(Audio.TRANSFERRED),
         Returned(Method.BRIDGE),
         Start(Timer.DURATION),
@@ -204,11 +228,12 @@ def _ended_while_dialling_back(call: Call, event: on.LegEnded) -> Actions:
         return [HangUp(Side.TARGET), *call.close(call.end, call.reason)]
     if event.side is not Side.TARGET or event.attempt != call.back_attempt:
         return []  # the voice agent's end, or that of a target that was given up before
-    return _dial_next(call)
+    return [Stop(Timer.TRYING), *_dial_next(call)]
 
 
 def _timer_while_dialling_back(call: Call, event: on.TimerFired) -> Actions:
-    if event.timer is Timer.RESPONSE:
+    waits_on = event.timer is Timer.TRYING and call.back_attempt == call.back
+    if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
         return [HangUp(Side.TARGET), *_dial_next(call)]
     if event.timer is Timer.RING:
         return [HangUp(Side.TARGET), *_nobody_there(call)]

@@ -89,7 +89,12 @@ class Shell:
         self.chronicle = Chronicle(self.metrics, self.stories)
         self.contained = Collected(self.metrics, self.broke)
         self.tasks = Tasks(lambda error: self.contained.took("task", error))
-        self.saves = Saves(store.as_store, self.tasks.run, lambda call, _: self.not_stored.append(call.state))
+        self.saves = Saves(
+            store.as_store,
+            self.tasks.run,
+            lambda call, _: self.not_stored.append(call.state),
+            self.chronicle.dropped,
+        )
         self.signal_events = SignalEvents(self.register, self.chronicle, self.bell.ring, self.contained)
         configuration = Configuration(folder, snapshot, self.metrics, lambda _: None)
         self.courier = Courier(
@@ -109,7 +114,7 @@ class Shell:
             stories=self.stories,
             resolver=Resolver(Names(source=self.names)),
             run=self.tasks.run,
-            save=self.saves.save,
+            saves=self.saves,
             ring=self.bell.ring,
             targets_down=lambda: self.down,
             contained=self.contained,

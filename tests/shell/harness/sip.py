@@ -12,6 +12,7 @@ from typing import cast
 
 from agent.core.headers import Message
 from agent.core.node import NodeStatus
+from agent.core.reasons import Reason
 from agent.sip import events as on
 from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
@@ -111,8 +112,9 @@ class FakeLeg(Leg):
         self.got.append(_words(f"{status} {text}", headers))
         self.ends(status)
 
-    def hang_up(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def hang_up(self, headers: Iterable[tuple[str, str]] = (), *, at_once: bool = False) -> None:
         """Note it; the end follows."""
+        _ = at_once
         self._called("hang_up")
         if self.up:
             self.got.append(_words("BYE" if self.answered else "CANCEL", headers))
@@ -132,6 +134,9 @@ class FakeLeg(Leg):
         """Note it."""
         self._called("notify")
         self.got.append(f"NOTIFY {status} of {subscription}")
+
+    def notified(self) -> None:
+        """Nothing waits for it here."""
 
     def inform(self, body: str) -> None:
         """Note it."""
@@ -169,22 +174,22 @@ class FakeLeg(Leg):
 
     # -- its far end ---------------------------------------------------------------------------------------
 
-    def ends(self, status: int, bye: Message | None = None) -> None:
+    def ends(self, status: int, bye: Message | None = None, lost: Reason | None = None) -> None:
         """It is over: the stack tells so."""
         if self.up:
             self.leaving = True
-            self._emit(on.Ended(self.key, status, "", bye))
+            self._emit(on.Ended(self.key, status, "", bye, lost=lost))
 
     def rings(self, status: int = 180, *, media: bool = False) -> None:
         """Its far end answers provisionally."""
         if self.up and not self.answered:
             self._emit(on.Provisional(self.key, status, media))
 
-    def picks_up(self) -> None:
+    def picks_up(self, *, audio: bool = True) -> None:
         """Its far end answers."""
         if self.up and not self.answered:
             self.answered = True
-            self._emit(on.Confirmed(self.key))
+            self._emit(on.Confirmed(self.key, audio))
 
     def _called(self, verb: str) -> bool:
         return self._verbs.called(f"{self.role}.{verb}")
