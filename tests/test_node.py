@@ -118,6 +118,7 @@ class PartStack(FakeStack):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
+        self.comfort = cast("Any", SimpleNamespace(prepare=lambda _: None))
         self._parts = parts
 
     def start(self, report: Callable[[sip.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
