@@ -116,6 +116,7 @@ class _Readings(Collector):
         self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
+        self.names: Callable[[], int] = int
         self.tasks: Callable[[], int] = int
         self.log_lines_dropped: Callable[[], int] = int
 
@@ -152,6 +153,11 @@ class _Readings(Collector):
             "handoff_log_lines_dropped",
             "Log lines lost, since their reader was too slow",
             value=self.log_lines_dropped(),
+        )
+        yield CounterMetricFamily(
+            "handoff_names_refused",
+            "Names for which SIP or SDP would have needed DNS; none is looked up there",
+            value=self.names(),
         )
         alarms = GaugeMetricFamily(
             "handoff_credential_alarm",
@@ -247,6 +253,10 @@ class Metrics:
     def set_guard_reader(self, read: Callable[[], Mapping[str, int]]) -> None:
         """Let the guard's own counters (``result`` → INVITEs so far) be part of ``handoff_invites_total``."""
         self._readings.guard = read
+
+    def set_names_reader(self, read: Callable[[], int]) -> None:
+        """Take ``handoff_names_refused_total`` from the SIP stack."""
+        self._readings.names = read
 
     def set_node_state_reader(self, read: Callable[[], str], states: Iterable[str] = ()) -> None:
         """Take ``handoff_node_state`` from the one place that holds it; ``states`` are all it may be in."""

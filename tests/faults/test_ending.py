@@ -68,7 +68,7 @@ async def test_a_log_that_nobody_reads_holds_up_no_call_and_no_end(house: House)
 
 @pytest.mark.parametrize("listener", ["api", "operations"])
 async def test_half_sent_http_requests_take_nothing_from_calls(house: House, listener: str) -> None:
-    house.agent.descriptors = 300
+    house.agent.within = ("/usr/bin/prlimit", "--nofile=300")
     await asyncio.to_thread(house.start)
     port = house.plan.api if listener == "api" else house.plan.operations
     held = [socket.create_connection(("127.0.0.1", port)) for _ in range(400)]

@@ -30,15 +30,14 @@ class Process:
         environment: variables besides those of this process.
 
     Attributes:
-        descriptors: how many files it may have open, where that is not what this process may.
+        within: a command that becomes this one, to be set before the start.
     """
-
-    descriptors: int | None = None
 
     def __init__(
         self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self.arguments = tuple(arguments)
+        self.within: tuple[str, ...] = ()
         self.log = log
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,7 +57,7 @@ class Process:
         """
         self._out = self.log.open("ab")
         self._process = subprocess.Popen(
-            [*self._limited(), str(COMMAND), *self.arguments],
+            [*self.within, str(COMMAND), *self.arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=subprocess.STDOUT,
@@ -75,9 +74,6 @@ class Process:
         except AssertionError as error:
             self.kill()
             raise AssertionError(f"{error}\n{self.tail()}") from None
-
-    def _limited(self) -> list[str]:
-        return [] if self.descriptors is None else ["/usr/bin/prlimit", f"--nofile={self.descriptors}"]
 
     @property
     def code(self) -> int | None:
