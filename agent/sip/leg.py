@@ -17,6 +17,7 @@ import pjsua2
 from agent.core.errors import SipError
 from agent.core.model import Latch
 from agent.sip import events as on
+from agent.sip import native
 from agent.sip.audio import LegAudio
 from agent.sip.leg_state import LegState
 from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
@@ -146,6 +147,8 @@ class Leg(LegState):
 
     def notify(self, subscription: int, status: int) -> None:
         """Send NOTIFY to the sender of a REFER; a final status (200 or more) ends the subscription."""
+        if native.closed:
+            return
         sent = pjsua2.handoff_refer_notify(subscription, status) == 0
         if status >= _OK and subscription == self.subscription:
             self.subscription = 0

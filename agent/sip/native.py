@@ -45,6 +45,9 @@ _TRANSPORTS = {
     ("tls", 6): pjsua2.PJSIP_TRANSPORT_TLS6,
 }
 
+closed = False
+"""Whether the library has ended: nothing may be asked of it any more."""
+
 
 def require_capacity(calls: int) -> None:
     """Refuse a limit beyond what this pjsua2 was built for.

@@ -74,6 +74,7 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
+        self._closed = False
         self._probes: dict[int, Callable[[int], None]] = {}
         self._questions = Questions(nowhere, self.took)
         self.comfort = Comfort(self.took)
@@ -132,6 +133,8 @@ class Stack:
 
     def apply(self, status: NodeStatus) -> None:
         """Let the guard answer OPTIONS and new INVITEs by this state."""
+        if self._closed:
+            return
         cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
         pjsua2.handoff_guard_set_cause(cause)
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
@@ -147,7 +150,8 @@ class Stack:
 
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
-        native.set_sources(sources, reject_unknown=reject_unknown)
+        if not self._closed:
+            native.set_sources(sources, reject_unknown=reject_unknown)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
@@ -164,6 +168,8 @@ class Stack:
         if self.account is not None:
             self.account.shutdown()
             self.account = None
+        # Nothing that comes late may reach native code that is gone: a reload, a call's timer, the storage.
+        self._closed = native.closed = True
         self._endpoint.libDestroy()
 
     # -- legs ----------------------------------------------------------------------------------------------
@@ -185,6 +191,8 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         leg = self._new_leg()
         leg.latch = latch
         local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
@@ -208,6 +216,8 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         host = native.host_towards(self._settings, hop)
         with native.pinned(target, hop):
             number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")

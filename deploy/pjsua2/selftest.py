@@ -485,9 +485,8 @@ def prove_names():
     for contact, body in (("sip:agent@host.invalid", offer()), (f"sip:agent@127.0.0.1:{peer.port}", named)):
         call, invite = call_out(peer)
         requests = peer.answer(invite, "200 OK", [f"Contact: <{contact}>", *SDP_TYPE], body, tag="b")
-        if body != named:
-            call.hangup(pj.CallOpParam())
-            requests += peer.receive()
+        call.hangup(pj.CallOpParam())  # as the agent does when no audio can come of an answer (0063)
+        requests += peer.receive()
         check(f"ACK and BYE to {contact}", sorted(request.split(" ")[0] for request in requests), ["ACK", "BYE"])
         hang_up(peer, requests)
     check("alive", codes(peer.ask("OPTIONS")), [200])
