@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.core.errors import SettingsError
-from agent.core.model import Project, Snapshot
-from agent.settings import Changes, changes, load_in_child
+from agent.core.model import Agent, Project, Snapshot
+from agent.core.reload_guard import objection
+from agent.settings import RESTART, Fresh, Summary, Watch, load_in_child, restart_needed
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
 
 _log = logger("configuration")
+_KEPT_OUT = ("refused", "held")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,10 @@ class Reloaded:
     """What became of a reload.
 
     Attributes:
-        result: ``loaded``, ``unchanged`` or ``refused``.
-        mistakes: one line each, when it was refused; the old configuration stays in force.
+        result: ``loaded``, ``unchanged``, ``refused``, or ``held`` until it is confirmed.
+        mistakes: one line each, when it was refused or held; the old configuration stays in force.
         changes: one line each, when it was loaded.
-        restart: keys that changed and take effect only at the next start.
+        restart: keys that differ from those that the process runs with, until it is started again.
     """
 
     result: str
@@ -34,9 +36,17 @@ class Reloaded:
     changes: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
 
+    @property
+    def kept_out(self) -> bool:
+        """Whether what is on disk is not in force."""
+        return self.result in _KEPT_OUT
+
 
 class Configuration:
     """Holds the snapshot in force.
+
+    Keys that are read once, at start, keep in it the values that the process runs with, so that no part of
+    the agent can see another one.
 
     Args:
         folder: where the files are.
@@ -50,15 +60,16 @@ class Configuration:
     """
 
     def __init__(
-        self, folder: Path, snapshot: Snapshot, metrics: Metrics, applied: Callable[[Changes], None]
+        self, folder: Path, snapshot: Snapshot, metrics: Metrics, applied: Callable[[Summary], None]
     ) -> None:
         self.snapshot = snapshot
         self.last: Reloaded | None = None
         self._folder = folder
         self._metrics = metrics
         self._applied = applied
-        self._seen = self._stamp()
-        self._busy = False
+        self._watch = Watch(folder)
+        self._fault: str | None = None
+        self._looking = False
         self._one_at_a_time = asyncio.Lock()
         metrics.config_loaded(time.time())
 
@@ -75,54 +86,70 @@ class Configuration:
         """The projects in force."""
         return self.snapshot.projects.values()
 
-    async def reload(self) -> Reloaded:
-        """Load the files in a child process and put them in force, all or nothing."""
-        async with self._one_at_a_time:  # of two at once, the one that read older files could end last
-            return await self._reload()
-
-    async def _reload(self) -> Reloaded:
-        self._seen = self._stamp()
+    async def look(self) -> None:
+        """Reload when a file was edited. Returns at once while an earlier look is still under way."""
+        if self._looking:
+            return
+        self._looking = True
         try:
-            fresh = await load_in_child(self._folder)
-        except SettingsError as error:
-            mistakes = tuple(str(error).splitlines())
-            _log.error("reload refused, the old configuration stays in force", mistakes=mistakes)
-            return self._done(Reloaded("refused", mistakes=mistakes))
-        if fresh.fingerprint == self.snapshot.fingerprint:
-            return self._done(Reloaded("unchanged"))
-        difference = changes(self.snapshot, fresh)
-        self.snapshot = fresh
-        self._metrics.config_loaded(time.time())
-        self._applied(difference)
-        lines = tuple(difference.lines())
-        _log.info("configuration reloaded", changes=lines, restart_needed=difference.restart)
-        return self._done(Reloaded("loaded", changes=lines, restart=difference.restart))
+            edited = await self._watch.edited()
+            self._tell_fault(self._watch.fault)
+            if edited:
+                await self.reload()
+        finally:
+            self._looking = False
 
-    def edited(self) -> bool:
-        """Whether a file changed since the last look, and has been left alone since the look before.
+    async def reload(self, *, confirmed: bool = False) -> Reloaded:
+        """Load the files in a child process and put them in force, all or nothing.
 
-        An editor writes a file in several steps; waiting for two equal looks keeps half an edit out.
+        Args:
+            confirmed: the number map may lose more than `reload_guard` lets go unasked.
         """
-        now = self._stamp()
-        settled = now == self._pending if self._busy else False
-        self._busy, self._pending = now != self._seen, now
-        return self._busy and settled
+        async with self._one_at_a_time:  # of two at once, the one that read older files could end last
+            await self._watch.mark_read()
+            try:
+                fresh = await load_in_child(self._folder, self.snapshot)
+            except SettingsError as error:
+                return self._keep_out(Reloaded("refused", mistakes=tuple(str(error).splitlines())))
+            return self._judge(fresh, confirmed=confirmed)
 
-    _pending: tuple[tuple[str, int, int], ...] = ()
+    def _judge(self, fresh: Fresh, *, confirmed: bool) -> Reloaded:
+        summary, running = fresh.summary or Summary(), self.snapshot.agent
+        restart = restart_needed(running, fresh.snapshot.agent)
+        if fresh.snapshot.fingerprint == self.snapshot.fingerprint:
+            was_out = self.last is not None and self.last.kept_out
+            what = "what is on disk is what is in force again" if was_out else "configuration unchanged"
+            _log.info(what, restart_needed=restart)
+            return self._done(Reloaded("unchanged", restart=restart))
+        objects = None if confirmed else objection(summary.before, summary.lost, running.reload_guard)
+        if objects is not None:
+            return self._keep_out(Reloaded("held", mistakes=(objects,)))
+        self.snapshot = replace(fresh.snapshot, agent=_as_it_runs(running, fresh.snapshot.agent))
+        self._metrics.config_loaded(time.time())
+        self._applied(summary)
+        _log.info("configuration reloaded", changes=summary.lines, restart_needed=restart)
+        return self._done(Reloaded("loaded", changes=summary.lines, restart=restart))
+
+    def _keep_out(self, reloaded: Reloaded) -> Reloaded:
+        _log.error(
+            f"reload {reloaded.result}, the old configuration stays in force", mistakes=reloaded.mistakes
+        )
+        return self._done(reloaded)
 
     def _done(self, reloaded: Reloaded) -> Reloaded:
-        self._metrics.config_reloaded(reloaded.result)
+        self._metrics.config_reloaded(reloaded.result, kept_out=reloaded.kept_out)
         self.last = reloaded
         return reloaded
 
-    def _stamp(self) -> tuple[tuple[str, int, int], ...]:
-        return tuple(sorted(self._files()))
+    def _tell_fault(self, fault: str | None) -> None:
+        if fault != self._fault:
+            if fault is not None:
+                _log.error("the configuration can't be looked at, edits go unseen", fault=fault)
+            else:
+                _log.info("the configuration can be looked at again")
+        self._fault = fault
 
-    def _files(self) -> Iterator[tuple[str, int, int]]:
-        for path in self._folder.rglob("*"):
-            try:
-                found = path.stat()
-            except OSError:
-                continue
-            if path.is_file():
-                yield str(path), found.st_mtime_ns, found.st_size
+
+def _as_it_runs(running: Agent, wanted: Agent) -> Agent:
+    """``wanted``, with what takes effect only at the next start as the process runs with it."""
+    return wanted.model_copy(update={key: getattr(running, key) for key in RESTART})

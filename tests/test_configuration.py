@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import agent.configuration
 from agent.configuration import Configuration, Reloaded
 from agent.core.model import Snapshot
-from agent.settings import Changes, load
+from agent.settings import Fresh, Summary, changes, load
 from agent.telemetry.metrics import Metrics
 
 FILES = {
@@ -26,6 +26,12 @@ FILES = {
 MORE = 'numbers:\n  "9995550100": care\n  "9995550101": care\n'
 
 
+def read(folder: Path, in_force: Snapshot) -> Fresh:
+    """What the child does."""
+    fresh = load(folder)
+    return Fresh(fresh, changes(in_force, fresh).summary(len(in_force.numbers)))
+
+
 class Bench:
     """A configuration folder, what holds it, and what was told of it."""
 
@@ -34,7 +40,7 @@ class Bench:
         for name, text in FILES.items():
             self.write(name, text)
         self.metrics = Metrics()
-        self.applied: list[Changes] = []
+        self.applied: list[Summary] = []
         self.held = Configuration(folder, load(folder), self.metrics, self.applied.append)
 
     def write(self, name: str, text: str) -> None:
@@ -42,6 +48,26 @@ class Bench:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+    async def looked(self, *, times: int = 1) -> list[str]:
+        """What became of the edits that so many looks found."""
+        found = []
+        for _ in range(times):
+            before = self.held.last
+            await self.held.look()
+            now = self.held.last
+            if now is not None and now is not before:
+                found.append(now.result)
+        return found
+
+    def kept_out(self) -> float:
+        """``handoff_config_kept_out``."""
+        return next(
+            sample.value
+            for family in text_string_to_metric_families(self.metrics.render()[0].decode())
+            for sample in family.samples
+            if sample.name == "handoff_config_kept_out"
+        )
 
     def reloads(self) -> dict[str, float]:
         """``handoff_config_reloads_total`` by result."""
@@ -55,8 +81,8 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    async def at_once(folder: Path) -> Snapshot:
-        return load(folder)
+    async def at_once(folder: Path, in_force: Snapshot) -> Fresh:
+        return read(folder, in_force)
 
     monkeypatch.setattr(agent.configuration, "load_in_child", at_once)
     return Bench(tmp_path / "config")
@@ -109,8 +135,8 @@ async def test_two_reloads_at_once_never_put_the_older_files_in_force(
     let_go = asyncio.Event()
     asked: list[Path] = []
 
-    async def first_one_slow(folder: Path) -> Snapshot:
-        snapshot = load(folder)
+    async def first_one_slow(folder: Path, in_force: Snapshot) -> Fresh:
+        snapshot = read(folder, in_force)
         asked.append(folder)
         if len(asked) == 1:
             await let_go.wait()
@@ -135,41 +161,154 @@ async def test_the_child_process_reads_the_same_files(tmp_path: Path) -> None:
     assert (await bench.held.reload()).result == "refused"
 
 
-def test_an_edit_is_noticed_once_it_has_been_left_alone_for_one_look(bench: Bench) -> None:
-    assert not bench.held.edited()
+async def test_an_edit_is_loaded_once_it_has_been_left_alone_for_one_look(bench: Bench) -> None:
+    assert await bench.looked() == []
     bench.write("numbers/acme.yaml", "numbers: {")
-    assert not bench.held.edited(), "an editor may still be writing"
+    assert await bench.looked() == [], "an editor may still be writing"
     bench.write("numbers/acme.yaml", MORE)
-    assert not bench.held.edited()
-    assert bench.held.edited()
+    assert await bench.looked() == []
+    assert await bench.looked() == ["loaded"]
 
 
 async def test_an_edit_is_loaded_once_good_or_bad(bench: Bench) -> None:
-    for text in (MORE, "numbers: {"):
+    for text, result in ((MORE, "loaded"), ("numbers: {", "refused")):
         bench.write("numbers/acme.yaml", text)
-        assert [bench.held.edited(), bench.held.edited()] == [False, True]
-        await bench.held.reload()
-        assert [bench.held.edited(), bench.held.edited()] == [False, False]
+        assert await bench.looked(times=5) == [result]
 
 
-def test_a_new_file_and_one_taken_away_are_edits(bench: Bench) -> None:
+async def test_a_new_file_and_one_taken_away_are_edits(bench: Bench) -> None:
     bench.write("numbers/more.yaml", 'numbers:\n  "9995550101": care\n')
-    assert [bench.held.edited(), bench.held.edited()] == [False, True]
+    assert await bench.looked() == []
     (bench.folder / "numbers/more.yaml").unlink()
-    assert [bench.held.edited(), bench.held.edited()] == [False, False], "as it was: nothing to load"
+    assert await bench.looked(times=2) == [], "as it was: nothing to load"
 
 
 async def test_a_folder_that_vanishes_is_an_edit_and_what_it_said_stays_in_force(bench: Bench) -> None:
     before = bench.held.current()
     elsewhere = bench.folder.rename(bench.folder.with_name("elsewhere"))
-    assert [bench.held.edited(), bench.held.edited()] == [False, True]
-    assert (await bench.held.reload()).result == "refused"
+    assert await bench.looked(times=3) == ["refused"]
     assert bench.held.current() is before
     elsewhere.rename(bench.folder)
-    assert [bench.held.edited(), bench.held.edited()] == [False, True]
-    assert (await bench.held.reload()).result == "unchanged"
+    assert await bench.looked(times=3) == ["unchanged"]
 
 
-def test_a_link_that_leads_nowhere_is_no_fault(bench: Bench) -> None:
+async def test_a_link_that_leads_nowhere_is_no_fault(bench: Bench) -> None:
     (bench.folder / "numbers/gone.yaml").symlink_to("nowhere.yaml")
-    assert [bench.held.edited(), bench.held.edited()] == [False, False]
+    assert await bench.looked(times=3) == []
+
+
+async def test_looks_while_one_is_under_way_do_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, let_go = 0, asyncio.Event()
+    begun = asyncio.Event()
+
+    async def hangs(folder: Path, in_force: Snapshot) -> Fresh:
+        nonlocal asked
+        asked += 1
+        begun.set()
+        await let_go.wait()
+        return read(folder, in_force)
+
+    monkeypatch.setattr(agent.configuration, "load_in_child", hangs)
+    bench.write("numbers/acme.yaml", MORE)
+    await bench.held.look()
+    under_way = asyncio.ensure_future(bench.held.look())
+    await begun.wait()
+    bench.write("numbers/acme.yaml", MORE + "\n")
+    assert await bench.looked(times=3) == []
+    let_go.set()
+    await under_way
+    assert asked == 1
+
+
+# -- what waits for the next start -------------------------------------------------------------------------
+
+
+async def test_what_waits_for_the_next_start_is_remembered_until_then(bench: Bench) -> None:
+    bench.write("agent.yaml", "node: edge-2\n")
+    assert (await bench.held.reload()).restart == ("node",)
+    bench.write("agent.yaml", "node: edge-2\nlimits: {calls: 5}\n")
+    done = await bench.held.reload()
+    assert done.restart == ("node",)
+    assert done.changes == ("limits.calls changes", "node changes at the next start")
+    done = await bench.held.reload()
+    assert (done.result, done.restart) == ("unchanged", ("node",))
+    bench.write("agent.yaml", "node: edge-1\nlimits: {calls: 5}\n")
+    done = await bench.held.reload()
+    assert (done.result, done.restart) == ("loaded", ())
+
+
+async def test_until_then_no_part_sees_it(bench: Bench) -> None:
+    bench.write("agent.yaml", "node: edge-2\nmedia: {silence_timeout: 5s}\nlimits: {calls: 5}\n")
+    await bench.held.reload()
+    held = bench.held.current().agent
+    assert (held.node, held.media.silence_timeout, held.limits.calls) == ("edge-1", 60.0, 5)
+
+
+# -- what is kept out --------------------------------------------------------------------------------------
+
+FOUR = "numbers:\n" + "".join(f'  "{number}": care\n' for number in range(1, 5))
+
+
+@pytest.mark.parametrize("left", ["numbers:\n", 'numbers:\n  "1": care\n', 'numbers:\n  "9": care\n'])
+async def test_a_map_that_is_mostly_emptied_stays_out_until_it_is_confirmed(bench: Bench, left: str) -> None:
+    bench.write("numbers/acme.yaml", FOUR)
+    await bench.held.reload()
+    bench.write("numbers/acme.yaml", left)
+    for _ in range(2):
+        done = await bench.held.reload()
+        assert done.result == "held"
+        assert "confirm with handoff-agent reload --yes" in done.mistakes[0]
+    assert len(bench.held.current().numbers) == 4
+    assert (await bench.held.reload(confirmed=True)).result == "loaded"
+    assert len(bench.held.current().numbers) == left.count("care")
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        'numbers:\n  "1": care\n  "2": care\n',
+        'numbers:\n  "*": care\n',
+        "numbers:\n" + "".join(f'  "{number}": care\n' for number in range(5, 9)),
+    ],
+)
+async def test_one_that_loses_half_or_is_written_otherwise_is_not_held(bench: Bench, instead: str) -> None:
+    bench.write("numbers/acme.yaml", FOUR)
+    await bench.held.reload()
+    bench.write("numbers/acme.yaml", instead)
+    assert (await bench.held.reload()).result == "loaded"
+
+
+async def test_the_guard_in_force_decides_not_the_one_that_comes_with_the_edit(bench: Bench) -> None:
+    bench.write("agent.yaml", "node: edge-1\nreload_guard: off\n")
+    bench.write("numbers/acme.yaml", "numbers:\n")
+    assert (await bench.held.reload()).result == "held"
+    bench.write("numbers/acme.yaml", FILES["numbers/acme.yaml"])
+    assert (await bench.held.reload()).result == "loaded"
+    bench.write("numbers/acme.yaml", "numbers:\n")
+    assert (await bench.held.reload()).result == "loaded"
+
+
+async def test_what_is_kept_out_shows_until_it_is_gone_and_each_reload_is_logged(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    class Log:
+        def info(self, text: str, **_: object) -> None:
+            said.append(text)
+
+        error = info
+
+    monkeypatch.setattr(agent.configuration, "_log", Log())
+    bench.write("agent.yaml", "nod: edge-1\n")
+    await bench.held.reload()
+    assert bench.kept_out() == 1
+    bench.write("agent.yaml", FILES["agent.yaml"])
+    await bench.held.reload()
+    assert bench.kept_out() == 0
+    await bench.held.reload()
+    assert said == [
+        "reload refused, the old configuration stays in force",
+        "what is on disk is what is in force again",
+        "configuration unchanged",
+    ]

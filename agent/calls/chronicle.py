@@ -73,12 +73,13 @@ class Chronicle:
     def leg_over(self, call: CallRecord | None, side: Side | None, traffic: Traffic) -> None:
         """A leg is gone; `call` and `side` are None for one of a call that is over already."""
         self._metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter)
+        strays = f", {traffic.strays} from elsewhere dropped (media.latch)" if traffic.strays else ""
         if call is not None and side is not None:
             self._note(
                 call.call_id,
                 "audio",
                 f"{side.value}: {traffic.received} RTP packets in, "
-                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms",
+                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms{strays}",
             )
 
     def over(self, call: CallRecord) -> None:
@@ -94,13 +95,16 @@ class Chronicle:
             seconds=round((call.ended or 0) - call.began, 3),
         )
 
+    def dropped(self, call_id: str) -> None:
+        """Nothing more of a call is stored: too much waits for the storage."""
+        self._metrics.moment_dropped()
+        _log.error(
+            "too much waits for the storage: the next process tells this call as failed", call_id=call_id
+        )
+
     def not_stored(self, call: CallRecord, error: Exception) -> None:
         """A call's new state could not be made durable."""
         _log.error("call not updated", call_id=call.call_id, state=call.state, error=str(error))
-
-    def broke(self, error: BaseException) -> None:
-        """Work for a call ended with an internal error."""
-        _log.error("a call's work failed", error=repr(error), exc_info=error)
 
     def signal(self, event: SignalEvent) -> None:
         """A signal changed its state; the courier logs it itself."""

@@ -15,9 +15,10 @@ from agent.calls.services import Services
 from agent.calls.switchboard import Switchboard
 from agent.configuration import Configuration
 from agent.core.call import State, whereabouts
+from agent.core.errors import StorageError
 from agent.core.events import EndAsked
 from agent.core.model import Project
-from agent.core.moments import Moment
+from agent.core.moments import Moment, SignalState
 from agent.core.reasons import Reason
 from agent.core.records import Signal, Whereabouts
 from agent.cxone.token import Alarm
@@ -96,11 +97,17 @@ class Desks:
         seconds = call.longest_decision if wait is None else wait
         if seconds:
             await asker.decided(seconds)
-        wanted = SignalQuery(call.record.call_id, moment=Moment.HANDOFF)
-        told = await self._services.store.signals(wanted)
-        state = told[0].state.value if told else "unsignalled"
+        state = await self._standing(call.record.call_id)
         caller = whereabouts(call.state)
         return HandoffAccepted(asker.handoff.handoff_id, cast("SignalStanding", state), caller)
+
+    async def _standing(self, call_id: str) -> str:
+        """Where the signal of a durable handoff stands; that nothing can be read now does not undo it."""
+        try:
+            told = await self._services.store.signals(SignalQuery(call_id, moment=Moment.HANDOFF))
+        except StorageError:
+            return SignalState.RECORDED.value
+        return told[0].state.value if told else "unsignalled"
 
     async def whereabouts(self, call_id: str) -> Whereabouts:
         """Where the caller of a handed-off call is."""
@@ -212,10 +219,17 @@ class Desks:
             for name, alarm in self._alarms().items()
         ]
 
-    async def reload(self) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
         """Load the configuration again."""
-        done = await self._configuration.reload()
+        done = await self._configuration.reload(confirmed=confirmed)
         return ReloadAnswer(done.result, done.mistakes, done.changes, done.restart)
+
+    def kept_out(self) -> ReloadAnswer | None:
+        """The last reload, when it left what is on disk out of force."""
+        last = self._configuration.last
+        if last is None or not last.kept_out:
+            return None
+        return ReloadAnswer(last.result, last.mistakes)
 
     def drain(self) -> None:
         """Take no new calls from now on."""

@@ -46,7 +46,16 @@ class InviteTransaction:
         """Send the reason's final response."""
         self.settle(reason)
         headers = (("Retry-After", _RETRY_SECONDS),) if reason is Reason.NOT_READY else ()
-        self._leg.refuse(reason.code, reason.text, headers)
+        try:
+            self._leg.refuse(reason.code, reason.text, headers)
+        except Exception:
+            self._leg.give_up()  # nobody waits for an answer that never comes
+            raise
+
+    def give_up(self, reason: Reason) -> None:
+        """Refuse it, unless it has its final answer."""
+        if not self._settled:
+            self.refuse(reason)
 
     def settle(self, result: Reason) -> None:
         """Count what became of it; only the first time counts."""

@@ -53,15 +53,23 @@ class Legs:
         return side, attempt
 
     def hang_up(self, side: Side) -> None:
-        """Hang up a leg; unless it is the caller's, it no longer belongs to the call."""
-        leg = self.caller if side is Side.CALLER else self.legs.pop(side, None)
-        if leg is not None:
-            leg.hang_up()
+        """Hang up a leg; unless it is the caller's, it no longer belongs to the call.
 
-    def send_dtmf(self, side: Side, digit: str) -> None:
-        """Send a digit on a leg, if it is there."""
+        One that can't be hung up is given up, so that none outlives its call; what was wrong is raised then.
+        """
+        leg = self.caller if side is Side.CALLER else self.legs.pop(side, None)
+        if leg is None:
+            return
+        try:
+            leg.hang_up()
+        except Exception:
+            leg.give_up()
+            raise
+
+    def send_dtmf(self, side: Side, digit: str, milliseconds: int) -> None:
+        """Send a digit of this length on a leg, if it is there."""
         if (leg := self.legs.get(side)) is not None:
-            leg.send_dtmf(digit)
+            leg.send_dtmf(digit, milliseconds)
 
     def play(self, audio: Audio) -> None:
         """Let the caller hear this from now on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from agent.calls.asker import Asker, refuse
@@ -24,11 +25,13 @@ from agent.core.call import LASTING, Machine, State, whereabouts
 from agent.core.errors import SipError, StorageError
 from agent.core.events import Action, Event, Side, Timer
 from agent.core.methods import Method, OnFailure
-from agent.core.model import Snapshot
+from agent.core.model import Snapshot, Target
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
+from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
+from agent.sip.resolver import Hop
 
 _SERVER_INTERNAL_ERROR = 500
 
@@ -70,8 +73,16 @@ class LiveCall:
         self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
+        self._hops: tuple[Hop, ...] = ()  # of the target that is being dialled
         self._terminal_at = 0.0
-        self._watch = MediaWatch(snapshot.agent.media.silence_timeout, self._legs.legs, self._media_lost)
+        self._media = snapshot.agent.media
+        leg.latch = self._media.latch_of(nat=brief.admitted.carrier.nat)
+        self._events: deque[Event] = deque()
+        self._acting = False
+        self._over = False
+        self._watch = MediaWatch(
+            snapshot.agent.media.silence_timeout, self._legs.legs, self._media_lost, self._took
+        )
 
     @property
     def record(self) -> CallRecord:
@@ -93,13 +104,35 @@ class LiveCall:
         self._perform(self._machine.begin())
 
     def handle(self, event: Event) -> None:
-        """Let the state machine take an event."""
+        """Let the state machine take an event; raises nothing.
+
+        One that comes of an action is taken when the actions beside it are through.
+        """
+        self._events.append(event)
+        if self._acting:
+            return
+        self._acting = True
+        try:
+            while self._events:
+                self._take(self._events.popleft())
+        finally:
+            self._acting = False
+
+    def _take(self, event: Event) -> None:
+        if self._over:
+            return
         before = self._machine.state
-        self._perform(self._machine.handle(event))
+        try:
+            actions = self._machine.handle(event)
+        except Exception as error:  # noqa: BLE001 - nobody must be left on the line by a mistake of ours
+            self._took("machine", error)
+            self._abandon()
+            return
+        self._perform(actions)
         if self._machine.state is not before:
-            self._services.ring(self.record.call_id, self.record.contact_id)
+            self._contain("news", lambda: self._services.ring(self.record.call_id, self.record.contact_id))
             if self._machine.state in LASTING:
-                self._record.save(self._machine.state)
+                self._contain("record", lambda: self._record.save(self._machine.state))
 
     def side_of(self, leg: int) -> Side | None:
         """Which side the leg of this key is on now; None for one that was given up."""
@@ -109,10 +142,20 @@ class LiveCall:
         """Which side the leg of this key is on, or was on before it was given up."""
         return self._legs.dialled_as(leg)
 
-    def leg_ended(self, leg: int, status: int) -> None:
-        """The leg of this key is gone, the present one or an earlier one."""
-        side, attempt = self._legs.ended(leg)
-        self.handle(on.LegEnded(side, status, attempt))
+    def answered(self, side: Side, *, audio: bool) -> None:
+        """A leg that we dialled sent its 2xx, by which audio can flow or not."""
+        if not audio:
+            words = f"{story.NO_ANSWER}no audio can flow by the 200 of the {side.value}"
+            self._contain("news", lambda: self.note("decision", words))
+        self.handle(on.AgentAnswered(audio) if side is Side.AGENT else on.TargetAnswered(audio))
+
+    def leg_ended(self, ended: Ended) -> None:
+        """A leg is gone, the present one of its side or an earlier one."""
+        side, attempt = self._legs.ended(ended.leg)
+        if ended.lost:
+            words = f"{story.LOST}{side.value}, {ended.status} {ended.text}".rstrip()
+            self._contain("news", lambda: self.note("decision", words))
+        self.handle(on.LegEnded(side, ended.status, attempt, ended.lost))
 
     # -- the handoff is asked for ----------------------------------------------------------------------------
 
@@ -163,8 +206,30 @@ class LiveCall:
     # -- actions -----------------------------------------------------------------------------------------
 
     def _perform(self, actions: Iterable[Action]) -> None:
+        """Carry out each action; what can't be done ends none of the others."""
         for action in actions:
-            self._perform_one(action)
+            try:
+                self._perform_one(action)
+            except Exception as error:  # noqa: BLE001 - whatever a verb raises
+                self._took("action", error)
+                self.note("decision", f"{type(action).__name__} failed: {error}")
+                self._after_failure(action)
+
+    def _after_failure(self, action: Action) -> None:
+        """What takes the place of an action that failed; a leg that can't be ended was given up by `Legs`."""
+        match action:
+            case on.Start():
+                self.handle(on.TimerFired(action.timer))  # a clock that can't run has run out
+            case on.Refer():
+                self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
+            case _:
+                self.handle(on.ActionFailed(action))
+
+    def _took(self, where: str, error: Exception) -> None:
+        self._services.contained.took(where, error, call_id=self.record.call_id)
+
+    def _contain(self, where: str, work: Callable[[], object]) -> None:
+        self._services.contained.run(where, work, call_id=self.record.call_id)
 
     def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - one line for each action
         match action:
@@ -189,9 +254,9 @@ class LiveCall:
             case on.Play():
                 self._legs.play(action.audio)
             case on.SendDtmf():
-                self._legs.send_dtmf(action.side, action.digit)
+                self._legs.send_dtmf(action.side, action.digit, action.milliseconds)
             case on.CancelSignals():
-                self._services.courier.cancel(self.record.call_id, action.moment)
+                self._record.cancel(action.moment)
             case on.Report():
                 self._report(taken=action.taken)
             case on.Refer():
@@ -199,7 +264,7 @@ class LiveCall:
             case on.Returned():
                 self._returned(action.method)
             case on.Start():
-                self._clocks.start(action.timer)
+                self._clocks.start(action.timer, action.seconds)
             case on.Stop():
                 self._stop(action.timer)
             case on.Close():
@@ -211,6 +276,7 @@ class LiveCall:
         except Exception as error:  # an internal error must not leave a caller in silence either
             self.note("decision", f"not recorded: {error}")
             self.handle(on.NotRecorded())
+            self._record.close_unopened()
             if isinstance(error, StorageError):
                 return
             raise
@@ -224,36 +290,64 @@ class LiveCall:
             first, sent = await self._record.tell(action, lambda: self._machine.holds_signal)
         except Exception as error:  # as above
             self.note("decision", f"{action.moment.value} not recorded: {error}")
+            if self._machine.owes_moment:
+                self._record.tell_later()
+            else:
+                self._record.take_back()
             if asker is not None:
                 asker.resolve(error)
             self.handle(on.NotTold())
             if self._machine.takes_handoff:
                 self._asker = None  # it may ask again; else its target may still be one to go back to
-            if isinstance(error, StorageError):
-                return
-            raise
-        if asker is not None:
-            asker.resolve(first)
-        self.handle(on.Told(sent))
+            if not isinstance(error, StorageError):
+                raise
+        else:
+            if asker is not None:
+                asker.resolve(first)
+            self.handle(on.Told(sent))
+        finally:
+            self._record.told()
 
     async def _dial(self, action: on.Dial) -> None:
         side, targets = action.side, self._destinations.of(action.side, self._handoff)
         target, headers = targets[action.target], self._destinations.headers(side, self._handoff)
-        self.note("decision", f"dial {target.uri} ({action.attempt} of {len(targets)})")
+        again = "" if not action.address else ", its next address"
+        self.note("decision", f"dial {target.uri} ({action.target + 1} of {len(targets)}{again})")
         try:
-            uri = await self._services.resolve(target)
-            if not self._machine.wants(side, action.attempt):
+            hop = await self._hop(action, target)
+            if hop is None:
                 return  # given up while its name was looked up
             leg = self._services.stack.dial(
-                uri, headers, local_user=self._brief.caller_user, max_forwards=self._brief.hops_left
+                target.address,
+                hop,
+                headers,
+                local_user=self._brief.caller_user,
+                max_forwards=self._brief.hops_left,
+                latch=self._media.latch_of(nat=target.nat),
             )
-        except SipError as error:
+        except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
+            if not isinstance(error, SipError):
+                self._took("action", error)
             self.note("decision", f"{target.uri}: {error}")
             self.handle(on.LegEnded(side, 503, action.attempt))
             return
         leg.takes_handoffs = side is Side.AGENT
         self._legs.add(side, leg, action.attempt)
         self._dialled(self, leg, side)
+
+    async def _hop(self, action: on.Dial, target: Target) -> Hop | None:
+        hops = self._hops if action.address else await self._services.locate(target)
+        if not self._machine.wants(action.side, action.attempt):
+            return None
+        self._hops = hops
+        if action.address:
+            self._services.resolver.silent(hops[action.address - 1])
+        else:
+            self.handle(on.Located(action.side, action.attempt, len(hops)))
+        hop = hops[action.address]
+        if hop.address != target.address.host:
+            self.note("decision", f"{target.address.host} is at {hop}")
+        return hop
 
     def _refer(self, target: int) -> None:
         targets = self._destinations.of(Side.TARGET, self._handoff)
@@ -292,12 +386,17 @@ class LiveCall:
     def _comfort(self) -> Player | None:
         choice = self._project.handoff.comfort_audio
         self.note("audio", f"the caller hears comfort audio ({choice})")
-        return self._services.stack.comfort.player(choice)
+        try:
+            return self._services.stack.comfort.player(choice)
+        except Exception as error:  # noqa: BLE001 - silence is better than no way back
+            self._took("comfort", error)
+            self.note("audio", f"comfort audio is silent: {error}")
+            return None
 
     def _await_silence(self) -> None:
         settings, agent = self._project.handoff.finish_prompt, self._legs.legs.get(Side.AGENT)
         if settings is not None and agent is not None:
-            self._prompt = PromptWatch(agent, settings.silence, self._prompt_finished)
+            self._prompt = PromptWatch(agent, settings.silence, self._prompt_finished, self._took)
 
     # -- clocks and watches ------------------------------------------------------------------------------
 
@@ -322,12 +421,32 @@ class LiveCall:
     # -- end ---------------------------------------------------------------------------------------------
 
     def _close(self, end: End, reason: Reason) -> None:
+        self._over = True
         self._watch.end()
-        self._invite.settle(Reason.CANCELLED)  # where nothing else did: the caller gave up
-        if self._asker is not None:
-            self._asker.tell(taken=False)  # where nobody did: the caller is gone
-        self._record.save(State.ENDED, ended=time.time(), end=end.value, reason=reason.value)
+        # Where nothing else did: the caller gave up, or was lost.
+        result = reason if reason is Reason.NO_PRACK else Reason.CANCELLED
+        self._contain("action", lambda: self._invite.settle(result))
+        if (asker := self._asker) is not None:
+            self._contain("action", lambda: asker.tell(taken=False))  # where nobody did: the caller is gone
+        ended = {"ended": time.time(), "end": end.value, "reason": reason.value}
+        self._contain("record", lambda: self._record.save(State.ENDED, **ended))
         self.note("decision", f"over: {end.value}, {reason.text}")
         if self._record.opened:
-            self._services.metrics.call_ended(self.record.project, end.value)
-        self._closed(self)
+            self._contain("record", lambda: self._services.metrics.call_ended(self.record.project, end.value))
+        self._contain("action", lambda: self._closed(self))
+
+    def _abandon(self) -> None:
+        """Let go of everybody. The call stays up on disk: the next process tells the script."""
+        self._over = True
+        self._watch.end()
+        self._stop(Timer.PROMPT)
+        for timer in Timer:
+            self._clocks.stop(timer)
+        self._contain("action", lambda: self._invite.give_up(Reason.INTERNAL))
+        for side in tuple(self._legs.legs):
+            self._contain("action", lambda side=side: self._legs.hang_up(side))  # type: ignore[misc]  # bound now
+        if self._record.opened:
+            self._contain(
+                "record", lambda: self._services.metrics.call_ended(self.record.project, End.FAILED.value)
+            )
+        self._contain("action", lambda: self._closed(self))

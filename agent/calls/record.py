@@ -6,7 +6,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from agent.calls.services import Services
@@ -14,9 +15,23 @@ from agent.core import events as on
 from agent.core import webhook
 from agent.core.brief import Brief
 from agent.core.call import State
-from agent.core.moments import Moment
+from agent.core.moments import Moment, SignalState
 from agent.core.reasons import Reason
-from agent.core.records import Handoff, Signal
+from agent.core.records import Channel, Handoff, Signal
+
+
+@dataclass(frozen=True)
+class _Terminal:
+    """A terminal moment: what is stored of it, together."""
+
+    handoff: Handoff | None
+    signal: Signal | None
+    webhook: Signal | None
+
+    @property
+    def entries(self) -> tuple[Signal, ...]:
+        """Its entries of the outbox; what comes of the webhook holds up no signal."""
+        return tuple(entry for entry in (self.webhook, self.signal) if entry is not None)
 
 
 class DurableRecord:
@@ -36,20 +51,31 @@ class DurableRecord:
         self._brief = brief
         self._services = services
         self._held: Signal | None = None
+        self._arrival: Signal | None = None
+        self._terminal: _Terminal | None = None
+        self._telling = False
+        self._withdrawn = False
+        self._saved = 0
         self.record = brief.record(sip_call_id, State.RECORDING.value, time.time())
         self.opened = False
 
     async def open(self) -> None:
         """Record the call with its arrival signal, and begin that one; raises `StorageError`."""
-        signal = self._signal(Moment.ARRIVAL)
+        signal = self._arrival = self._signal(Moment.ARRIVAL)
         await self._services.store.open_call(self.record, signal)
         self.opened = True
         self._services.metrics.call_started(self.record.project)
         if signal is not None:
             self._begin(signal)
 
+    def close_unopened(self) -> None:
+        """The call could not be recorded and is over: where it stands all the same, it is over there too."""
+        self._services.saves.owe(self.record.call_id, self._close_on_disk)
+
     async def tell(self, action: on.Tell, holds: Callable[[], bool]) -> tuple[bool, bool]:
         """Record a terminal moment: what the voice agent said, its webhook, its signal; and begin them.
+
+        Until `told` no later state of the call is stored.
 
         Args:
             action: what is to be told.
@@ -59,26 +85,51 @@ class DurableRecord:
             Whether this moment is the call's terminal one, and whether the script is told of it.
 
         Raises:
-            StorageError: nothing of it is durable.
+            StorageError: nothing of it is durable, as far as is known; see `tell_later` and `take_back`.
         """
-        store = self._services.store
+        self._telling, self._terminal, self._withdrawn = True, None, False
         held = action.handoff is not None and self._brief.admitted.project.handoff.finish_prompt is not None
         signal = self._signal(action.moment, action.reason, action.handoff, waits=held)
         hook = self._webhook(action.handoff) if action.handoff else None
-        if action.handoff is not None:
-            first = await store.record_handoff(action.handoff, signal, hook)
-            self._services.ring(self.record.call_id, self.record.contact_id, action.handoff.shared_id)
-        else:
-            first = signal is not None and await store.record_signal(signal) is not None
-        if first and hook is not None:
+        self._terminal = terminal = _Terminal(action.handoff, signal, hook)
+        await self._services.saves.settle(self.record.call_id)  # what an earlier handoff left in doubt
+        first = await self._write(terminal)
+        if not first:
+            return False, False
+        if hook is not None:
             self._services.courier.begin(hook)
-        if signal is None or not first:
-            return first, False
+        if signal is None:
+            return True, False
         if holds():
             self._held = signal
         else:
             self._begin(signal)
         return True, True
+
+    def tell_later(self) -> None:
+        """What `tell` could not record is recorded and begun as soon as the storage lets us."""
+        if (terminal := self._terminal) is not None:
+            self._services.saves.owe(self.record.call_id, partial(self._tell_late, terminal))
+            self.note("decision", "the terminal moment waits in memory until it can be recorded")
+
+    def take_back(self) -> None:
+        """What `tell` could not record is wanted no more: where it stands all the same, it is deleted."""
+        if (terminal := self._terminal) is not None:
+            handoff_id = terminal.handoff.handoff_id if terminal.handoff else ""
+            entries = [entry.signal_id for entry in terminal.entries]
+            take_back = partial(self._services.store.take_back, handoff_id, entries)
+            self._services.saves.owe(self.record.call_id, take_back)
+
+    def told(self) -> None:
+        """`tell` is through, whatever became of it: states that came meanwhile are stored, behind it."""
+        self._telling = False
+        if self._saved != self.record.version:
+            self._save()
+
+    def cancel(self, moment: Moment | None) -> None:
+        """Take back the signals that are not sent yet, or that of one moment; also one that waits here."""
+        self._services.courier.cancel(self.record.call_id, moment)
+        self._withdrawn |= moment is None or moment.terminal
 
     def begin_held(self) -> None:
         """Begin the signal that was held."""
@@ -88,16 +139,52 @@ class DurableRecord:
 
     def save(self, state: State, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Store where the call stands, without waiting for it."""
-        self.record = replace(self.record, state=state.value, **changes)
-        if self.opened:
-            self._services.save(self.record)
+        self.record = replace(self.record, state=state.value, version=self.record.version + 1, **changes)
+        if self.opened and not self._telling:
+            self._save()
 
     def note(self, kind: str, text: str) -> None:
         """Add a line to the call's story."""
         self._services.stories.note(self.record.call_id, time.time(), kind, text)
 
+    def _save(self) -> None:
+        self._saved = self.record.version
+        self._services.saves.save(self.record)
+
+    async def _close_on_disk(self) -> None:
+        store = self._services.store
+        if self._arrival is not None:
+            await store.update_signal(self._arrival.signal_id, SignalState.CANCELLED, None)
+        await store.update_call(self.record)
+
+    async def _write(self, terminal: _Terminal) -> bool:
+        """Record a terminal moment; False when another one, or this one, stands already."""
+        store, handoff, signal = self._services.store, terminal.handoff, terminal.signal
+        if handoff is None:
+            return signal is not None and await store.record_signal(signal) is not None
+        first = await store.record_handoff(handoff, signal, terminal.webhook)
+        self._services.ring(self.record.call_id, self.record.contact_id, handoff.shared_id)
+        return first
+
+    async def _tell_late(self, terminal: _Terminal) -> None:
+        signal = terminal.signal
+        if signal is not None:
+            state = self._services.courier.opening_state(self._brief.admitted.project, signal.contact_id)
+            terminal = replace(terminal, signal=replace(signal, state=state))
+        entries = terminal.entries
+        if not await self._write(
+            terminal
+        ):  # the write that failed may stand; and another moment may be first
+            found = [await self._services.store.signal(entry.signal_id) for entry in entries]
+            entries = tuple(entry for entry in found if entry is not None and not entry.state.final)
+        for entry in entries:
+            self._begin(entry)
+        if self._withdrawn:
+            self._services.courier.cancel(self.record.call_id)
+
     def _begin(self, signal: Signal) -> None:
-        self.note("signal", f"{signal.moment.value} begun: durable, on its way")
+        if signal.channel is Channel.SIGNAL:
+            self.note("signal", f"{signal.moment.value} begun: durable, on its way")
         self._services.courier.begin(signal)
 
     def _webhook(self, handoff: Handoff) -> Signal | None:

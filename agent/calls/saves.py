@@ -1,23 +1,49 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Saves the states of calls in the background, and retries what failed."""
+"""What calls owe to the storage: of each call one thing after the other, again and again until it is durable.
+
+The promise of one terminal signal must have no hole where storage fails. So a moment that can't be stored
+waits here, the call goes on, and its later states wait behind it: a process that dies meanwhile leaves a call
+that is up on disk, and the next one tells its script that it failed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
 from agent.core.errors import StorageError
 from agent.core.records import CallRecord
 from agent.delivery.store import Store
 
+AT_MOST: Final = 10_000
+"""Calls of which something may wait; more than can be up, since a node that can't write takes none."""
+
+Work: TypeAlias = Callable[[], Awaitable[object]]
+"""Does something that is owed; it may be asked to again where it raised."""
+
+
+@dataclass
+class _Account:
+    """What one call owes: first this, then its newest state."""
+
+    owed: deque[Work] = field(default_factory=deque)
+    record: CallRecord | None = None
+    busy: bool = False
+    rested: asyncio.Event = field(default_factory=asyncio.Event)
+
 
 class Saves:
-    """Stores calls' new states.
+    """Stores what calls owe.
 
     Args:
         store: where to.
         run: starts a coroutine and keeps it.
         not_stored: told of a state that could not be made durable, and why.
+        dropped: told of a call of which nothing more is stored, since too much waits: it stays up on disk.
+        at_most: so many calls may wait.
     """
 
     def __init__(
@@ -25,26 +51,104 @@ class Saves:
         store: Store,
         run: Callable[[Coroutine[Any, Any, None]], None],
         not_stored: Callable[[CallRecord, Exception], None],
+        dropped: Callable[[str], None],
+        *,
+        at_most: int = AT_MOST,
     ) -> None:
         self._store = store
         self._run = run
         self._not_stored = not_stored
-        self._unsaved: dict[str, CallRecord] = {}
+        self._dropped = dropped
+        self._at_most = at_most
+        self._accounts: dict[str, _Account] = {}
+        self._lost: set[str] = set()
+
+    @property
+    def owed(self) -> int:
+        """How many things that must not be lost wait for the storage."""
+        return sum(len(account.owed) for account in self._accounts.values())
 
     def save(self, record: CallRecord) -> None:
-        """Store a call's new state; a fault is told, the call goes on, and `save_late` tries again."""
-        self._unsaved.pop(record.call_id, None)
-        self._run(self._save(record))
+        """Store a call's new state, after what it owes; where that fails, again until it is stored."""
+        if (account := self._account(record.call_id)) is not None:
+            account.record = record
+            self._begin(record.call_id, account)
+
+    def owe(self, call_id: str, work: Work) -> None:
+        """Do this now, or once the storage lets us; no later state of the call is stored before that."""
+        if (account := self._account(call_id)) is not None:
+            account.owed.append(work)
+            self._begin(call_id, account)
+
+    async def settle(self, call_id: str) -> None:
+        """Do what a call owes now.
+
+        Raises:
+            StorageError: it can't be done yet.
+        """
+        account = self._accounts.get(call_id)
+        while account is not None and account.busy:
+            await account.rested.wait()
+        if account is None or not account.owed:
+            return
+        self._take(account)
+        try:
+            while account.owed:
+                await self._do_first(account)
+        finally:
+            self._leave(call_id, account)
+        if account.record is not None:
+            self._begin(call_id, account)
 
     def save_late(self) -> None:
         """Store what could not be stored at its time, if the storage has healed since."""
-        if self._unsaved and self._store.fault is None:
-            for record in tuple(self._unsaved.values()):
-                self.save(record)
+        if self._accounts and self._store.fault is None:
+            for call_id, account in tuple(self._accounts.items()):
+                self._begin(call_id, account)
 
-    async def _save(self, record: CallRecord) -> None:
+    def _account(self, call_id: str) -> _Account | None:
+        if call_id in self._lost:
+            return None
+        account = self._accounts.get(call_id)
+        if account is None and len(self._accounts) >= self._at_most:
+            self._lost.add(call_id)  # nor a later state of it: the next process must find it up
+            self._dropped(call_id)
+            return None
+        return self._accounts.setdefault(call_id, account or _Account())
+
+    def _begin(self, call_id: str, account: _Account) -> None:
+        if not account.busy:
+            self._take(account)
+            self._run(self._work(call_id, account))
+
+    def _take(self, account: _Account) -> None:
+        account.busy = True
+        account.rested.clear()
+
+    async def _work(self, call_id: str, account: _Account) -> None:
+        record: CallRecord | None = None
         try:
-            await self._store.update_call(record)
+            while account.owed or account.record is not None:
+                if account.owed:
+                    await self._do_first(account)
+                    continue
+                record, account.record = account.record, None
+                if record is not None:
+                    await self._store.update_call(record)
+                record = None
         except StorageError as error:
-            self._unsaved[record.call_id] = record
-            self._not_stored(record, error)
+            if record is not None:
+                account.record = account.record or record
+                self._not_stored(record, error)
+        finally:
+            self._leave(call_id, account)
+
+    async def _do_first(self, account: _Account) -> None:
+        await account.owed[0]()
+        account.owed.popleft()
+
+    def _leave(self, call_id: str, account: _Account) -> None:
+        account.busy = False
+        account.rested.set()
+        if not account.owed and account.record is None:
+            self._accounts.pop(call_id, None)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from agent.calls.contained import Contained
+from agent.calls.saves import Saves
 from agent.core.model import Target
-from agent.core.records import CallRecord
 from agent.delivery.courier import Courier
 from agent.delivery.store import Store
-from agent.sip.resolver import Resolver
+from agent.sip.resolver import Hop, Resolver
 from agent.sip.stack import Stack
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
@@ -23,9 +24,10 @@ class Services:
 
     Attributes:
         run: start a coroutine and keep it until it is done.
-        save: store a call's new state, without waiting for it.
+        saves: what calls owe to the storage.
         ring: wake those who wait for news of a call, a contact or a shared id.
         targets_down: URIs of the voice agents that do not answer their probes.
+        contained: takes what went wrong where it must end nothing else.
     """
 
     stack: Stack
@@ -35,10 +37,11 @@ class Services:
     stories: Stories
     resolver: Resolver
     run: Callable[[Coroutine[Any, Any, None]], None]
-    save: Callable[[CallRecord], None]
+    saves: Saves
     ring: Callable[..., None]
     targets_down: Callable[[], frozenset[str]]
+    contained: Contained
 
-    async def resolve(self, target: Target) -> str:
-        """The target's URI with an IP address as host. Raises `SipError` when its name has none."""
-        return await self.resolver.resolve(target.address)
+    async def locate(self, target: Target) -> tuple[Hop, ...]:
+        """Where the target is. Raises `SipError` when its name has no address that this node can call."""
+        return await self.resolver.locate(target.address)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.contained import Contained
 from agent.calls.register import Register
 from agent.core import events as on
 from agent.core.moments import SignalState
@@ -20,20 +21,25 @@ class SignalEvents:
         register: knows the calls that are up.
         chronicle: told of each event.
         ring: wakes those who wait for news of a call or a contact.
+        contained: takes what goes wrong in telling: the call hears of its signal all the same.
     """
 
-    def __init__(self, register: Register, chronicle: Chronicle, ring: Callable[..., None]) -> None:
+    def __init__(
+        self, register: Register, chronicle: Chronicle, ring: Callable[..., None], contained: Contained
+    ) -> None:
         self._register = register
         self._chronicle = chronicle
         self._ring = ring
+        self._contained = contained
 
     def take(self, event: SignalEvent) -> None:
         """Take one change of an entry of the outbox."""
         signal = event.signal
-        self._chronicle.signal(event)
+        run, call_id = self._contained.run, signal.call_id
+        run("news", lambda: self._chronicle.signal(event), call_id=call_id)
         if signal.channel is not Channel.SIGNAL:
             return  # no call waits for what becomes of a webhook or a transcript
-        self._ring(signal.call_id, signal.contact_id)
+        run("news", lambda: self._ring(signal.call_id, signal.contact_id), call_id=call_id)
         call = self._register.by_id(signal.call_id)
         if call is not None and signal.state.final:
             accepted = signal.state is SignalState.ACCEPTED

@@ -63,16 +63,17 @@ class Switchboard:
             storage_fault=self._services.store.fault,
             calls=len(self._register),
             limit=self._snapshot().agent.limits.calls,
+            trouble=self._services.contained.trouble,
         )
         return status(facts)
 
     def refresh(self) -> NodeStatus:
         """Judge the node's state anew and let the guard in C follow it."""
         now = self.status
-        if self._told_guard is None or now.state is not self._told_guard.state:
+        changed = self._told_guard is None or now.state is not self._told_guard.state
+        if changed and self._services.contained.run("guard", lambda: self._services.stack.apply(now)):
             self._told.node(now)
-            self._services.stack.apply(now)
-            self._told_guard = now
+            self._told_guard = now  # else it is told at the next look
         return now
 
     def open(self) -> None:
@@ -111,25 +112,26 @@ class Switchboard:
         if call is None:
             self._told.leg_over(None, None, event.traffic)
             return
-        self._told.leg_over(call.record, call.dialled_as(event.leg), event.traffic)
-        if event.bye is not None and call.side_of(event.leg) is on.Side.AGENT:
-            self._read_bye(call, event.bye)
-        call.leg_ended(event.leg, event.status)
+        run, side = self._services.contained.run, call.dialled_as(event.leg)
+        run("news", lambda: self._told.leg_over(call.record, side, event.traffic))
+        if (bye := event.bye) is not None and call.side_of(event.leg) is on.Side.AGENT:
+            run("event", lambda: self._read_bye(call, bye))
+        call.leg_ended(event)  # whatever became of that
 
     def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
         match event, side:
             case sip.Digit(), _:
-                call.handle(on.DtmfReceived(side, event.digit))
+                call.handle(on.DtmfReceived(side, event.digit, event.milliseconds))
             case sip.Provisional(), on.Side.AGENT:
                 call.handle(on.AgentProgress(event.status, event.media))
             case sip.Confirmed(), on.Side.AGENT:
-                call.handle(on.AgentAnswered())
+                call.answered(side, audio=event.audio)
             case sip.Provisional(), on.Side.TARGET:
                 call.handle(on.TargetProgress(event.status))
             case sip.Confirmed(), on.Side.TARGET:
-                call.handle(on.TargetAnswered())
+                call.answered(side, audio=event.audio)
             case sip.TransferProgress(), on.Side.CALLER:
-                call.handle(on.TransferProgress(event.status, event.final))
+                call.handle(on.TransferProgress(event.status, event.final, event.retry_after))
             case sip.Referred(), on.Side.AGENT:
                 asked = from_refer(event.message, call.asking_headers)
                 call.asked(asked.ask, Way.REFER, refer_to=asked.refer_to, subscription=event.subscription)
@@ -143,7 +145,19 @@ class Switchboard:
             call.asked(ask, Way.BYE)
 
     def _intake(self, event: sip.IncomingCall) -> None:
-        snapshot, leg = self._snapshot(), self._services.stack.leg(event.leg)
+        """Admit an INVITE or refuse it; where that breaks, refuse it too."""
+        leg = self._services.stack.leg(event.leg)
+        try:
+            self._admit(event, leg)
+        except Exception as error:  # noqa: BLE001 - the caller waits for an answer
+            self._services.contained.took("intake", error)
+            if (call := self._register.by_leg(leg.key)) is not None:
+                self._register.remove(call)
+            self._services.metrics.invite_answered("", Reason.INTERNAL.value)
+            leg.refuse(Reason.INTERNAL.code, Reason.INTERNAL.text)
+
+    def _admit(self, event: sip.IncomingCall, leg: Leg) -> None:
+        snapshot = self._snapshot()
         call_id, arrived = _new_call_id(), asyncio.get_running_loop().time()
         self._told.bound(call_id, leg.sip_call_id, on.Side.CALLER)
         verdict = admit(Invite(event.source, event.message), snapshot, self._load())

@@ -17,6 +17,7 @@ from agent.cli import (
     doctor,
     explain,
     hangup,
+    reload,
     route,
     run,
     schema,
@@ -26,7 +27,7 @@ from agent.cli import (
 from agent.core.errors import AgentError
 
 _COMMANDS = (
-    *(run, check, route, diff, doctor),
+    *(run, check, route, diff, reload, doctor),
     *(signals, calls, explain, hangup),
     *(demo, simulate, schema),
 )

@@ -7,6 +7,7 @@ import getpass
 import json
 import socket
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
@@ -15,6 +16,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
 from agent.core.units import Address
+from agent.settings.listener import operations_listener
 
 _SECONDS: Final = 5.0
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -29,12 +31,13 @@ class NodeError(AgentError):
 
 
 class RefusedError(AgentError):
-    """The agent refused; ``status`` is the HTTP status, ``refusal`` its kind if it names one."""
+    """The agent refused: the HTTP status, the document it sent, and the kind of refusal if that names one."""
 
-    def __init__(self, text: str, status: int, refusal: str) -> None:
+    def __init__(self, text: str, status: int, document: dict[str, Any]) -> None:
         super().__init__(text)
         self.status = status
-        self.refusal = refusal
+        self.document = document
+        self.refusal = str(document.get("refusal", ""))
 
 
 class Operations:
@@ -50,7 +53,15 @@ class Operations:
     @classmethod
     def of(cls, snapshot: Snapshot) -> Operations:
         """The listener of the node that a configuration describes, asked from the same machine."""
-        address = snapshot.agent.http.operations
+        return cls._behind(snapshot.agent.http.operations)
+
+    @classmethod
+    def at(cls, folder: Path) -> Operations:
+        """The same of a configuration that may have mistakes elsewhere; see `operations_listener`."""
+        return cls._behind(operations_listener(folder))
+
+    @classmethod
+    def _behind(cls, address: Address) -> Operations:
         return cls(f"http://{Address(_ANY.get(address.host, address.host), address.port)}")
 
     def get(self, *path: str, **query: str | float) -> dict[str, Any]:
@@ -63,6 +74,7 @@ class Operations:
         *path: str,
         query: dict[str, str | float] | None = None,
         body: dict[str, Any] | None = None,
+        seconds: float = _SECONDS,
     ) -> dict[str, Any]:
         """One exchange; the parts of the path are quoted.
 
@@ -79,18 +91,18 @@ class Operations:
             headers={"Content-Type": "application/json", "Accept": "application/json"},
         )
         try:
-            with self._opener.open(request, timeout=_SECONDS) as answer:
+            with self._opener.open(request, timeout=seconds) as answer:
                 return self._document(answer.read())
         except HTTPError as error:
             with error:
                 document = self._document(error.read())
             said = str(document.get("error_message") or document.get("reason") or f"HTTP {error.code}")
-            raise RefusedError(said, error.code, str(document.get("refusal", ""))) from None
+            raise RefusedError(said, error.code, document) from None
         except (URLError, OSError, HTTPException) as error:
             cause = error.reason if isinstance(error, URLError) else error
             if isinstance(cause, ConnectionRefusedError):
                 raise NotRunningError(f"no agent listens on {self.url}") from None
-            raise NodeError(f"{self.url} does not answer: {_words(cause)}") from None
+            raise NodeError(f"{self.url} does not answer: {_words(cause, seconds)}") from None
 
     @property
     def running(self) -> bool:
@@ -122,9 +134,9 @@ def operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _words(cause: object) -> str:
+def _words(cause: object, seconds: float) -> str:
     if isinstance(cause, TimeoutError):
-        return f"no answer within {_SECONDS:.0f} s"
+        return f"no answer within {seconds:.0f} s"
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
     return str(cause) or type(cause).__name__

@@ -23,6 +23,7 @@ from agent.cxone.client import Cxone
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import check_host
 from agent.cxone.token_request import Credential, Token, request_token
+from agent.names.names import Names
 from agent.web.session import new_session
 
 _SKEW_NOTED: Final = 5.0
@@ -84,7 +85,7 @@ async def examine_tenant(
         yield Finding(name, "configuration", health, "it has no cxone section: no signals are sent")
         return
     yield _configuration(name, project.cxone)
-    async with new_session() as session:
+    async with Names() as names, new_session(names) as session:
         tap = _Tap(session)
         cxone = Cxone(session)
         discovery = Discovery(session, time.time)

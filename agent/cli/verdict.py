@@ -11,7 +11,7 @@ from agent.cli import telling
 from agent.cli.wording import printable, span
 from agent.core.events import Side
 from agent.core.reasons import Reason
-from agent.core.story import GIVEN_BACK, NO_RTP, REFERRED, REFUSED, TIMER
+from agent.core.story import GIVEN_BACK, LOST, NO_ANSWER, NO_RTP, REFERRED, REFUSED, TIMER
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -23,6 +23,11 @@ _HOW: Final = {
     Reason.CALLER_HUNG_UP: "the caller hung up after {}",
     Reason.CANCELLED: "the caller gave up after {}, before an answer",
     Reason.NO_AGENT: "no voice agent answered within {}; the caller got 480",
+    Reason.NO_PRACK: "the caller never acknowledged that it rings (PRACK); it got 504 after {}",
+    Reason.NO_ACK: "the caller never acknowledged our answer (ACK); given up after {}",
+    Reason.SESSION_EXPIRED: "the caller did not refresh the session, which ran out; we hung up after {}",
+    Reason.CALLER_LOST: "the caller's side could not be reached any more after {}",
+    Reason.AGENT_LOST: "the voice agent could not be reached any more; the call ended after {}",
     Reason.MEDIA_LOST: "the audio was lost; the call ended after {}",
     Reason.TOO_LONG: "the longest call duration was reached after {}",
     Reason.OPERATOR: "an operator ended the call after {}",
@@ -32,7 +37,7 @@ _HOW: Final = {
 _REASONS: Final = {reason.value: reason for reason in Reason}
 # What a story's line looks like when it tells of trouble (agent.core.story, agent.telemetry.stories).
 _SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
-_TROUBLE: Final = re.compile(rf"^({REFUSED}|{TIMER}.* ran out|{NO_RTP}|sip:.*: )")
+_TROUBLE: Final = re.compile(rf"^({REFUSED}|{TIMER}.* ran out|{NO_RTP}|{LOST}|{NO_ANSWER}|sip:.*: )")
 _GIVEN_BACK: Final = re.compile(rf"{GIVEN_BACK}(\w+)$")
 _TRIED: Final = re.compile(rf"{REFERRED}|{Side.TARGET} +us → INVITE ")
 _NOBODY: Final = "no target took the caller"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether an INVITE is taken, and for which project: checks in a fixed order, each with its reason.
 
-Order: node state and limits, source, digest, number, token, contact id, codecs.
+Order: node state and limits, source, digest, number, token, contact id, media.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from agent.core.headers import Message, user_part
 from agent.core.model import Carrier, Project, Snapshot
 from agent.core.node import NodeStatus
 from agent.core.numbers import NumberRule, normalise
-from agent.core.offer import has_common_codec
+from agent.core.offer import Terms, fault_of
 from agent.core.reasons import Reason
 
 _CONTACT_ID_DIGITS_AT_MOST = 19
@@ -104,8 +104,8 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
     refusal = _project_limits(carrier, project, contact, load)
     if refusal is not None:
         return refusal
-    if not has_common_codec(invite.message.body, snapshot.agent.media.codecs):
-        return Refused(Reason.NO_CODEC, "the offer names none of our codecs", project.project)
+    if refusal := _media(invite.message, snapshot, project):
+        return refusal
     return Admitted(
         carrier,
         project,
@@ -115,6 +115,16 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
         _first_id(invite.message, carrier.master_id_headers),
         user_part(invite.message.first("from")),
     )
+
+
+def _media(message: Message, snapshot: Snapshot, project: Project) -> Refused | None:
+    """Media runs on addresses of the first listener's family."""
+    media, host = snapshot.agent.media, snapshot.agent.sip.listen[0].host
+    fault = fault_of(message.body, Terms(media.codecs, media.srtp, ip_address(host).version))
+    if fault is None:
+        return None
+    warning = f'{fault.warning} handoff-agent "{fault.text}"'
+    return Refused(fault.reason, fault.text, project.project, (("Warning", warning),))
 
 
 def _over(reason: Reason, detail: str, retry_after: int, project: str = "") -> Refused:

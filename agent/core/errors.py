@@ -30,3 +30,15 @@ class CxoneError(AgentError):
 
 class SipError(AgentError):
     """The SIP stack refused to do something."""
+
+
+class NamesError(AgentError):
+    """A host name could not be looked up."""
+
+    retryable = True
+
+
+class NoSuchNameError(NamesError):
+    """The name servers say that the name is not there, or has nothing of what was asked for."""
+
+    retryable = False

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.core.digits import USUAL
 from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
@@ -26,11 +27,14 @@ class Side(StrEnum):
 class Timer(StrEnum):
     """The clocks of a call; the shell knows how long each runs."""
 
+    RECORD = "record"  # from the INVITE until the call must be durable
     RING = "ring"  # from the first dial to an answer, all targets together, on either dialled side
-    RESPONSE = "response"  # from a dial to the target's first provisional response
+    RESPONSE = "response"  # from a dial to the target's first response, be it 100
+    TRYING = "trying"  # from a target's 100 until it rings or answers
     DEADLINE = "deadline"  # from a terminal moment until media goes back, whatever NICE says
     PROMPT = "prompt"  # from the record of a handoff until it is begun, though the voice agent still speaks
     TRANSFER = "transfer"  # from our REFER to its outcome
+    REPEAT = "repeat"  # from a "not now" to our REFER until it is sent again
     WAIT_FOR_BYE = "wait_for_bye"  # from the caller's going back until our own BYE
     DURATION = "duration"  # the longest call
 
@@ -58,8 +62,17 @@ class NotRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """The name of the target that is being dialled was looked up: it has so many `addresses`."""
+
+    side: Side
+    attempt: int
+    addresses: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgentProgress:
-    """A provisional response of the voice agent: 180 to 189; `media` when it brings early media."""
+    """A provisional response of the voice agent: 100, 180 to 189; `media` when it brings early media."""
 
     status: int
     media: bool = False
@@ -67,7 +80,9 @@ class AgentProgress:
 
 @dataclass(frozen=True, slots=True)
 class AgentAnswered:
-    """The voice agent's 2xx."""
+    """The voice agent's 2xx; `audio` is whether audio can flow by it. Without, it is no answer."""
+
+    audio: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +91,13 @@ class LegEnded:
 
     `status` is the SIP status that ended it, 200 for a BYE. For the voice agent's leg, `attempt` is the
     number of the dial it came from, so that the late end of an earlier target is told from the present one's.
+    `lost` is why our own stack gave a leg up whose far end said nothing; None where the far end ended it.
     """
 
     side: Side
     status: int
     attempt: int = 0
+    lost: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +134,29 @@ class PromptFinished:
 
 @dataclass(frozen=True, slots=True)
 class TargetProgress:
-    """A provisional response of the target that the caller goes back to."""
+    """A provisional response of the target that the caller goes back to: 100, 180 to 189."""
 
     status: int
 
 
 @dataclass(frozen=True, slots=True)
 class TargetAnswered:
-    """Its 2xx."""
+    """Its 2xx; `audio` is whether audio can flow by it. Without, it is no answer."""
+
+    audio: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TransferProgress:
     """What is known of our REFER: its own answer, or what a NOTIFY told (RFC 3515 section 2.4.5).
 
-    Nothing follows one that is `final`.
+    Nothing follows one that is `final`. `retry_after` is when the REFER may be sent again, in seconds; None
+    where its answer does not say so.
     """
 
     status: int
     final: bool
+    retry_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +175,11 @@ class MediaLost:
 
 @dataclass(frozen=True, slots=True)
 class DtmfReceived:
-    """A digit (RFC 4733 or SIP INFO) arrived on a leg."""
+    """A digit (RFC 4733 or SIP INFO) arrived on a leg, and lasted so long."""
 
     side: Side
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +189,17 @@ class EndAsked:
     reason: Reason
 
 
+@dataclass(frozen=True, slots=True)
+class ActionFailed:
+    """An action of the call could not be carried out; those beside it were."""
+
+    action: Action
+
+
 Event = (
-    Recorded | NotRecorded | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told | NotTold
-    | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress | TimerFired
-    | MediaLost | DtmfReceived | EndAsked
+    Recorded | NotRecorded | Located | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told
+    | NotTold | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress
+    | TimerFired | MediaLost | DtmfReceived | EndAsked | ActionFailed
 )  # fmt: skip
 
 # -- actions --------------------------------------------------------------------------------------------
@@ -183,11 +212,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Send an INVITE to target number `target` of a side; `attempt` comes back in `LegEnded`."""
+    """Send an INVITE to target number `target` of a side; `attempt` comes back in `LegEnded`.
+
+    `address` says which of its addresses, from 0. For the first one the target is looked up, and the call is
+    told how many there are by `Located`.
+    """
 
     side: Side
     target: int
     attempt: int
+    address: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,10 +260,11 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class SendDtmf:
-    """Send a digit on a leg."""
+    """Send a digit of this length on a leg."""
 
     side: Side
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,9 +319,10 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a clock, anew if it runs."""
+    """Start a clock, anew if it runs; for so many `seconds`, or as long as the settings say."""
 
     timer: Timer
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,12 @@ from agent.core.reasons import Reason
 
 
 class NodeState(StrEnum):
-    """What the node can do now; only `READY` takes new calls."""
+    """What the node can do now; only `READY` and `DEGRADED` take new calls."""
 
     STARTING = "starting"
     READY = "ready"
+    DEGRADED = "degraded"
+    """Internal errors come again and again. Each was contained: turning callers away would help nobody."""
     FULL = "full"
     FAULTY = "faulty"
     DRAINING = "draining"
@@ -29,6 +31,7 @@ class NodeFacts:
         storage_fault: why calls can't be recorded, or None. A node that can't record must not accept.
         calls: calls that are up, dialling ones included.
         limit: the most calls the node takes.
+        trouble: why the node is degraded, or None.
     """
 
     started: bool = False
@@ -36,6 +39,7 @@ class NodeFacts:
     storage_fault: str | None = None
     calls: int = 0
     limit: int = 0
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +75,6 @@ def status(facts: NodeFacts) -> NodeStatus:
         return NodeStatus(
             NodeState.FULL, f"{facts.calls} of {facts.limit} calls are up", Reason.OVER_LIMIT, 2
         )
+    if facts.trouble is not None:
+        return NodeStatus(NodeState.DEGRADED, f"degraded, calls are taken: {facts.trouble}", None)
     return NodeStatus(NodeState.READY, "ready", None)

@@ -15,7 +15,8 @@ class CallRecord:
     """One admitted call, as it is stored.
 
     Times are seconds since the epoch. ``state`` is the value of the call machine's state, ``end`` and
-    ``reason`` are values of `agent.core.reasons` and empty while the call is up.
+    ``reason`` are values of `agent.core.reasons` and empty while the call is up. ``version`` grows with each
+    new state: an older one never takes the place of a newer one, in whatever order they are stored.
     """
 
     call_id: str
@@ -33,6 +34,7 @@ class CallRecord:
     ended: float | None = None
     end: str = ""
     reason: str = ""
+    version: int = 0
 
 
 class Channel(StrEnum):

@@ -26,6 +26,8 @@ _SIP = re.compile(
     re.ASCII,
 )
 _TEL = re.compile(r"(?i:tel):\+?[0-9A-Fa-f*#()\-.]+", re.ASCII)
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"]+", re.ASCII)
+_QUOTED_OR_BRACKETED = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>')
 _ESCAPE = re.compile(r"%..")
 _MISLEADING = re.compile(r"[^!-~]|[@<>\"?;:/\\%]", re.ASCII)  # what an escape in the user part may not hide
 _NOT_KEPT = frozenset({"method", "ttl", "lr"})
@@ -54,6 +56,17 @@ def read_refer_to(value: str) -> ReferTo:
     pairs = (pair.partition("=") for pair in embedded.split("&", _HEADERS_AT_MOST)[:_HEADERS_AT_MOST])
     headers = tuple((unquote(name).strip().lower(), unquote(text)) for name, _, text in pairs if name)
     return ReferTo(_usable(address), unquote(user_part(address)), Message("", headers, ""))
+
+
+def names_one(refer: Message) -> bool:
+    """Whether a REFER has just one Refer-To, and a URI in it (RFC 3515 section 2.4.2); else it is 400."""
+    values = refer.all("refer-to")
+    return len(values) == 1 and _URI.fullmatch(address_of(values[0])) is not None and not _second(values[0])
+
+
+def _second(value: str) -> bool:
+    """Whether a value is a list: a comma outside quotes and angle brackets."""
+    return "," in _QUOTED_OR_BRACKETED.sub("", value)
 
 
 def allowed(refer_to: str, patterns: Iterable[str]) -> bool:

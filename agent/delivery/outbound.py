@@ -14,6 +14,7 @@ from agent.cxone.tms import Tms
 from agent.cxone.token import Alarm
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.store import Store
+from agent.names.names import Names
 from agent.telemetry import logs
 from agent.telemetry.metrics import Metrics
 from agent.web.session import new_session, new_session_apart
@@ -32,6 +33,7 @@ class Outbound:
         projects: gives the projects in force.
         metrics: told of log-ins.
         on_event: told of each change of a signal.
+        names: looks host names up.
 
     Attributes:
         courier: delivers what is in the outbox.
@@ -44,9 +46,11 @@ class Outbound:
         projects: Callable[[], Iterable[Project]],
         metrics: Metrics,
         on_event: Callable[[SignalEvent], None],
+        *,
+        names: Names,
     ) -> None:
         self._projects = projects
-        session, apart = new_session(), new_session_apart()
+        session, apart = new_session(names), new_session_apart(names)
         self._sessions = (session, apart)
         self._cxone = Cxone(session, on_token=metrics.token_requested)
         self.courier = Courier(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -130,6 +130,16 @@ class PostgresStore(Reading):
             statement = sql.RECORD_HANDOFF_WITH_WEBHOOK
         values = (value for entry in entries for value in SIGNAL.values(entry))
         return bool(await self._writer.write(statement, *HANDOFF.values(handoff), *values, owner, undo=undo))
+
+    async def take_back(self, handoff_id: str, entries: Sequence[str]) -> None:
+        """See `Store`."""
+
+        async def take_back(connection: Connection, _undo: list[Undo]) -> Rows:
+            await connection.execute(sql.TAKE_BACK_ENTRIES, list(entries), self._owner)
+            await connection.execute(sql.TAKE_BACK_HANDOFF, handoff_id, list(entries))
+            return []
+
+        await self._writer.do(take_back)
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
         """See `Outbox`. A signal that a neighbour took over is as good as settled."""

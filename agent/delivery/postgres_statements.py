@@ -48,6 +48,7 @@ _CHANGED: Final = ", ".join(
 )
 UPDATE_CALL: Final = (
     f"UPDATE calls SET {_CHANGED} WHERE call_id = {_at(CALL_CHANGES, 'call_id')}"
+    f" AND version <= {_at(CALL_CHANGES, 'version')}"
     f" AND ${len(CALL_CHANGES) + 1}::text IN (owner, '') RETURNING ${len(CALL_CHANGES) + 2}::int"
 )
 """Values: what changes of a call, owner, number."""
@@ -130,6 +131,15 @@ DISCARD_SIGNAL: Final = (
     f" RETURNING signal_id), {_tried(3)}"
 )
 """Values: signal id, state, an attempt's, number."""
+
+TAKE_BACK_ENTRIES: Final = (
+    f"DELETE FROM signals WHERE signal_id = ANY($1::text[]) AND owner = $2::text AND {NOT_SETTLED}"
+    " AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.signal_id = signals.signal_id)"
+)
+TAKE_BACK_HANDOFF: Final = (
+    "DELETE FROM handoffs WHERE handoff_id = $1::text AND NOT EXISTS"
+    " (SELECT 1 FROM signals WHERE signal_id = ANY($2::text[]))"
+)
 
 UNDO_CALL: Final = "DELETE FROM calls WHERE call_id = $1::text AND owner = $2::text"
 UNDO_SIGNAL: Final = "DELETE FROM signals WHERE signal_id = $1::text AND owner = $2::text"

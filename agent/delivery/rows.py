@@ -78,7 +78,9 @@ def _all(record: type) -> Columns:
 
 
 CALL: Final = _all(CallRecord)
-CALL_CHANGES: Final = Columns(CallRecord, ("call_id", "state", "answered", "ended", "end", "reason"))
+CALL_CHANGES: Final = Columns(
+    CallRecord, ("call_id", "state", "answered", "ended", "end", "reason", "version")
+)
 """The key of a call, then what changes while it is up."""
 SIGNAL: Final = _all(Signal)
 """Without its attempts, which have rows of their own."""

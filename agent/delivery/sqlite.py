@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Self, cast
 
@@ -94,6 +94,13 @@ class SqliteStore:
         if webhook is not None:
             steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(webhook)))
         return await self._commits.write(*steps)
+
+    async def take_back(self, handoff_id: str, entries: Sequence[str]) -> None:
+        """See `Store`."""
+        ids = json.dumps(list(entries))
+        await self._commits.write(
+            Step(sql.TAKE_BACK_ENTRIES, (ids,)), Step(sql.TAKE_BACK_HANDOFF, (handoff_id, ids))
+        )
 
     async def update_signal(self, signal_id: str, state: SignalState, attempt: Attempt | None) -> bool:
         """See `Outbox`."""

@@ -24,7 +24,10 @@ INSERT_CALL: Final = f"INSERT INTO calls ({names(CALL)}) VALUES ({_values(CALL)}
 _CHANGED: Final = ", ".join(
     f"{names([column])} = {_at(CALL_CHANGES, column)}" for column in CALL_CHANGES if column != "call_id"
 )
-UPDATE_CALL: Final = f"UPDATE calls SET {_CHANGED} WHERE call_id = {_at(CALL_CHANGES, 'call_id')}"
+UPDATE_CALL: Final = (
+    f"UPDATE calls SET {_CHANGED} WHERE call_id = {_at(CALL_CHANGES, 'call_id')}"
+    f" AND version <= {_at(CALL_CHANGES, 'version')}"
+)
 INSERT_SIGNAL: Final = (
     f"INSERT INTO signals ({names(SIGNAL)}) VALUES ({_values(SIGNAL)}) ON CONFLICT DO NOTHING"
 )
@@ -41,6 +44,14 @@ INSERT_ATTEMPT: Final = (
     f" SELECT ?1, COALESCE(MAX(number), 0) + 1, {_values(ATTEMPT, 2)} FROM attempts WHERE signal_id = ?1"
 )
 """Values: the signal's id, an attempt's."""
+TAKE_BACK_ENTRIES: Final = (
+    f"DELETE FROM signals WHERE signal_id IN (SELECT value FROM json_each(?)) AND {NOT_SETTLED}"
+    " AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.signal_id = signals.signal_id)"
+)
+TAKE_BACK_HANDOFF: Final = (
+    "DELETE FROM handoffs WHERE handoff_id = ?1 AND NOT EXISTS"
+    " (SELECT 1 FROM signals WHERE signal_id IN (SELECT value FROM json_each(?2)))"
+)
 CANCEL: Final = "UPDATE signals SET state = 'cancelled' WHERE signal_id = ? AND state = 'recorded'"
 REOPEN: Final = (
     "UPDATE signals SET state = 'recorded', expires = ? WHERE signal_id = ?"

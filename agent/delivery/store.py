@@ -10,6 +10,7 @@ A call has one terminal signal for ever. The database itself sees to that, whoev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -79,7 +80,8 @@ class Store(Outbox, HandoffStates, Protocol):
     async def update_call(self, call: CallRecord) -> None:
         """Record where a call stands now: state, answered, ended, end, reason.
 
-        One that is not there stays so: it was never opened, or has been forgotten since.
+        One that is not there stays so: it was never opened, or has been forgotten since. One that is there in
+        a newer version stays as it is.
         """
 
     async def record_signal(self, signal: Signal) -> Signal | None:
@@ -97,6 +99,16 @@ class Store(Outbox, HandoffStates, Protocol):
 
         Returns:
             False if the call has a terminal signal or a handoff already; then nothing was recorded.
+        """
+
+    async def take_back(self, handoff_id: str, entries: Sequence[str]) -> None:
+        """Delete a handoff and its entries of the outbox whose record failed, where they stand all the same.
+
+        An entry that was tried, is settled, or belongs to another process by now stays, and its handoff too.
+
+        Args:
+            handoff_id: the handoff; "" where there was none.
+            entries: their signal ids. Nothing of them was begun here.
         """
 
     async def reopen_signal(self, signal_id: str, expires: float, decision: Attempt) -> Signal | None:

@@ -8,7 +8,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict
 
+from agent.http.bodies import read
 from agent.http.errors import Handler, json_errors, refusal
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
@@ -29,9 +31,22 @@ _PAGE: Final = """<!doctype html>
 """
 
 
+_BODY_AT_MOST: Final = 1024
+_MISTAKES_TOLD: Final = 20
+_RELOAD_STATUS: Final = {"refused": 422, "held": 409}
+
+
+class _ReloadRequest(BaseModel):
+    """``yes``: the number map may lose more than ``reload_guard`` lets go unasked."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    yes: bool = False
+
+
 def operations_app(desk: OperationsDesk) -> web.Application:
     """The application of the operations listener."""
-    app = web.Application(middlewares=[json_errors, _own_pages_only], client_max_size=1024)
+    app = web.Application(middlewares=[json_errors, _own_pages_only], client_max_size=_BODY_AT_MOST)
     routes = _Routes(desk)
     app.router.add_get("/", routes.page)
     app.router.add_get("/healthz", routes.healthz)
@@ -74,7 +89,14 @@ class _Routes:
     async def readyz(self, _request: web.Request) -> web.Response:
         ready, reason = self._desk.readiness()
         # One project whose signals fail is no reason to turn the calls of all others away.
-        body = {"ready": ready, "reason": reason, "alarms": self._desk.alarms()}
+        out = self._desk.kept_out()
+        configuration = {"result": out.result, "mistakes": out.mistakes[:_MISTAKES_TOLD]} if out else None
+        body = {
+            "ready": ready,
+            "reason": reason,
+            "alarms": self._desk.alarms(),
+            "configuration_kept_out": configuration,
+        }
         return web.json_response(body, status=200 if ready else 503)
 
     async def alarms(self, _request: web.Request) -> web.Response:
@@ -83,9 +105,12 @@ class _Routes:
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._desk.metrics(), headers={"Content-Type": CONTENT_TYPE})
 
-    async def reload(self, _request: web.Request) -> web.Response:
-        answer = await self._desk.reload()
-        return web.json_response(asdict(answer), status=422 if answer.result == "refused" else 200)
+    async def reload(self, request: web.Request) -> web.Response:
+        confirmed = request.query.get("yes") == "1"
+        if request.body_exists:
+            confirmed = confirmed or (await read(request, _ReloadRequest, _BODY_AT_MOST)).yes
+        answer = await self._desk.reload(confirmed=confirmed)
+        return web.json_response(asdict(answer), status=_RELOAD_STATUS.get(answer.result, 200))
 
     async def drain(self, _request: web.Request) -> web.Response:
         self._desk.drain()

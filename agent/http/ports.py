@@ -83,10 +83,10 @@ class ReloadAnswer:
     """What became of a reload.
 
     Attributes:
-        result: ``loaded``, ``unchanged`` or ``refused``.
+        result: ``loaded``, ``unchanged``, ``refused``, or ``held`` until it is confirmed.
         mistakes: one line each; the old configuration stays in force.
         changes: one line each.
-        restart: keys that changed and take effect only at the next start.
+        restart: keys that differ from those the process runs with; they take effect only at the next start.
     """
 
     result: str
@@ -158,8 +158,11 @@ class NodeDesk(Protocol):
     def alarms(self) -> list[dict[str, Any]]:
         """Projects whose signals do not get through, and why."""
 
-    async def reload(self) -> ReloadAnswer:
-        """Load the configuration again, all or nothing."""
+    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+        """Load the configuration again, all or nothing; ``confirmed``: also when most numbers go."""
+
+    def kept_out(self) -> ReloadAnswer | None:
+        """The last reload, when it left what is on disk out of force; None when it did not."""
 
     def drain(self) -> None:
         """Take no new calls from now on."""

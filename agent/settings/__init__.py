@@ -3,9 +3,24 @@
 
 from __future__ import annotations
 
-from agent.settings.changes import Changes, NumberMove, changes
+from agent.settings.changes import RESTART, Changes, NumberMove, Summary, changes, restart_needed
 from agent.settings.child import load_in_child
+from agent.settings.handover import Fresh
 from agent.settings.loader import load
 from agent.settings.mistakes import Mistake, Mistakes
+from agent.settings.watch import Watch
 
-__all__ = ["Changes", "Mistake", "Mistakes", "NumberMove", "changes", "load", "load_in_child"]
+__all__ = [
+    "RESTART",
+    "Changes",
+    "Fresh",
+    "Mistake",
+    "Mistakes",
+    "NumberMove",
+    "Summary",
+    "Watch",
+    "changes",
+    "load",
+    "load_in_child",
+    "restart_needed",
+]

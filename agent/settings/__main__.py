@@ -1,26 +1,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `load_in_child` runs: reads a folder and writes the result, pickled, to standard output."""
+"""What `load_in_child` runs: reads a folder and tells what it found on standard output, pickled.
+
+Arguments: the folder, the descriptor of the memory that the number map is written to, and, where a snapshot
+in force comes on standard input, the descriptor of the memory with its map.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
+import signal
 import sys
 from pathlib import Path
 
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
+from agent.settings.changes import Summary, changes
+from agent.settings.handover import PackedFresh, fill, pack, unpack
 from agent.settings.loader import load
 
 _NICENESS = 10
+_PR_SET_PDEATHSIG = 1
 
 
-def main(folder: str) -> None:
+def main(folder: str, memory: str, *in_force: str) -> None:
     """What the child does."""
-    os.nice(_NICENESS)
-    result: Snapshot | AgentError | str
+    _die_with_parent()
+    if in_force:  # at the start nothing runs yet that it could hold up
+        os.nice(_NICENESS)
+    result: PackedFresh | AgentError | str
     try:
-        result = load(Path(folder))
+        fresh = load(Path(folder))
+        result = PackedFresh(pack(fresh), _summary(fresh, *in_force))
+        fill(int(memory), fresh.numbers)
     except AgentError as error:
         result = error
     except Exception as error:  # noqa: BLE001 - the parent must get one line, whatever it is
@@ -29,5 +42,22 @@ def main(folder: str) -> None:
         pickle.dump(result, pipe, protocol=pickle.HIGHEST_PROTOCOL)
 
 
+def _die_with_parent() -> None:
+    """Let the kernel end this process when its parent has gone, however that ended (prctl(2))."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it was quicker
+
+
+def _summary(fresh: Snapshot, memory: str | None = None) -> Summary | None:
+    """What ``fresh`` changes of the snapshot in force; None where there is none."""
+    if memory is None:
+        return None
+    with os.fdopen(os.dup(sys.stdin.fileno()), "rb") as pipe:
+        old = unpack(pickle.load(pipe), int(memory))  # noqa: S301 - it comes from our own parent
+    return changes(old, fresh).summary(len(old.numbers))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 
 from pydantic import BaseModel
 
-from agent.core.model import Snapshot
-from agent.core.numbers import Kind, NumberMap, NumberRule, parse_pattern
+from agent.core.model import Agent, Snapshot
+from agent.core.number_map import NumberMap
+from agent.core.numbers import Kind, NumberRule, parse_pattern
 
-RESTART = ("node", "sip", "media", "http", "storage")
+RESTART = ("node", "sip", "media", "http", "dns", "storage")
 """Keys of agent.yaml that are read once, at start."""
+MOST_TOLD = 20
+"""Numbers that are named in a summary, of each sort of change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,39 @@ class NumberMove:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names that were added, removed, or whose content changed."""
+    """Names that were added, removed, or whose content changed; ``fields`` says what of each."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def lines(self, what: str) -> Iterator[str]:
+        """The changes in words, one a line."""
+        yield from (f"{what} {name} is new" for name in self.added)
+        yield from (f"{what} {name} goes" for name in self.removed)
+        for name in self.changed:
+            fields = self.fields[name]
+            yield f"{what} {name}: {', '.join(fields)} {'changes' if len(fields) == 1 else 'change'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a running agent needs to know of `Changes`, however many numbers they are.
+
+    Attributes:
+        lines: the changes in words; of numbers only the first ones are named.
+        restart: as in `Changes`.
+        sources: whether who may send calls, or what strangers are answered, changed.
+        before: rules that the old map has.
+        lost: by how many rules fewer would be left of the old map's numbers, those that appear set off.
+    """
+
+    lines: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    sources: bool = False
+    before: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +93,42 @@ class Changes:
     agent: tuple[str, ...]
     unknown_source: bool
 
-    def lines(self) -> Iterator[str]:
-        """The changes in words, one a line; none when nothing changed."""
-        yield from (f"number {pattern} appears" for pattern in self.appeared)
-        yield from (f"number {pattern} goes" for pattern in self.gone)
-        for move in self.moved:
-            yield f"number {move.pattern} moves from {', '.join(move.before)} to {', '.join(move.after)}"
-        yield from (f"number {pattern} has other labels" for pattern in self.relabelled)
-        yield from (f"number {pattern} is shadowed in part by {other}" for pattern, other in self.shadowed)
-        for what, names in (("project", self.projects), ("carrier", self.carriers)):
-            yield from (f"{what} {name} is new" for name in names.added)
-            yield from (f"{what} {name} goes" for name in names.removed)
-            yield from (f"{what} {name} changes" for name in names.changed)
+    def lines(self, most: int | None = None) -> Iterator[str]:
+        """The changes in words, one a line, if any. ``most``: numbers named of each sort of change."""
+        moves = (
+            f"number {move.pattern} moves from {', '.join(move.before)} to {', '.join(move.after)}"
+            for move in self.moved
+        )
+        labels = (f"number {pattern} has other labels" for pattern in self.relabelled)
+        shadows = (f"number {pattern} is shadowed in part by {other}" for pattern, other in self.shadowed)
+        yield from _first((f"number {pattern} appears" for pattern in self.appeared), most, "appear")
+        yield from _first((f"number {pattern} goes" for pattern in self.gone), most, "go")
+        yield from _first(moves, most, "move")
+        yield from _first(labels, most, "have other labels")
+        yield from _first(shadows, most, "are shadowed in part")
+        yield from self.projects.lines("project")
+        yield from self.carriers.lines("carrier")
         if self.unknown_source:
             yield "unknown_source changes"
         yield from (f"{key} changes" for key in self.agent)
         yield from (f"{key} changes at the next start" for key in self.restart)
+
+    def summary(self, before: int) -> Summary:
+        """The same in short; ``before`` is how many rules the old map has."""
+        return Summary(
+            lines=tuple(self.lines(MOST_TOLD)),
+            restart=self.restart,
+            sources=self.unknown_source or self.carriers != Names(),
+            before=before,
+            lost=max(0, len(self.gone) - len(self.appeared)),
+        )
+
+
+def _first(lines: Iterator[str], most: int | None, what: str) -> Iterator[str]:
+    yield from islice(lines, most)
+    more = sum(1 for _ in lines)
+    if more:
+        yield f"{more} more numbers {what}"
 
 
 def changes(old: Snapshot, new: Snapshot) -> Changes:
@@ -97,6 +149,7 @@ def changes(old: Snapshot, new: Snapshot) -> Changes:
         if hidden is not None:
             shadowed.append((hidden.pattern, pattern))
     keys = tuple(_differing(old.agent, new.agent))
+    restart = restart_needed(old.agent, new.agent)
     return Changes(
         appeared=tuple(appeared),
         gone=tuple(gone),
@@ -112,8 +165,8 @@ def changes(old: Snapshot, new: Snapshot) -> Changes:
         shadowed=tuple(shadowed),
         projects=_names(old.projects, new.projects),
         carriers=_names(old.carriers, new.carriers),
-        restart=tuple(key for key in keys if key.partition(".")[0] in RESTART),
-        agent=tuple(key for key in keys if key.partition(".")[0] not in RESTART),
+        restart=restart,
+        agent=tuple(key for key in keys if key not in restart),
         unknown_source=old.unknown_source != new.unknown_source,
     )
 
@@ -138,20 +191,39 @@ def _covering(numbers: NumberMap, text: str) -> NumberRule | None:
     return None
 
 
-def _names(old: Mapping[str, object], new: Mapping[str, object]) -> Names:
+def _names(old: Mapping[str, BaseModel], new: Mapping[str, BaseModel]) -> Names:
+    changed = tuple(sorted(name for name in old.keys() & new.keys() if old[name] != new[name]))
     return Names(
         added=tuple(sorted(new.keys() - old.keys())),
         removed=tuple(sorted(old.keys() - new.keys())),
-        changed=tuple(sorted(name for name in old.keys() & new.keys() if old[name] != new[name])),
+        changed=changed,
+        fields={name: tuple(_differing(old[name], new[name])) for name in changed},
     )
 
 
-def _differing(old: BaseModel, new: BaseModel, stem: str = "") -> Iterator[str]:
-    for name in type(old).model_fields:
-        before, after = getattr(old, name), getattr(new, name)
+def restart_needed(running: Agent, wanted: Agent) -> tuple[str, ...]:
+    """Dotted keys of agent.yaml that take effect only at the next start."""
+    return tuple(key for key in _differing(running, wanted) if key.partition(".")[0] in RESTART)
+
+
+def _differing(old: object, new: object, stem: str = "") -> Iterator[str]:
+    """Dotted names of what differs within models and mappings; never a value, since it may be a secret."""
+    for name in _parts(old) | _parts(new):
+        before, after = _part(old, name), _part(new, name)
         if before == after:
             continue
-        if isinstance(before, BaseModel) and isinstance(after, BaseModel):
+        if any(isinstance(before, kind) and isinstance(after, kind) for kind in (BaseModel, Mapping)):
             yield from _differing(before, after, f"{stem}{name}.")
         else:
             yield f"{stem}{name}"
+
+
+def _parts(value: object) -> dict[str, None]:
+    """Names of a model's fields or a mapping's keys, in their order; none of anything else."""
+    if isinstance(value, BaseModel):
+        return dict.fromkeys(type(value).model_fields)
+    return dict.fromkeys(map(str, value)) if isinstance(value, Mapping) else {}
+
+
+def _part(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name)

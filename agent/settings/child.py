@@ -2,7 +2,8 @@
 """Reading the configuration in a child process, so that a running agent's loop never waits for YAML.
 
 The child (``python -m agent.settings``) is a fresh Python process, never a fork of one with media threads.
-It runs at low priority and sends the snapshot or the mistakes back over its standard output as a pickle.
+It runs at low priority, compares what it reads with the snapshot in force, and sends the result or the
+mistakes back; how, says `agent.settings.handover`.
 """
 
 from __future__ import annotations
@@ -11,61 +12,87 @@ import asyncio
 import os
 import pickle
 import sys
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import agent
 from agent.core.errors import AgentError, SettingsError
 from agent.core.model import Snapshot
+from agent.settings.handover import Fresh, PackedFresh, lend, new_memory, pack, unpack
 
-LONGEST = 60.0
-"""Seconds."""
+LONGEST = 180.0
+"""Seconds; a child of low priority has little of a busy machine."""
 _ROOT = str(Path(agent.__file__).resolve().parents[1])
 
 
-async def load_in_child(folder: Path, timeout: float = LONGEST) -> Snapshot:  # noqa: ASYNC109 - it kills the child
+async def load_in_child(
+    folder: Path,
+    in_force: Snapshot | None = None,
+    timeout: float = LONGEST,  # noqa: ASYNC109 - it kills the child
+) -> Fresh:
     """Read the configuration in ``folder`` in a child process.
 
     Args:
         folder: as for `agent.settings.load`.
+        in_force: what it is compared with.
         timeout: seconds after which the child is killed.
 
     Raises:
         Mistakes: something is wrong in the files.
         SettingsError: the child could not be started, died or took too long.
     """
+    with ExitStack() as closing:
+        try:
+            ours = new_memory()
+            closing.callback(os.close, ours)
+            lent = [ours]
+            if in_force is not None:
+                lent.append(lend(in_force.numbers))
+                closing.callback(os.close, lent[1])
+            output = await _run(folder, lent, in_force, timeout)
+        except OSError as error:  # no memory, no descriptor: that must not end the calls that are up
+            raise SettingsError(f"no process can be started to read {folder}: {error.strerror}") from None
+        result = _unpickled(output, folder)
+        if not isinstance(result, PackedFresh):
+            raise result if isinstance(result, AgentError) else SettingsError(f"{folder}: {result}")
+        try:
+            return Fresh(unpack(result.packed, os.dup(ours)), result.summary)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"what was read of {folder} can't be taken over: {error}") from None
+
+
+async def _run(folder: Path, lent: Sequence[int], in_force: Snapshot | None, seconds: float) -> bytes:
+    """What the child says."""
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
     }
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "agent.settings", str(folder), *map(str, lent)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        pass_fds=lent,
+        env=environment,
+    )
     try:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "agent.settings",
-            str(folder),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=environment,
-        )
-    except OSError as error:  # no memory, no descriptor: that must not end the calls that are up
-        raise SettingsError(f"no process can be started to read {folder}: {error.strerror}") from None
-    try:
-        async with asyncio.timeout(timeout):
-            output, _ = await child.communicate()
+        async with asyncio.timeout(seconds):
+            told = b"" if in_force is None else pickle.dumps(pack(in_force), protocol=pickle.HIGHEST_PROTOCOL)
+            output, _ = await child.communicate(told)
     except TimeoutError:
-        raise SettingsError(f"reading {folder} took longer than {timeout:g} s and was given up") from None
+        raise SettingsError(f"reading {folder} took longer than {seconds:g} s and was given up") from None
     finally:
         await _end(child)
     if child.returncode != 0:
         raise SettingsError(f"the process that read {folder} died ({child.returncode})")
+    return output
+
+
+def _unpickled(output: bytes, folder: Path) -> object:
     try:
-        result = pickle.loads(output)  # noqa: S301 - it comes from our own child
+        return pickle.loads(output)  # noqa: S301 - it comes from our own child
     except Exception as error:
         raise SettingsError(f"the process that read {folder} sent nothing usable") from error
-    if isinstance(result, Snapshot):
-        return result
-    raise result if isinstance(result, AgentError) else SettingsError(f"{folder}: {result}")
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

@@ -7,8 +7,10 @@ here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +20,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from agent.settings.mistakes import Mistake
 from agent.settings.references import References
+from agent.settings.syntax import explain
 
 LARGEST_FILE = 64 * 1024 * 1024
 MOST_VALUES = 50_000
@@ -25,6 +28,8 @@ MOST_VALUES = 50_000
 DEEPEST = 24
 _SURELY_SHALLOW = 500
 
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_FRACTION = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 _TAG = "tag:yaml.org,2002:"
 _OF_KIND = {ScalarNode: _TAG + "str", SequenceNode: _TAG + "seq", MappingNode: _TAG + "map"}
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -52,14 +57,19 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
 
 @dataclass(slots=True)
 class Document:
-    """A file that could be read as YAML."""
+    """A file that could be read as YAML, or a piece of one that begins ``shift`` lines down."""
 
     file: str
     root: MappingNode
+    shift: int = 0
+
+    def line(self, node: Node) -> int:
+        """The line of ``node``, from 1."""
+        return int(node.start_mark.line) + 1 + self.shift
 
     def mistake(self, node: Node, text: str) -> Mistake:
         """A mistake at the place of ``node``."""
-        return Mistake(self.file, node.start_mark.line + 1, node.start_mark.column + 1, text)
+        return Mistake(self.file, self.line(node), node.start_mark.column + 1, text)
 
     def at(self, path: Sequence[str | int], *, key: bool = False) -> Node:
         """The node to blame for what is wrong at ``path``; the nearest one above where there is none.
@@ -97,26 +107,41 @@ def read(path: Path, name: str) -> Document | Mistake:
     Returns:
         The document, or the mistake for which it can't be read at all.
     """
+    text = content(path, name)
+    return text if isinstance(text, Mistake) else parse(text, name)
+
+
+def content(path: Path, name: str) -> str | Mistake:
+    """The text of a file; arguments and mistakes as for `read`."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             return Mistake(name, 1, 1, f"the file is larger than {LARGEST_FILE >> 20} MiB: split it")
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return Mistake(name, 1, 1, "the file is missing")
     except UnicodeDecodeError:
         return Mistake(name, 1, 1, "the file is not UTF-8: save it as UTF-8")
     except OSError as error:
         return Mistake(name, 1, 1, f"the file can't be read: {error.strerror}")
+
+
+def parse(text: str, name: str, shift: int = 0) -> Document | Mistake:
+    """Read YAML whose top is a mapping.
+
+    Args:
+        text: the file, or a piece of it.
+        name: how mistakes call it.
+        shift: lines of the file before the piece.
+    """
     try:
         root = _compose(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Mistake(
-            name, line, column, f"not YAML: {_one_line(error.problem or error.context or 'unreadable')}"
-        )
+        line, column, words = explain(text, error)
+        return Mistake(name, line, column, f"not YAML: {words}")
     except yaml.reader.ReaderError as error:
-        return Mistake(name, *_place(text, error.position), f"not YAML: {_one_line(error.reason)}")
+        code = int(error.character)
+        words = f"a control character (U+{code:04X}) stands here: leave it out"
+        return Mistake(name, *_place(text, max(text.find(chr(code)), 0)), f"not YAML: {words}")
     except (yaml.YAMLError, RecursionError):
         return Mistake(name, 1, 1, "not YAML: unreadable, or nested too deeply")
     if root is None or (isinstance(root, ScalarNode) and root.tag == _TAG + "null"):
@@ -126,7 +151,7 @@ def read(path: Path, name: str) -> Document | Mistake:
         return Mistake(
             name, mark.line + 1, mark.column + 1, "must be keys with values, one `key: value` a line"
         )
-    return Document(name, root)
+    return Document(name, root, shift)
 
 
 def values(document: Document, references: References) -> tuple[dict[str, Any], list[Mistake], set[PathOf]]:
@@ -155,6 +180,13 @@ def entries(document: Document, node: MappingNode) -> Iterator[tuple[ScalarNode,
             yield document.mistake(key, "merging with << is not supported: write the keys out")
         else:
             yield key, value
+
+
+@cache
+def is_plain_text(word: str) -> bool:
+    """Whether YAML takes an unquoted word, which is no number, for a text: ``acme`` is one, ``no`` is not."""
+    known = _Loader.yaml_implicit_resolvers.get(word[:1], ())
+    return not any(pattern.match(word) for _, pattern in known)
 
 
 def kind(node: Node) -> str:
@@ -206,13 +238,16 @@ class _Builder:
                 return None
             case "bool":
                 return _SCALARS.construct_yaml_bool(node)
-            case "int" if ":" not in text:
-                return _SCALARS.construct_yaml_int(node)
-            case "float" if ":" not in text:
-                return _SCALARS.construct_yaml_float(node)
+            case "int" if _INTEGER.fullmatch(text):
+                return int(text)
+            case "float" if _FRACTION.fullmatch(text):
+                return float(text)
+            case "int" | "float":
+                self.spoil(node, path, _odd_number(node))
+                return text
             case "str":
                 return self.text(node, text, path)
-        self.spoil(node, path, f"YAML reads {text} as something else than text: put it in quotes")
+        self.spoil(node, path, f'YAML reads {text} as something else than text: put it in quotes, "{text}"')
         return text
 
     def text(self, node: Node, text: str, path: PathOf) -> str:
@@ -268,5 +303,10 @@ def _place(text: str, position: int) -> tuple[int, int]:
     return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
 
 
-def _one_line(text: str) -> str:
-    return " ".join(str(text).split())
+def _odd_number(node: ScalarNode) -> str:
+    """What is wrong with a number that means another one than it shows, to some readers of YAML at least."""
+    text = str(node.value)
+    make = _SCALARS.construct_yaml_int if kind(node) == "int" else _SCALARS.construct_yaml_float
+    read = make(ScalarNode(node.tag, text))
+    octal = " (octal)" if re.fullmatch(r"[-+]?0[0-7_]+", text) else ""
+    return f'YAML reads {text} as {read}{octal}: write a number in plain digits, a text in quotes, "{text}"'

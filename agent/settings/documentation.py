@@ -43,6 +43,7 @@ right`.
   wait for the next start.
 """
 _PATTERNS = {
+    "%|off": "share, `off`",
     "udp|tcp|tls": "listener",
     "[sS][iI][pP]": "SIP URI",
     "env|file": "secret",
@@ -142,6 +143,8 @@ def _default(field: Mapping[str, Any]) -> str:
         return f"`[{', '.join(map(str, default))}]`"
     if isinstance(default, int | float) and "ms|s|m|h|d" in field.get("pattern", ""):
         return f"`{_duration(default)}`"
+    if isinstance(default, float) and "%|off" in field.get("pattern", ""):
+        return f"`{default:.0%}`"
     return f"`{default}`"
 
 

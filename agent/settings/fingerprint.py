@@ -21,8 +21,12 @@ def fingerprint(
     for part in (agent, carriers, dict(projects)):
         digest.update(json.dumps(_plain(part), sort_keys=True).encode())
         digest.update(b"\n")
+    targets: dict[tuple[int, int], str] = {}  # few differ, and the rules keep them alive
     for rule in sorted(rules, key=lambda rule: rule.pattern):
-        digest.update(repr((rule.pattern, rule.projects, sorted(rule.labels.items()))).encode())
+        which = (id(rule.projects), id(rule.labels))
+        if which not in targets:
+            targets[which] = repr((rule.projects, sorted(rule.labels.items())))
+        digest.update(f"{rule.pattern} {targets[which]}\n".encode())
     return digest.hexdigest()
 
 

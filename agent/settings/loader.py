@@ -16,9 +16,10 @@ from pydantic import BaseModel
 from agent.core.conflicts import find_conflicts
 from agent.core.frozen import FrozenDict
 from agent.core.model import Agent, Carriers, Project, Snapshot
-from agent.core.numbers import NumberMap, NumberRule
+from agent.core.number_map import NumberMap
+from agent.core.numbers import NumberRule
 from agent.settings import checks
-from agent.settings.document import Document, PathOf, read, values
+from agent.settings.document import Document, PathOf, content, read, values
 from agent.settings.fingerprint import fingerprint
 from agent.settings.maps import MapReader, unknown_projects
 from agent.settings.mistakes import Mistake, Mistakes
@@ -134,15 +135,22 @@ class _Reading:
 
     def _projects(self) -> list[checks.Checked[Project]]:
         found = []
-        for document in self._folder("projects", "project"):
+        for path in self._files("projects", "project"):
+            document = read(path, str(path))
+            if isinstance(document, Mistake):
+                self._unreadable("projects", document)
+                continue
             found.append(self._checked(document, Project))
             self.names_known = self.names_known and bool(found[-1].name)
         return found
 
     def _numbers(self, projects: list[Project], names: set[str]) -> list[NumberRule]:
         reader = MapReader()
-        for document in self._folder("numbers", "number map"):
-            reader.read(document)
+        for path in self._files("numbers", "number map"):
+            text = content(path, str(path))
+            mistake = text if isinstance(text, Mistake) else reader.read_map(text, str(path))
+            if mistake is not None:
+                self._unreadable("numbers", mistake)
         self.mistakes += reader.mistakes
         report = find_conflicts([(entry.rule, entry.pattern) for entry in reader.entries])
         self.mistakes += [
@@ -155,7 +163,7 @@ class _Reading:
         )
         return list(report.sound)
 
-    def _folder(self, name: str, what: str) -> Iterator[Document]:
+    def _files(self, name: str, what: str) -> Iterator[Path]:
         folder = self.folder / name
         try:
             paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -167,13 +175,8 @@ class _Reading:
         for path in paths:
             if path.suffix == ".yml":
                 self.mistakes.append(Mistake(str(path), 1, 1, "only *.yaml is read: rename it to .yaml"))
-            if path.suffix != ".yaml":
-                continue
-            document = read(path, str(path))
-            if isinstance(document, Mistake):
-                self._unreadable(name, document)
-            else:
-                yield document
+            if path.suffix == ".yaml":
+                yield path
 
     def _absent(self, name: str, text: str) -> None:
         self._unreadable(name, Mistake(str(self.folder / name), 1, 1, text))

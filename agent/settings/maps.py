@@ -11,8 +11,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from agent.core.frozen import NOTHING, FrozenDict
 from agent.core.model import is_label_name
 from agent.core.numbers import NumberRule, Pattern, parse_pattern
-from agent.settings.document import Document, entries, kind
+from agent.settings.document import Document, entries, kind, parse
 from agent.settings.mistakes import Mistake
+from agent.settings.plain_lines import Line, plainly
 from agent.settings.validation import did_you_mean
 
 
@@ -37,6 +38,7 @@ class MapReader:
     mistakes: list[Mistake] = field(default_factory=list)
     _labels_seen: dict[tuple[tuple[str, str], ...], FrozenDict[str, str]] = field(default_factory=dict)
     _single: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _several: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def read(self, document: Document) -> None:
         """Take over the rules of one file."""
@@ -57,6 +59,36 @@ class MapReader:
         if not seen:
             self._note(document, document.root, 'numbers is missing: write numbers: {"9995550100": project}')
 
+    def read_map(self, text: str, name: str) -> Mistake | None:
+        """Take over the rules of one file; None, or the mistake for which it can't be read at all."""
+        parts = plainly(text, name)
+        if parts is None:
+            document = parse(text, name)
+            if isinstance(document, Mistake):
+                return document
+            self.read(document)
+            return None
+        for part in parts:
+            if isinstance(part, Document):
+                self.read(part)
+            else:
+                self._line(part, name)
+        return None
+
+    def _line(self, line: Line, file: str) -> None:
+        try:
+            pattern = parse_pattern(line.key)
+        except ValueError as error:
+            self.mistakes.append(Mistake(file, line.number, line.column, str(error)))
+            return
+        projects = self._several.setdefault(line.projects, line.projects)
+        labels = self._labels_seen.get(line.labels)
+        if labels is None:
+            labels = self._labels_seen[line.labels] = FrozenDict(line.labels) if line.labels else NOTHING
+        self.entries.append(
+            Entry(NumberRule(line.key, projects, labels, file, line.number), pattern, line.column)
+        )
+
     def _rule(self, document: Document, key: ScalarNode, value: Node) -> None:
         objection = _objection(key)
         if objection is None:
@@ -74,9 +106,8 @@ class MapReader:
         else:
             projects = self._projects(document, value)
         if projects:
-            mark = key.start_mark
-            rule = NumberRule(key.value, projects, labels, document.file, mark.line + 1)
-            self.entries.append(Entry(rule, pattern, mark.column + 1))
+            rule = NumberRule(key.value, projects, labels, document.file, document.line(key))
+            self.entries.append(Entry(rule, pattern, key.start_mark.column + 1))
 
     def _long_form(
         self, document: Document, key: ScalarNode, node: MappingNode

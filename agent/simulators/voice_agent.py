@@ -105,6 +105,7 @@ class VoiceAgent:
         self._stack.start(self._report, sources, reject_unknown=True)
         self._stack.apply(NodeStatus(NodeState.READY, "ready", None))
         said = self._options.speak or (_VOICE if _VOICE.exists() else None)
+        self._stack.comfort.prepare(["tone"])
         self._speech = Player(said) if said else self._stack.comfort.player("tone")
         say("listening", address=f"sip:{bracketed(self._address.host)}:{self._address.port}")
 

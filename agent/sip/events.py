@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agent.core.digits import USUAL
 from agent.core.headers import Message
+from agent.core.reasons import Reason
 from agent.sip.traffic import Traffic
 
 
@@ -23,7 +25,7 @@ class IncomingCall:
 
 @dataclass(frozen=True, slots=True)
 class Provisional:
-    """A leg that we dialled answered 180 to 189; `media` when audio can flow already."""
+    """A leg that we dialled answered 100, or 180 to 189; `media` when audio can flow already."""
 
     leg: int
     status: int
@@ -32,9 +34,10 @@ class Provisional:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The dialog of a leg is up: ACK received, or sent."""
+    """The dialog of a leg is up: ACK received, or sent; `audio` is whether audio can flow on it."""
 
     leg: int
+    audio: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Ended:
     """A leg is over; `status` is the SIP status that ended it. Nothing more is ever reported of it.
 
     `bye` is the BYE that ended a leg which may hand off, if the far end sent one; `traffic` is all its RTP.
+    `lost` is why the stack gave the leg up by itself; None where either end wanted it over.
     """
 
     leg: int
@@ -49,6 +53,7 @@ class Ended:
     text: str
     bye: Message | None = None
     traffic: Traffic = field(default_factory=Traffic)
+    lost: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +80,29 @@ class Informed:
 class TransferProgress:
     """What is known of the REFER that we sent on a leg: its answer, or what a NOTIFY said.
 
-    Nothing follows one that is `final`.
+    Nothing follows one that is `final`. `retry_after` is what the answer said of another try, in seconds.
     """
 
     leg: int
     status: int
     final: bool
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyAnswered:
+    """A NOTIFY of ours was answered; for the stack itself, nobody else hears of it."""
+
+    leg: int
 
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO)."""
+    """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO), and has ended after so long."""
 
     leg: int
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,6 @@ class RefusedByStack:
 
 LegEvent = (
     IncomingCall | Provisional | Confirmed | Ended | Digit | Referred | Informed | TransferProgress
-    | AudioChanged
+    | AudioChanged | NotifyAnswered
 )  # fmt: skip
 StackEvent = LegEvent | RefusedByStack

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 
 from agent.core.asking import AskError, from_info
+from agent.core.model import Latch
 from agent.sip.audio import LegAudio
 from agent.telemetry.logs import logger
 
@@ -24,11 +25,14 @@ class LegState:
         early: whether the far end has answered with a provisional response.
         answered: whether its far end has sent a 2xx.
         confirmed: whether its dialog is up.
+        dialled: whether it is we who called.
+        leaving: whether we have ended it.
         audio: what carries its audio.
         held: whether the far end has put it on hold.
         takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
             any other leg a REFER is declined.
         subscription: that of a REFER of its far end which waits for the last word; 0 when there is none.
+        latch: from whom its RTP is taken (`agent.core.model.Latch`); in force from our answer or INVITE on.
         info_fits: says of the JSON of an INFO whether it is taken, or answered with 400.
     """
 
@@ -39,10 +43,13 @@ class LegState:
         self.early = False
         self.answered = False
         self.confirmed = False
+        self.dialled = False
+        self.leaving = False
         self.audio = audio(f"leg {self.key}")
         self.held = False
         self.takes_handoffs = False
         self.subscription = 0
+        self.latch: Latch = "strict"
         self.info_fits: Callable[[str], bool] = _asks_for_handoff
 
     def __repr__(self) -> str:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import math
+import os
 import random
-import tempfile
 import wave
 from array import array
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pjsua2
@@ -62,41 +63,58 @@ class Comfort:
 
     ``tone`` is a faint noise floor with a soft beep every four seconds: enough to know that the line is up.
     ``silence`` plays nothing; RTP packets go on all the same, since the bridge feeds every stream.
+
+    Players are made before calls need them: then nothing can be missing, and nothing waits for a disk.
+
+    Args:
+        took: told of a choice that can't be played, silence takes its place: the place, the error.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, took: Callable[[str, Exception], None]) -> None:
+        self._took = took
         self._players: dict[str, Player] = {}
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._made_from: dict[str, int] = {}
+
+    def prepare(self, choices: Iterable[str]) -> None:
+        """Make the players of these choices, and anew those whose file has changed; the stack must be up.
+
+        Players of other choices stay: calls keep the settings that they began with.
+        """
+        for choice in {*choices} - {"silence"}:
+            try:
+                self._make(choice)
+            except (SipError, OSError) as error:
+                self._took("comfort", error)
 
     def player(self, choice: str) -> Player | None:
-        """The shared player for a choice, made when first asked for.
-
-        Raises:
-            SipError: the WAV file can't be played.
-        """
-        if choice == "silence":
-            return None
-        if choice not in self._players:
-            self._players[choice] = Player(self._tone() if choice == "tone" else Path(choice))
-        return self._players[choice]
+        """The shared player for a choice; None for silence, and for one that could not be made."""
+        return self._players.get(choice)
 
     def close(self) -> None:
         """Let the players go; the stack must still be up."""
         for player in self._players.values():
             player.close()
         self._players.clear()
-        if self._folder is not None:
-            self._folder.cleanup()
 
-    def _tone(self) -> Path:
-        self._folder = tempfile.TemporaryDirectory(prefix="handoff-agent-")
-        path = Path(self._folder.name) / "tone.wav"
-        with wave.open(str(path), "wb") as file:
+    def _make(self, choice: str) -> None:
+        written = 0 if choice == "tone" else Path(choice).stat().st_mtime_ns
+        if choice in self._players and self._made_from[choice] == written:
+            return
+        # Those who hear an earlier player of the choice keep it: it goes with the last of them.
+        self._players[choice] = _tone() if choice == "tone" else Player(Path(choice))
+        self._made_from[choice] = written
+
+
+def _tone() -> Player:
+    """The tone, from memory: a full or read-only disk can't keep it from being played."""
+    with open(os.memfd_create("tone.wav"), "w+b") as memory:  # noqa: PTH123 - it has no path but that of /proc
+        with wave.open(memory, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(_RATE)
             file.writeframes(_samples().tobytes())
-        return path
+        memory.flush()
+        return Player(Path(f"/proc/self/fd/{memory.fileno()}"))  # which opens it for itself
 
 
 def _samples() -> array[int]:

@@ -12,25 +12,33 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pjsua2
 
 from agent.core.errors import SipError
 from agent.core.headers import parse
-from agent.core.model import Agent
+from agent.core.leg_ends import lost_callee, lost_caller
+from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip import native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
+from agent.sip.questions import Locate, Questions, nowhere
+from agent.sip.resolver import Hop
+from agent.telemetry.logs import logger
 
+_log = logger("sip")
 _TICK_SECONDS = 0.01
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
 _REQUEST_TIMEOUT = 408
+_TRYING = 100
 _SESSION_PROGRESS = 183
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
 
@@ -42,6 +50,7 @@ class Stack:
         settings: the node's settings.
         trace: called with a batch of SIP message records, as the trace in C writes them.
         lag: called each tick with how late the loop was, in seconds.
+        took: told of errors that were contained, and of what they happened in: pjsip goes on being polled.
     """
 
     def __init__(
@@ -49,12 +58,14 @@ class Stack:
         settings: Agent,
         trace: Callable[[list[str]], None],
         lag: Callable[[float], None],
+        took: Callable[[str, Exception], None] | None = None,
     ) -> None:
         self.account: Any = None
         self._settings = settings
         self._report: Callable[[on.StackEvent], None] = _unheard
         self._trace = trace
         self._lag = lag
+        self.took = took or _logged
         self._loop = asyncio.get_running_loop()
         self._endpoint = _Endpoint(self)
         self._events: deque[on.StackEvent] = deque()
@@ -63,24 +74,34 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
-        self._host = native.host(settings)
+        self._closed = False
         self._probes: dict[int, Callable[[int], None]] = {}
-        self.comfort = Comfort()
+        self._questions = Questions(nowhere, self.took)
+        self.comfort = Comfort(self.took)
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(
+        self,
+        report: Callable[[on.StackEvent], None],
+        sources: str,
+        *,
+        reject_unknown: bool,
+        locate: Locate = nowhere,
+    ) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
             sources: who may send requests: CIDRs, white space between them.
             reject_unknown: whether others are told so, or hear nothing.
+            locate: finds the hosts that peers name.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
         """
         self._report = report
+        self._questions = Questions(locate, self.took)
         native.require_capacity(self._settings.limits.calls)
         pjsua2.handoff_guard_quiet()
         try:
@@ -90,6 +111,8 @@ class Stack:
             native.install_guard(sources, reject_unknown=reject_unknown)
             for listen in self._settings.sip.listen:
                 self._open(listen)
+            if fault := native.renew_certificates():
+                raise SipError(f"sip.tls can't be used: {fault}")
             self._endpoint.libStart()
             native.choose_codecs(self._endpoint, self._settings.media.codecs)
             self.account = native.account(self._settings, IncomingAccount(self))
@@ -110,14 +133,25 @@ class Stack:
 
     def apply(self, status: NodeStatus) -> None:
         """Let the guard answer OPTIONS and new INVITEs by this state."""
+        if self._closed:
+            return
         cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
         pjsua2.handoff_guard_set_cause(cause)
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
         pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after or _RATE_RETRY_SECONDS)
 
+    def renew_certificates(self) -> str:
+        """Use what is in the files of sip.tls for handshakes from now on; connections stay as they are.
+
+        Returns:
+            Why that can't be done, in which case the old certificates stay in use; or nothing.
+        """
+        return native.renew_certificates()
+
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
-        native.set_sources(sources, reject_unknown=reject_unknown)
+        if not self._closed:
+            native.set_sources(sources, reject_unknown=reject_unknown)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
@@ -126,29 +160,45 @@ class Stack:
         if self._timer is not None:
             self._timer.cancel()
         for leg in tuple(self._legs.values()):
-            leg.hang_up()
+            leg.hang_up(at_once=True)
             self._dispose(leg)
+        self._questions.close()
         self._events.clear()
         self.comfort.close()
         if self.account is not None:
             self.account.shutdown()
             self.account = None
+        # Nothing that comes late may reach native code that is gone: a reload, a call's timer, the storage.
+        self._closed = native.closed = True
         self._endpoint.libDestroy()
 
     # -- legs ----------------------------------------------------------------------------------------------
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        target: SipUri,
+        hop: Hop,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
+        latch: Latch = "strict",
     ) -> Leg:
-        """A new leg towards `uri` from `local_user`, its INVITE sent.
+        """A new leg towards `target` from `local_user`, its INVITE sent to the address `hop`.
+
+        `latch` says whose RTP is taken.
 
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         leg = self._new_leg()
-        local_uri = f"<sip:{local_user}@{self._host}>"
+        leg.latch = latch
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
         try:
-            leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
+            with native.pinned(target, hop):
+                leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
         except SipError:
             self._dispose(leg)
             raise
@@ -158,15 +208,21 @@ class Stack:
         """The leg that an event tells of; it is there until its end is reported."""
         return self._legs[key]
 
-    def probe(self, uri: str, seconds: float, done: Callable[[int], None]) -> None:
-        """Send OPTIONS to `uri`; `done` is told the status that came, 408 when none did for so long.
+    def probe(self, target: SipUri, hop: Hop, seconds: float, done: Callable[[int], None]) -> None:
+        """Send OPTIONS to the address `hop` of `target`; `done` is told the status that came.
+
+        It is 408 when none did for so many seconds.
 
         Raises:
             SipError: the stack would not send it.
         """
-        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{self._host}>")
+        if self._closed:
+            raise SipError("the SIP stack has ended")
+        host = native.host_towards(self._settings, hop)
+        with native.pinned(target, hop):
+            number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")
         if number < 0:
-            raise SipError(f"can't probe {uri}")
+            raise SipError(f"can't probe {target.text}")
         self._probes[number] = done
         self._loop.call_later(seconds, self._probed, number, _REQUEST_TIMEOUT)
 
@@ -192,10 +248,10 @@ class Stack:
 
     def take(self, prm: Any) -> None:
         """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
+        message, source = parse(prm.rdata.wholeMsg), source_of(prm)
         leg = self._new_leg(prm.callId)
-        message = parse(prm.rdata.wholeMsg)
         leg.sip_call_id = message.first("call-id")
-        self.emit(on.IncomingCall(leg.key, source_of(prm), message))
+        self.emit(on.IncomingCall(leg.key, source, message))
 
     def _schedule(self) -> None:
         # A native call made by our own code may call back at once, outside the poll.
@@ -207,6 +263,8 @@ class Stack:
         self._polling = True
         try:
             self._endpoint.libHandleEvents(0)
+        except Exception as error:  # noqa: BLE001 - what came with it is told all the same
+            self.took("poll", error)
         finally:
             self._polling = False
         if self._events:
@@ -216,10 +274,13 @@ class Stack:
         self._scheduled = False
         while self._events:
             event = self._events.popleft()
-            if isinstance(event, on.RefusedByStack):
-                self._report(event)
-            elif (leg := self._legs.get(event.leg)) is not None:
-                self._hand_on(leg, event)
+            try:
+                if isinstance(event, on.RefusedByStack):
+                    self._report(event)
+                elif (leg := self._legs.get(event.leg)) is not None:
+                    self._hand_on(leg, event)
+            except Exception as error:  # noqa: BLE001 - those behind it wait
+                self.took("event", error)
 
     def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
         match event:
@@ -228,12 +289,19 @@ class Stack:
                 if not leg.early or not leg.audio.flowing or leg.answered:
                     return
                 event = on.Provisional(leg.key, _SESSION_PROGRESS, media=True)
+            case on.NotifyAnswered():
+                leg.notified()
+                return
             case on.Ended():
+                useless = leg.dialled and leg.answered and not leg.confirmed and not leg.leaving
                 self._dispose(leg)
-                event = replace(event, traffic=leg.audio.traffic)
+                event = replace(event, traffic=leg.audio.traffic, lost=_lost(leg, event))
+                if useless:  # the stack saw for itself that nothing can come of the 2xx
+                    self._report(on.Confirmed(leg.key, audio=False))
             case on.Confirmed():
                 leg.confirmed = True
-            case on.Provisional():
+                event = replace(event, audio=leg.audio.flowing)
+            case on.Provisional() if event.status > _TRYING:
                 leg.early = True
                 # Whether audio can flow is known only when the stack has read the SDP. Where the 2xx is
                 # here as well, the audio is that one's.
@@ -252,16 +320,33 @@ class Stack:
         self._legs.pop(leg.key, None)
 
     def _tick(self, due: float) -> None:
+        """Drive pjsip's timers, and look for what C has for us. Nothing that goes wrong here ends it."""
         now = self._loop.time()
-        self._lag(max(0.0, now - due))
-        self._poll()
-        for number, status in native.probes():
-            self._probed(number, status)
-        records = native.trace(_TRACE_RECORDS)
-        if records:
-            self._trace(records)
-        due = max(now, due) + _TICK_SECONDS
+        late, due = max(0.0, now - due), max(now, due) + _TICK_SECONDS
         self._timer = self._loop.call_at(due, self._tick, due)
+        parts: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("lag", partial(self._lag, late)),
+            ("tick", self._poll),
+            ("probe", self._look_for_probes),
+            ("names", self._questions.look),
+            ("trace", self._look_for_messages),
+        )
+        for where, work in parts:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - the others, and the next tick
+                self.took(where, error)
+
+    def _look_for_probes(self) -> None:
+        for number, status in native.probes():
+            try:
+                self._probed(number, status)
+            except Exception as error:  # noqa: BLE001 - the other probes
+                self.took("probe", error)
+
+    def _look_for_messages(self) -> None:
+        if records := native.trace(_TRACE_RECORDS):
+            self._trace(records)
 
 
 class _Endpoint(pjsua2.Endpoint):
@@ -273,9 +358,11 @@ class _Endpoint(pjsua2.Endpoint):
 
     def onRejectedIncomingCall(self, prm: Any) -> None:
         """An INVITE was answered before it became a call."""
-        message = parse(prm.rdata.wholeMsg)
-        refused = on.RefusedByStack(source_of(prm), message, prm.statusCode, prm.reason)
-        self._stack.emit(refused)
+        try:
+            message = parse(prm.rdata.wholeMsg)
+            self._stack.emit(on.RefusedByStack(source_of(prm), message, prm.statusCode, prm.reason))
+        except Exception as error:  # noqa: BLE001 - native code can make nothing of it
+            self._stack.took("intake", error)
 
 
 class IncomingAccount(pjsua2.Account):
@@ -287,7 +374,10 @@ class IncomingAccount(pjsua2.Account):
 
     def onIncomingCall(self, prm: Any) -> None:
         """A new INVITE passed the guard."""
-        self._stack.take(prm)
+        try:
+            self._stack.take(prm)
+        except Exception as error:  # noqa: BLE001 - pjsua2 refuses a call that nobody took
+            self._stack.took("intake", error)
 
 
 def source_of(prm: Any) -> str:
@@ -296,5 +386,18 @@ def source_of(prm: Any) -> str:
     return address.rpartition(":")[0].strip("[]")
 
 
+def _lost(leg: Leg, event: on.Ended) -> Reason | None:
+    """Why the stack gave a leg up that nobody wanted to end."""
+    if leg.leaving:
+        return None
+    if leg.dialled:
+        return lost_callee(event.status, confirmed=leg.confirmed)
+    return lost_caller(event.status, event.text, answered=leg.answered, confirmed=leg.confirmed)
+
+
 def _unheard(_: on.StackEvent) -> None:
     """Nothing happens before the start."""
+
+
+def _logged(where: str, error: Exception) -> None:
+    _log.error("an internal error was contained", where=where, exc_info=error)

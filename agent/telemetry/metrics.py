@@ -112,11 +112,14 @@ class _Readings(Collector):
         self.pending: Callable[[], int] = int
         self.outbox: Callable[[], Mapping[str, int]] = dict
         self.storage_fault: Callable[[], str | None] = str
+        self.owed: Callable[[], int] = int
         self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
         self.failing: Callable[[], Mapping[str, bool]] = dict
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
+        self.names: Callable[[], int] = int
         self.tasks: Callable[[], int] = int
+        self.log_lines_dropped: Callable[[], int] = int
 
     def collect(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
@@ -133,6 +136,11 @@ class _Readings(Collector):
         for labels, count in sorted(tally.items()):
             invites.add_metric(labels, count)
         yield invites
+        yield GaugeMetricFamily(
+            "handoff_moments_waiting",
+            "Terminal moments and other promises in memory that the storage did not take yet",
+            value=self.owed(),
+        )
         yield GaugeMetricFamily("handoff_legs_active", "SIP legs that are up", value=self.legs())
         yield GaugeMetricFamily(
             "handoff_loop_tasks", "Tasks of the event loop that are not done", value=self.tasks()
@@ -141,6 +149,16 @@ class _Readings(Collector):
             "handoff_native_calls",
             "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
             value=self.native_calls(),
+        )
+        yield CounterMetricFamily(
+            "handoff_log_lines_dropped",
+            "Log lines lost, since their reader was too slow",
+            value=self.log_lines_dropped(),
+        )
+        yield CounterMetricFamily(
+            "handoff_names_refused",
+            "Names for which SIP or SDP would have needed DNS; none is looked up there",
+            value=self.names(),
         )
         alarms = GaugeMetricFamily(
             "handoff_credential_alarm",
@@ -211,8 +229,12 @@ class Metrics:
         self._api = _Children(
             counter("api_requests", "Answers of the handoff API", "project", "route", "status")
         )
+        self._http_shed = _Children(
+            counter("http_connections_shed", "HTTP connections that found no room", "listener")
+        )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
+        self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
         self._media_return = _Children(
             histogram("media_return_seconds", "Terminal moment to the caller given back", _RETURN, "method")
         )
@@ -221,16 +243,29 @@ class Metrics:
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", _JITTER)
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
+        self._kept_out = gauge(
+            "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
+        )
         self._config_loaded = gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+        self._dropped = counter("moments_dropped", "Calls of which nothing more is stored: too much waits")
+        self._internal_errors = _Children(
+            counter(
+                "internal_errors", "Internal errors that were contained, by what they happened in", "where"
+            )
+        )
 
     # where readings come from
 
     def set_guard_reader(self, read: Callable[[], Mapping[str, int]]) -> None:
         """Let the guard's own counters (``result`` → INVITEs so far) be part of ``handoff_invites_total``."""
         self._readings.guard = read
+
+    def set_names_reader(self, read: Callable[[], int]) -> None:
+        """Take ``handoff_names_refused_total`` from the SIP stack."""
+        self._readings.names = read
 
     def set_node_state_reader(self, read: Callable[[], str], states: Iterable[str] = ()) -> None:
         """Take ``handoff_node_state`` from the one place that holds it; ``states`` are all it may be in."""
@@ -256,9 +291,17 @@ class Metrics:
         """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
         self._readings.storage_fault = read
 
+    def set_owed_reader(self, read: Callable[[], int]) -> None:
+        """Take ``handoff_moments_waiting`` from what calls owe to the storage."""
+        self._readings.owed = read
+
     def set_task_reader(self, read: Callable[[], int]) -> None:
         """Take ``handoff_loop_tasks`` from the event loop: it shows leaks."""
         self._readings.tasks = read
+
+    def set_log_reader(self, dropped: Callable[[], int]) -> None:
+        """Take ``handoff_log_lines_dropped_total`` from the log."""
+        self._readings.log_lines_dropped = dropped
 
     def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
         """Take ``handoff_legs_active`` and ``handoff_native_calls`` from the SIP stack."""
@@ -317,6 +360,10 @@ class Metrics:
         """The handoff API answered; ``project`` and ``route`` are empty where they are not known."""
         self._api[project, route, str(status)].inc()
 
+    def http_shed(self, listener: str) -> None:
+        """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
+        self._http_shed[listener,].inc()
+
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""
         self._cut[project,].inc(count)
@@ -324,6 +371,14 @@ class Metrics:
     def token_requested(self, outcome: str) -> None:
         """A token request at the issuer ended."""
         self._tokens[outcome,].inc()
+
+    def moment_dropped(self) -> None:
+        """Too much waits for the storage: nothing more is stored of a call, which stays up on disk."""
+        self._dropped.inc()
+
+    def name_looked_up(self, outcome: str) -> None:
+        """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""
+        self._look_ups[outcome,].inc()
 
     # targets, configuration, loop
 
@@ -335,9 +390,10 @@ class Metrics:
         """A reload removed a target: its last state must not stay in the metrics."""
         self._target_up.remove(project, target)
 
-    def config_reloaded(self, result: str) -> None:
-        """A reload ended as ``loaded``, ``unchanged`` or ``refused``."""
+    def config_reloaded(self, result: str, *, kept_out: bool) -> None:
+        """A reload ended as ``loaded``, ``unchanged``, ``refused`` or ``held``; the last two keep it out."""
         self._reloads[result,].inc()
+        self._kept_out.set(kept_out)
 
     def config_loaded(self, at: float) -> None:
         """A configuration came into force at this time (seconds since the epoch)."""
@@ -346,6 +402,10 @@ class Metrics:
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""
         self._loop_lag.observe(seconds)
+
+    def internal_error(self, where: str) -> None:
+        """An internal error was contained; ``where`` is one of a few words of ours."""
+        self._internal_errors[where,].inc()
 
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What leaves by HTTP, whoever sends it: sessions, what was written, breaker, single flight, names."""
+"""What leaves by HTTP, whoever sends it: sessions, what was written, breaker, single flight."""

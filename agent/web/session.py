@@ -7,26 +7,28 @@ from typing import Final
 
 import aiohttp
 
-from agent.web.resolver import ThreadedResolver
+from agent.names.names import Names
+from agent.web.resolver import NamesResolver
 
 _BEGINNING: Final = 65_536
 _CONNECTIONS: Final = 256
 
 
-def new_session() -> aiohttp.ClientSession:
+def new_session(names: Names) -> aiohttp.ClientSession:
     """A session as the agent wants it for NICE: no cookies shared between tenants, no proxies by surprise."""
-    return _session(aiohttp.TCPConnector(limit=_CONNECTIONS, ttl_dns_cache=60))
+    return _session(names, _CONNECTIONS)
 
 
-def new_session_apart() -> aiohttp.ClientSession:
+def new_session_apart(names: Names) -> aiohttp.ClientSession:
     """A session for webhooks and transcripts: what hangs there takes nothing that a signal needs.
 
-    It has connections of its own, which the courier bounds by project, and threads of its own for names.
+    It has connections of its own, which the courier bounds by project. Names hold nobody up.
     """
-    return _session(aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, resolver=ThreadedResolver()))
+    return _session(names, 0)
 
 
-def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+def _session(names: Names, connections: int) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=connections, use_dns_cache=False, resolver=NamesResolver(names))
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.benchmarks import signals as signals_alone
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
+from tests.benchmarks.maps import maps
 from tests.benchmarks.records import records
 from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
@@ -120,6 +121,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "signals": signals_alone.signals,
     "records": records,
     "sick": sick,
+    "maps": maps,
 }
 
 

@@ -30,6 +30,7 @@ from agent.core.records import CallRecord, Signal
 from agent.cxone.client import Cxone
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
+from agent.names.names import Names
 from agent.telemetry import logs
 from agent.web.session import new_session
 from tests.calls.harness import cxone as simulated
@@ -83,7 +84,8 @@ class Bench:
     async def open(self, folder: Path) -> None:
         """Bring everything up, with a token at hand."""
         self._store = await SqliteStore.open(folder / "agent.db")
-        self._session = new_session()
+        self._names = Names()
+        self._session = new_session(self._names)
         self._cxone = Cxone(self._session)
         watch(self._session, self._leaves)
         self._courier = Courier(self._store, self._cxone, lambda *_: self._project, self._take)
@@ -96,6 +98,7 @@ class Bench:
         await self._courier.aclose(5)
         await self._cxone.aclose()
         await self._session.close()
+        await self._names.aclose()
         await self._store.aclose()
 
     async def run(self, rate: int, count: int) -> Result:

@@ -28,7 +28,6 @@ def change() -> Change:
         two = plan.back(plan.queue, plan.overflow)
         plan.add("acme-refer-two", REFER, method="refer", targets=two, transfer_timeout="1s")
         plan.add("acme-bridge-two", BRIDGE, method="bridge", targets=two)
-        # A port of its own: pjsip says BYE twice to an answer that it can't use, the second time 1.5 s later.
         plan.add("acme-folly", FOLLY, method="bridge", targets=plan.back(plan.lost, plan.overflow))
 
     return add

@@ -32,6 +32,7 @@ from agent.delivery.sqlite import SqliteStore
 from agent.http.operations import operations_app
 from agent.http.ports import ReloadAnswer
 from agent.http.serving import Server, serve
+from agent.names.names import Names
 from agent.settings import load
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
 from agent.web.session import new_session
@@ -205,6 +206,8 @@ class Node:
         self.live: list[dict[str, Any]] = []
         self.stories: dict[str, list[dict[str, Any]]] = {}
         self.hung_up: list[str] = []
+        self.confirmed: list[bool] = []
+        self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
         self._store: SqliteStore
         self._session: aiohttp.ClientSession
@@ -213,7 +216,8 @@ class Node:
 
     async def start(self) -> None:
         self._store = await SqliteStore.open(self._bench.database)
-        self._session = new_session()
+        self._names = Names()
+        self._session = new_session(self._names)
         self._client = Cxone(self._session)
         self._courier = Courier(self._store, self._client, self._project, lambda _event: None)
         self._server = await serve(operations_app(self), "127.0.0.1", self._bench.port)
@@ -223,6 +227,7 @@ class Node:
         await self._courier.aclose(1)
         await self._client.aclose()
         await self._session.close()
+        await self._names.aclose()
         await self._store.aclose()
 
     async def settled(self) -> None:
@@ -271,8 +276,12 @@ class Node:
     def alarms(self) -> list[dict[str, Any]]:
         return []
 
-    async def reload(self) -> ReloadAnswer:
-        return ReloadAnswer("unchanged")
+    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+        self.confirmed.append(confirmed)
+        return self.reloaded
+
+    def kept_out(self) -> ReloadAnswer | None:
+        return None
 
     def drain(self) -> None:
         """Nothing to drain."""

@@ -11,7 +11,8 @@ from agent.core.frozen import FrozenDict
 from agent.core.headers import parse
 from agent.core.model import Agent, Carrier, Carriers, Project, Snapshot
 from agent.core.node import NodeFacts, status
-from agent.core.numbers import NumberMap, NumberRule
+from agent.core.number_map import NumberMap
+from agent.core.numbers import NumberRule
 from agent.core.records import CallRecord
 
 NUMBER = "9995550100"

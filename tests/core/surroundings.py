@@ -33,6 +33,7 @@ PROMISES = {
     "legs": "no leg outlives its call, and there are never three",
     "invite": "each INVITE gets its final answer, unless the caller takes it back",
     "cancel": "what waits to be signalled is taken back when the caller hangs up",
+    "lost": "the script of a caller whose leg was lost is told, and nothing taken back from it",
     "withdrawn": "a signal that was taken back does not leave, even if it becomes durable later",
     "begin": "a signal that waits for the end of the prompt is begun once, and before the call is over",
     "release": "the voice agent goes only when the script is told, or could not be, or at the deadline",
@@ -42,6 +43,7 @@ PROMISES = {
     "ended": "who was to be ended talks to nobody any more",
     "end": "a call's end is the moment that was told, or the caller's hanging up",
     "record": "a call is recorded once, before anything else",
+    "unheard": "who could not be answered, or does not hear the other end, talks to nobody any more",
 }
 GIVEN_BACK = frozenset(
     {State.RETURNING, State.REFERRING, State.DIALLING_BACK, State.TRANSFERRED}
@@ -51,6 +53,8 @@ TALKING = frozenset(
     {State.BRIDGED, State.FINISHING, State.FINISHING_UNSIGNALLED, State.KEPT, State.STORING_KEPT}
     | {State.TRANSFERRED}
 )
+SPENT = frozenset({State.KEPT, State.STORING_KEPT})
+"""The one terminal moment was told to nobody, and there is no other."""
 UP = ("dialled", "answered")
 
 
@@ -68,11 +72,17 @@ class Dialled:
 
     Attributes:
         attempt: the present one's number; 0 before the first.
+        target: which target it goes to, from 0.
+        address: which of the target's addresses, from 0.
+        addresses: how many that has; 0 until its name was looked up.
         leg: the present one: dialled, answered, gone. The end of one that is gone may still be reported.
     """
 
     attempt: int = 0
     leg: str = ""
+    target: int = -1
+    address: int = 0
+    addresses: int = 0
 
     @property
     def up(self) -> bool:
@@ -84,10 +94,27 @@ class Dialled:
         for attempt in {1, self.attempt} if self.attempt else ():
             answered = attempt == self.attempt and self.leg == "answered"
             yield on.LegEnded(side, 200 if answered else 503, attempt)
+            if answered:
+                yield on.LegEnded(side, 408, attempt, lost=Reason.AGENT_LOST)
+            elif self.addresses > 1 and attempt == self.attempt:
+                yield on.LegEnded(side, 486, attempt)  # the others' kind goes on to the next address
+
+    def located(self, side: Side) -> Iterator[on.Located]:
+        """What the look-up of the target's name may give, which comes once; two addresses stand for many."""
+        if self.leg == "dialled" and not self.addresses:
+            yield on.Located(side, self.attempt, 2)
 
     def after_end(self, attempt: int) -> Dialled:
         """The side once the leg of this attempt ended."""
-        return Dialled(attempt, "gone") if attempt == self.attempt else self
+        return replace(self, leg="gone") if attempt == self.attempt else self
+
+    def dialled(self, dial: on.Dial) -> Dialled:
+        """The side with another leg: to the next address of the same target, or to the next target."""
+        again = dial.target == self.target and dial.address == self.address + 1 < self.addresses
+        _demand(again or (dial.target == self.target + 1 and not dial.address), "dial", "out of turn")
+        _demand(dial.attempt == self.attempt + 1, "dial", "numbers are given once")
+        known = self.addresses if again else 0
+        return Dialled(dial.attempt, "dialled", dial.target, dial.address, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +125,9 @@ class World:
         plan: what was planned for the call.
         arrivals: whether the project signals arrivals.
         names: whether the voice agent may name a target of its own.
+        located: whether targets have host names with two addresses.
         gave_up: the caller is gone by itself, before it was given back.
+        lost: its leg was lost while the script still waited to be told.
         back: how many targets there are to go back to.
         tell: the terminal moment that is being made durable.
         untold: it could not be.
@@ -110,15 +139,20 @@ class World:
         report: what the voice agent was told of its handoff.
         referred: a REFER is out of which the outcome is not known.
         ended: somebody asked for the call's end.
+        late: the record took too long, and the caller was refused: nobody else is told of such a call.
+        fresh: what was just asked for and must not fail unnoticed.
+        unheard: that failed.
     """
 
     plan: Plan
     arrivals: bool = True
     names: bool = True
+    located: bool = False
     record: str = ""  # asked, done, failed
     invite: str = "open"  # open, answered, refused
     caller: str = "up"  # up, left (hung up by us), gone
     gave_up: bool = False
+    lost: bool = False
     agent: Dialled = Dialled()
     queue: Dialled = Dialled()
     back: int = 0
@@ -135,6 +169,9 @@ class World:
     referred: bool = False
     returned: bool = False
     ended: bool = False
+    late: bool = False
+    fresh: tuple[Action, ...] = ()
+    unheard: bool = False
     closed: End | None = None
 
     @property
@@ -147,6 +184,8 @@ class World:
     def events(self, call: Machine) -> Iterator[Event]:
         """Every event that may come now."""
         yield from self._of_legs()
+        if self.located:
+            yield from (*self.agent.located(Side.AGENT), *self.queue.located(Side.TARGET))
         if self.record == "asked":
             yield from (on.Recorded(), on.NotRecorded())
         if self.tell is not None:
@@ -161,12 +200,15 @@ class World:
             if self.names:
                 yield on.HandoffAsked(ELSEWHERE)
         yield on.EndAsked(Reason.OPERATOR)
+        yield from map(on.ActionFailed, self.fresh)
 
     def _of_legs(self) -> Iterator[Event]:
         if self.agent.leg == "dialled":
-            yield from (on.AgentProgress(180), on.AgentProgress(183, media=True), on.AgentAnswered())
+            yield from (on.AgentProgress(100), on.AgentProgress(180), on.AgentProgress(183, media=True))
+            yield from (on.AgentAnswered(), on.AgentAnswered(audio=False))
         if self.queue.leg == "dialled":
-            yield from (on.TargetProgress(180), on.TargetAnswered())
+            yield from (on.TargetProgress(100), on.TargetProgress(180))
+            yield from (on.TargetAnswered(), on.TargetAnswered(audio=False))
         yield from self.agent.ends(Side.AGENT)
         yield from self.queue.ends(Side.TARGET)
         if self.agent.attempt and self.agent.leg != "dialled":
@@ -176,27 +218,38 @@ class World:
         if self.caller != "gone":
             yield on.LegEnded(Side.CALLER, 200 if self.invite == "answered" else 487)
         if self.talks:
+            yield on.LegEnded(Side.CALLER, 408, lost=Reason.SESSION_EXPIRED)
+        elif self.caller == "up" and self.agent.attempt:
+            yield on.LegEnded(Side.CALLER, 504, lost=Reason.NO_PRACK)
+        if self.talks:
             yield from (on.MediaLost(Side.CALLER), on.DtmfReceived(Side.CALLER, "5"))
         if self.referred and self.caller == "up":
             yield on.TransferProgress(202, final=False)
             yield from (on.TransferProgress(200, final=True), on.TransferProgress(603, final=True))
+            yield on.TransferProgress(500, final=True, retry_after=5)
 
     def after(self, event: Event, call: Machine) -> World:
         """The world once the event happened, before the call has acted on it."""
+        return replace(self._once(event, call), fresh=())
+
+    def _once(self, event: Event, call: Machine) -> World:
         match event:
             case on.Recorded():
                 arrival = {Moment.ARRIVAL} if self.arrivals else set()
                 return replace(self, record="done", waiting=self.waiting | arrival)
             case on.NotRecorded():
                 return replace(self, record="failed")
+            case on.Located(side=side, addresses=addresses):
+                return self._located(side, addresses)
             case on.AgentAnswered():
                 return replace(self, agent=replace(self.agent, leg="answered"))
             case on.TargetAnswered():
                 return replace(self, queue=replace(self.queue, leg="answered"))
-            case on.LegEnded(side=Side.CALLER):
+            case on.LegEnded(side=Side.CALLER, lost=lost):
                 # In these states the BYE is the contact centre's: it takes the caller, and its script waits.
                 left = self.caller == "up" and call.state not in GIVEN_BACK
-                return replace(self, caller="gone", gave_up=left, referred=False)
+                waits = bool(lost) and left and call.state not in SPENT
+                return replace(self, caller="gone", gave_up=left and not waits, lost=waits, referred=False)
             case on.LegEnded(side=Side.AGENT, attempt=attempt):
                 return replace(self, agent=self.agent.after_end(attempt))
             case on.LegEnded(attempt=attempt):
@@ -205,10 +258,16 @@ class World:
                 return replace(self, referred=not final)
         return self._after_word(event, call)
 
+    def _located(self, side: Side, addresses: int) -> World:
+        if side is Side.AGENT:
+            return replace(self, agent=replace(self.agent, addresses=addresses))
+        return replace(self, queue=replace(self.queue, addresses=addresses))
+
     def _after_word(self, event: Event, call: Machine) -> World:
         match event:
             case on.TimerFired(timer=timer):
-                return replace(self, timers=self.timers - {timer})
+                late = self.late or timer is Timer.RECORD
+                return replace(self, timers=self.timers - {timer}, late=late)
             case on.EndAsked():
                 return replace(self, ended=True)
             case on.HandoffAsked(handoff=handoff):
@@ -222,6 +281,10 @@ class World:
                 return replace(self, tell=None, untold=True, withdrawn=False)
             case on.SignalSettled(moment=moment):
                 return replace(self, waiting=self.waiting - {moment}, wire=self.wire - {moment})
+            case on.ActionFailed(action=on.AnswerCaller()):
+                return replace(self, invite="open", unheard=True)
+            case on.ActionFailed():
+                return replace(self, unheard=True)
         return self
 
     # -- what the call may ask -----------------------------------------------------------------------------
@@ -243,7 +306,8 @@ class World:
                 return replace(self, record="asked")
             case on.Play(audio=audio):
                 _demand(self.caller == "up", "audio", "Play to a caller who is gone")
-                return replace(self, audio=audio)
+                across = self.talks and audio in (Audio.BRIDGED, Audio.TRANSFERRED)
+                return replace(self, audio=audio, fresh=(*self.fresh, action) if across else self.fresh)
             case on.Returned():
                 _demand(self.talks and not self.agent.up, "returned", "there is nobody to give back")
                 _demand(not self.returned, "returned", "twice")
@@ -311,18 +375,16 @@ class World:
     def _signalled(self, action: Action) -> World:
         waits = self.caller == "up" and self.invite == "open"
         match action:
-            case on.Dial(side=Side.AGENT, target=target, attempt=attempt):
-                _demand(attempt == self.agent.attempt + 1 == target + 1, "dial", "out of turn")
+            case on.Dial(side=Side.AGENT, target=target):
                 _demand(target < self.plan.targets, "dial", "there is no such target")
                 _demand(not self.agent.up, "dial", "two voice agents at a time")
                 _demand(waits, "dial", "there is no one to answer")
-                return replace(self, agent=Dialled(attempt, "dialled"))
-            case on.Dial(target=target, attempt=attempt):
-                _demand(attempt == self.queue.attempt + 1 == target + 1, "dial", "out of turn")
+                return replace(self, agent=self.agent.dialled(action))
+            case on.Dial(target=target):
                 _demand(target < self.back, "dial", "there is no such target")
                 _demand(not self.queue.up and not self.agent.up, "dial", "a third leg")
                 _demand(self.talks, "dial", "there is no one to answer")
-                return replace(self, queue=Dialled(attempt, "dialled"))
+                return replace(self, queue=self.queue.dialled(action))
             case on.Refer(target=target):
                 _demand(target < self.back, "refer", "there is no such target")
                 _demand(
@@ -335,7 +397,7 @@ class World:
                 _demand(waits, "answer", "Relay to no INVITE")
             case on.AnswerCaller():
                 _demand(waits, "answer", "there is no INVITE to answer")
-                return replace(self, invite="answered")
+                return replace(self, invite="answered", fresh=(*self.fresh, action))
             case on.RefuseCaller(reason=reason):
                 _demand(waits, "refuse", "there is no INVITE to refuse")
                 _demand(400 <= reason.code <= 699, "refuse", "the reason has no code")
@@ -352,12 +414,15 @@ class World:
         _demand(
             end is End.CALLER or told is None or end.value == told.value, "end", "another one than was told"
         )
-        known = told or self.untold or self.record == "failed"
+        known = told or self.untold or self.record == "failed" or self.late
         _demand(end is End.CALLER or bool(known), "end", "nobody was told")
         _demand(end is not End.CALLER or self.caller == "gone", "end", "the caller did not hang up")
         _demand(end is not End.CALLER or not self.confirmed, "end", "a moment was confirmed")
         _demand(not self.held, "begin", "it waits for ever")
         _demand(not (self.withdrawn and self.tell), "withdrawn", "it becomes durable and is sent")
+        if self.lost:
+            _demand(bool(self.confirmed or self.untold), "lost", "nobody told it")
+            _demand(self.confirmed not in self.wire, "lost", "taken back")
         if self.gave_up:
             _demand(not self.waiting, "cancel", "left to be sent")
             _demand(self.tell is None, "cancel", "made durable and sent all the same")
@@ -381,6 +446,7 @@ class World:
             _demand(not unheard, "audio", "somebody is there, and not heard")
         _demand(not (self.agent.up and self.queue.up), "legs", "a third leg")
         _demand(not self.ended or call.state not in TALKING, "ended", call.state)
+        _demand(not self.unheard or call.state not in TALKING, "unheard", call.state)
         if call.state in (State.KEPT, State.STORING_KEPT):
             knows = self.agent.leg == "answered" and self.report == "kept"
             _demand(knows and self.talks, "kept", "it is not there, or does not know")

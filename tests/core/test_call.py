@@ -56,8 +56,9 @@ from tests.core.calls import (
 
 def test_a_call_is_durable_before_anyone_is_dialled() -> None:
     call = Machine(RELEASE)
-    assert call.begin() == [Record()]
+    assert call.begin() == [Start(Timer.RECORD), Record()]
     assert call.handle(on.Recorded()) == [
+        Stop(Timer.RECORD),
         Start(Timer.RING),
         Dial(Side.AGENT, 0, 1),
         Start(Timer.RESPONSE),
@@ -67,9 +68,7 @@ def test_a_call_is_durable_before_anyone_is_dialled() -> None:
 
 def test_the_voice_agents_answer_is_ours_and_audio_is_joined() -> None:
     call = call_after(RECORDED)
-    assert call.handle(on.AgentAnswered()) == [
-        Stop(Timer.RING),
-        Stop(Timer.RESPONSE),
+    assert acts(call, on.AgentAnswered()) == [
         AnswerCaller(),
         Play(Audio.BRIDGED),
         Start(Timer.DURATION),
@@ -124,6 +123,42 @@ def test_the_arrival_signal_that_settles_late_does_not_give_the_caller_back() ->
     call = call_after(TELLING)
     assert call.handle(on.SignalSettled(Moment.ARRIVAL, accepted=True)) == []
     assert stands(call) is State.TELLING
+
+
+def test_a_caller_does_not_wait_for_a_disk_that_hangs_and_what_comes_of_it_is_closed() -> None:
+    call = call_after(())
+    assert call.handle(on.TimerFired(Timer.RECORD)) == [RefuseCaller(Reason.NOT_READY)]
+    assert call.handle(on.LegEnded(Side.CALLER, 503)) == []
+    assert acts(call, on.Recorded()) == [CancelSignals(), Close(End.FAILED, Reason.NOT_READY)]
+
+
+def test_one_that_is_never_recorded_after_that_is_over_as_well() -> None:
+    call = call_after((on.TimerFired(Timer.RECORD),))
+    assert acts(call, on.NotRecorded()) == [Close(End.FAILED, Reason.NOT_READY)]
+
+
+def test_a_caller_who_could_not_be_answered_is_refused_once_the_script_is_told() -> None:
+    call = call_after(BRIDGED)
+    assert acts(call, on.ActionFailed(AnswerCaller())) == [
+        HangUp(Side.AGENT),
+        Start(Timer.DEADLINE),
+        Tell(Moment.FAILED, Reason.INTERNAL),
+    ]
+    call.handle(TOLD)
+    settled = on.SignalSettled(Moment.FAILED, accepted=True)
+    assert acts(call, settled) == [RefuseCaller(Reason.INTERNAL), Close(End.FAILED, Reason.INTERNAL)]
+
+
+def test_legs_that_do_not_hear_each_other_are_a_failed_call() -> None:
+    call = call_after(BRIDGED)
+    assert acts(call, on.ActionFailed(Play(Audio.BRIDGED)))[1:] == [Tell(Moment.FAILED, Reason.INTERNAL)]
+    assert stands(call) is State.STORING
+
+
+def test_a_verb_that_hurts_nobody_by_its_failure_changes_nothing() -> None:
+    call = call_after(BRIDGED)
+    assert call.handle(on.ActionFailed(SendDtmf(Side.AGENT, "5"))) == []
+    assert stands(call) is State.BRIDGED
 
 
 def test_a_handoff_that_can_not_be_recorded_leaves_the_call_as_it_was_and_may_be_asked_again() -> None:
@@ -228,7 +263,7 @@ def test_whoever_hangs_up_first_decides(first: str) -> None:
 def test_a_target_that_refuses_is_followed_by_the_next() -> None:
     call = call_after(RECORDED)
     refused = on.LegEnded(Side.AGENT, 486, attempt=1)
-    assert call.handle(refused) == [Dial(Side.AGENT, 1, 2), Start(Timer.RESPONSE)]
+    assert acts(call, refused) == [Dial(Side.AGENT, 1, 2), Start(Timer.RESPONSE)]
     assert call.wants(Side.AGENT, 2)
     assert not call.wants(Side.AGENT, 1)
     assert not call.wants(Side.TARGET, 2)
@@ -287,13 +322,17 @@ def test_an_answer_that_comes_after_the_target_was_given_up_is_not_ours() -> Non
 
 def test_ringing_is_relayed_and_ends_the_wait_for_a_first_response() -> None:
     call = call_after(RECORDED)
-    assert call.handle(on.AgentProgress(180)) == [Stop(Timer.RESPONSE), Relay(180, media=False)]
+    assert call.handle(on.AgentProgress(180)) == [
+        Stop(Timer.RESPONSE),
+        Stop(Timer.TRYING),
+        Relay(180, media=False),
+    ]
 
 
 def test_early_media_is_relayed_and_heard() -> None:
     call = call_after(RECORDED)
-    progress = call.handle(on.AgentProgress(183, media=True))
-    assert progress == [Stop(Timer.RESPONSE), Relay(183, media=True), Play(Audio.BRIDGED)]
+    progress = acts(call, on.AgentProgress(183, media=True))
+    assert progress == [Relay(183, media=True), Play(Audio.BRIDGED)]
 
 
 def test_digits_cross_between_bridged_legs_only() -> None:
@@ -309,7 +348,7 @@ def test_digits_cross_between_bridged_legs_only() -> None:
 
 def test_a_cancel_while_the_call_is_recorded_waits_for_the_record_so_that_it_can_be_closed() -> None:
     call = call_after(())
-    assert call.handle(CANCELLED) == []
+    assert call.handle(CANCELLED) == [Stop(Timer.RECORD)]
     assert acts(call, on.Recorded()) == [CancelSignals(), Close(End.CALLER, Reason.CANCELLED)]
 
 

@@ -137,9 +137,39 @@ def test_an_accepted_refer_is_followed_to_its_outcome() -> None:
     call = call_after(RETURNING, REFER)
     assert call.handle(on.TransferProgress(202, final=False)) == []
     assert call.handle(on.TransferProgress(180, final=False)) == []
-    done = call.handle(on.TransferProgress(200, final=True))
-    assert done == [Stop(Timer.TRANSFER), Returned(Method.REFER), Start(Timer.WAIT_FOR_BYE)]
-    assert acts(call, CALLER_GONE) == [Close(End.HANDOFF, Reason.HANDOFF)]
+    assert acts(call, on.TransferProgress(200, final=True)) == [
+        Returned(Method.REFER),
+        HangUp(Side.CALLER),
+        Close(End.HANDOFF, Reason.HANDOFF),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (on.TransferProgress(491, final=True), 1.0),
+        (on.TransferProgress(491, final=True, retry_after=3), 3.0),
+        (on.TransferProgress(500, final=True, retry_after=0), 1.0),
+        (on.TransferProgress(503, final=True, retry_after=2), 2.0),
+    ],
+)
+def test_a_refer_that_is_not_taken_just_now_is_sent_again(
+    answer: on.TransferProgress, seconds: float
+) -> None:
+    call = call_after(RETURNING, REFER)
+    for _ in range(3):
+        assert call.handle(answer) == [Start(Timer.REPEAT, seconds)]
+        assert call.handle(on.TimerFired(Timer.REPEAT)) == [Refer(0)]
+    assert acts(call, on.TransferProgress(500, final=True)) == [Refer(1), Start(Timer.TRANSFER)]
+
+
+def test_a_refer_that_waits_to_be_sent_again_does_so_no_longer_than_the_transfer_may_take() -> None:
+    call = call_after((*RETURNING, on.TransferProgress(491, final=True)), REFER)
+    assert call.handle(on.TimerFired(Timer.TRANSFER)) == [
+        Stop(Timer.REPEAT),
+        Refer(1),
+        Start(Timer.TRANSFER),
+    ]
 
 
 def test_a_caller_whose_bye_comes_before_the_outcome_is_gone_back() -> None:
@@ -189,7 +219,7 @@ def test_a_target_is_dialled_and_bridged_once_the_script_is_told() -> None:
     ]
     assert call.wants(Side.TARGET, 1)
     assert not call.wants(Side.AGENT, 1)
-    assert call.handle(on.TargetProgress(180)) == [Stop(Timer.RESPONSE)]
+    assert call.handle(on.TargetProgress(180)) == [Stop(Timer.RESPONSE), Stop(Timer.TRYING)]
     assert acts(call, on.TargetAnswered()) == [
         Play(Audio.TRANSFERRED),
         Returned(Method.BRIDGE),
@@ -203,14 +233,16 @@ def test_a_target_is_dialled_and_bridged_once_the_script_is_told() -> None:
     [
         (on.LegEnded(Side.TARGET, 486, attempt=1), []),
         (on.TimerFired(Timer.RESPONSE), [HangUp(Side.TARGET)]),
+        (on.TimerFired(Timer.TRYING), [HangUp(Side.TARGET)]),
+        (on.TargetAnswered(audio=False), [HangUp(Side.TARGET)]),
     ],
-    ids=["refuses", "says_nothing"],
+    ids=["refuses", "says_nothing", "says_100_and_nothing", "answers_without_audio"],
 )
 def test_a_target_that_does_not_take_the_caller_is_followed_by_the_next(
     event: Event, actions: list[Action]
 ) -> None:
     call = call_after(RETURNING, BRIDGE)
-    assert call.handle(event) == [*actions, Dial(Side.TARGET, 1, 2), Start(Timer.RESPONSE)]
+    assert acts(call, event) == [*actions, Dial(Side.TARGET, 1, 2), Start(Timer.RESPONSE)]
     assert call.handle(on.LegEnded(Side.TARGET, 487, attempt=1)) == []
 
 
@@ -250,6 +282,15 @@ def test_the_end_of_the_voice_agents_leg_is_not_that_of_the_target() -> None:
 def test_a_transferred_call_ends_with_both_its_legs(event: Event, ended: list[Side], reason: Reason) -> None:
     call = call_after((*RETURNING, on.TargetAnswered()), BRIDGE)
     assert acts(call, event) == [*map(HangUp, ended), Close(End.HANDOFF, reason)]
+
+
+def test_a_target_and_a_caller_who_do_not_hear_each_other_are_let_go() -> None:
+    call = call_after((*RETURNING, on.TargetAnswered()), BRIDGE)
+    assert acts(call, on.ActionFailed(Play(Audio.TRANSFERRED))) == [
+        HangUp(Side.TARGET),
+        HangUp(Side.CALLER),
+        Close(End.HANDOFF, Reason.INTERNAL),
+    ]
 
 
 def test_digits_cross_between_caller_and_target() -> None:
@@ -367,9 +408,8 @@ def test_the_signal_of_a_caller_who_is_referred_meanwhile_is_taken_back_when_it_
 
 def test_and_so_it_is_if_the_refer_was_quicker_still() -> None:
     call = call_after((*HANDED_OFF, LATE, on.TransferProgress(200, final=True)), ELSE_REFER)
-    assert stands(call) is State.STORING_RETURNING
-    assert call.handle(TOLD) == [CancelSignals(Moment.HANDOFF)]
-    assert stands(call) is State.RETURNING
+    assert stands(call) is State.STORING_OVER
+    assert acts(call, TOLD) == [CancelSignals(Moment.HANDOFF), Close(End.HANDOFF, Reason.HANDOFF)]
     assert call_after((*HANDED_OFF, LATE), ELSE_REFER).handle(on.NotTold()) == []
 
 

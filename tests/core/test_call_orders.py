@@ -39,13 +39,18 @@ BACK = tuple(
     Plan(1, method, back, policy, prompt) for (method, back, prompt), policy in product(WAYS, OnFailure)
 )
 
+LOCATED = (Plan(2, Method.REFER), Plan(1, Method.BRIDGE, 2))
+"""Those in which targets have names with two addresses each: every other walk would only be longer by it."""
+
+WALKED = tuple(dict.fromkeys((*THERE, *BACK, *LOCATED)))
+
 
 def _name(plan: Plan) -> str:
     prompt = "-finish_prompt" if plan.finish_prompt else ""
     return f"{plan.targets}-{plan.method}-{plan.back}-else_{plan.on_failure}{prompt}"
 
 
-each_plan = pytest.mark.parametrize("plan", [*THERE, *BACK], ids=_name)
+each_plan = pytest.mark.parametrize("plan", WALKED, ids=_name)
 
 
 @dataclass
@@ -75,8 +80,8 @@ class Explored:
         return "\n".join(reversed(events))
 
 
-def _begun(plan: Plan, *, arrivals: bool, names: bool) -> tuple[World, Machine]:
-    call, world = Machine(plan), World(plan, arrivals, names, back=plan.back)
+def _begun(plan: Plan, *, arrivals: bool, names: bool, located: bool) -> tuple[World, Machine]:
+    call, world = Machine(plan), World(plan, arrivals, names, located, back=plan.back)
     for action in call.begin():
         world = world.perform(action)
     return world, call
@@ -102,7 +107,8 @@ def explored(plan: Plan) -> Explored:
 
 def walked(plan: Plan, until: str = "") -> Explored:
     """Walk through every state, breadth first, or until a promise breaks."""
-    world, call = _begun(plan, arrivals=plan in THERE, names=plan.back < 2)
+    located = plan in LOCATED
+    world, call = _begun(plan, arrivals=plan in THERE, names=plan.back < 2, located=located)
     first = _node(world, call)
     found = Explored(came_from={first: None})
     queue = deque([(first, world, call)])
@@ -129,7 +135,7 @@ def test_every_promise_holds_in_every_order_of_events(plan: Plan) -> None:
 
 
 def test_the_walk_comes_to_every_state_every_end_and_every_row_of_the_table() -> None:
-    found = [explored(plan) for plan in (*THERE, *BACK)]
+    found = [explored(plan) for plan in WALKED]
     worlds = [world for one in found for world, _ in one.steps]
     assert {world.closed for world in worlds} == {None, *End}
     assert {world.confirmed for world in worlds} == {None, Moment.HANDOFF, Moment.COMPLETED, Moment.FAILED}
@@ -169,6 +175,7 @@ MISTAKES: dict[str, tuple[State, type, Wrong]] = {
     "legs": (State.TRANSFERRED, on.EndAsked, _without(on.HangUp)),
     "invite": (State.TELLING_UNANSWERED, on.TimerFired, _without(on.RefuseCaller)),
     "cancel": (State.TELLING, on.LegEnded, _without(on.CancelSignals)),
+    "lost": (State.STORING_LOST, on.Told, _with(on.CancelSignals())),
     "withdrawn": (State.STORING_KEPT, on.Told, _without(on.CancelSignals)),
     "begin": (State.FINISHING, on.PromptFinished, _without(on.Begin)),
     "release": (State.STORING, on.Told, _with(on.HangUp(Side.AGENT))),
@@ -178,6 +185,7 @@ MISTAKES: dict[str, tuple[State, type, Wrong]] = {
     "ended": (State.TELLING, on.EndAsked, lambda _: []),
     "end": (State.RETURNING, on.LegEnded, lambda _: [on.Close(End.COMPLETED, Reason.COMPLETED)]),
     "record": (State.BRIDGED, on.MediaLost, _with(on.Record())),
+    "unheard": (State.BRIDGED, on.ActionFailed, lambda _: []),
 }
 
 
@@ -252,7 +260,7 @@ PLANS = st.builds(
 
 @given(PLANS, st.booleans(), st.lists(st.integers(0, 23), max_size=60))
 def test_longer_plans_keep_every_promise_too(plan: Plan, arrivals: bool, choices: list[int]) -> None:  # noqa: FBT001
-    world, call = _begun(plan, arrivals=arrivals, names=True)
+    world, call = _begun(plan, arrivals=arrivals, names=True, located=True)
     for choice in choices:
         possible = list(world.events(call))
         world, call = _advance(world, call, possible[choice % len(possible)])
@@ -261,12 +269,23 @@ def test_longer_plans_keep_every_promise_too(plan: Plan, arrivals: bool, choices
 ANY_EVENT = st.one_of(
     st.builds(on.Recorded),
     st.builds(on.NotRecorded),
-    st.builds(on.AgentProgress, st.sampled_from([180, 183, 199]), st.booleans()),
-    st.builds(on.AgentAnswered),
-    st.builds(on.TargetProgress, st.sampled_from([180, 183, 199])),
-    st.builds(on.TargetAnswered),
-    st.builds(on.TransferProgress, st.sampled_from([100, 202, 200, 302, 603]), st.booleans()),
-    st.builds(on.LegEnded, st.sampled_from(Side), st.sampled_from([200, 487, 503]), st.integers(0, 3)),
+    st.builds(on.AgentProgress, st.sampled_from([100, 180, 183, 199]), st.booleans()),
+    st.builds(on.AgentAnswered, st.booleans()),
+    st.builds(on.TargetProgress, st.sampled_from([100, 180, 183, 199])),
+    st.builds(on.TargetAnswered, st.booleans()),
+    st.builds(
+        on.TransferProgress,
+        st.sampled_from([100, 202, 200, 302, 491, 500, 603]),
+        st.booleans(),
+        st.sampled_from([None, 5]),
+    ),
+    st.builds(
+        on.LegEnded,
+        st.sampled_from(Side),
+        st.sampled_from([200, 487, 503]),
+        st.integers(0, 3),
+        st.sampled_from([None, Reason.SESSION_EXPIRED]),
+    ),
     st.builds(on.HandoffAsked, st.sampled_from([HANDOFF, ELSEWHERE])),
     st.builds(on.Told, st.booleans()),
     st.builds(on.NotTold),
@@ -276,6 +295,7 @@ ANY_EVENT = st.one_of(
     st.builds(on.MediaLost, st.sampled_from(Side)),
     st.builds(on.DtmfReceived, st.sampled_from(Side), st.just("5")),
     st.builds(on.EndAsked, st.sampled_from([Reason.OPERATOR, Reason.SHUTDOWN])),
+    st.builds(on.ActionFailed, st.sampled_from([on.AnswerCaller(), on.Play(Audio.BRIDGED), on.Record()])),
 )
 
 

@@ -34,6 +34,19 @@ def test_a_node_with_room_is_ready() -> None:
     assert (found.state, found.refusal, found.reason, found.ready) == (NodeState.READY, None, "ready", True)
 
 
+def test_a_node_in_trouble_takes_calls_and_says_why() -> None:
+    found = status(facts(trouble="errors in: tick"))
+    assert (found.state, found.refusal, found.ready) == (NodeState.DEGRADED, None, True)
+    assert found.reason == "degraded, calls are taken: errors in: tick"
+
+
+@pytest.mark.parametrize("grave", GRAVEST_FIRST, ids=IDS)
+def test_what_stands_against_new_calls_is_graver(
+    grave: tuple[dict[str, object], NodeState, Reason, int, str],
+) -> None:
+    assert status(facts(trouble="errors in: tick", **grave[0])).state is grave[1]
+
+
 @pytest.mark.parametrize(("change", "state", "refusal", "seconds", "text"), GRAVEST_FIRST, ids=IDS)
 def test_each_thing_that_stands_against_new_calls_has_its_words(
     change: dict[str, object], state: NodeState, refusal: Reason, seconds: int, text: str
@@ -55,15 +68,23 @@ def test_a_lowered_limit_makes_the_node_full() -> None:
     assert status(facts(calls=20, limit=10)).state is NodeState.FULL
 
 
-@given(st.booleans(), st.booleans(), st.none() | st.text(), st.integers(0, 20), st.integers(0, 20))
-def test_a_state_and_its_refusal_never_disagree(
+@given(
+    st.booleans(),
+    st.booleans(),
+    st.none() | st.text(),
+    st.integers(0, 20),
+    st.integers(0, 20),
+    st.none() | st.text(),
+)
+def test_a_state_and_its_refusal_never_disagree(  # noqa: PLR0917 - one for each fact
     started: bool,  # noqa: FBT001 - drawn
     draining: bool,  # noqa: FBT001 - drawn
     fault: str | None,
     calls: int,
     limit: int,
+    trouble: str | None,
 ) -> None:
-    found = status(NodeFacts(started, draining, fault, calls, limit))
-    assert found.ready == (found.state is NodeState.READY) == (found.refusal is None)
+    found = status(NodeFacts(started, draining, fault, calls, limit, trouble))
+    assert found.ready == (found.state in (NodeState.READY, NodeState.DEGRADED)) == (found.refusal is None)
     assert (found.retry_after > 0) != found.ready
     assert found.reason

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core.conflicts import find_conflicts
-from agent.core.numbers import Kind, NumberMap, NumberRule, normalise, parse_pattern
+from agent.core.number_map import NumberMap
+from agent.core.numbers import Kind, NumberRule, normalise, parse_pattern
 
 DIGITS = st.text("012", min_size=1, max_size=4)
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from agent.core.asking import allowed
+from agent.core.headers import parse
 from agent.core.model.handoff import HandoffSettings
-from agent.core.referral import read_refer_to
+from agent.core.referral import names_one, read_refer_to
 from agent.core.uris import sip_uri
 
 
@@ -168,3 +169,25 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     assert not allowed(text, PATTERNS)
     found = read_refer_to(text)
     assert read_refer_to(found.uri).uri == found.uri
+
+
+@pytest.mark.parametrize(
+    ("lines", "fits"),
+    [
+        (("Refer-To: <sip:queue@cc.example>",), True),
+        (("r: sip:queue@cc.example",), True),
+        (("Refer-To: <tel:+15550100>",), True),
+        (('Refer-To: "Queue, first" <sip:queue@cc.example;x=a,b>',), True),
+        (("Refer-To: <sip:queue@cc.example>", "Refer-To: <sip:other@cc.example>"), False),
+        (("Refer-To: <sip:queue@cc.example>, <sip:other@cc.example>",), False),
+        (("Refer-To: sip:queue@cc.example, sip:other@cc.example",), False),
+        (("Refer-To: queue",), False),
+        (("Refer-To: <>",), False),
+        (("Refer-To: ",), False),
+        (("Refer-To: <sip:>",), False),
+        ((), False),
+    ],
+)
+def test_a_refer_names_one_place(lines: tuple[str, ...], *, fits: bool) -> None:
+    text = "\r\n".join(("REFER sip:edge SIP/2.0", *lines, "", ""))
+    assert names_one(parse(text)) is fits

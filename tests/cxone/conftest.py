@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from agent.core.model import Project, Target, VoiceAgent
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.client import Cxone
+from agent.names.names import Names
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
 from agent.web.session import new_session
 
@@ -25,7 +26,7 @@ async def simulator() -> AsyncIterator[CxoneSimulator]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with new_session() as opened:
+    async with Names() as names, new_session(names) as opened:
         yield opened
 
 

@@ -15,6 +15,7 @@ from agent.core.outcomes import Answer, Outcome
 from agent.core.retries import AT_MOST_ONCE
 from agent.cxone.client import Cxone
 from agent.cxone.tms import Tms
+from agent.names.names import Names
 from agent.simulators.cxone import CxoneSimulator
 from agent.web.session import new_session_apart
 from tests.clock import Clock
@@ -41,7 +42,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def tms(cxone: Cxone, clock: Clock) -> AsyncIterator[Tms]:
-    async with new_session_apart() as apart:
+    async with Names() as names, new_session_apart(names) as apart:
         yield Tms(cxone, apart, clock)
 
 
@@ -219,5 +220,5 @@ async def test_what_was_said_does_not_come_back_in_a_detail(
 
 
 async def test_the_session_is_one_apart(cxone: Cxone, session: aiohttp.ClientSession) -> None:
-    async with new_session_apart() as apart:
+    async with Names() as names, new_session_apart(names) as apart:
         assert Tms(cxone, apart)._session.connector is not session.connector

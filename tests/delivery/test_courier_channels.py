@@ -13,6 +13,7 @@ from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Channel
 from agent.delivery.courier import ASIDE_IN_FLIGHT
 from agent.delivery.sqlite import SqliteStore
+from agent.names.names import Names
 from agent.web.session import new_session_apart
 from agent.webhooks.poster import Webhooks
 from tests.delivery.bench import BUSY, Bench, configured
@@ -235,7 +236,8 @@ async def test_a_real_receiver_is_told_until_it_acknowledges_with_a_fresh_signat
 ) -> None:
     async with (
         Receiver(["reset", 500, "hang", (429, {"Retry-After": "0"}), 200]) as receiver,
-        new_session_apart() as session,
+        Names() as names,
+        new_session_apart(names) as session,
     ):
         seconds = count(1_800_000_000)
         bench = Bench(store, {Channel.WEBHOOK: Webhooks(session, lambda: float(next(seconds)))})

@@ -12,7 +12,7 @@ import pytest
 
 from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
-from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.core.records import Attempt, CallRecord, Channel, Handoff, Signal
 from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.store import NO_ORPHANS, Store
 from agent.delivery.stores import open_store
@@ -304,3 +304,44 @@ async def test_a_command_looks_beside_the_agent(storage: str, store: Store, make
     assert await command.take_over() == NO_ORPHANS
     await command.aclose()
     assert await store.call("call-1") == make_call()
+
+
+async def test_an_older_state_never_takes_the_place_of_a_newer_one(store: Store, make_call: MakeCall) -> None:
+    await store.open_call(make_call(), None)
+    ended = make_call(state="ended", ended=1002.0, end="caller", reason="caller_hung_up", version=2)
+    await store.update_call(ended)
+    await store.update_call(make_call(state="bridged", answered=1001.0, version=1))
+    assert await store.call("call-1") == ended
+    await store.update_call(ended)  # once more: nobody knew that it stood
+    assert await store.call("call-1") == ended
+
+
+async def test_a_handoff_whose_record_failed_is_taken_back_with_its_entries_and_may_be_asked_again(
+    store: Store, make_signal: MakeSignal, make_handoff: MakeHandoff
+) -> None:
+    signal, hook = make_signal(), make_signal(channel=Channel.WEBHOOK, parameters={"body": "{}"})
+    await store.take_back("handoff-1", [signal.signal_id, hook.signal_id])  # nothing of it stands
+    assert await store.record_handoff(make_handoff(), signal, hook)
+    await store.take_back("handoff-1", [signal.signal_id, hook.signal_id])
+    assert await store.handoff("handoff-1") is None
+    assert await store.signals(SignalQuery(call_id="call-1")) == ()
+    assert await store.record_handoff(make_handoff("handoff-2"), make_signal())
+
+
+@pytest.mark.parametrize("state", [SignalState.ACCEPTED, SignalState.RECORDED])
+async def test_what_was_tried_is_not_taken_back(
+    store: Store, make_signal: MakeSignal, make_handoff: MakeHandoff, state: SignalState
+) -> None:
+    signal = make_signal()
+    assert await store.record_handoff(make_handoff(), signal)
+    await store.update_signal(signal.signal_id, state, Attempt(1001.0, 1002.0, "unavailable", 503))
+    await store.take_back("handoff-1", [signal.signal_id])
+    assert await store.handoff("handoff-1") is not None
+    assert await store.signal(signal.signal_id) is not None
+
+
+async def test_a_signal_without_a_handoff_is_taken_back(store: Store, make_signal: MakeSignal) -> None:
+    signal = make_signal(moment=Moment.FAILED)
+    assert await store.record_signal(signal)
+    await store.take_back("", [signal.signal_id])
+    assert await store.signal(signal.signal_id) is None

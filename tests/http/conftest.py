@@ -73,6 +73,7 @@ class Desk:
         self.caller = Whereabouts.VOICE_AGENT
         self.ready = (True, "ready")
         self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
+        self.confirmed: list[bool] = []
         self.drained = False
         self.begun: list[Signal] = []
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
@@ -141,8 +142,12 @@ class Desk:
     def readiness(self) -> tuple[bool, str]:
         return self.ready
 
-    async def reload(self) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+        self.confirmed.append(confirmed)
         return self.reloaded
+
+    def kept_out(self) -> ReloadAnswer | None:
+        return self.reloaded if self.reloaded.result in ("refused", "held") else None
 
     def drain(self) -> None:
         self.drained = True

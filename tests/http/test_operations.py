@@ -16,9 +16,10 @@ from agent.telemetry.metrics import CONTENT_TYPE
 
 
 async def test_alive_is_not_the_same_as_ready(operations: Any, desk: Any) -> None:
-    assert (await operations("GET", "/readyz"))[:2] == (200, {"ready": True, "reason": "ready", "alarms": []})
+    ready = {"ready": True, "reason": "ready", "alarms": [], "configuration_kept_out": None}
+    assert (await operations("GET", "/readyz"))[:2] == (200, ready)
     desk.ready = (False, "draining")
-    draining = {"ready": False, "reason": "draining", "alarms": []}
+    draining = {"ready": False, "reason": "draining", "alarms": [], "configuration_kept_out": None}
     assert (await operations("GET", "/readyz"))[:2] == (503, draining)
     assert (await operations("GET", "/healthz"))[:2] == (200, {"alive": True})
 
@@ -37,6 +38,42 @@ async def test_a_reload_says_what_became_of_it(operations: Any, desk: Any) -> No
     desk.reloaded = ReloadAnswer("refused", mistakes=("numbers/acme.yaml:3:3: unknown project",))
     status, answer, _ = await operations("POST", "/reload")
     assert (status, answer["mistakes"]) == (422, ["numbers/acme.yaml:3:3: unknown project"])
+
+
+async def test_what_is_on_disk_and_not_in_force_is_told_and_turns_no_call_away(
+    operations: Any, desk: Any
+) -> None:
+    desk.reloaded = ReloadAnswer("refused", mistakes=("numbers/acme.yaml:3:3: unknown project",))
+    status, answer, _ = await operations("GET", "/readyz")
+    told = {"result": "refused", "mistakes": ["numbers/acme.yaml:3:3: unknown project"]}
+    assert (status, answer["configuration_kept_out"]) == (200, told)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "confirmed"),
+    [
+        ("/reload", None, False),
+        ("/reload", {}, False),
+        ("/reload", {"yes": False}, False),
+        ("/reload", {"yes": True}, True),
+        ("/reload?yes=1", None, True),
+        ("/reload?yes=0", None, False),
+    ],
+)
+async def test_a_held_reload_is_told_and_can_be_confirmed(
+    operations: Any, desk: Any, path: str, body: object, *, confirmed: bool
+) -> None:
+    desk.reloaded = ReloadAnswer("held", mistakes=("5 of 5 rules would go",))
+    status, answer, _ = await operations("POST", path, json=body)
+    assert (status, answer["result"]) == (409, "held")
+    assert desk.confirmed == [confirmed]
+
+
+@pytest.mark.parametrize("body", [{"yes": 1}, {"yess": True}, [], "yes"])
+async def test_a_confirmation_that_is_none_is_refused(operations: Any, desk: Any, body: object) -> None:
+    status, answer, _ = await operations("POST", "/reload", json=body)
+    assert (status, desk.confirmed) == (422, [])
+    assert "error_message" in answer
 
 
 async def test_a_drain_is_asked_for(operations: Any, desk: Any) -> None:

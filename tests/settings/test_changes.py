@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from pydantic import SecretStr
+
 from agent.core.frozen import FrozenDict
 from agent.core.model import Agent, Carrier, Project, Snapshot
-from agent.core.numbers import NumberMap, NumberRule
+from agent.core.moments import Moment
+from agent.core.number_map import NumberMap
+from agent.core.numbers import NumberRule
 from agent.settings import NumberMove, changes
 
 
@@ -70,9 +76,31 @@ def test_labels_and_projects_and_limits_are_named() -> None:
         "number 1 has other labels",
         "project other is new",
         "project sales goes",
-        "project care changes",
+        "project care: limits.calls changes",
         "limits.calls changes",
     ]
+
+
+def test_a_summary_names_the_first_numbers_of_each_sort_and_counts_the_others() -> None:
+    old = snapshot({str(number): "care" for number in range(100, 150)})
+    new = snapshot({str(number): "care" for number in range(130, 155)})
+    found = changes(old, new).summary(50)
+    assert found.lines[:5] == tuple(f"number {number} appears" for number in range(150, 155))
+    assert found.lines[5:] == (*(f"number {n} goes" for n in range(100, 120)), "10 more numbers go")
+    assert (found.before, found.lost) == (50, 25)
+
+
+def test_what_of_a_project_changes_is_named_down_to_the_key_and_never_shown() -> None:
+    old, new = snapshot({}), snapshot({})
+    changed = {
+        "token": SecretStr("do-not-show"),
+        "signals": {Moment.ARRIVAL: {"p1": "Connected"}},
+        "cxone": None,
+    }
+    care = new.projects["care"].model_copy(update=changed)
+    new = replace(new, projects=FrozenDict({**new.projects, "care": care}))
+    lines = list(changes(old, new).lines())
+    assert lines == ["project care: token, signals.arrival change"]
 
 
 def test_keys_that_wait_for_a_restart_are_named() -> None:

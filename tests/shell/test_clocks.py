@@ -14,11 +14,14 @@ from tests.shell.harness.clock import Clock
 from tests.shell.harness.settings import AGENT, QUEUE, care
 
 SECONDS = {
+    Timer.RECORD: 5.0,
     Timer.RING: 30.0,
     Timer.RESPONSE: 4.5,
+    Timer.TRYING: 9.0,
     Timer.DEADLINE: 3.0,
     Timer.PROMPT: 8.0,
     Timer.TRANSFER: 32.0,
+    Timer.REPEAT: 1.0,
     Timer.WAIT_FOR_BYE: 5.0,
     Timer.DURATION: 14400.0,
 }
@@ -31,7 +34,7 @@ class Running:
         self.clock = Clock(monkeypatch)
         self.fired: list[Timer] = []
         project = care(
-            voice_agent={"targets": [{"uri": AGENT}], "response_timeout": "4.5s"},
+            voice_agent={"targets": [{"uri": AGENT}], "response_timeout": "4.5s", "trying_timeout": "9s"},
             handoff={"finish_prompt": {}, "target": QUEUE, "transfer_timeout": "32s"},
         )
         self.clocks = Clocks(Limits(), project, self.fired.append)
@@ -55,6 +58,12 @@ async def test_a_clock_runs_out_when_the_configuration_says_and_once(running: Ru
     assert await running.after(SECONDS[timer] - 0.5) == []
     assert await running.after(0.6) == [timer]
     assert await running.after(SECONDS[timer]) == [timer]
+
+
+async def test_a_clock_runs_as_long_as_the_call_asks(running: Running) -> None:
+    running.clocks.start(Timer.REPEAT, 20.0)
+    assert await running.after(19.5) == []
+    assert await running.after(0.6) == [Timer.REPEAT]
 
 
 async def test_a_clock_that_is_stopped_says_nothing(running: Running) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from agent.core.call import State
 from agent.core.errors import StorageError
+from agent.core.moments import Moment
 from agent.core.records import CallRecord, Whereabouts
 from agent.http.models import HandoffRequest
 from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall, NotAnswered
@@ -128,19 +129,37 @@ async def test_where_it_can_t_be_stored_the_call_goes_on_and_it_may_be_asked_for
     assert isinstance(await answer(node), HandoffAccepted)
 
 
-async def test_known_one_that_is_durable_though_the_storage_failed_is_signalled_by_nobody(
+async def test_one_that_is_durable_though_the_storage_failed_is_taken_back_and_may_be_asked_again(
     node: Shell,
 ) -> None:
-    # KNOWN: the voice agent is told that it failed and asks again; then the call goes back as if it were
-    # signalled, while the first signal stands as `sending` and was never sent.
     await after(node, *BRIDGED)
     node.store.plan["record_handoff", 1] = Fault.AFTER
     with pytest.raises(StorageError):
         await answer(node)
-    assert await answer(node) == AlreadyEnded("returning")
-    assert node.nice.sent == ["arrival"]
-    call_id = node.call.record.call_id
-    assert [one.state.value for one in await node.store.signals_on_disk(call_id)] == ["accepted", "sending"]
+    assert isinstance(await answer(node), HandoffAccepted)
+    await node.settled()
+    assert node.nice.sent == ["arrival", "handoff"]
+    assert await node.store.terminal_on_disk(node.call.record.call_id) == [Moment.HANDOFF]
+
+
+async def test_while_it_can_t_be_taken_back_it_can_t_be_asked_again(node: Shell) -> None:
+    await after(node, *BRIDGED)
+    node.store.plan |= {("record_handoff", 1): Fault.AFTER, ("take_back", 1): Fault.BEFORE}
+    node.store.plan["take_back", 2] = Fault.BEFORE
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            await answer(node)
+    assert isinstance(await answer(node), HandoffAccepted)
+    await node.settled()
+    assert node.nice.sent == ["arrival", "handoff"]
+
+
+async def test_one_that_is_durable_is_accepted_though_nothing_can_be_read(node: Shell) -> None:
+    await after(node, *BRIDGED)
+    node.store.plan["signals", 1] = Fault.BEFORE
+    accepted = await answer(node)
+    assert isinstance(accepted, HandoffAccepted)
+    assert accepted.state == "recorded"
 
 
 # -- who waits for the outcome -----------------------------------------------------------------------------

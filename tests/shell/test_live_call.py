@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from typing import Any
-
 import pytest
 
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
+from agent.core.moments import Moment, SignalState
+from agent.core.uris import sip_uri
 from agent.http.ports import AlreadyEnded, HandoffAccepted
+from agent.sip.resolver import Hop
 from tests.core.examples import CONTACT
 from tests.shell.harness import steps as step
 from tests.shell.harness.settings import AGENT, QUEUE, SECOND_AGENT, back, care
@@ -31,32 +30,25 @@ async def after(node: Shell, *steps: Step) -> Shell:
     return node
 
 
+def dialled(node: Shell, role: str = "agent") -> list[str]:
+    """The addresses that were dialled, in order."""
+    return [leg.hop.address for leg in node.stack.all if leg.role == role and leg.hop is not None]
+
+
+def address_of(uri: str) -> str:
+    """The address that a URI names."""
+    return sip_uri(uri).host
+
+
+def looking_up(node: Shell) -> None:
+    """The voice agent has an address, but the name server does not answer yet."""
+    node.names.addresses_of["bot.example"] = ("10.0.0.8",)
+    node.names.answering.clear()
+
+
 def invites(node: Shell) -> dict[str, int]:
     """INVITEs by result."""
     return {result: count for (_, result), count in node.metrics._readings.invites.items()}
-
-
-class Names:
-    """Stands for the system's look-up: an answer comes when the test says."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._look_up)
-
-    async def _look_up(self, *_: object, **__: object) -> list[Any]:
-        return await asyncio.shield(self._answer)
-
-    def answer(self, address: str = "") -> None:
-        """This is it, or there is none."""
-        if address:
-            self._answer.set_result([(None, None, None, "", (address, 0))])
-        else:
-            self._answer.set_exception(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
-
-
-@pytest.fixture
-async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    return Names(monkeypatch)
 
 
 # -- dialling ----------------------------------------------------------------------------------------------
@@ -78,48 +70,116 @@ async def test_a_target_to_go_back_to_may_not_hand_off(node_of: NodeOf) -> None:
         assert node.leg("target").got[0].startswith(f"INVITE {QUEUE} from anonymous hops 69, X-Contact-Id: ")
 
 
-async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf, names: Names) -> None:
+async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf) -> None:
     async with node_of(care(BY_NAME)) as node:
+        looking_up(node)
         await after(node, step.caller_comes)
         assert node.verbs == []
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
-        assert node.leg("agent").got[0].startswith("INVITE sip:bot@10.0.0.8:5060;transport=udp")
+        assert node.leg("agent").got[0].startswith(f"INVITE {BY_NAME} from ")
+        assert node.leg("agent").hop == Hop("udp", "10.0.0.8", 5060)
 
 
 async def test_nobody_is_dialled_for_a_caller_who_gave_up_while_the_name_was_looked_up(
-    node_of: NodeOf, names: Names
+    node_of: NodeOf,
 ) -> None:
     async with node_of(care(BY_NAME)) as node:
+        looking_up(node)
         await after(node, step.caller_comes, step.caller_hangs_up)
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert node.verbs == []
         assert len(node.register) == 0
         assert node.broke == []
 
 
-async def test_nor_is_a_target_that_was_given_up_meanwhile(node_of: NodeOf, names: Names) -> None:
+async def test_nor_is_a_target_that_was_given_up_meanwhile(node_of: NodeOf) -> None:
     async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        looking_up(node)
         await after(node, step.caller_comes)
         await node.passes(5)
         assert node.verbs == ["agent.dial"]
-        names.answer("10.0.0.8")
+        node.names.answering.set()
         await node.settled()
         assert [leg.got[0].split()[1] for leg in node.stack.all if leg.role == "agent"] == [SECOND_AGENT]
 
 
 async def test_a_name_without_an_address_is_a_target_that_does_not_answer(
-    node_of: NodeOf, names: Names
+    node_of: NodeOf,
 ) -> None:
     async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
         await after(node, step.caller_comes)
-        names.answer()
-        await node.settled()
         assert node.leg("agent").got[0].split()[1] == SECOND_AGENT
         story = node.stories.story(node.call.record.call_id)
         assert story is not None
         assert any(f"{BY_NAME}: bot.example can't be looked up" in entry.text for entry in story)
+
+
+@pytest.mark.parametrize("status", [408, 503])
+async def test_a_dead_address_is_followed_by_the_next_before_the_next_target(
+    node_of: NodeOf, status: int
+) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        node.leg("agent").ends(status)
+        await node.settled()
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8"]
+        node.leg("agent").ends(status)
+        await node.settled()
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8", address_of(SECOND_AGENT)]
+
+
+async def test_so_is_a_silent_one(node_of: NodeOf) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        await node.passes(5)
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8"]
+        node.leg("agent").picks_up()
+        await node.settled()
+        assert node.call.state is State.BRIDGED
+
+
+@pytest.mark.parametrize("rings", [False, True])
+async def test_who_refuses_or_rang_is_there_and_its_other_addresses_are_left_alone(
+    node_of: NodeOf,
+    rings: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        if rings:
+            node.leg("agent").rings()
+            await node.settled()
+        node.leg("agent").ends(503 if rings else 486)
+        await node.settled()
+        assert dialled(node) == ["10.0.0.7", address_of(SECOND_AGENT)]
+
+
+async def test_the_next_call_tries_an_address_at_which_somebody_was_heard_first(node_of: NodeOf) -> None:
+    async with node_of(care(BY_NAME)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        node.leg("agent").ends(503)
+        await node.settled()
+        await after(node, step.caller_comes)
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8", "10.0.0.8"]
+
+
+async def test_a_target_to_go_back_to_has_its_addresses_tried_alike(node_of: NodeOf) -> None:
+    queue = "sip:queue@queue.example;transport=udp;tenant=x"
+    async with node_of(care(handoff=back("bridge", queue, QUEUE))) as node:
+        node.names.addresses_of["queue.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, *BRIDGED, step.asked_by_http, step.nice_accepts)
+        node.leg("target").ends(503)
+        await node.settled()
+        assert dialled(node, "target") == ["10.0.0.7", "10.0.0.8"]
+        assert node.leg("target").got[0].startswith(f"INVITE {queue} from ")
+        node.leg("target").ends(503)
+        await node.settled()
+        assert dialled(node, "target")[2:] == [address_of(QUEUE)]
 
 
 # -- answering ---------------------------------------------------------------------------------------------
@@ -176,47 +236,120 @@ async def test_the_target_that_a_refer_names_is_tried_first_where_the_project_al
         assert handoff.target == "sip:sales@cc.example"
 
 
-async def test_known_what_can_t_be_stored_when_the_voice_agent_hangs_up_is_never_told(node: Shell) -> None:
-    # KNOWN: the script is told nothing, now or later, though the storage is well again at once. The caller is
-    # hung up, and the call is over as if all had gone well.
-    await after(node, *BRIDGED)
-    call = node.call
-    node.store.plan["record_signal", 1] = Fault.BEFORE
-    await after(node, step.agent_hangs_up)
-    assert node.leg("caller").got == ["200", "BYE"]
-    await node.passes(10)
-    assert (call.record.end, call.record.reason) == ("completed", "completed")
-    assert await node.store.terminal_on_disk(call.record.call_id) == []
-    assert node.nice.sent == ["arrival"]
+async def faulty(node: Shell, *operations: str, times: int = 8) -> None:
+    """Let the storage refuse these from now on, so many times."""
+    for operation in operations:
+        done = node.store.trail.count(operation)
+        for number in range(done + 1, done + times + 1):
+            node.store.plan[operation, number] = Fault.BEFORE
 
 
-async def test_known_comfort_audio_that_can_t_be_played_leaves_the_voice_agent_on_the_line(
+async def test_what_can_t_be_stored_when_the_voice_agent_hangs_up_is_told_when_the_storage_is_back(
     node: Shell,
 ) -> None:
-    # KNOWN: the script is told, so the contact centre takes the caller back; until then both go on talking,
-    # no BYE of ours is due, and the voice agent's leg stays up when the caller is gone.
-    await after(node, *BRIDGED, step.asked_by_http)
+    await after(node, *BRIDGED)
     call = node.call
+    await faulty(node, "record_signal")
+    await after(node, step.agent_hangs_up)
+    assert node.leg("caller").got == ["200", "BYE"], "the caller is not held up for it"
+    await node.passes(3)
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert on_disk.ended is None, "a process that dies now leaves a call that is told as failed"
+    assert node.saves.owed == 1
+    node.store.plan.clear()
+    await node.passes(1)
+    assert node.nice.sent == ["arrival", "completed"]
+    assert await node.store.terminal_on_disk(call.record.call_id) == [Moment.COMPLETED]
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert (on_disk.end, on_disk.reason) == ("completed", "completed")
+    assert node.saves.owed == 0
+
+
+async def test_a_handoff_of_a_voice_agent_that_is_gone_is_kept_with_all_that_it_said(node_of: NodeOf) -> None:
+    hook = {"url": "https://crm.example/handoffs", "secret": "made up"}
+    async with node_of(care(webhook=hook)) as node:
+        await after(node, *BRIDGED)
+        call_id = node.call.record.call_id
+        await faulty(node, "record_handoff")
+        await after(node, step.asked_by_bye)
+        await node.passes(2)
+        assert node.nice.sent == ["arrival"]
+        node.store.plan.clear()
+        await node.passes(1)
+        assert node.nice.sent == ["arrival", "handoff"]
+        assert len(node.nice.posted) == 1
+        assert await node.store.terminal_on_disk(call_id) == [Moment.HANDOFF]
+
+
+async def test_one_that_is_taken_back_while_it_waits_never_leaves(node_of: NodeOf) -> None:
+    async with node_of(care(handoff=back("release", on_signal_failure="refer"))) as node:
+        await after(node, *BRIDGED)
+        call_id = node.call.record.call_id
+        await faulty(node, "record_handoff")
+        await after(node, step.asked_by_bye)
+        assert node.call.state is State.REFERRING
+        node.store.plan.clear()
+        await node.passes(1)
+        (signal,) = [one for one in await node.store.signals_on_disk(call_id) if one.moment.terminal]
+        assert (signal.state, node.nice.sent) == (SignalState.CANCELLED, ["arrival"])
+
+
+async def test_a_moment_whose_record_hangs_past_the_deadline_and_fails_then_is_told_all_the_same(
+    node: Shell,
+) -> None:
+    await after(node, *BRIDGED)
+    call = node.call
+    node.store.plan["record_signal", 1] = Fault.HANG
+    await after(node, step.operator_ends_it)
+    await node.passes(4)
+    await after(node, step.caller_hangs_up)
+    assert call.state is State.ENDED
+    node.store.fails_when_released = True
+    node.store.release()
+    await node.settled()
+    assert node.nice.sent == ["arrival", "failed"]
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert on_disk.end == "failed"
+
+
+async def test_comfort_audio_that_can_t_be_played_is_silence_and_the_caller_goes_back(node: Shell) -> None:
+    await after(node, *BRIDGED, step.asked_by_http)
     node.stack.verbs.plan["comfort.player", 1] = SipError("can't play /missing.wav")
     await after(node, step.nice_accepts)
-    assert call.state is State.RETURNING
-    assert node.leg("caller").heard is node.leg("agent")
-    await node.passes(60)
-    await after(node, step.caller_hangs_up)
-    assert node.leg("agent").up
-    assert node.register.by_leg(node.leg("agent").key) is call
-    assert (node.escaped, node.broke) == ([], []), "the courier, whose news it was, has logged it"
+    assert node.call.state is State.RETURNING
+    assert node.leg("caller").heard is None
+    assert node.leg("agent").got[-1] == "BYE"
+    assert [str(error) for error in node.broke] == ["can't play /missing.wav"]
 
 
-async def test_known_a_watch_that_can_t_measure_ends_and_silence_is_noticed_no_more(node: Shell) -> None:
-    # KNOWN: one error, and nobody looks at the call's media until its longest duration.
+async def test_a_watch_that_can_t_measure_once_looks_again(node: Shell) -> None:
     await after(node, *BRIDGED)
     node.leg("agent").silent = True
     node.stack.verbs.plan["caller.measure", 1] = RuntimeError("planned")
-    await node.passes(300)
-    assert [str(one["exception"]) for one in node.escaped] == ["planned"]
-    assert node.call.state is State.BRIDGED
-    assert node.stack.verbs.trail.count("caller.measure") == 1
+    await node.passes(90)
+    assert [str(error) for error in node.broke] == ["planned"]
+    assert node.nice.sent == ["arrival", "failed"]
+
+
+async def test_a_mistake_in_the_machine_leaves_nobody_on_the_line(
+    node: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await after(node, *BRIDGED)
+    call = node.call
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(call._machine, "handle", broken)
+    await after(node, step.asked_by_info)
+    assert not any(leg.up for leg in node.stack.all)
+    assert (len(node.register), call._clocks._running) == (0, {})
+    on_disk = await node.store.on_disk(call.record.call_id)
+    assert on_disk is not None
+    assert on_disk.ended is None, "the next process tells its script that it failed"
 
 
 # -- the record of the call --------------------------------------------------------------------------------

@@ -21,10 +21,17 @@ class _Leg:
     grows: bool = False
     held: bool = False
     received: int = field(default=0)
+    broken: bool = False
 
     def measure(self) -> Traffic:
+        if self.broken:
+            raise RuntimeError("planned")
         self.received += self.grows
-        return Traffic(received=self.received)
+        return Traffic(heard=self.received)
+
+
+def took(_where: str, error: Exception) -> None:
+    assert str(error) == "planned"
 
 
 async def _first_lost(**legs: _Leg) -> Side:
@@ -34,7 +41,7 @@ async def _first_lost(**legs: _Leg) -> Side:
         if not lost.done():
             lost.set_result(side)
 
-    watch = MediaWatch(0.02, {Side(name): cast("Leg", leg) for name, leg in legs.items()}, tell)
+    watch = MediaWatch(0.02, {Side(name): cast("Leg", leg) for name, leg in legs.items()}, tell, took)
     watch.begin()
     try:
         return await lost
@@ -59,7 +66,7 @@ async def test_a_leg_that_stays_silent_is_told_again() -> None:
         if len(told) == 2:
             again.set()
 
-    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell)
+    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell, took)
     watch.begin()
     await again.wait()
     watch.end()
@@ -75,8 +82,19 @@ async def test_no_look_follows_the_end_even_when_the_loss_ends_the_call() -> Non
         watch.end()
         done.set()
 
-    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell)
+    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell, took)
     watch.begin()
     await done.wait()
     assert told == [Side.CALLER]
     assert watch._timer is None or watch._timer.cancelled() or watch._ended
+
+
+async def test_a_leg_that_can_t_be_measured_hides_no_other_one() -> None:
+    assert await _first_lost(caller=_Leg(1, grows=True), agent=_Leg(2), target=_Leg(3, broken=True)) in (
+        Side.AGENT,
+        Side.TARGET,
+    )
+
+
+async def test_a_leg_that_can_never_be_measured_brings_nothing() -> None:
+    assert await _first_lost(caller=_Leg(1, broken=True), agent=_Leg(2, grows=True)) is Side.CALLER

@@ -8,12 +8,14 @@ from typing import cast
 import pytest
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.contained import Contained
 from agent.calls.register import Register
 from agent.calls.signal_events import SignalEvents
 from agent.core import events as on
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Channel, Signal
 from agent.delivery.courier import SignalEvent
+from agent.telemetry.metrics import Metrics
 from tests.shell.harness.scripted_call import ScriptedCall, call
 
 
@@ -26,10 +28,18 @@ class Told:
         self.rung: list[tuple[str, ...]] = []
         register = Register()
         register.add(self.call.as_call)
-        self.events = SignalEvents(register, cast("Chronicle", self), lambda *about: self.rung.append(about))
+        self.metrics, self.broken = Metrics(), False
+        self.events = SignalEvents(
+            register,
+            cast("Chronicle", self),
+            lambda *about: self.rung.append(about),
+            Contained(self.metrics),
+        )
 
     def signal(self, event: SignalEvent) -> None:
         """Note it, as the chronicle would."""
+        if self.broken:
+            raise RuntimeError("planned")
         self.written.append(event)
 
     def take(
@@ -69,3 +79,12 @@ def test_the_signal_of_a_call_that_is_over_is_told_all_the_same() -> None:
     told = Told()
     told.take(SignalState.UNKNOWN, call_id="c-9")
     assert (told.call.handled, told.rung, len(told.written)) == ([], [("c-9", "4711")], 1)
+
+
+def test_the_call_hears_of_its_signal_though_nobody_else_could_be_told() -> None:
+    told = Told()
+    told.broken = True
+    told.take(SignalState.ACCEPTED)
+    assert told.call.handled == [on.SignalSettled(Moment.HANDOFF, accepted=True)]
+    assert (told.written, told.rung) == ([], [("c-1", "4711")])
+    assert b'handoff_internal_errors_total{where="news"} 1.0' in told.metrics.render()[0]

@@ -86,31 +86,54 @@ async def test_a_project_at_its_limit_refuses_the_next_until_one_ends(node_of: N
         assert node.register.of_project("care") == 1
 
 
-async def test_known_an_error_in_the_intake_leaves_the_caller_without_an_answer(node: Shell) -> None:
-    # KNOWN: nobody catches it. The leg stays, the caller hears nothing but 100 Trying; here the source is no
-    # address. What follows in the same turn of the real stack waits, see tests/sip/test_tick.py.
+async def test_an_error_in_the_intake_refuses_the_caller_and_no_other_one(node: Shell) -> None:
     leg = node.stack.invite("no address", invite().message)
     node.arrives()
     await node.settled()
-    assert [str(one["exception"]) for one in node.escaped] == [
+    assert leg.got == ["500 The agent could not go on with the call"]
+    assert [str(error) for error in node.broke] == [
         "'no address' does not appear to be an IPv4 or IPv6 address"
     ]
-    assert (leg.up, leg.got) == (True, [])
+    assert counted(node) == {("", "internal"): 1}
     assert len(node.register) == 1
 
 
-async def test_known_a_guard_that_can_t_be_told_leaves_a_call_that_never_begins(node_of: NodeOf) -> None:
-    # KNOWN: the call stands in the register, and nothing was recorded, dialled or answered; no clock runs.
+async def test_one_that_comes_after_it_stands_in_the_register_takes_the_call_out_again(
+    node: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("planned")
+
+    monkeypatch.setattr(node.chronicle, "admitted", broken)
+    leg = node.arrives()
+    await node.settled()
+    assert leg.got == ["500 The agent could not go on with the call"]
+    assert (len(node.register), node.store.trail) == (0, [])
+
+
+async def test_a_guard_that_can_t_be_told_is_told_at_the_next_look(node_of: NodeOf) -> None:
     async with node_of(care(), calls=1) as node:
         node.stack.verbs.plan["stack.apply", 2] = RuntimeError("planned")
-        leg = node.arrives()
+        node.arrives()
         await node.settled()
-        assert (leg.up, leg.got, node.store.trail) == (True, [], [])
-        assert not node.call._clocks._running
-        leg.ends(487)
-        await node.settled()
-        assert node.call.state is State.RECORDING_LEFT
-        assert len(node.register) == 1
+        assert node.call.state is State.DIALLING
+        assert [status.state for status in node.stack.applied] == [NodeState.READY]
+        await node.passes(1)
+        assert [status.state for status in node.stack.applied] == [NodeState.READY, NodeState.FULL]
+
+
+async def test_a_node_in_which_errors_come_again_and_again_says_so_and_takes_calls(node: Shell) -> None:
+    for _ in range(3):
+        node.stack.invite("no address", invite().message)
+    await node.settled()
+    node.switchboard.refresh()
+    assert (node.stack.applied[-1].state, node.stack.applied[-1].ready) == (NodeState.DEGRADED, True)
+    ready, why = node.desks.readiness()
+    assert ready
+    assert "intake" in why
+    node.arrives()
+    await node.settled()
+    assert len(node.register) == 1
 
 
 # -- events of legs ----------------------------------------------------------------------------------------

@@ -1,121 +1,168 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of voice agents are looked up off the loop, remembered for a while, and an old answer beats none."""
+"""Where a target is (RFC 3263): SRV, addresses of a family that is listened on, the silent ones last."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from agent.core.errors import SipError
+from agent.core.errors import NamesError, SipError
+from agent.core.units import listen
 from agent.core.uris import sip_uri
-from agent.sip import resolver
-from agent.sip.resolver import Resolver
+from agent.names.found import Service
+from agent.names.names import Names
+from agent.sip.resolver import Hop, Resolver
+from tests.harness.names import Told
 
-NAME = "sip:bot@bot.example"
+EVERYWHERE = ("udp://0.0.0.0:5060", "tcp://0.0.0.0:5060", "tls://0.0.0.0:5061", "udp://[::]:5060")
 
 
-class Names:
-    """Stands for the system's look-up, and for the clock that answers age by."""
+class World:
+    """What name servers say, chance, and the clock."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.addresses: dict[str, str] = {"bot.example": "10.0.0.5"}
-        self.failure: OSError = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        self.asked: list[str] = []
+    def __init__(self, *listeners: str) -> None:
+        self.told = Told()
+        self.told.addresses_of["bot.example"] = ("10.0.0.5", "10.0.0.6", "2001:db8::5")
+        self.chance = 0.0
         self.now = 1000.0
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", self._look_up)
-        monkeypatch.setattr(resolver, "time", SimpleNamespace(monotonic=lambda: self.now))
+        self.resolver = Resolver(
+            Names(source=self.told),
+            [listen(one) for one in listeners or EVERYWHERE],
+            chance=lambda: self.chance,
+            clock=lambda: self.now,
+        )
 
-    async def _look_up(self, host: str, port: object, **_: object) -> list[Any]:
-        self.asked.append(host)
-        if host not in self.addresses:
-            raise self.failure
-        return [(None, None, None, "", (self.addresses[host], port)), (None, None, None, "", ("10.9.9.9", 0))]
+    async def located(self, uri: str) -> list[str]:
+        """Its addresses."""
+        return [str(hop) for hop in await self.resolver.locate(sip_uri(uri))]
 
 
 @pytest.fixture
-async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    return Names(monkeypatch)
-
-
-async def resolved(by: Resolver, uri: str = NAME) -> str:
-    return await by.resolve(sip_uri(uri))
-
-
-@pytest.mark.parametrize("uri", ["sip:bot@10.0.0.7:5070", "sip:bot@[2001:db8::1]:5070;transport=tcp"])
-async def test_an_address_is_left_as_it_is_and_nobody_is_asked(names: Names, uri: str) -> None:
-    assert await resolved(Resolver(), uri) == uri
-    assert names.asked == []
+async def world() -> World:
+    return World()
 
 
 @pytest.mark.parametrize(
-    ("uri", "found"),
+    ("uri", "hops"),
     [
-        ("sip:bot@bot.example", "sip:bot@10.0.0.5:5060;transport=udp"),
-        ("sip:bot.example", "sip:10.0.0.5:5060;transport=udp"),
-        ("sip:bot@bot.example:5070", "sip:bot@10.0.0.5:5070;transport=udp"),
-        ("sip:bot@bot.example;transport=tcp", "sip:bot@10.0.0.5:5060;transport=tcp"),
-        ("sip:bot@bot.example;transport=tls", "sip:bot@10.0.0.5:5061;transport=tls"),
+        ("sip:bot@10.0.0.7:5070", ["udp 10.0.0.7:5070"]),
+        ("sip:bot@10.0.0.7;transport=tls", ["tls 10.0.0.7:5061"]),
+        ("sip:bot@[2001:db8::1]", ["udp [2001:db8::1]:5060"]),
     ],
 )
-async def test_a_name_becomes_its_first_address_with_the_port_of_its_transport(
-    names: Names, uri: str, found: str
+async def test_an_address_is_where_it_says_and_nobody_is_asked(
+    world: World, uri: str, hops: list[str]
 ) -> None:
-    assert await resolved(Resolver(), uri) == found
-    assert names.asked == ["bot.example"]
-
-
-async def test_an_ipv6_address_stands_in_brackets(names: Names) -> None:
-    names.addresses["bot.example"] = "2001:db8::5"
-    assert await resolved(Resolver()) == "sip:bot@[2001:db8::5]:5060;transport=udp"
-
-
-async def test_an_answer_is_remembered_for_half_a_minute(names: Names) -> None:
-    one = Resolver()
-    await resolved(one)
-    names.addresses["bot.example"] = "10.0.0.6"
-    names.now += 29.9
-    assert "10.0.0.5" in await resolved(one)
-    names.now += 0.2
-    assert "10.0.0.6" in await resolved(one)
-    assert len(names.asked) == 2
-
-
-async def test_where_nobody_answers_any_more_the_old_answer_stays_in_use(names: Names) -> None:
-    one = Resolver()
-    await resolved(one)
-    names.addresses.clear()
-    names.now += 3600
-    assert "10.0.0.5" in await resolved(one)
-    assert "10.0.0.5" in await resolved(one)
-    assert len(names.asked) == 3, "an old answer is used, not taken for a fresh one"
-    names.addresses["bot.example"] = "10.0.0.8"
-    assert "10.0.0.8" in await resolved(one)
-
-
-async def test_each_resolver_and_each_name_is_remembered_by_itself(names: Names) -> None:
-    names.addresses["other.example"] = "10.0.0.7"
-    one = Resolver()
-    assert "10.0.0.5" in await resolved(one)
-    assert "10.0.0.7" in await resolved(one, "sip:bot@other.example")
-    await resolved(Resolver())
-    assert names.asked == ["bot.example", "other.example", "bot.example"]
+    assert await world.located(uri) == hops
+    assert world.told.asked == []
 
 
 @pytest.mark.parametrize(
-    ("failure", "text"),
+    ("uri", "hops"),
     [
-        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
-        (OSError("no files left"), "no files left"),
+        ("sip:bot@bot.example:5070;transport=tcp", ["tcp 10.0.0.5:5070", "tcp 10.0.0.6:5070"]),
+        ("sip:bot@bot.example;transport=tcp", ["tcp 10.0.0.5:5060", "tcp 10.0.0.6:5060"]),
+        ("sip:bot@bot.example;transport=tls;tenant=x", ["tls 10.0.0.5:5061", "tls 10.0.0.6:5061"]),
+        (
+            "sip:bot.example:5080",
+            ["udp 10.0.0.5:5080", "udp 10.0.0.6:5080", "udp [2001:db8::5]:5080"],
+        ),
     ],
 )
-async def test_a_name_without_an_address_is_an_error_that_says_why(
-    names: Names, failure: OSError, text: str
+async def test_a_name_has_its_addresses_with_the_port_of_its_transport(
+    world: World, uri: str, hops: list[str]
 ) -> None:
-    names.addresses.clear()
-    names.failure = failure
-    with pytest.raises(SipError, match=rf"^bot\.example can't be looked up: {text}$"):
-        await resolved(Resolver())
+    assert sorted(await world.located(uri)) == sorted(hops)
+
+
+async def test_only_addresses_of_a_family_that_is_listened_on_are_called() -> None:
+    assert await World("udp://[::]:5060").located("sip:bot@bot.example:5070") == ["udp [2001:db8::5]:5070"]
+    only_v4 = World("udp://10.1.1.1:5060")
+    assert await only_v4.located("sip:bot@bot.example:5070") == ["udp 10.0.0.5:5070", "udp 10.0.0.6:5070"]
+    with pytest.raises(SipError, match=r"^2001:db8::5 is no IPv4 address$"):
+        await only_v4.located("sip:bot@[2001:db8::5]")
+
+
+async def test_a_transport_that_is_not_listened_on_is_an_error_that_says_so() -> None:
+    with pytest.raises(SipError, match=r"^there is no tls listener to call from: add one to sip\.listen$"):
+        await World("udp://0.0.0.0:5060").located("sip:bot@bot.example;transport=tls")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "name", "port"), [("", "_sip._udp", 0), ("tcp", "_sip._tcp", 0), ("tls", "_sips._tcp", 0)]
+)
+async def test_without_a_port_the_srv_records_of_the_transport_count(
+    parameter: str, name: str, port: int
+) -> None:
+    world = World(*(one for one in EVERYWHERE if "[" not in one))
+    world.told.addresses_of |= {"a.example": ("10.0.1.1", "10.0.1.2"), "b.example": ("10.0.2.1",)}
+    world.told.services_of[f"{name}.bot.example"] = (
+        Service(20, 0, "b.example", 5072),
+        Service(10, 0, "a.example", 5071),
+    )
+    transport = parameter or "udp"
+    uri = f"sip:bot@bot.example;transport={transport}" if parameter else "sip:bot@bot.example"
+    addresses = ("10.0.1.1:5071", "10.0.1.2:5071", "10.0.2.1:5072")
+    assert await world.located(uri) == [f"{transport} {one}" for one in addresses]
+    assert await world.located(uri.replace("bot.example", f"bot.example:{port or 5099}")) == [
+        f"{transport} 10.0.0.5:5099",
+        f"{transport} 10.0.0.6:5099",
+    ]
+
+
+@pytest.mark.parametrize(("chance", "first"), [(0.0, "b"), (0.24, "b"), (0.26, "a"), (0.99, "a")])
+async def test_services_of_one_priority_are_drawn_by_weight(world: World, chance: float, first: str) -> None:
+    world.chance = chance
+    world.told.addresses_of |= {"a.example": ("10.0.1.1",), "b.example": ("10.0.2.1",)}
+    world.told.services_of["_sip._udp.bot.example"] = (
+        Service(10, 3, "a.example", 5071),
+        Service(10, 1, "b.example", 5071),
+    )
+    address = {"a": "udp 10.0.1.1:5071", "b": "udp 10.0.2.1:5071"}
+    found = await world.located("sip:bot@bot.example")
+    assert found[0] == address[first]
+    assert set(found) == set(address.values())
+
+
+async def test_a_service_that_is_gone_is_passed_over(world: World) -> None:
+    world.told.addresses_of["b.example"] = ("10.0.2.1",)
+    world.told.services_of["_sip._udp.bot.example"] = (
+        Service(1, 0, "gone.example", 5071),
+        Service(2, 0, "b.example", 5072),
+    )
+    assert await world.located("sip:bot@bot.example") == ["udp 10.0.2.1:5072"]
+
+
+async def test_a_domain_that_takes_no_calls_says_so(world: World) -> None:
+    world.told.services_of["_sip._udp.bot.example"] = (Service(0, 0, "", 0),)
+    with pytest.raises(SipError, match="takes no calls over udp"):
+        await world.located("sip:bot@bot.example")
+
+
+async def test_what_this_machine_knows_by_itself_has_no_srv_records(world: World) -> None:
+    world.told.addresses_of["localhost"] = ("127.0.0.1",)
+    assert await world.located("sip:bot@localhost") == ["udp 127.0.0.1:5060"]
+    assert not any("_sip" in name for name in world.told.asked)
+
+
+async def test_where_nobody_was_heard_comes_last_for_a_while() -> None:
+    world = World("udp://0.0.0.0:5060")
+    uri, first, second = "sip:bot@bot.example:5070", "udp 10.0.0.5:5070", "udp 10.0.0.6:5070"
+    world.resolver.silent(Hop("udp", "10.0.0.5", 5070))
+    assert await world.located(uri) == [second, first]
+    world.resolver.silent(Hop("udp", "10.0.0.6", 5070))
+    assert await world.located(uri) == [first, second]
+    world.resolver.silent(Hop("udp", "10.0.0.5", 5070))
+    world.now += 31
+    world.resolver.silent(Hop("udp", "10.9.9.9", 5070))
+    assert await world.located(uri) == [first, second]
+
+
+async def test_there_is_a_most_of_addresses(world: World) -> None:
+    world.told.addresses_of["many.example"] = tuple(f"10.0.3.{number}" for number in range(1, 40))
+    assert len(await world.located("sip:many.example:5060")) == 8
+
+
+async def test_a_name_without_an_address_is_an_error_that_says_why(world: World) -> None:
+    world.told.failure = NamesError("bot.example can't be looked up: no name server answers")
+    with pytest.raises(SipError, match=r"^bot\.example can't be looked up: no name server answers$"):
+        await world.located("sip:bot@bot.example")

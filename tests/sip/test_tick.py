@@ -47,8 +47,15 @@ class Running:
         monkeypatch.setattr(stack_module, "_Endpoint", Pjsip)
         monkeypatch.setattr(native, "probes", list)
         monkeypatch.setattr(native, "trace", lambda _: [])
+        monkeypatch.setattr(native, "names_asked", list)
         self.lags: list[float] = []
-        self.stack = Stack(Agent(node="edge-1"), lambda _: None, self.lags.append)
+        self.took: list[str] = []
+        self.stack = Stack(
+            Agent(node="edge-1"),
+            lambda _: None,
+            self.lags.append,
+            lambda where, error: self.took.append(f"{where}: {error}"),
+        )
         self.library = cast("Pjsip", self.stack._endpoint)
         self.reported: list[on.StackEvent] = []
         self.stack._report = self.reported.append
@@ -133,35 +140,43 @@ async def test_the_tick_polls_and_comes_again_and_says_how_late_it_was(running: 
     running.stack._timer.cancel()  # type: ignore[union-attr]  # it has ticked
 
 
-async def test_known_an_error_of_whoever_is_told_ends_the_tick_for_ever(running: Running) -> None:
-    # KNOWN: the tick is not started again after an error, so pjsip's own timers (retransmissions, session
-    # refresh) stand still from then on. What comes over the network is still read.
-    def broken(_: on.StackEvent) -> None:
-        raise RuntimeError("a mistake in the intake")
+def broken(_: object) -> None:
+    raise RuntimeError("planned")
 
-    running.stack._report = broken
-    running.library.polled = lambda: running.stack._events.append(REFUSED)
+
+async def test_an_error_in_any_part_of_the_tick_ends_neither_it_nor_the_other_parts(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: list[object] = []
+    monkeypatch.setattr(native, "trace", lambda _: ["a message"])
     loop = asyncio.get_running_loop()
+    for place in ("_lag", "_trace"):
+        monkeypatch.setattr(running.stack, place, broken)
+    monkeypatch.setattr(native, "probes", lambda: [(1, 200), (2, 200)])
+    probed: list[int] = []
+    running.stack._probes = {1: broken, 2: probed.append}
+    running.library.polled = lambda: broken(None)
     loop.call_soon(running.stack._tick, loop.time())
     await running.turns()
-    assert running.escaped == ["a mistake in the intake"]
-    running.clock.push(3600)
+    assert running.took == ["lag: planned", "poll: planned", "probe: planned", "trace: planned"]
+    assert probed == [200]
+    monkeypatch.setattr(running.stack, "_trace", traced.append)
+    running.clock.push(1)
     await running.turns()
-    assert (running.library.polls, running.stack._timer) == (1, None)
+    assert (running.library.polls, len(traced), running.escaped) == (2, 1, [])
+    running.stack._timer.cancel()  # type: ignore[union-attr]  # it has ticked
 
 
-async def test_known_what_was_queued_behind_that_error_waits_for_the_next_poll(running: Running) -> None:
-    # KNOWN: nothing is lost, but where the tick has ended the next poll comes with the next packet.
+async def test_an_error_of_whoever_is_told_of_an_event_loses_none_behind_it(running: Running) -> None:
     second = on.RefusedByStack("192.0.2.8", MESSAGE, 500, "second")
 
     def broken_once(event: on.StackEvent) -> None:
         if event is REFUSED:
-            raise RuntimeError("a mistake in the intake")
+            broken(event)
         running.reported.append(event)
 
     running.stack._report = broken_once
     running.stack.emit(REFUSED)
     running.stack.emit(second)
-    assert await running.turns() == []
-    running.stack._poll()
-    assert running.reported == [second]
+    assert await running.turns() == [second]
+    assert running.took == ["event: planned"]

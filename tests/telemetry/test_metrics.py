@@ -37,6 +37,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ),
     ("calls_active", {"project": "acme-care"}, lambda m: m.call_started("acme-care"), 1),
     ("legs_active", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 4),
+    ("names_refused_total", {}, lambda m: m.set_names_reader(lambda: 3), 3),
     ("native_calls", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 5),
     (
         "calls_total",
@@ -73,6 +74,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ),
     ("outbox_pending", {"channel": "webhook"}, lambda m: m.set_outbox_reader(lambda: {"webhook": 3}), 3),
     ("token_requests_total", {"outcome": "issued"}, lambda m: m.token_requested("issued"), 1),
+    ("name_lookups_total", {"outcome": "stale"}, lambda m: m.name_looked_up("stale"), 1),
     ("media_return_seconds_count", {"method": "release"}, lambda m: m.media_returned("release", 0.2), 1),
     (
         "target_up",
@@ -82,7 +84,13 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ),
     ("rtp_packets_lost_total", {}, lambda m: m.rtp_measured(100, 3, 0.01), 3),
     ("rtp_jitter_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01), 1),
-    ("config_reloads_total", {"result": "loaded"}, lambda m: m.config_reloaded("loaded"), 1),
+    (
+        "config_reloads_total",
+        {"result": "loaded"},
+        lambda m: m.config_reloaded("loaded", kept_out=False),
+        1,
+    ),
+    ("config_kept_out", {}, lambda m: m.config_reloaded("held", kept_out=True), 1),
     ("config_loaded_timestamp_seconds", {}, lambda m: m.config_loaded(1_800_000_000), 1_800_000_000),
     ("loop_lag_seconds_count", {}, lambda m: m.loop_lagged(0.001), 1),
     ("parameters_cut_total", {"project": "acme-care"}, lambda m: m.parameters_cut("acme-care", 2), 2),

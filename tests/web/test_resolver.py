@@ -1,55 +1,77 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names are looked up on threads of their own, so that one that hangs keeps no signal waiting."""
+"""What leaves by HTTP finds its hosts by our resolver, and a name that is silent keeps no other waiting."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import pytest
+from aiohttp import web
 
-from agent.web.resolver import ThreadedResolver
+from agent.http.serving import serve
+from agent.names.names import Names
+from agent.web.session import new_session, new_session_apart
+from tests.harness.name_server import NameServer
 
 
 @pytest.fixture
-async def lookups() -> AsyncIterator[ThreadedResolver]:
-    made = ThreadedResolver()
-    yield made
-    await made.close()
+def server() -> Iterator[NameServer]:
+    with NameServer() as running:
+        yield running
 
 
-async def test_a_name_becomes_addresses(lookups: ThreadedResolver) -> None:
-    found = await lookups.resolve("localhost", 8080, socket.AF_INET)
-    assert {(one["host"], one["port"], one["family"]) for one in found} == {
-        ("127.0.0.1", 8080, socket.AF_INET)
-    }
-    assert found[0]["hostname"] == "localhost"
+@pytest.fixture
+async def names(server: NameServer) -> AsyncIterator[Names]:
+    async with Names([server.address]) as made:
+        yield made
 
 
-async def test_a_name_without_one_is_an_error(lookups: ThreadedResolver) -> None:
-    with pytest.raises(socket.gaierror):
-        await lookups.resolve("no-such-host.invalid", 80)
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=request.host)
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    listening = await serve(app, "127.0.0.1", 0)
+    yield listening.port
+    await listening.aclose()
 
 
-async def test_look_ups_that_hang_leave_the_loop_s_own_threads_alone(
-    lookups: ThreadedResolver, monkeypatch: pytest.MonkeyPatch
+async def test_a_host_is_found_and_keeps_its_name(names: Names, server: NameServer, port: int) -> None:
+    server.has("api.example", "127.0.0.1")
+    async with new_session(names) as session, session.get(f"http://api.example:{port}/") as answer:
+        assert await answer.text() == f"api.example:{port}"
+
+
+async def test_a_dead_address_is_followed_by_the_next(names: Names, server: NameServer, port: int) -> None:
+    server.has("api.example", "127.0.0.9", "127.0.0.1")
+    async with new_session(names) as session, session.get(f"http://api.example:{port}/") as answer:
+        assert answer.status == 200
+
+
+async def test_a_name_without_an_address_is_an_error_of_dns(names: Names, port: int) -> None:
+    async with new_session(names) as session:
+        with pytest.raises(aiohttp.ClientConnectorDNSError, match="there is no such name"):
+            await session.get(f"http://nobody.example:{port}/")
+
+
+async def test_sixty_silent_names_of_customers_hold_no_signal_up(
+    names: Names, server: NameServer, port: int
 ) -> None:
-    let_go = threading.Event()
-    known = socket.getaddrinfo
-
-    def slow(host: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
-        if host == "slow.example.org":
-            let_go.wait()
-            host = "127.0.0.1"
-        return known(host, *arguments, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
-    hanging = [asyncio.ensure_future(lookups.resolve("slow.example.org", 80)) for _ in range(100)]
-    found = await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)  # as a signal's name would be
-    assert found
-    assert not any(one.done() for one in hanging)
-    let_go.set()
-    assert all(one[0]["host"] == "127.0.0.1" for one in await asyncio.gather(*hanging))
+    server.has("nice.example", "127.0.0.1")
+    server.silent |= {f"customer{number}.example" for number in range(60)}
+    async with new_session_apart(names) as apart, new_session(names) as session:
+        hanging = [
+            asyncio.ensure_future(apart.get(f"http://customer{number}.example/")) for number in range(60)
+        ]
+        while len({name for _, name in server.asked}) < 60:
+            await asyncio.sleep(0.01)
+        async with session.get(f"http://nice.example:{port}/") as answer:
+            assert answer.status == 200
+        assert not any(one.done() for one in hanging)
+        for one in hanging:
+            one.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)

@@ -14,6 +14,7 @@ import pytest
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.core.retries import AT_LEAST_ONCE
+from agent.names.names import Names
 from agent.web.session import new_session_apart
 from agent.webhooks.poster import Webhooks
 from tests.delivery.receiver import SECRET, Receiver
@@ -41,7 +42,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with new_session_apart() as opened:
+    async with Names() as names, new_session_apart(names) as opened:
         yield opened
 
 

@@ -14,8 +14,20 @@ from agent.core.call.call import Call
 from agent.core.call.going_back import by_method, end_both, over, release
 from agent.core.call.states import State
 from agent.core.call.table import Actions, Table, during
-from agent.core.call.telling import leave_while_storing, tell
-from agent.core.events import Audio, Begin, CancelSignals, HangUp, Play, SendDtmf, Side, Start, Stop, Timer
+from agent.core.call.telling import leave_while_storing, lose_caller, take_back, tell
+from agent.core.events import (
+    AnswerCaller,
+    Audio,
+    Begin,
+    CancelSignals,
+    HangUp,
+    Play,
+    SendDtmf,
+    Side,
+    Start,
+    Stop,
+    Timer,
+)
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 
@@ -29,10 +41,11 @@ def _handoff_asked(call: Call, event: on.HandoffAsked) -> Actions:
 
 def _ended_while_bridged(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
-        return _caller_hung_up(call, event.status)
+        return lose_caller(call, event.lost) if event.lost else _caller_hung_up(call, event.status)
     if event.attempt != call.attempt:
         return []
-    return [Play(Audio.COMFORT), *tell(call, State.STORING_ALONE, Moment.COMPLETED, Reason.COMPLETED)]
+    moment, reason = (Moment.FAILED, event.lost) if event.lost else (Moment.COMPLETED, Reason.COMPLETED)
+    return [Play(Audio.COMFORT), *tell(call, State.STORING_ALONE, moment, reason)]
 
 
 def _caller_hung_up(call: Call, status: int) -> Actions:
@@ -55,8 +68,23 @@ def _end_asked(call: Call, event: on.EndAsked) -> Actions:
     return tell(call, State.STORING, Moment.FAILED, event.reason)
 
 
+def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
+    # Nobody may be left in silence until the longest duration: the script is told, as when media is lost.
+    match event.action:
+        case AnswerCaller():
+            return [
+                *call.leave_agent(),
+                *tell(call, State.STORING_UNANSWERED, Moment.FAILED, Reason.INTERNAL),
+            ]
+        case Play():
+            return tell(call, State.STORING, Moment.FAILED, Reason.INTERNAL)
+    return []
+
+
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
-    return [SendDtmf(Side.AGENT if event.side is Side.CALLER else Side.CALLER, event.digit)]
+    return [
+        SendDtmf(Side.AGENT if event.side is Side.CALLER else Side.CALLER, event.digit, event.milliseconds)
+    ]
 
 
 # -- finishing: the handoff is durable, and the voice agent is not through yet -----------------------------
@@ -87,7 +115,7 @@ def _ended_while_finishing(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
         # A signal that was begun can be taken back; one that never was would wait for the next process.
         begun: Actions = [Begin()] if call.state is State.FINISHING else []
-        return [*call.leave_agent(), *begun, CancelSignals(), *call.close(call.end, call.reason)]
+        return [*call.leave_agent(), *begun, *take_back(event), *call.close(call.end, call.reason)]
     if event.attempt != call.attempt:
         return []
     comfort: Actions = [Play(Audio.COMFORT)]
@@ -146,6 +174,7 @@ TABLE: Final[Table] = {
     (State.BRIDGED, on.MediaLost): _media_lost,
     (State.BRIDGED, on.DtmfReceived): _dtmf,
     (State.BRIDGED, on.EndAsked): _end_asked,
+    (State.BRIDGED, on.ActionFailed): _action_failed,
     **during(
         (State.FINISHING, State.FINISHING_UNSIGNALLED),
         {

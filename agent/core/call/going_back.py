@@ -8,8 +8,8 @@ from typing import Final
 
 from agent.core import events as on
 from agent.core.call.call import Call
-from agent.core.call.states import UNANSWERED, State
-from agent.core.call.table import Actions, Table, during
+from agent.core.call.states import UNANSWERED, UNREACHED, State
+from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table, during
 from agent.core.events import (
     Audio,
     CancelSignals,
@@ -32,6 +32,9 @@ from agent.core.reasons import Reason
 
 _OK = range(200, 300)
 _FIRST_ERROR = 400
+_REQUEST_PENDING = 491
+_SERVER_ERRORS = range(500, 600)
+_SOON_SECONDS = 1.0
 
 # -- which way ---------------------------------------------------------------------------------------------
 
@@ -126,6 +129,7 @@ def _refer(call: Call, state: State) -> Actions:
 
 
 def _refer_next(call: Call) -> Actions:
+    call.put_off = False
     if call.back_attempt == call.back:
         return [Stop(Timer.TRANSFER), *_wait_for_bye(call, Method.RELEASE)]
     call.back_attempt += 1
@@ -136,13 +140,30 @@ def _transfer_progress(call: Call, event: on.TransferProgress) -> Actions:
     if not event.final:
         return []
     if event.status in _OK:
-        return [Stop(Timer.TRANSFER), *_wait_for_bye(call, Method.REFER)]
+        # The caller is where we sent it; this dialog has no use any more (RFC 5589 section 6.1).
+        return [Stop(Timer.TRANSFER), Returned(Method.REFER), HangUp(Side.CALLER), *over(call, call.reason)]
+    if _not_now(event):
+        call.put_off = True
+        return [Start(Timer.REPEAT, max(_SOON_SECONDS, event.retry_after or 0.0))]
     return _refer_next(call)
 
 
+def _not_now(event: on.TransferProgress) -> bool:
+    """Whether the answer to our REFER means that the same one may be taken later (RFC 3261 section 21)."""
+    busy = event.status in _SERVER_ERRORS and event.retry_after is not None
+    return busy or event.status == _REQUEST_PENDING
+
+
 def _timer_while_referring(call: Call, event: on.TimerFired) -> Actions:
+    if event.timer is Timer.REPEAT:
+        call.put_off = False
+        return [Refer(call.back_attempt - 1)]
+    if event.timer is not Timer.TRANSFER:
+        return []
+    if call.put_off:
+        return [Stop(Timer.REPEAT), *_refer_next(call)]
     # An accepted REFER of which nothing more is heard may yet come true: no second one is sent.
-    return _wait_for_bye(call, Method.RELEASE) if event.timer is Timer.TRANSFER else []
+    return _wait_for_bye(call, Method.RELEASE)
 
 
 # -- the record of a signal that is not wanted any more ----------------------------------------------------
@@ -170,29 +191,50 @@ def _record_known(call: Call) -> Actions:
 def _bridge(call: Call) -> Actions:
     leave = _leave(call)
     call.state = State.DIALLING_BACK
+    call.tried = 0
     return [*leave, Start(Timer.RING), *_dial_next(call)]
 
 
 def _dial_next(call: Call) -> Actions:
-    if call.back_attempt == call.back:
+    if call.tried == call.back:
         return _nobody_there(call)
+    call.next_target()
+    return _dial(call)
+
+
+def _dial_on(call: Call) -> Actions:
+    """Nobody was heard at this address of the target."""
+    return _dial(call) if call.next_address() else _dial_next(call)
+
+
+def _dial(call: Call) -> Actions:
     call.back_attempt += 1
-    return [Dial(Side.TARGET, call.back_attempt - 1, call.back_attempt), Start(Timer.RESPONSE)]
+    return [Dial(Side.TARGET, call.tried - 1, call.back_attempt, call.address), Start(Timer.RESPONSE)]
+
+
+def _located(call: Call, event: on.Located) -> Actions:
+    if call.wants(event.side, event.attempt):
+        call.addresses = event.addresses
+    return []
 
 
 def _nobody_there(call: Call) -> Actions:
-    return [Stop(Timer.RING), Stop(Timer.RESPONSE), *_wait_for_bye(call, Method.RELEASE)]
+    return [*STOP_DIALLING, *_wait_for_bye(call, Method.RELEASE)]
 
 
-def _target_progress(_: Call, __: on.TargetProgress) -> Actions:
-    return [Stop(Timer.RESPONSE)]
+def _target_progress(call: Call, event: on.TargetProgress) -> Actions:
+    call.addresses = call.address + 1  # somebody is there: the others need not be tried
+    if event.status == TRYING:
+        return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
+    return [Stop(Timer.RESPONSE), Stop(Timer.TRYING)]
 
 
-def _target_answered(call: Call, _: on.TargetAnswered) -> Actions:
+def _target_answered(call: Call, event: on.TargetAnswered) -> Actions:
+    if not event.audio:
+        return [Stop(Timer.TRYING), HangUp(Side.TARGET), *_dial_next(call)]
     call.state = State.TRANSFERRED
     return [
-        Stop(Timer.RING),
-        Stop(Timer.RESPONSE),
+        *STOP_DIALLING,
         Play(Audio.TRANSFERRED),
         Returned(Method.BRIDGE),
         Start(Timer.DURATION),
@@ -204,12 +246,13 @@ def _ended_while_dialling_back(call: Call, event: on.LegEnded) -> Actions:
         return [HangUp(Side.TARGET), *call.close(call.end, call.reason)]
     if event.side is not Side.TARGET or event.attempt != call.back_attempt:
         return []  # the voice agent's end, or that of a target that was given up before
-    return _dial_next(call)
+    return [Stop(Timer.TRYING), *(_dial_on(call) if event.status in UNREACHED else _dial_next(call))]
 
 
 def _timer_while_dialling_back(call: Call, event: on.TimerFired) -> Actions:
-    if event.timer is Timer.RESPONSE:
-        return [HangUp(Side.TARGET), *_dial_next(call)]
+    waits_on = event.timer is Timer.TRYING and call.tried == call.back
+    if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
+        return [HangUp(Side.TARGET), *_dial_on(call)]
     if event.timer is Timer.RING:
         return [HangUp(Side.TARGET), *_nobody_there(call)]
     return []
@@ -231,10 +274,17 @@ def _media_lost(call: Call, _: on.MediaLost) -> Actions:
     return end_both(call, Reason.MEDIA_LOST)
 
 
+def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
+    # The caller and the target do not hear each other, and nothing else would end that soon.
+    return end_both(call, Reason.INTERNAL) if isinstance(event.action, Play) else []
+
+
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
     if event.side is Side.AGENT:
         return []  # a late one of the voice agent, which is gone
-    return [SendDtmf(Side.TARGET if event.side is Side.CALLER else Side.CALLER, event.digit)]
+    return [
+        SendDtmf(Side.TARGET if event.side is Side.CALLER else Side.CALLER, event.digit, event.milliseconds)
+    ]
 
 
 _UNWANTED: Final = (State.STORING_KEPT, State.STORING_REFERRING, State.STORING_RETURNING)
@@ -261,6 +311,7 @@ TABLE: Final[Table] = {
         (State.STORING_REFERRING, State.STORING_RETURNING, State.STORING_OVER),
         {on.Told: _told_after_all, on.NotTold: _not_told_after_all},
     ),
+    (State.DIALLING_BACK, on.Located): _located,
     (State.DIALLING_BACK, on.TargetProgress): _target_progress,
     (State.DIALLING_BACK, on.TargetAnswered): _target_answered,
     (State.DIALLING_BACK, on.LegEnded): _ended_while_dialling_back,
@@ -271,4 +322,5 @@ TABLE: Final[Table] = {
     (State.TRANSFERRED, on.MediaLost): _media_lost,
     (State.TRANSFERRED, on.DtmfReceived): _dtmf,
     (State.TRANSFERRED, on.EndAsked): _end_asked,
+    (State.TRANSFERRED, on.ActionFailed): _action_failed,
 }

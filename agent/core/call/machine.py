@@ -12,7 +12,7 @@ from typing import Final
 from agent.core.call import bridged, going_back, opening, telling
 from agent.core.call.call import Call
 from agent.core.call.table import Actions, Table
-from agent.core.events import Event, Record
+from agent.core.events import Event, Record, Start, Timer
 
 _TABLE: Final[Table] = opening.TABLE | bridged.TABLE | telling.TABLE | going_back.TABLE
 
@@ -22,7 +22,7 @@ class Machine(Call):
 
     def begin(self) -> Actions:
         """The actions for a call that has just been admitted."""
-        return [Record()]
+        return [Start(Timer.RECORD), Record()]
 
     def handle(self, event: Event) -> Actions:
         """Take one event; an event that means nothing in this state gives no action."""

@@ -7,14 +7,15 @@ from typing import Final
 
 from agent.core import events as on
 from agent.core.call.call import Call
-from agent.core.call.states import State
-from agent.core.call.table import Actions, Table
-from agent.core.call.telling import tell
+from agent.core.call.states import UNREACHED, State
+from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table
+from agent.core.call.telling import lose_caller, tell
 from agent.core.events import (
     AnswerCaller,
     Audio,
     CancelSignals,
     Dial,
+    HangUp,
     Play,
     RefuseCaller,
     Relay,
@@ -31,7 +32,7 @@ from agent.core.reasons import End, Reason
 
 def _recorded(call: Call, _: on.Recorded) -> Actions:
     call.state = State.DIALLING
-    return [Start(Timer.RING), *_dial_next(call)]
+    return [Stop(Timer.RECORD), Start(Timer.RING), *_dial_next(call)]
 
 
 def _recorded_for_nobody(call: Call, _: on.Recorded) -> Actions:
@@ -39,7 +40,23 @@ def _recorded_for_nobody(call: Call, _: on.Recorded) -> Actions:
 
 
 def _recorded_to_end(call: Call, _: on.Recorded) -> Actions:
-    return tell(call, State.STORING_UNANSWERED, Moment.FAILED, call.reason)
+    return [Stop(Timer.RECORD), *tell(call, State.STORING_UNANSWERED, Moment.FAILED, call.reason)]
+
+
+def _timer_while_recording(call: Call, event: on.TimerFired) -> Actions:
+    # A disk that hangs: the caller must not wait for it. The record is waited for, so that it can be closed.
+    if event.timer is not Timer.RECORD:
+        return []
+    call.state = State.RECORDING_REFUSED
+    return [RefuseCaller(Reason.NOT_READY)]
+
+
+def _recorded_too_late(call: Call, _: on.Recorded) -> Actions:
+    return [CancelSignals(), *call.close(End.FAILED, Reason.NOT_READY)]
+
+
+def _not_recorded_anyway(call: Call, _: on.NotRecorded) -> Actions:
+    return call.close(End.FAILED, Reason.NOT_READY)
 
 
 def _not_recorded(call: Call, _: on.NotRecorded) -> Actions:
@@ -52,9 +69,10 @@ def _not_recorded_for_anybody(call: Call, _: on.NotRecorded) -> Actions:
 
 def _gave_up_while_recording(call: Call, event: on.LegEnded) -> Actions:
     # The record is under way: wait for it, so that it can be closed and its signal taken back.
-    if event.side is Side.CALLER:
-        call.state = State.RECORDING_LEFT
-    return []
+    if event.side is not Side.CALLER:
+        return []
+    call.state = State.RECORDING_LEFT
+    return [Stop(Timer.RECORD)]
 
 
 def _end_asked_while_recording(call: Call, event: on.EndAsked) -> Actions:
@@ -67,10 +85,26 @@ def _end_asked_while_recording(call: Call, event: on.EndAsked) -> Actions:
 
 
 def _dial_next(call: Call) -> Actions:
-    if call.attempt == call.plan.targets:
+    if call.tried == call.plan.targets:
         return _no_agent(call)
+    call.next_target()
+    return _dial(call)
+
+
+def _dial_on(call: Call) -> Actions:
+    """Nobody was heard at this address of the target."""
+    return _dial(call) if call.next_address() else _dial_next(call)
+
+
+def _dial(call: Call) -> Actions:
     call.attempt += 1
-    return [Dial(Side.AGENT, call.attempt - 1, call.attempt), Start(Timer.RESPONSE)]
+    return [Dial(Side.AGENT, call.tried - 1, call.attempt, call.address), Start(Timer.RESPONSE)]
+
+
+def _located(call: Call, event: on.Located) -> Actions:
+    if call.wants(event.side, event.attempt):
+        call.addresses = event.addresses
+    return []
 
 
 def _no_agent(call: Call) -> Actions:
@@ -78,20 +112,23 @@ def _no_agent(call: Call) -> Actions:
 
 
 def _fail(call: Call, reason: Reason) -> Actions:
-    stop: Actions = [Stop(Timer.RING), Stop(Timer.RESPONSE)]
-    return [*stop, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
+    return [*STOP_DIALLING, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
 
 
-def _progress(_: Call, event: on.AgentProgress) -> Actions:
-    actions: Actions = [Stop(Timer.RESPONSE), Relay(event.status, event.media)]
+def _progress(call: Call, event: on.AgentProgress) -> Actions:
+    call.addresses = call.address + 1  # somebody is there: the others need not be tried
+    if event.status == TRYING:
+        return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
+    actions: Actions = [Stop(Timer.RESPONSE), Stop(Timer.TRYING), Relay(event.status, event.media)]
     return [*actions, Play(Audio.BRIDGED)] if event.media else actions
 
 
-def _agent_answered(call: Call, _: on.AgentAnswered) -> Actions:
+def _agent_answered(call: Call, event: on.AgentAnswered) -> Actions:
+    if not event.audio:
+        return [Stop(Timer.TRYING), HangUp(Side.AGENT), *_dial_next(call)]
     call.state = State.BRIDGED
     return [
-        Stop(Timer.RING),
-        Stop(Timer.RESPONSE),
+        *STOP_DIALLING,
         AnswerCaller(),
         Play(Audio.BRIDGED),
         Start(Timer.DURATION),
@@ -99,16 +136,20 @@ def _agent_answered(call: Call, _: on.AgentAnswered) -> Actions:
 
 
 def _ended_while_dialling(call: Call, event: on.LegEnded) -> Actions:
+    if event.side is Side.CALLER and event.lost is not None:
+        return lose_caller(call, event.lost)
     if event.side is Side.CALLER:
         return [*call.leave_agent(), CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
     if event.attempt != call.attempt:
         return []  # the end of a target that was given up before
-    return _dial_next(call)
+    return [Stop(Timer.TRYING), *(_dial_on(call) if event.status in UNREACHED else _dial_next(call))]
 
 
 def _timer_while_dialling(call: Call, event: on.TimerFired) -> Actions:
-    if event.timer is Timer.RESPONSE:
-        return [*call.leave_agent(), *_dial_next(call)]
+    # Whoever said 100 gets the rest of the ring time where nobody else is left to be tried.
+    waits_on = event.timer is Timer.TRYING and call.tried == call.plan.targets
+    if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
+        return [*call.leave_agent(), *_dial_on(call)]
     if event.timer is Timer.RING:
         return [*call.leave_agent(), *_no_agent(call)]
     return []
@@ -123,11 +164,16 @@ TABLE: Final[Table] = {
     (State.RECORDING, on.NotRecorded): _not_recorded,
     (State.RECORDING, on.LegEnded): _gave_up_while_recording,
     (State.RECORDING, on.EndAsked): _end_asked_while_recording,
+    (State.RECORDING, on.TimerFired): _timer_while_recording,
     (State.RECORDING_LEFT, on.Recorded): _recorded_for_nobody,
     (State.RECORDING_LEFT, on.NotRecorded): _not_recorded_for_anybody,
     (State.RECORDING_ENDING, on.Recorded): _recorded_to_end,
     (State.RECORDING_ENDING, on.NotRecorded): _not_recorded,
     (State.RECORDING_ENDING, on.LegEnded): _gave_up_while_recording,
+    (State.RECORDING_ENDING, on.TimerFired): _timer_while_recording,
+    (State.RECORDING_REFUSED, on.Recorded): _recorded_too_late,
+    (State.RECORDING_REFUSED, on.NotRecorded): _not_recorded_anyway,
+    (State.DIALLING, on.Located): _located,
     (State.DIALLING, on.AgentProgress): _progress,
     (State.DIALLING, on.AgentAnswered): _agent_answered,
     (State.DIALLING, on.LegEnded): _ended_while_dialling,

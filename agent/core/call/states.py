@@ -20,6 +20,7 @@ class State(StrEnum):
     RECORDING = "recording"  # admitted; not yet durable
     RECORDING_LEFT = "recording_left"  # the same, and the caller gave up
     RECORDING_ENDING = "recording_ending"  # the same, and an operator wants it ended
+    RECORDING_REFUSED = "recording_refused"  # it took too long: the caller was refused
     DIALLING = "dialling"  # the voice agent is being called
     BRIDGED = "bridged"  # both legs answered
 
@@ -27,6 +28,7 @@ class State(StrEnum):
     STORING_ALONE = "storing_alone"
     STORING_UNANSWERED = "storing_unanswered"
     STORING_LEFT = "storing_left"
+    STORING_LOST = "storing_lost"  # the caller's leg was lost, and the script is to be told all the same
     STORING_KEPT = "storing_kept"  # the record takes too long, and the voice agent keeps the caller
     STORING_REFERRING = "storing_referring"  # the record takes too long, and the caller is referred meanwhile
     STORING_RETURNING = "storing_returning"
@@ -78,11 +80,16 @@ _WHEREABOUTS = {
     State.TRANSFERRED: Whereabouts.QUEUE,
     State.KEPT: Whereabouts.KEPT,
     State.STORING_KEPT: Whereabouts.KEPT,
+    State.RECORDING_LEFT: Whereabouts.GONE,
+    State.RECORDING_REFUSED: Whereabouts.GONE,
     State.STORING_LEFT: Whereabouts.GONE,
+    State.STORING_LOST: Whereabouts.GONE,
     State.STORING_OVER: Whereabouts.GONE,
     State.ENDED: Whereabouts.GONE,
 }
 
+UNREACHED = frozenset({408, 503})
+"""How a dial ends where nobody answered, could be reached, or takes calls (RFC 3263 section 4.3)."""
 UNANSWERED = frozenset(
     {
         State.RECORDING,

@@ -53,7 +53,7 @@ def _told_for_nobody(call: Call, _: on.Told) -> Actions:
 
 
 def _not_told(call: Call, _: on.NotTold) -> Actions:
-    if call.terminal is Moment.HANDOFF and call.state is State.STORING:
+    if call.may_ask_again:
         # The voice agent reads of the failure in its answer and still has the caller: it may ask again.
         call.state = State.BRIDGED
         call.terminal = None
@@ -63,14 +63,36 @@ def _not_told(call: Call, _: on.NotTold) -> Actions:
     return after_failure(call)
 
 
+def _told_of_the_lost(call: Call, _: on.Told | on.NotTold) -> Actions:
+    return call.close(call.end, call.reason)
+
+
 def _not_told_for_anybody(call: Call, _: on.NotTold) -> Actions:
     return [CancelSignals(), *call.close(End.CALLER, Reason.CALLER_HUNG_UP)]
 
 
 def _ended_while_storing(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
-        return leave_while_storing(call)
+        return _lost_while_storing(call) if event.lost else leave_while_storing(call)
     return _agent_gone(call, event, State.STORING_ALONE)
+
+
+def _lost_while_storing(call: Call) -> Actions:
+    left = leave_while_storing(call)
+    call.state = State.STORING_LOST
+    return left
+
+
+def lose_caller(call: Call, reason: Reason) -> Actions:
+    """The caller's leg is gone, and nobody hung up: the script may still wait, and is told."""
+    left = call.leave_agent()
+    call.state, call.terminal, call.reason = State.STORING_LOST, Moment.FAILED, reason
+    return [*left, *(Stop(timer) for timer in Timer), Tell(Moment.FAILED, reason)]
+
+
+def take_back(event: on.LegEnded) -> Actions:
+    """What waits to be signalled must not reach the script of a caller who hung up."""
+    return [] if event.lost else [CancelSignals()]
 
 
 def leave_while_storing(call: Call) -> Actions:
@@ -95,7 +117,7 @@ def _deadline(call: Call, event: on.TimerFired) -> Actions:
 
 def _ended_while_telling(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
-        return [*call.leave_agent(), CancelSignals(), *call.close(call.end, call.reason)]
+        return [*call.leave_agent(), *take_back(event), *call.close(call.end, call.reason)]
     return _agent_gone(call, event, State.TELLING_ALONE)
 
 
@@ -129,6 +151,8 @@ TABLE: Final[Table] = {
     ),
     (State.STORING_LEFT, on.Told): _told_for_nobody,
     (State.STORING_LEFT, on.NotTold): _not_told_for_anybody,
+    (State.STORING_LOST, on.Told): _told_of_the_lost,
+    (State.STORING_LOST, on.NotTold): _told_of_the_lost,
     **during(
         _TELLING.values(),
         {

@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from agent.core.model.base import (
     REFERENCES_ONLY,
@@ -25,11 +34,13 @@ from agent.core.model.base import (
     Text,
     misplaced,
 )
-from agent.core.units import Address, Listen, PortRange
+from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 CODECS: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "opus")
 """The codecs that the SIP stack is built with, as SDP writes them (RFC 3551, RFC 7587)."""
+Latch = Literal["strict", "once", "off"]
+"""From whom RTP is taken."""
 PORTS_PER_CALL = 4
 """Two legs, each with a port for RTP and one for RTCP (RFC 3550 section 11)."""
 
@@ -135,11 +146,20 @@ class Media(Model):
     srtp: Literal["none", "optional", "required"] = Field(
         default="none", description="Encryption of audio (SDES, RFC 4568)."
     )
+    latch: Latch = Field(
+        default="strict",
+        description="From whom RTP is taken: strict: from the host that the SDP names; once: another host is "
+        "learned once, where the SDP's is silent; off: from anywhere, and ours goes where the SDP says.",
+    )
     silence_timeout: Span = Field(
         default=60.0,
         description="A leg without any RTP for so long has lost its media and the call ends; 0 switches "
         "this off.",
     )
+
+    def latch_of(self, *, nat: bool) -> Latch:
+        """From whom the RTP of one peer is taken: where it comes from behind NAT nobody says beforehand."""
+        return "once" if nat and self.latch == "strict" else self.latch
 
 
 class Limits(Model):
@@ -183,11 +203,37 @@ class Http(Model):
         description="Origins of desktop pages that may read the handoff API (CORS): https://host[:port].",
     )
 
+    connections: Count = Field(
+        default=1000, description="Connections to the handoff API at the same time; more get 503."
+    )
+    connections_per_address: Count = Field(
+        default=500,
+        description="Of them those of one address (of IPv6: of one /64 network). The operations listener "
+        "takes 128, 64 of one address.",
+    )
+
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.api == self.operations:
             raise misplaced(f"api and operations both listen on {self.api}: give each its own", "operations")
         return self
+
+
+def _name_server(value: str) -> str:
+    host, port = host_and_port(f"[{value}]" if ":" in value and is_ip(value) else value)
+    if not is_ip(host):
+        raise ValueError(f"{host!r} is not an IP address: a name server is asked by address")
+    return bracketed(host) if port is None else str(Address(host, port))
+
+
+class Dns(Model):
+    """How host names are looked up."""
+
+    servers: Annotated[tuple[Annotated[str, AfterValidator(_name_server)], ...], Listed] = Field(
+        default=(),
+        description="Name servers to ask: 10.0.0.53 or 10.0.0.53:5353. Without them the system's "
+        "(/etc/resolv.conf), as they are at the time. /etc/hosts counts in any case.",
+    )
 
 
 class Retention(Model):
@@ -215,6 +261,26 @@ class Log(Model):
     )
 
 
+def _share(value: object) -> object:
+    """A share such as ``50%`` as 0.5; None for ``off``, which YAML reads as false."""
+    if value is None or value is False or value == "off":
+        return None
+    if isinstance(value, float):  # it was read before
+        return value
+    match = re.fullmatch(r"([0-9]{1,3})\s*%", value, re.ASCII) if isinstance(value, str) else None
+    if match is None or int(match[1]) > 100:  # noqa: PLR2004 - it is a percentage
+        raise ValueError("is no share: write one from 0% to 100%, or off")
+    return int(match[1]) / 100
+
+
+Share = Annotated[
+    float | None,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": ["string", "boolean"], "pattern": "^([0-9]{1,3} *%|off)$", "examples": ["50%"]}),
+    PlainSerializer(lambda share: "off" if share is None else f"{share:.0%}", return_type=str),
+]
+
+
 class Agent(Model):
     """agent.yaml."""
 
@@ -225,6 +291,7 @@ class Agent(Model):
     media: Media = Field(default=Media(), description="Audio.")
     limits: Limits = Field(default=Limits(), description="What this node takes on.")
     http: Http = Field(default=Http(), description="HTTP listeners.")
+    dns: Dns = Field(default=Dns(), description="Look-ups of host names.")
     storage: Annotated[Text, AfterValidator(_storage)] = Field(
         default="sqlite:///var/lib/handoff-agent/agent.db",
         description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "
@@ -234,6 +301,11 @@ class Agent(Model):
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
     log: Log = Field(default=Log(), description="Logging.")
+    reload_guard: Share = Field(
+        default=0.5,
+        description="How much of the number map a reload may take away unasked; one that takes more stays "
+        "out until it is confirmed (handoff-agent reload --yes). off: all of it.",
+    )
 
     @model_validator(mode="after")
     def _ports_for_all_calls(self) -> Self:

@@ -20,6 +20,7 @@ from agent.core.model.base import (
     Model,
     Name,
     Secret,
+    Source,
     Template,
     misplaced,
 )
@@ -72,10 +73,20 @@ class VoiceAgent(Model):
     pass_headers: Annotated[tuple[FreeHeader, ...], Listed] = Field(
         default=(), description="Headers of the caller's INVITE that are passed on as they are."
     )
+    sources: Annotated[tuple[Source, ...], Listed] = Field(
+        default=(),
+        description="Addresses and networks (CIDR) from which its requests inside a call may come, besides "
+        "those that it is dialled at and that its Contact names.",
+    )
     response_timeout: Duration = Field(
         default=4.0,
-        description="A target without any response for so long is given up, and the next one is tried; so is "
-        "one that a caller goes back to.",
+        description="A target that says nothing for so long, not even 100 Trying, is given up, and the next "
+        "one is tried; so is one that a caller goes back to.",
+    )
+    trying_timeout: Duration = Field(
+        default=10.0,
+        description="A target that said 100 Trying, and for so long neither rings nor answers, is given up "
+        "if there is another one to try; the last one has the rest of limits.ring.",
     )
     probe: Probe | None = Field(default=None, description="OPTIONS to the targets; none when absent.")
 

@@ -10,7 +10,7 @@ from typing import Literal
 from agent.core.model.carriers import Carrier
 from agent.core.model.node import Agent
 from agent.core.model.project import Project
-from agent.core.numbers import NumberMap
+from agent.core.number_map import NumberMap
 
 
 @dataclass(frozen=True, slots=True)

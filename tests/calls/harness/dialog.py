@@ -31,9 +31,10 @@ class HandCaller:
         self.branch = f"z9hG4bK{self.call_id}"
         self.wire.acknowledges = True
 
-    def invite(self) -> None:
-        """Send the INVITE; again, if it was sent before."""
-        self.wire.send(self._request("INVITE", headers=self.identity, body=offer(self.rtp_port)))
+    def invite(self, *, offers: bool = True) -> None:
+        """Send the INVITE, with an offer or without; again, if it was sent before."""
+        body = offer(self.rtp_port) if offers else ""
+        self.wire.send(self._request("INVITE", headers=self.identity, body=body))
 
     def cancel(self) -> None:
         """Send the CANCEL of that INVITE."""
@@ -63,6 +64,19 @@ class HandCaller:
                 content_type=content_type,
             )
         )
+
+    def requests(self, method: str) -> list[WireMessage]:
+        """Requests of that method that came in this call."""
+        got = map(read, self.wire.got)
+        return [one for one in got if one.method == method and one.first("Call-ID") == self.call_id]
+
+    def takes(self, data: bytes) -> None:
+        """Answer a request in the dialog with 200."""
+        asked = read(data)
+        if asked.method != "ACK":
+            names = ("Via", "From", "To", "Call-ID", "CSeq")
+            lines = ("SIP/2.0 200 OK", *(f"{name}: {asked.first(name)}" for name in names))
+            self.wire.send("\r\n".join((*lines, "Content-Length: 0", "", "")).encode())
 
     def answers(self, method: str, status: int) -> list[WireMessage]:
         """Responses of that status to that method."""
@@ -121,27 +135,61 @@ class HandVoiceAgent:
 
     def requests(self, method: str) -> list[WireMessage]:
         """Requests of that method in this call so far."""
+        return [one for one in self.all() if one.method == method]
+
+    def all(self) -> list[WireMessage]:
+        """All messages of this call so far, each once, in order."""
         got = [read(data) for data in self.wire.got]
         ours = {
             one.first("Call-ID")
             for one in got
             if one.method == "INVITE" and one.first("X-Contact-Id") == self.contact
         }
-        return [one for one in got if one.method == method and one.first("Call-ID") in ours]
+        once = {(one.method, one.status, one.first("CSeq"), one.first("Via")): one for one in reversed(got)}
+        return [one for one in reversed(once.values()) if one.first("Call-ID") in ours]
 
-    def answer(self, asked: WireMessage, status: int, reason: str = "OK") -> None:
-        """Send a response to a request; a 200 to INVITE carries SDP."""
-        body = offer(self.rtp_port) if status == 200 and asked.method == "INVITE" else ""
+    def answer(
+        self,
+        asked: WireMessage,
+        status: int,
+        reason: str = "OK",
+        *,
+        body: str | None = None,
+        headers: tuple[str, ...] = (),
+    ) -> None:
+        """Send a response to a request; a 200 to INVITE carries SDP, this one or one that is right."""
+        if body is None:
+            body = offer(self.rtp_port) if status == 200 and asked.method == "INVITE" else ""
         to = asked.first("To")
         lines = (
             f"SIP/2.0 {status} {reason}",
             *(f"{name}: {asked.first(name)}" for name in ("Via", "From", "Call-ID", "CSeq")),
             f"To: {to}" + ("" if "tag=" in to else ";tag=hand"),
-            f"Contact: <sip:bot@{self.wire.address}:{self.wire.port}>",
+            f"Contact: <{self.wire.contact or f'sip:bot@{self.wire.address}:{self.wire.port}'}>",
+            *headers,
             *(("Content-Type: application/sdp",) if body else ()),
             f"Content-Length: {len(body)}",
             "",
             body,
+        )
+        self.wire.send("\r\n".join(lines).encode())
+
+    def asks(self, method: str, cseq: int, *headers: str) -> None:
+        """Send a request in the dialog, once it has been answered."""
+        (invite, *_) = self.requests("INVITE")
+        lines = (
+            f"{method} {invite.first('Contact').strip('<>')} SIP/2.0",
+            f"Via: SIP/2.0/UDP {self.wire.address}:{self.wire.port};branch=z9hG4bK{uuid.uuid4().hex};rport",
+            f"From: {invite.first('To')};tag=hand",
+            f"To: {invite.first('From')}",
+            f"Call-ID: {invite.first('Call-ID')}",
+            f"CSeq: {cseq} {method}",
+            f"Contact: <sip:bot@{self.wire.address}:{self.wire.port}>",
+            "Max-Forwards: 70",
+            *headers,
+            "Content-Length: 0",
+            "",
+            "",
         )
         self.wire.send("\r\n".join(lines).encode())
 

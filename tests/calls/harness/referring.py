@@ -25,6 +25,6 @@ async def referred(house: House, number: str) -> AsyncIterator[Talk]:
         yield talk
 
 
-def tell(caller: Sipp, said: str, state: str = DONE) -> None:
-    """Send a NOTIFY with this status line."""
-    caller.cue("TELL", said, state=state)
+def tell(caller: Sipp, said: str, state: str = DONE, event: str = "refer") -> None:
+    """Send a NOTIFY with this status line; without one, a NOTIFY without a body."""
+    caller.cue("TELL" if said else "END-TELLING", said, state=state, event=event)

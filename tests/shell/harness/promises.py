@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from agent.calls.live_call import LiveCall
 from agent.core.events import Timer
+from agent.core.reasons import Reason
 from tests.shell.harness.shell import Shell
 from tests.shell.harness.sip import FakeLeg
 
@@ -78,7 +79,8 @@ class Promises:
         self._demand("settled", all(one.state.final for one in signals))
         on_disk = await store.on_disk(record.call_id)
         self._demand("recorded", on_disk is None or on_disk.ended is not None)
-        untold = on_disk is not None and call._record.opened and record.end not in ("", "caller")
+        refused = record.reason == Reason.NOT_READY.value  # before it came to anything
+        untold = on_disk is not None and record.end not in ("", "caller") and not refused
         self._demand("told", not untold or len(terminal) == 1)
 
     def _demand(self, promise: str, holds: bool) -> None:  # noqa: FBT001 - it reads as a sentence

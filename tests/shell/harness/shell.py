@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import pytest
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.contained import Contained
 from agent.calls.desks import Desks
 from agent.calls.live_call import LiveCall
 from agent.calls.register import Register
@@ -32,24 +33,40 @@ from agent.delivery.sqlite import SqliteStore
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest
 from agent.http.ports import HandoffOutcome
+from agent.names.names import Names
 from agent.sip import events as sip
 from agent.sip.resolver import Resolver
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
 from tests.core.examples import CONTACT, invite, snapshot
+from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
 from tests.shell.harness.nice import Nice
 from tests.shell.harness.sip import FakeLeg, FakeStack
 from tests.shell.harness.storage import FaultyStore
 
 
+class Collected(Contained):
+    """Keeps what was contained."""
+
+    def __init__(self, metrics: Metrics, errors: list[BaseException]) -> None:
+        super().__init__(metrics)
+        self._errors = errors
+
+    def took(self, where: str, error: BaseException, *, call_id: str = "") -> None:
+        """Keep it too."""
+        super().took(where, error, call_id=call_id)
+        self._errors.append(error)
+
+
 class Shell:
     """One node's calls.
 
     Attributes:
+        names: what name servers say.
         asked: what the handoffs asked for by HTTP became, or are becoming.
         admitted: every call that came up, in order.
-        broke: errors with which work ended that nobody awaits.
+        broke: errors that were contained, those of work that nobody awaits among them.
         escaped: errors that reached the loop's own handler.
         not_stored: calls' states that could not be stored at their time.
     """
@@ -60,6 +77,7 @@ class Shell:
         self.clock = clock
         self.stack = FakeStack()
         self.nice = Nice()
+        self.names = Told()
         self.down: frozenset[str] = frozenset()
         self.asked: list[asyncio.Task[HandoffOutcome]] = []
         self.admitted: list[LiveCall] = []
@@ -69,9 +87,15 @@ class Shell:
         self.metrics, self.stories, self.bell = Metrics(), Stories(), Bell()
         self.register = Register()
         self.chronicle = Chronicle(self.metrics, self.stories)
-        self.tasks = Tasks(self.broke.append)
-        self.saves = Saves(store.as_store, self.tasks.run, lambda call, _: self.not_stored.append(call.state))
-        self.signal_events = SignalEvents(self.register, self.chronicle, self.bell.ring)
+        self.contained = Collected(self.metrics, self.broke)
+        self.tasks = Tasks(lambda error: self.contained.took("task", error))
+        self.saves = Saves(
+            store.as_store,
+            self.tasks.run,
+            lambda call, _: self.not_stored.append(call.state),
+            self.chronicle.dropped,
+        )
+        self.signal_events = SignalEvents(self.register, self.chronicle, self.bell.ring, self.contained)
         configuration = Configuration(folder, snapshot, self.metrics, lambda _: None)
         self.courier = Courier(
             store.as_store,
@@ -88,11 +112,12 @@ class Shell:
             courier=self.courier,
             metrics=self.metrics,
             stories=self.stories,
-            resolver=Resolver(),
+            resolver=Resolver(Names(source=self.names), snapshot.agent.sip.listen, chance=float),
             run=self.tasks.run,
-            save=self.saves.save,
+            saves=self.saves,
             ring=self.bell.ring,
             targets_down=lambda: self.down,
+            contained=self.contained,
         )
         self.switchboard = Switchboard(self.register, self.services, configuration.current, self.chronicle)
         self.stack.report = self._report

@@ -10,13 +10,18 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from agent.core.digits import USUAL
 from agent.core.headers import Message
+from agent.core.model import Latch
 from agent.core.node import NodeStatus
+from agent.core.reasons import Reason
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
 from agent.sip.leg_state import LegState
 from agent.sip.players import Comfort, Player, Recording
+from agent.sip.resolver import Hop
 from agent.sip.stack import Stack
 from agent.sip.traffic import Traffic
 
@@ -70,6 +75,7 @@ class FakeLeg(Leg):
         self.silent = False
         self.loud = 0
         self.leaving = False
+        self.hop: Hop | None = None  # where it was dialled
         self._received = 0
 
     def __repr__(self) -> str:
@@ -111,12 +117,18 @@ class FakeLeg(Leg):
         self.got.append(_words(f"{status} {text}", headers))
         self.ends(status)
 
-    def hang_up(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def hang_up(self, headers: Iterable[tuple[str, str]] = (), *, at_once: bool = False) -> None:
         """Note it; the end follows."""
+        _ = at_once
         self._called("hang_up")
         if self.up:
             self.got.append(_words("BYE" if self.answered else "CANCEL", headers))
             self.ends(_OK if self.answered else 487)
+
+    def give_up(self) -> None:
+        """Note it; the end follows."""
+        self._called("give_up")
+        self.ends(503)
 
     def refer(self, uri: str, headers: Iterable[tuple[str, str]]) -> None:
         """Note it."""
@@ -128,15 +140,18 @@ class FakeLeg(Leg):
         self._called("notify")
         self.got.append(f"NOTIFY {status} of {subscription}")
 
+    def notified(self) -> None:
+        """Nothing waits for it here."""
+
     def inform(self, body: str) -> None:
         """Note it."""
         self._called("inform")
         self.got.append(f"INFO {body}")
 
-    def send_dtmf(self, digit: str) -> None:
+    def send_dtmf(self, digit: str, milliseconds: int) -> None:
         """Note it."""
         self._called("send_dtmf")
-        self.got.append(f"digit {digit}")
+        self.got.append(f"digit {digit}{f' for {milliseconds} ms' if milliseconds != USUAL else ''}")
 
     def hear(self, source: Leg | Player | None) -> None:
         """Note it."""
@@ -160,26 +175,26 @@ class FakeLeg(Leg):
         """A packet more each time, unless its far end is silent."""
         self._called("measure")
         self._received += not self.silent
-        return Traffic(received=self._received)
+        return Traffic(received=self._received, heard=self._received)
 
     # -- its far end ---------------------------------------------------------------------------------------
 
-    def ends(self, status: int, bye: Message | None = None) -> None:
+    def ends(self, status: int, bye: Message | None = None, lost: Reason | None = None) -> None:
         """It is over: the stack tells so."""
         if self.up:
             self.leaving = True
-            self._emit(on.Ended(self.key, status, "", bye))
+            self._emit(on.Ended(self.key, status, "", bye, lost=lost))
 
     def rings(self, status: int = 180, *, media: bool = False) -> None:
         """Its far end answers provisionally."""
         if self.up and not self.answered:
             self._emit(on.Provisional(self.key, status, media))
 
-    def picks_up(self) -> None:
+    def picks_up(self, *, audio: bool = True) -> None:
         """Its far end answers."""
         if self.up and not self.answered:
             self.answered = True
-            self._emit(on.Confirmed(self.key))
+            self._emit(on.Confirmed(self.key, audio))
 
     def _called(self, verb: str) -> bool:
         return self._verbs.called(f"{self.role}.{verb}")
@@ -197,7 +212,7 @@ class FakeComfort(Comfort):
     """Gives comfort audio."""
 
     def __init__(self, verbs: Verbs) -> None:
-        super().__init__()
+        super().__init__(lambda _, __: None)
         self._verbs = verbs
 
     def player(self, choice: str) -> Player | None:
@@ -229,12 +244,21 @@ class FakeStack(Stack):
         self.applied.append(status)
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        target: SipUri,
+        hop: Hop,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
+        latch: Latch = "strict",
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
-        leg = self._new("target" if uri.startswith("sip:queue") else "agent")
+        leg = self._new("target" if target.user == "queue" else "agent")
+        leg.hop = hop
+        leg.latch = latch
         try:
-            leg.dial(uri, headers, local_uri=local_user, max_forwards=max_forwards)
+            leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
         except Exception:
             self._over(leg)
             raise

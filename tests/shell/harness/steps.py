@@ -38,6 +38,23 @@ def caller_hangs_up(node: Shell) -> None:
         leg.ends(200 if leg.answered else 487)
 
 
+def caller_is_lost(node: Shell) -> None:
+    """Its session ran out: the stack gives the leg up."""
+    if (leg := node.stack.of("caller")) is not None:
+        leg.ends(408, lost=Reason.SESSION_EXPIRED)
+
+
+def agent_is_lost(node: Shell) -> None:
+    if (leg := node.stack.of("agent")) is not None:
+        leg.ends(408, lost=Reason.AGENT_LOST)
+
+
+def agent_answers_in_vain(node: Shell) -> None:
+    """With a 200 by which no audio can flow."""
+    if (leg := node.stack.of("agent")) is not None:
+        leg.picks_up(audio=False)
+
+
 def caller_presses(node: Shell) -> None:
     _from(node, "caller", lambda leg: on.Digit(leg.key, "5"))
 
@@ -109,6 +126,11 @@ def not_referred(node: Shell) -> None:
     _referred(node, 603)
 
 
+def refer_put_off(node: Shell) -> None:
+    """The contact centre takes our REFER in two seconds."""
+    _referred(node, 500, retry_after=2)
+
+
 def target_answers(node: Shell) -> None:
     if (leg := node.stack.of("target")) is not None:
         leg.picks_up()
@@ -152,7 +174,7 @@ def _bye(leg: FakeLeg | None, headers: str) -> None:
         leg.ends(200, parse(f"BYE sip:edge SIP/2.0\r\n{headers}\r\n"))
 
 
-def _referred(node: Shell, status: int) -> None:
+def _referred(node: Shell, status: int, retry_after: int | None = None) -> None:
     leg = node.stack.of("caller")
     if leg is not None and leg.up and any(got.startswith("REFER") for got in leg.got):
-        node.stack.emit(on.TransferProgress(leg.key, status, final=True))
+        node.stack.emit(on.TransferProgress(leg.key, status, final=True, retry_after=retry_after))

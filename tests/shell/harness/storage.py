@@ -32,6 +32,7 @@ class FaultyStore:
         given: the signals that it was to record, as they were then.
         plan: what becomes of the n-th call of an operation.
         fault: what the store says of itself.
+        fails_when_released: whether the operation that hung comes to nothing in the end.
     """
 
     def __init__(self, real: SqliteStore) -> None:
@@ -39,6 +40,7 @@ class FaultyStore:
         self.given: list[Signal] = []
         self.plan: dict[tuple[str, int], Fault] = {}
         self.fault: str | None = None
+        self.fails_when_released = False
         self._real = real
         self._hangs = False
         self._released = asyncio.Event()
@@ -90,6 +92,8 @@ class FaultyStore:
             self._hangs = True
         if self._hangs:
             await self._released.wait()  # those who wait go on in their order
+            if fault is Fault.HANG and self.fails_when_released:
+                raise StorageError("the storage gave up")
         self._busy += 1
         try:
             found = await real()

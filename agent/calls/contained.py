@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Errors that must end nothing but what they happened in: counted, logged, known to the node's state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from agent.core.troubles import Troubles
+from agent.telemetry.logs import logger
+from agent.telemetry.metrics import Metrics
+
+_LOG_SECONDS: Final = 1.0
+"""Between two lines of one place: an error may come with each tick, a hundred times a second."""
+
+_log = logger("calls")
+
+
+class Contained:
+    """Takes what went wrong where nobody else can make anything of it.
+
+    Args:
+        metrics: count it.
+        clock: seconds that never run backwards.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._troubles = Troubles()
+        self._logged: dict[str, float] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the node is degraded, in one line; None while it is not."""
+        return self._troubles.why(self._clock())
+
+    def took(self, where: str, error: BaseException, *, call_id: str = "") -> None:
+        """An error was contained.
+
+        Args:
+            where: what it happened in; a label, so one of a few words of ours.
+            error: what happened.
+            call_id: the call that it concerns, if there is one.
+        """
+        now = self._clock()
+        self._metrics.internal_error(where)
+        self._troubles.took(where, now)
+        if now - self._logged.get(where, -_LOG_SECONDS) >= _LOG_SECONDS:
+            self._logged[where] = now
+            _log.error("an internal error was contained", where=where, call_id=call_id, exc_info=error)
+
+    def run(self, where: str, work: Callable[[], object], *, call_id: str = "") -> bool:
+        """Do something that must end nothing else; False when it failed."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - this is the place for whatever comes
+            self.took(where, error, call_id=call_id)
+            return False
+        return True

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent reload``: the running agent loads its configuration again; says what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from agent.cli.configuration import DONE, FOUND_WRONG
+from agent.cli.operations import Operations, RefusedError
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.settings.child import LONGEST
+
+_KEPT_OUT = (409, 422)
+_EXAMPLE = f"""examples:
+  handoff-agent reload
+  handoff-agent reload --yes          when most of the numbers are meant to go (reload_guard)
+
+{EXIT_CODES}"""
+
+
+def add(subparsers: Commands) -> None:
+    """Add the command to the parser of ``handoff-agent``."""
+    parser = add_command(
+        subparsers,
+        "reload",
+        summary="have the running agent load its configuration again",
+        description="Have the running agent load its configuration again, all or nothing; says what changed.",
+        epilog=_EXAMPLE,
+    )
+    parser.add_argument("--yes", action="store_true", help="also when most of the numbers go")
+    parser.add_argument("--node", metavar="URL", help="operations listener of the agent, if not of --config")
+    add_config(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask the agent. Returns the exit code."""
+    node = Operations(options.node) if options.node else Operations.at(options.config)
+    code = DONE
+    try:
+        answer = node.ask("POST", "reload", body={"yes": options.yes}, seconds=LONGEST)
+    except RefusedError as error:
+        if error.status not in _KEPT_OUT or "result" not in error.document:
+            raise
+        answer, code = error.document, FOUND_WRONG
+    print(json.dumps(answer) if options.json else "\n".join(_lines(answer)))
+    return code
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[str]:
+    yield from answer["mistakes"]
+    yield from answer["changes"]
+    match answer["result"]:
+        case "loaded":
+            yield "the configuration is in force"
+        case "unchanged":
+            yield "nothing changed"
+        case kept_out:
+            yield f"{kept_out}: the configuration before it stays in force"
+    if answer["restart"]:
+        yield f"waits for the next start: {', '.join(answer['restart'])}"

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A short way through large number maps: plain lines are read without YAML's parser.
+
+Nodes of a hundred thousand entries take seconds and hundreds of megabytes, and nearly all of them are one
+line such as ``"9995550100": acme-care``. Lines of that kind are taken as they stand; what lies between them
+is given to the parser piece by piece. Where that might differ from reading the whole file, that is done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from yaml.nodes import MappingNode
+from yaml.reader import Reader
+
+from agent.core.model import is_label_name
+from agent.settings.document import Document, is_plain_text, parse
+
+MOST_PIECES = 1000
+"""Pieces for the parser in one file; with more of them the whole is quicker."""
+_BREAKS = re.compile("[\t\r\x85\u2028\u2029]")
+_HEAD = re.compile(r"numbers:(?: *| +#.*)")
+_WORD = "[A-Za-z][A-Za-z0-9_-]*"
+_KEY = r"[0-9+*\-. ]{1,80}"
+_VALUE = rf'(?:{_WORD}|"[ !#-\[\]-~]*")'
+_LABEL = f"{_WORD}: +{_VALUE}"
+_LIST = rf"\[ *({_WORD}(?: *, +{_WORD})+) *\]"
+_LONG = rf"\{{ *project: +({_WORD}) *, +labels: +\{{ *({_LABEL}(?: *, +{_LABEL})*) *\}} *\}}"
+_ENTRY = re.compile(rf"""( +)(?:"({_KEY})"|'({_KEY})'|([1-9][0-9]*)): +(?:({_WORD})|{_LIST}|{_LONG}) *""")
+_ONE_LABEL = re.compile(f"({_WORD}): +({_VALUE})")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry of one line; ``number`` counts from 1."""
+
+    number: int
+    column: int
+    key: str
+    projects: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Lines that the parser must read."""
+
+    first: int
+    lines: list[str] = field(default_factory=list)
+
+    def document(self, name: str) -> Document | None:
+        """What they hold; None when it can't stand alone."""
+        found = parse("numbers:\n" + "\n".join(self.lines), name, shift=self.first - 2)
+        if not isinstance(found, Document) or len(found.root.value) != 1:
+            return None
+        return found if isinstance(found.root.value[0][1], MappingNode) else None
+
+
+def plainly(text: str, name: str) -> list[Line | Document] | None:
+    """The entries of a number map, in their order; None when the file must be read as a whole.
+
+    Args:
+        text: the file.
+        name: how mistakes call it.
+    """
+    if _BREAKS.search(text) or Reader.NON_PRINTABLE.search(text):
+        return None
+    try:
+        found = list(_parts(text.split("\n")))
+    except _Unclear:
+        return None
+    pieces = sum(isinstance(part, _Piece) for part in found)
+    if pieces > MOST_PIECES or not found:
+        return None
+    result: list[Line | Document] = []
+    for part in found:
+        entry = part.document(name) if isinstance(part, _Piece) else part
+        if entry is None:
+            return None
+        result.append(entry)
+    return result
+
+
+class _Unclear(Exception):  # noqa: N818 - never leaves this module
+    pass
+
+
+def _parts(lines: list[str]) -> Iterator[Line | _Piece]:
+    """Lines that are plain, and the pieces between them.
+
+    Raises:
+        _Unclear: what a line belongs to depends on more than it and the lines next to it.
+    """
+    start = next((at for at, line in enumerate(lines) if not _is_empty(line)), 0)
+    if _HEAD.fullmatch(lines[start]) is None:
+        raise _Unclear
+    indent, piece = 0, None
+    for number, line in enumerate(lines[start + 1 :], start + 2):
+        match = _ENTRY.fullmatch(line)
+        plain = _line(number, match) if match is not None else None
+        if plain is None and _is_empty(line):
+            if piece is not None:
+                piece.lines.append(line)
+            continue
+        depth = len(line) - len(line.lstrip(" "))
+        indent = indent or depth
+        if plain is not None:
+            if depth != indent:
+                raise _Unclear
+            if piece is not None:
+                yield piece
+            piece = None
+            yield plain
+        else:
+            piece = _continued(piece, number, line, depth - indent)
+    if piece is not None:
+        yield piece
+
+
+def _continued(piece: _Piece | None, number: int, line: str, deeper: int) -> _Piece:
+    """The piece with one more line, or a new one; ``deeper``: columns that it begins beyond the entries."""
+    if piece is None:
+        if deeper or line[0] != " " or line.lstrip(" ")[0] in ":-?":
+            raise _Unclear
+        piece = _Piece(number)
+    elif deeper < 0:
+        raise _Unclear
+    piece.lines.append(line)
+    return piece
+
+
+def _is_empty(line: str) -> bool:
+    text = line.lstrip(" ")
+    return not text or text[0] == "#"
+
+
+def _line(number: int, match: re.Match[str]) -> Line | None:
+    """An entry whose words are all texts to YAML; None for others, which need their own words."""
+    indent, double, single, bare, project, several, long, labels = match.groups()
+    names = (project or long,) if several is None else tuple(re.split(" *, +", several.rstrip(" ")))
+    if len(set(names)) < len(names) or not all(map(is_plain_text, names)):
+        return None
+    pairs: tuple[tuple[str, str], ...] = ()
+    if labels is not None:
+        pairs = tuple((name, value.strip('"')) for name, value in _ONE_LABEL.findall(labels))
+        if not all(map(_is_sound, _ONE_LABEL.findall(labels))) or len(dict(pairs)) < len(pairs):
+            return None
+    return Line(number, len(indent) + 1, double or single or bare, names, pairs)
+
+
+def _is_sound(pair: tuple[str, str]) -> bool:
+    name, value = pair
+    quoted = value.startswith('"')
+    return is_plain_text(name) and is_label_name(name) and (value != '""' if quoted else is_plain_text(value))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: ANN401 - tests are no package: the types of fixtures in conftest.py can not be imported
+"""``handoff-agent reload``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agent.http.ports import ReloadAnswer
+
+
+def test_it_says_what_changed_and_what_waits(
+    bench: Any, node: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.reloaded = ReloadAnswer("loaded", changes=("limits.calls changes",), restart=("node",))
+    assert bench.command("reload") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "limits.calls changes",
+        "the configuration is in force",
+        "waits for the next start: node",
+    ]
+    assert node.confirmed == [False]
+
+
+@pytest.mark.parametrize("result", ["held", "refused"])
+def test_what_is_kept_out_is_told_with_exit_code_1(
+    bench: Any, node: Any, capsys: pytest.CaptureFixture[str], result: str
+) -> None:
+    node.reloaded = ReloadAnswer(result, mistakes=("what is wrong",))
+    assert bench.command("reload") == 1
+    told = ["what is wrong", f"{result}: the configuration before it stays in force"]
+    assert capsys.readouterr().out.splitlines() == told
+    assert bench.command("reload", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["result"] == result
+
+
+def test_a_confirmed_one_needs_no_faultless_configuration(bench: Any, node: Any) -> None:
+    (bench.config / "carriers.yaml").write_text("carriers: {}\n", encoding="utf-8")
+    assert bench.command("reload", "--yes") == 0
+    assert node.confirmed == [True]
+
+
+def test_without_an_agent_it_is_one_line(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.command("reload") == 2
+    assert capsys.readouterr().err == f"handoff-agent: no agent listens on http://127.0.0.1:{bench.port}\n"
+
+
+def test_an_agent_yaml_that_can_t_be_read_is_one_line(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    (bench.config / "agent.yaml").write_text("http: {operations: nowhere}\n", encoding="utf-8")
+    assert bench.command("reload") == 2
+    assert capsys.readouterr().err.startswith(
+        f"handoff-agent: {bench.config}/agent.yaml:1:20: 'nowhere' has no port"
+    )
