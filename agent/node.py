@@ -151,8 +151,8 @@ class Node:
         )
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
+        self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
-        resolver = Resolver(names)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -196,7 +196,12 @@ class Node:
         reject = self._configuration.snapshot.unknown_source == "reject"
         self._loop.set_exception_handler(self._escaped)
         closing.callback(self._loop.set_exception_handler, None)
-        self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_unknown=reject)
+        self._stack.start(
+            self._switchboard.on_sip_event,
+            self._sources(),
+            reject_unknown=reject,
+            locate=self._resolver.locate_host,
+        )
         native.set_peers(self._peers())
         native.set_rate(settings.limits.calls_per_second)
         self._prepare_comfort()
