@@ -235,6 +235,14 @@ class Desks:
         """Take no new calls from now on."""
         self._switchboard.drain()
 
+    def end_drain(self) -> bool:
+        """Take calls again; False when the process was told to end."""
+        return self._switchboard.end_drain()
+
+    def numbers_shown(self) -> bool:
+        """Whether phone numbers are shown as they are: by the rule for logs."""
+        return self._configuration.snapshot.agent.log.numbers == "shown"
+
     def metrics(self) -> bytes:
         """All metrics."""
         return self._services.metrics.render()[0]

@@ -167,6 +167,12 @@ class NodeDesk(Protocol):
     def drain(self) -> None:
         """Take no new calls from now on."""
 
+    def end_drain(self) -> bool:
+        """Take calls again; False when the process was told to end, which stays so."""
+
+    def numbers_shown(self) -> bool:
+        """Whether phone numbers are shown as they are."""
+
     def metrics(self) -> bytes:
         """All metrics in Prometheus' text format."""
 
