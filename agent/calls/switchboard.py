@@ -20,6 +20,7 @@ from agent.core import events as on
 from agent.core.admission import Admitted, Invite, Load, Refused, admit
 from agent.core.asking import from_bye, from_info, from_refer
 from agent.core.brief import Brief
+from agent.core.digest import Nonces
 from agent.core.headers import Message
 from agent.core.model import Snapshot
 from agent.core.node import NodeFacts, NodeStatus, status
@@ -51,6 +52,7 @@ class Switchboard:
         self._snapshot = snapshot
         self._told = chronicle
         self._facts = NodeFacts()
+        self._nonces = Nonces()
         self._for_good = False
         self._told_guard: NodeStatus | None = None
 
@@ -208,6 +210,7 @@ class Switchboard:
                 project.account, project.project, contact
             ),
             now=time.time(),
+            nonces=self._nonces,
         )
 
     def _dialled(self, call: LiveCall, leg: Leg, side: on.Side) -> None:

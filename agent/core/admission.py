@@ -74,12 +74,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the node carries now: calls by project, and whether a call of a contact is up."""
+    """What the node carries now: calls by project, whether a call of a contact is up, and its nonces."""
 
     node: NodeStatus
     project_calls: Callable[[str], int]
     contact_is_up: Callable[[Project, str], bool]
     now: float
+    nonces: digest.Nonces
 
 
 def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
@@ -89,7 +90,7 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
     carrier = _carrier(invite.source, snapshot)
     if carrier is None:
         return Refused(Reason.UNKNOWN_SOURCE, f"{invite.source} is in no carrier's sources")
-    if carrier.digest is not None and (refusal := _authenticate(invite.message, carrier, load.now)):
+    if carrier.digest is not None and (refusal := _authenticate(invite.message, carrier, load)):
         return refusal
     number = _dialled(invite.message, carrier)
     rule = snapshot.numbers.match(number)
@@ -145,18 +146,19 @@ def _carrier(source: str, snapshot: Snapshot) -> Carrier | None:
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _authenticate(message: Message, carrier: Carrier, now: float) -> Refused | None:
+def _authenticate(message: Message, carrier: Carrier, load: Load) -> Refused | None:
     rules = carrier.digest
     if rules is None:
         return None
     secret = rules.password.get_secret_value()
-    verdict = digest.verify(message, rules.realm, rules.username, secret, now)
+    verdict = digest.verify(message, load.nonces, rules.realm, rules.username, secret, now=load.now)
     if verdict is digest.Verdict.GOOD:
         return None
-    if verdict is digest.Verdict.WRONG:
+    if verdict in (digest.Verdict.WRONG, digest.Verdict.OTHER_URI):
         # Another challenge would only make it try again (RFC 3261 section 22.1 leaves 403 for this).
-        return Refused(Reason.UNAUTHORIZED, "digest wrong", status=_FORBIDDEN)
-    challenge = digest.challenge(rules.realm, secret, now, stale=verdict is digest.Verdict.STALE)
+        return Refused(Reason.UNAUTHORIZED, f"digest {verdict.value}", status=_FORBIDDEN)
+    used_up = verdict in (digest.Verdict.STALE, digest.Verdict.REPLAYED)
+    challenge = digest.challenge(load.nonces, rules.realm, load.now, stale=used_up)
     return Refused(Reason.UNAUTHORIZED, f"digest {verdict.value}", headers=(("WWW-Authenticate", challenge),))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.core.admission import Admitted, Invite, Load, Refused, admit
+from agent.core.digest import Nonces
 from agent.core.frozen import FrozenDict
 from agent.core.headers import parse
 from agent.core.model import Agent, Carrier, Carriers, Project, Snapshot
@@ -18,6 +19,7 @@ from agent.core.records import CallRecord
 NUMBER = "9995550100"
 CONTACT = "4711001122"
 NOW = 1_800_000_000.0
+NONCES = Nonces()
 READY = NodeFacts(started=True, calls=3, limit=10)
 TENANT = {
     "business_unit": "4591234",
@@ -84,7 +86,7 @@ def judged(
     contact_is_up: bool = False,
 ) -> Admitted | Refused:
     """What becomes of the INVITE on a node with these facts."""
-    load = Load(status(facts), lambda _: calls, lambda *_: contact_is_up, NOW)
+    load = Load(status(facts), lambda _: calls, lambda *_: contact_is_up, NOW, NONCES)
     return admit(invite, snapshot, load)
 
 

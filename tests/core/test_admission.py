@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import digest
+from agent.core.admission import Invite
 from agent.core.admission import is_contact_id
 from agent.core.headers import writable
 from agent.core.numbers import NumberRule
@@ -62,40 +63,46 @@ def test_of_two_checks_that_fail_the_earlier_one_answers() -> None:
         "X-Token: wrong", source="198.51.100.1", uri="sip:404@edge", body="m=audio 4 RTP/AVP 18"
     )
     facts = replace(READY, draining=True)
-    auth = _authorization()
+    other = "sip:404@edge"
     ladder = [
         (bad_everything, facts, Reason.DRAINING),
         (bad_everything, READY, Reason.UNKNOWN_SOURCE),
         (replace(bad_everything, source="192.0.2.1"), READY, Reason.UNAUTHORIZED),
-        (invite(auth, "X-Token: wrong", uri="sip:404@edge", body=NO_CODEC), READY, Reason.UNKNOWN_NUMBER),
-        (invite(auth, "X-Token: wrong", body=NO_CODEC), READY, Reason.BAD_TOKEN),
-        (invite(auth, "X-Token: t", body=NO_CODEC), READY, Reason.MISSING_CONTACT_ID),
-        (invite(auth, "X-Token: t", CONTACT_LINE, body=NO_CODEC), READY, Reason.OVER_LIMIT),
+        (_known("X-Token: wrong", uri=other), READY, Reason.UNKNOWN_NUMBER),
+        (_known("X-Token: wrong"), READY, Reason.BAD_TOKEN),
+        (_known("X-Token: t"), READY, Reason.MISSING_CONTACT_ID),
+        (_known("X-Token: t", CONTACT_LINE), READY, Reason.OVER_LIMIT),
     ]
     for asked, at, reason in ladder:
         assert refused(asked, settings, at, calls=5, contact_is_up=True).reason is reason
-    last = invite(auth, "X-Token: t", CONTACT_LINE, body=NO_CODEC)
-    assert refused(last, settings, contact_is_up=True).reason is Reason.DUPLICATE_CONTACT
-    assert refused(last, settings).reason is Reason.NO_CODEC
+    twice = refused(_known("X-Token: t", CONTACT_LINE), settings, contact_is_up=True)
+    assert twice.reason is Reason.DUPLICATE_CONTACT
+    assert refused(_known("X-Token: t", CONTACT_LINE), settings).reason is Reason.NO_CODEC
 
 
+URI = f"sip:{NUMBER}@edge.example"
 NO_CODEC = "m=audio 4 RTP/AVP 18"
 DIGEST = {"realm": "edge", "username": "nice", "password": "made up"}
 
 
-def _authorization() -> str:
+def _known(*headers: str, uri: str = URI) -> Invite:
+    """An INVITE with a log-in that was not used before, and no codec of ours."""
+    return invite(_authorization(uri), *headers, uri=uri, body=NO_CODEC)
+
+
+def _authorization(uri: str = URI) -> str:
     from hashlib import md5  # noqa: PLC0415 - the only test that needs it
 
-    from tests.core.examples import NOW  # noqa: PLC0415 - the same
+    from tests.core.examples import NONCES, NOW  # noqa: PLC0415 - the same
 
-    challenge = digest.challenge("edge", "made up", NOW)
+    challenge = digest.challenge(NONCES, "edge", NOW)
     nonce = challenge.partition('nonce="')[2].partition('"')[0]
     first = md5(b"nice:edge:made up", usedforsecurity=False).hexdigest()
-    second = md5(b"INVITE:sip:edge", usedforsecurity=False).hexdigest()
+    second = md5(f"INVITE:{uri}".encode(), usedforsecurity=False).hexdigest()
     response = md5(f"{first}:{nonce}:{second}".encode(), usedforsecurity=False).hexdigest()
     return (
         f'Authorization: Digest username="nice", realm="edge", nonce="{nonce}", '
-        f'uri="sip:edge", response="{response}"'
+        f'uri="{uri}", response="{response}"'
     )
 
 
@@ -156,6 +163,17 @@ def test_a_carrier_with_a_log_in_is_asked_for_it() -> None:
     assert [name for name, _ in found.headers] == ["WWW-Authenticate"]
     assert found.headers[0][1].startswith('Digest realm="edge", nonce="')
     assert admitted(invite(_authorization(), CONTACT_LINE), settings)
+
+
+def test_a_log_in_that_was_used_is_challenged_anew_and_one_for_another_number_is_refused() -> None:
+    settings = snapshot(carriers={"one": carrier(digest=DIGEST)})
+    again = invite(_authorization(), CONTACT_LINE)
+    assert admitted(again, settings)
+    found = refused(again, settings)
+    assert (found.code, found.detail) == (401, "digest sent before")
+    assert found.headers[0][1].endswith("stale=true")
+    elsewhere = invite(_authorization(), CONTACT_LINE, uri="sip:9995550199@edge.example")
+    assert refused(elsewhere, settings).code == 403
 
 
 def test_a_wrong_password_is_not_challenged_again() -> None:

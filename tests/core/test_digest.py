@@ -10,20 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.digest import Verdict, challenge, verify
+from agent.core.digest import Nonces, Verdict, challenge, verify
 from agent.core.headers import Message, parse
 
 NOW = 1_800_000_000.0
 REALM, USER, PASSWORD = "edge", "nice", "made up"
 
 
-def request(*authorization: str, method: str = "INVITE") -> Message:
-    lines = [f"{method} sip:9995550100@edge SIP/2.0", *(f"Authorization: {one}" for one in authorization)]
+URI = "sip:9995550100@edge"
+NONCES = Nonces()
+
+
+def request(*authorization: str, method: str = "INVITE", uri: str = URI) -> Message:
+    lines = [f"{method} {uri} SIP/2.0", *(f"Authorization: {one}" for one in authorization)]
     return parse("\r\n".join(lines) + "\r\n\r\n")
 
 
-def judged(message: Message, now: float = NOW) -> Verdict:
-    return verify(message, REALM, USER, PASSWORD, now)
+def judged(message: Message, now: float = NOW, nonces: Nonces = NONCES) -> Verdict:
+    return verify(message, nonces, REALM, USER, PASSWORD, now=now)
 
 
 def nonce_of(value: str) -> str:
@@ -41,6 +45,9 @@ def answer(
     realm: str = REALM,
     password: str = PASSWORD,
     method: str = "INVITE",
+    uri: str = URI,
+    count: str = "00000001",
+    cnonce: str = "c0ffee",
 ) -> str:
     """An Authorization header's value, worked out after RFC 7616 section 3.4 without the code under test."""
 
@@ -50,18 +57,23 @@ def answer(
         )
         return made.hexdigest()
 
-    uri = "sip:9995550100@edge"
     first, second = hashed(f"{user}:{realm}:{password}"), hashed(f"{method}:{uri}")
-    middle = f"{nonce}:00000001:c0ffee:{qop}" if qop else nonce
+    middle = f"{nonce}:{count}:{cnonce}:{qop}" if qop else nonce
     response = hashed(f"{first}:{middle}:{second}")
-    end = f', qop={qop}, nc=00000001, cnonce="c0ffee"' if qop else ""
+    end = f', qop={qop}, nc={count}, cnonce="{cnonce}"' if qop else ""
     return (
         f'Digest username="{user}", realm="{realm}", nonce="{nonce}", uri="{uri}", '
         f'algorithm={algorithm}, response="{response}"{end}'
     )
 
 
-NONCE = nonce_of(challenge(REALM, PASSWORD, NOW))
+NONCE = nonce_of(challenge(NONCES, REALM, NOW))
+
+
+def new() -> str:
+    """A nonce that nobody has used."""
+    return nonce_of(challenge(NONCES, REALM, NOW))
+
 
 # RFC 2617 section 3.5 and RFC 7616 section 3.9.1: the response is right, and the nonce is not one of ours.
 RFC_2617 = (
@@ -90,19 +102,23 @@ MD5 = "8ca523f5e9506fed4657c9700eebdbec"
 def test_the_examples_of_the_rfcs_are_right_but_their_nonce_is_not_ours(
     header: str, realm: str, password: str
 ) -> None:
-    assert verify(request(header, method="GET"), realm, "Mufasa", password, NOW) is Verdict.STALE
-    assert verify(request(header, method="PUT"), realm, "Mufasa", password, NOW) is Verdict.WRONG
-    assert verify(request(header, method="GET"), realm, "Mufasa", password + "!", NOW) is Verdict.WRONG
+    def verdict(method: str, password: str) -> Verdict:
+        message = request(header, method=method, uri="/dir/index.html")
+        return verify(message, NONCES, realm, "Mufasa", password, now=NOW)
+
+    assert verdict("GET", password) is Verdict.STALE
+    assert verdict("PUT", password) is Verdict.WRONG
+    assert verdict("GET", password + "!") is Verdict.WRONG
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 @pytest.mark.parametrize("qop", ["auth", None])
 def test_the_right_password_is_good(algorithm: str, qop: str | None) -> None:
-    assert judged(request(answer(NONCE, algorithm=algorithm, qop=qop))) is Verdict.GOOD
+    assert judged(request(answer(new(), algorithm=algorithm, qop=qop))) is Verdict.GOOD
 
 
 def test_names_and_scheme_are_alike_in_upper_and_lower_case_and_order_does_not_matter() -> None:
-    scheme, _, rest = answer(NONCE).partition(" ")
+    scheme, _, rest = answer(new()).partition(" ")
     turned = ", ".join(reversed(rest.split(", ")))
     shouted = re.sub(r"(\w+)=", lambda found: found[0].upper(), turned)
     assert judged(request(f"{scheme.lower()} {shouted}")) is Verdict.GOOD
@@ -119,13 +135,13 @@ def test_anything_else_is_wrong(change: dict[str, str]) -> None:
 
 def test_the_log_in_of_another_realm_counts_as_none() -> None:
     assert judged(request(answer(NONCE, realm="other"))) is Verdict.ABSENT
-    assert judged(request(answer(NONCE, realm="other"), answer(NONCE))) is Verdict.GOOD
+    assert judged(request(answer(NONCE, realm="other"), answer(new()))) is Verdict.GOOD
     assert judged(request()) is Verdict.ABSENT
 
 
 @pytest.mark.parametrize(("later", "verdict"), [(0, "good"), (300, "good"), (301, "stale"), (-1, "stale")])
 def test_a_nonce_is_good_for_five_minutes(later: float, verdict: str) -> None:
-    assert judged(request(answer(NONCE)), NOW + later).value == verdict
+    assert judged(request(answer(new())), NOW + later).value == verdict
 
 
 @pytest.mark.parametrize(
@@ -140,22 +156,80 @@ def test_a_nonce_is_good_for_five_minutes(later: float, verdict: str) -> None:
         "9" * 400,
         "²." + NONCE,
         f"{NONCE}é",
-        nonce_of(challenge(REALM, "another password", NOW)),
+        nonce_of(challenge(Nonces(), REALM, NOW)),
+        nonce_of(challenge(NONCES, "other", NOW)),
     ],
+    ids=[f"nonce {number}" for number in range(11)],  # its own text is another in each process
 )
 def test_a_nonce_that_we_did_not_make_is_stale_even_with_the_right_password(nonce: str) -> None:
     assert judged(request(answer(nonce))) is Verdict.STALE
 
 
 def test_a_challenge_offers_what_trunks_speak_and_says_when_the_last_nonce_was_too_old() -> None:
-    assert challenge(REALM, PASSWORD, NOW).startswith('Digest realm="edge", nonce="1800000000.')
-    assert challenge(REALM, PASSWORD, NOW).endswith(', algorithm=MD5, qop="auth"')
-    assert challenge(REALM, PASSWORD, NOW, stale=True).endswith(', qop="auth", stale=true')
+    assert challenge(NONCES, REALM, NOW).startswith('Digest realm="edge", nonce="1800000000.')
+    assert challenge(NONCES, REALM, NOW).endswith(', algorithm=MD5, qop="auth"')
+    assert challenge(NONCES, REALM, NOW, stale=True).endswith(', qop="auth", stale=true')
 
 
-def test_a_nonce_tells_nothing_of_the_password_and_changes_with_it() -> None:
-    assert nonce_of(challenge(REALM, "another password", NOW)) != NONCE
-    assert PASSWORD not in challenge(REALM, PASSWORD, NOW)
+def test_nonces_are_keyed_by_a_secret_of_this_process_alone_and_none_is_made_twice() -> None:
+    assert Nonces().secret != Nonces().secret
+    assert repr(Nonces()) == "Nonces()"
+    assert len({new() for _ in range(100)}) == 100
+    assert Nonces(b"one").fresh(Nonces(b"one").new(REALM, NOW), REALM, NOW)
+    assert not Nonces(b"two").fresh(Nonces(b"one").new(REALM, NOW), REALM, NOW)
+
+
+@pytest.mark.parametrize("qop", ["auth", None])
+def test_the_same_again_is_a_replay_and_the_next_count_is_not(qop: str | None) -> None:
+    nonce = new()
+    seen = answer(nonce, qop=qop)
+    assert judged(request(seen)) is Verdict.GOOD
+    assert judged(request(seen), NOW + 299) is Verdict.REPLAYED
+    if qop:
+        for count in ("00000002", "00000004", "00000003", "0000ffff"):
+            assert judged(request(answer(nonce, count=count))) is Verdict.GOOD
+            assert judged(request(answer(nonce, count=count))) is Verdict.REPLAYED
+        assert judged(request(answer(nonce, count="00000005"))) is Verdict.REPLAYED  # too old to know
+        assert judged(request(answer(nonce, cnonce="other"))) is Verdict.GOOD
+
+
+@pytest.mark.parametrize("count", ["", "1", "zzzzzzzz", "000000001", "-0000001", "\u0660" * 8])
+def test_a_count_that_is_none_is_wrong(count: str) -> None:
+    assert judged(request(answer(new(), count=count))) is Verdict.WRONG
+
+
+def test_what_was_used_is_forgotten_when_it_is_too_old_to_be_used_again() -> None:
+    nonces = Nonces()
+    for number in range(1000):
+        now = NOW + number
+        seen = answer(nonce_of(challenge(nonces, REALM, now)))
+        assert judged(request(seen), now, nonces) is Verdict.GOOD
+        assert judged(request(seen), now, nonces) is Verdict.REPLAYED
+    assert len(nonces._used) <= 302
+
+
+@pytest.mark.parametrize(
+    ("uri", "asked", "same"),
+    [
+        (URI, URI, True),
+        (URI, "sip:9995550199@edge", False),
+        (URI, "sip:9995550100@other", False),
+        (URI, "sips:9995550100@edge", False),
+        (URI, "sip:9995550100@edge:5061", False),
+        (URI, "sip:9995550100@edge:5060", True),
+        (URI, "SIP:%39995550100@EDGE;user=phone", True),
+        ("sip:9995550100@[2001:db8::1]", "sip:9995550100@[2001:DB8::1]:5060", True),
+        ("sip:edge", "sip:edge;transport=udp", True),
+        ("tel:+1999", "tel:+1999", True),
+        ("tel:+1999", "tel:+1998", False),
+        ("", URI, False),
+        ("*", URI, False),
+        ("sip:9995550100@edge@evil", "sip:9995550100@evil", False),
+    ],
+)
+def test_a_log_in_is_good_for_the_uri_that_it_names(uri: str, asked: str, same: bool) -> None:  # noqa: FBT001
+    verdict = judged(request(answer(new(), uri=uri), uri=asked))
+    assert verdict is (Verdict.GOOD if same else Verdict.OTHER_URI)
 
 
 @pytest.mark.parametrize(
