@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.core.digits import USUAL
 from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
@@ -58,6 +59,15 @@ class Recorded:
 @dataclass(frozen=True, slots=True)
 class NotRecorded:
     """The call could not be made durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The name of the target that is being dialled was looked up: it has so many `addresses`."""
+
+    side: Side
+    attempt: int
+    addresses: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +175,11 @@ class MediaLost:
 
 @dataclass(frozen=True, slots=True)
 class DtmfReceived:
-    """A digit (RFC 4733 or SIP INFO) arrived on a leg."""
+    """A digit (RFC 4733 or SIP INFO) arrived on a leg, and lasted so long."""
 
     side: Side
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +197,9 @@ class ActionFailed:
 
 
 Event = (
-    Recorded | NotRecorded | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told | NotTold
-    | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress | TimerFired
-    | MediaLost | DtmfReceived | EndAsked | ActionFailed
+    Recorded | NotRecorded | Located | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told
+    | NotTold | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress
+    | TimerFired | MediaLost | DtmfReceived | EndAsked | ActionFailed
 )  # fmt: skip
 
 # -- actions --------------------------------------------------------------------------------------------
@@ -201,11 +212,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Send an INVITE to target number `target` of a side; `attempt` comes back in `LegEnded`."""
+    """Send an INVITE to target number `target` of a side; `attempt` comes back in `LegEnded`.
+
+    `address` says which of its addresses, from 0. For the first one the target is looked up, and the call is
+    told how many there are by `Located`.
+    """
 
     side: Side
     target: int
     attempt: int
+    address: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +260,11 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class SendDtmf:
-    """Send a digit on a leg."""
+    """Send a digit of this length on a leg."""
 
     side: Side
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)

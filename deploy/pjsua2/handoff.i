@@ -3,8 +3,10 @@
 %{
 #include "guard.h"
 #include "legs.h"
+#include "names.h"
 #include "probe.h"
 #include "requests.h"
+#include "tls.h"
 #include "trace.h"
 %}
 
@@ -24,6 +26,8 @@
 
 %include "guard.h"
 %include "legs.h"
+%include "names.h"
 %include "probe.h"
 %include "requests.h"
+%include "tls.h"
 %include "trace.h"

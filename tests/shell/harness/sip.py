@@ -10,14 +10,18 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from agent.core.digits import USUAL
 from agent.core.headers import Message
+from agent.core.model import Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
 from agent.sip.leg_state import LegState
 from agent.sip.players import Comfort, Player, Recording
+from agent.sip.resolver import Hop
 from agent.sip.stack import Stack
 from agent.sip.traffic import Traffic
 
@@ -71,6 +75,7 @@ class FakeLeg(Leg):
         self.silent = False
         self.loud = 0
         self.leaving = False
+        self.hop: Hop | None = None  # where it was dialled
         self._received = 0
 
     def __repr__(self) -> str:
@@ -143,10 +148,10 @@ class FakeLeg(Leg):
         self._called("inform")
         self.got.append(f"INFO {body}")
 
-    def send_dtmf(self, digit: str) -> None:
+    def send_dtmf(self, digit: str, milliseconds: int) -> None:
         """Note it."""
         self._called("send_dtmf")
-        self.got.append(f"digit {digit}")
+        self.got.append(f"digit {digit}{f' for {milliseconds} ms' if milliseconds != USUAL else ''}")
 
     def hear(self, source: Leg | Player | None) -> None:
         """Note it."""
@@ -170,7 +175,7 @@ class FakeLeg(Leg):
         """A packet more each time, unless its far end is silent."""
         self._called("measure")
         self._received += not self.silent
-        return Traffic(received=self._received)
+        return Traffic(received=self._received, heard=self._received)
 
     # -- its far end ---------------------------------------------------------------------------------------
 
@@ -239,12 +244,21 @@ class FakeStack(Stack):
         self.applied.append(status)
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        target: SipUri,
+        hop: Hop,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
+        latch: Latch = "strict",
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
-        leg = self._new("target" if uri.startswith("sip:queue") else "agent")
+        leg = self._new("target" if target.user == "queue" else "agent")
+        leg.hop = hop
+        leg.latch = latch
         try:
-            leg.dial(uri, headers, local_uri=local_user, max_forwards=max_forwards)
+            leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
         except Exception:
             self._over(leg)
             raise
