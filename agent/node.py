@@ -7,7 +7,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from agent.delivery.stores import open_store
 from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.operations import operations_app
-from agent.http.serving import serve_app
+from agent.http.serving import Server, serve_app
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
 from agent.settings import Mistakes, Summary, load_in_child
@@ -165,6 +165,7 @@ class Node:
         self._metrics = Metrics()
         self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
         self._bell = Bell()
+        self._api: Server | None = None
         self._stories = Stories()
         self._register = Register()
         chronicle = Chronicle(self._metrics, self._stories)
@@ -233,6 +234,7 @@ class Node:
         native.set_rate(settings.limits.calls_per_second)
         self._prepare_comfort()
         self._connect_metrics()
+        self._tell_certificates()
         lost = await self._recovery.take_over()
         if lost:
             _log.warning("calls of an earlier process were told as failed", calls=lost)
@@ -324,6 +326,7 @@ class Node:
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         for app, address, tls in ((api, http.api, http.tls), (operations_app(desks), http.operations, None)):
             server = await serve_app(app, address, tls)
+            self._api = self._api or server
             closing.push_async_callback(server.aclose)
 
     def _connect_metrics(self) -> None:
@@ -346,9 +349,33 @@ class Node:
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
         self._outbound.applied()
+        if difference.renewed:
+            self._tasks.run(self._renew(difference.renewed))
         self._prepare_comfort()
         self._probes.follow(snapshot)
         self._switchboard.refresh()
+
+    async def _renew(self, names: Iterable[str]) -> None:
+        """Use renewed certificates for handshakes from now on; no connection and no listener is closed."""
+        self._tell_certificates()
+        tls = self._configuration.snapshot.agent.http.tls
+        for name in names:
+            fault = ""
+            if name == "sip.tls":
+                fault = self._stack.renew_certificates()
+            elif self._api is not None and tls is not None:
+                try:
+                    await self._api.renew_certificate(tls)
+                except AgentError as error:
+                    fault = str(error)
+            if fault:
+                _log.error("a renewed certificate can't be used, the old one stays", of=name, fault=fault)
+            else:
+                _log.info("a renewed certificate is in use", of=name)
+
+    def _tell_certificates(self) -> None:
+        for name, certificate in self._configuration.snapshot.certificates.items():
+            self._metrics.certificate_loaded(name, certificate.until)
 
     def _prepare_comfort(self) -> None:
         projects = self._configuration.projects()

@@ -33,15 +33,28 @@ class HttpError(AgentError):
 class Server:
     """A listener that is up."""
 
-    def __init__(self, runner: web.AppRunner, listener: asyncio.Server) -> None:
+    def __init__(
+        self, runner: web.AppRunner, listener: asyncio.Server, context: ssl.SSLContext | None = None
+    ) -> None:
         self._runner = runner
         self._listener = listener
+        self._context = context
 
     @property
     def port(self) -> int:
         """The port that is listened on; the one the system chose if 0 was asked for."""
         port: int = self._listener.sockets[0].getsockname()[1]
         return port
+
+    async def renew_certificate(self, tls: HttpTls) -> None:
+        """Use what is in the files for handshakes from now on; connections stay as they are.
+
+        Raises:
+            HttpError: it can't be used; the old certificate stays in use.
+        """
+        if self._context is not None:
+            await asyncio.to_thread(tls_context, tls)  # half of it must not get into the one in use
+            await asyncio.to_thread(_load, self._context, tls)
 
     async def aclose(self) -> None:
         """Take no more requests, let those that run end for a moment, then close."""
@@ -102,7 +115,7 @@ async def serve(app: web.Application, host: str, port: int, tls: HttpTls | None 
         await runner.cleanup()
         reason = error.strerror or error
         raise HttpError(f"HTTP can't listen on {bracketed(host)}:{port}: {reason}") from error
-    return Server(runner, listener)
+    return Server(runner, listener, context)
 
 
 async def serve_app(app: web.Application, address: Address, tls: HttpTls | None = None) -> Server:
@@ -118,6 +131,11 @@ def tls_context(tls: HttpTls) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, tls)
+    return context
+
+
+def _load(context: ssl.SSLContext, tls: HttpTls) -> None:
     try:
         # A key with a password would make OpenSSL ask the terminal for it.
         context.load_cert_chain(tls.certificate, tls.private_key, password=lambda: "")
@@ -126,4 +144,3 @@ def tls_context(tls: HttpTls) -> ssl.SSLContext:
         raise HttpError(
             f"TLS with {tls.certificate} and {tls.private_key} can't be used: {reason}"
         ) from error
-    return context
