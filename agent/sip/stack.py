@@ -20,7 +20,7 @@ import pjsua2
 from agent.core.errors import SipError
 from agent.core.headers import parse
 from agent.core.leg_ends import lost_callee, lost_caller
-from agent.core.model import Agent
+from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.core.uris import SipUri
@@ -29,7 +29,6 @@ from agent.sip import native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
-from agent.sip.questions import Locate, Questions, nowhere
 from agent.sip.resolver import Hop
 from agent.telemetry.logs import logger
 
@@ -74,34 +73,24 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
-        self._host = native.host(settings)
+        self._closed = False
         self._probes: dict[int, Callable[[int], None]] = {}
-        self._questions = Questions(nowhere, self.took)
         self.comfort = Comfort(self.took)
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(
-        self,
-        report: Callable[[on.StackEvent], None],
-        sources: str,
-        *,
-        reject_unknown: bool,
-        locate: Locate = nowhere,
-    ) -> None:
+    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
             sources: who may send requests: CIDRs, white space between them.
             reject_unknown: whether others are told so, or hear nothing.
-            locate: finds the hosts that peers name.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
         """
         self._report = report
-        self._questions = Questions(locate, self.took)
         native.require_capacity(self._settings.limits.calls)
         pjsua2.handoff_guard_quiet()
         try:
@@ -133,6 +122,8 @@ class Stack:
 
     def apply(self, status: NodeStatus) -> None:
         """Let the guard answer OPTIONS and new INVITEs by this state."""
+        if self._closed:
+            return
         cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
         pjsua2.handoff_guard_set_cause(cause)
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
@@ -148,7 +139,8 @@ class Stack:
 
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
-        native.set_sources(sources, reject_unknown=reject_unknown)
+        if not self._closed:
+            native.set_sources(sources, reject_unknown=reject_unknown)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
@@ -159,12 +151,13 @@ class Stack:
         for leg in tuple(self._legs.values()):
             leg.hang_up(at_once=True)
             self._dispose(leg)
-        self._questions.close()
         self._events.clear()
         self.comfort.close()
         if self.account is not None:
             self.account.shutdown()
             self.account = None
+        # Nothing that comes late may reach native code that is gone: a reload, a call's timer, the storage.
+        self._closed = native.closed = True
         self._endpoint.libDestroy()
 
     # -- legs ----------------------------------------------------------------------------------------------
@@ -177,14 +170,20 @@ class Stack:
         *,
         local_user: str,
         max_forwards: int,
+        latch: Latch = "strict",
     ) -> Leg:
         """A new leg towards `target` from `local_user`, its INVITE sent to the address `hop`.
+
+        `latch` says whose RTP is taken.
 
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         leg = self._new_leg()
-        local_uri = f"<sip:{local_user}@{self._host}>"
+        leg.latch = latch
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop.uri)}>"
         try:
             with native.pinned(target, hop):
                 leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
@@ -205,8 +204,11 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
+        host = native.host_towards(self._settings, hop.uri)
         with native.pinned(target, hop):
-            number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{self._host}>")
+            number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")
         if number < 0:
             raise SipError(f"can't probe {target.text}")
         self._probes[number] = done
@@ -314,7 +316,6 @@ class Stack:
             ("lag", partial(self._lag, late)),
             ("tick", self._poll),
             ("probe", self._look_for_probes),
-            ("names", self._questions.look),
             ("trace", self._look_for_messages),
         )
         for where, work in parts:
