@@ -24,7 +24,7 @@ _PAGE: Final = """<!doctype html>
 <ul>
 <li><a href="/healthz">/healthz</a> whether the process is alive</li>
 <li><a href="/readyz">/readyz</a> whether it takes calls, and why</li>
-<li><a href="/alarms">/alarms</a> projects whose CXone credential is refused, and why</li>
+<li><a href="/alarms">/alarms</a> projects whose signals do not get through, and why</li>
 <li><a href="/metrics">/metrics</a></li>
 <li><a href="/calls">/calls</a> the calls that are up</li>
 <li><a href="/signals">/signals</a> the newest signals and what NICE said; ?contact=4512</li>
@@ -84,7 +84,7 @@ class _Routes:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         ready, reason = self._desk.readiness()
-        # One project's refused credential is no reason to turn the calls of all others away.
+        # One project whose signals fail is no reason to turn the calls of all others away.
         out = self._desk.kept_out()
         configuration = {"result": out.result, "mistakes": out.mistakes[:_MISTAKES_TOLD]} if out else None
         body = {

@@ -156,7 +156,7 @@ class NodeDesk(Protocol):
         """Whether new calls are taken, and why."""
 
     def alarms(self) -> list[dict[str, Any]]:
-        """Projects whose signals can't leave until somebody changes something, and why."""
+        """Projects whose signals do not get through, and why."""
 
     async def reload(self, *, confirmed: bool) -> ReloadAnswer:
         """Load the configuration again, all or nothing; ``confirmed``: also when most numbers go."""
