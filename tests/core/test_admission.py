@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.core import digest
-from agent.core.admission import Invite
-from agent.core.admission import is_contact_id
+from agent.core.admission import Invite, is_contact_id
 from agent.core.headers import writable
 from agent.core.numbers import NumberRule
 from agent.core.reasons import Reason
