@@ -90,7 +90,8 @@ async def eventually_one(wire: SipSocket) -> None:
 
 async def test_digest_admits_who_knows_the_password(house: House) -> None:
     since = house.watch()
-    login = ("-au", "carrier", "-ap", SECRETS["DIGEST_PASSWORD"])
+    asked = f"{CARE}@127.0.0.1:{house.plan.sip}"  # SIPp by itself leaves the user out: good for nothing
+    login = ("-au", "carrier", "-ap", SECRETS["DIGEST_PASSWORD"], "-auth_uri", asked)
     async with (
         house.voice_agent() as bot,
         house.caller("digest", address=DIGEST, talk=50, options=login) as caller,
