@@ -76,9 +76,7 @@ class Parts:
             "Keeper": lambda *_: Part(self, "keeper"),
             "serve_app": self._listener,
             "notify": lambda **facts: self.trail.append("ready") if "READY" in facts else None,
-            "native": SimpleNamespace(
-                set_rate=lambda _: None, set_peers=lambda _: None, invites_refused=dict, names_refused=int
-            ),
+            "native": SimpleNamespace(set_rate=lambda _: None, invites_refused=dict),
             "gc": SimpleNamespace(collect=lambda *_: 0, freeze=lambda: None, disable=lambda: None),
         }.items():
             monkeypatch.setattr(node_module, name, part)

@@ -1,164 +1,108 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Voice agents by name, on the wire: the name is kept, TLS verifies it, a dead address is followed by the next."""
+"""Names in SIP and SDP on a node whose name server is silent: none is looked up, and nobody waits."""
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+import socket
+from collections.abc import Iterator
 
 import pytest
 
-from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.plan import CARE, FAILOVER, VOICE_AGENT, Change, Plan
-from tests.calls.harness.ports import free_port
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
+from tests.calls.harness.house import House, identity, new_contact
+from tests.calls.harness.plan import CARE, VOICE_AGENT, Plan
+from tests.calls.harness.ports import free_rtp_port
+from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.waiting import eventually
-from tests.harness.name_server import NameServer
-from tests.http.harness.certificates import new_pair
+from tests.harness.network import may_have_own_network
 
 pytestmark = pytest.mark.calls
 
-DEAD = "127.0.0.9"
-TLS_PORT, AGENT_TLS_PORT = free_port(), free_port()
+NAME = "host.invalid"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[NameServer]:
-    """The name server that the agent asks."""
-    with NameServer() as running:
-        running.has("bot.example", DEAD, VOICE_AGENT)
-        running.has("tls.example", VOICE_AGENT)
-        running.has("other.example", VOICE_AGENT)
-        yield running
+def name_server() -> Iterator[socket.socket]:
+    """A name server that takes questions and answers none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        try:
+            server.bind(("127.0.0.1", 53))
+        except OSError as error:
+            pytest.skip(f"port 53 is not to be had: {error}")
+        server.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        yield server
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates: the agent's, and that of a voice agent named tls.example, which vouches for itself."""
-    folder = tmp_path_factory.mktemp("certificates")
-    new_pair(folder)
-    new_pair(folder, "bot", dns="tls.example")
-    return folder
+def house(
+    cxone: Cxone, name_server: socket.socket, flavour: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """An agent that has this name server and no other."""
+    _ = flavour, name_server
+    if not may_have_own_network():
+        pytest.skip("no namespaces here")
+    folder = tmp_path_factory.mktemp("house")
+    resolving = folder / "resolv.conf"
+    resolving.write_text("nameserver 127.0.0.1\n")
+    house = House(Plan(cxone.port), cxone, folder)
+    hide = f'mount --bind {resolving} /etc/resolv.conf && exec "$@"'
+    house.agent.within = ("/usr/bin/unshare", "--mount", "/bin/sh", "-c", hide, "sh")
+    house.start()
+    yield house
+    house.close()
 
 
-@pytest.fixture(scope="module")
-def change(server: NameServer, files: Path) -> Change:
-    """Targets by name."""
-
-    def by_name(plan: Plan) -> None:
-        plan.agent["dns"] = {"servers": [server.address]}
-        plan.agent["sip"]["listen"].append(f"tls://127.0.0.1:{AGENT_TLS_PORT}")
-        plan.agent["sip"]["tls"] = {
-            "certificate": str(files / "edge.pem"),
-            "private_key": str(files / "edge.key"),
-            "ca": str(files / "bot.pem"),
-            "verify_peer": True,
-        }
-        names = {
-            "acme-failover": f"sip:bot@bot.example:{plan.first};tenant=x",
-            "acme-care": f"sip:bot@tls.example:{TLS_PORT};transport=tls;tenant=x",
-            "acme-lost": f"sip:bot@other.example:{TLS_PORT};transport=tls",
-        }
-        for name, uri in names.items():
-            plan.projects[name]["voice_agent"]["targets"] = [{"uri": uri}]
-
-    return by_name
+@pytest.fixture(autouse=True)
+def nobody_asks(name_server: socket.socket, house: House) -> Iterator[None]:
+    """Hold the agent to not having asked the name server."""
+    yield
+    with pytest.raises(BlockingIOError):
+        name_server.recv(512)
+    assert house.agent.running, house.agent.tail()
 
 
-@asynccontextmanager
-async def tls_voice_agent(files: Path) -> AsyncIterator[tuple[list[str | None], list[str]]]:
-    """Takes TLS connections and refuses each call; the names that were asked for (SNI), and what was said."""
-    asked: list[str | None] = []
-    said: list[str] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files / "bot.pem", files / "bot.key")
-    context.sni_callback = lambda _, name, __: asked.append(name)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            said.append(data.decode(errors="replace"))
-            if data.startswith(b"INVITE"):
-                lines = said[-1].split("\r\n")
-                kept = [
-                    line for line in lines if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")
-                ]
-                answer = ["SIP/2.0 486 Busy Here", *kept, "Content-Length: 0", "", ""]
-                writer.write("\r\n".join(answer).encode())
-        writer.close()
-
-    listening = await asyncio.start_server(serve, VOICE_AGENT, TLS_PORT, ssl=context)
-    try:
-        yield asked, said
-    finally:
-        listening.close()
+async def test_a_maddr_is_not_looked_up(house: House) -> None:
+    async with SipSocket(house.plan.sip) as wire:
+        options = request("OPTIONS", f"sip:127.0.0.1:{house.plan.sip}", wire)
+        wire.send(options.replace(b";rport", f";maddr={NAME}".encode()))
+        await eventually(lambda: 200 in wire.statuses(), what="OPTIONS is answered where it came from")
 
 
-async def test_a_name_goes_out_as_it_was_written_and_a_dead_address_is_followed_by_the_next(
-    house: House, server: NameServer
-) -> None:
-    async with (
-        house.voice_agent() as bot,
-        house.caller("basic_call", new_contact(), number=FAILOVER, talk=100) as caller,
-    ):
-        await caller.succeeds()
-        await bot.succeeds()
-    (invite,) = bot.received("INVITE")
-    assert invite.start_line == f"INVITE sip:bot@bot.example:{house.plan.first};tenant=x SIP/2.0"
-    assert invite.first("To") == "<sip:bot@bot.example;tenant=x>"
-    assert invite.first("Route") == ""
-    assert server.asked["A", "bot.example"] == 1
-    row = house.records.call(caller.call_id)
-    assert row is not None
-    told = house.operations("GET", f"/calls/{row['call_id']}/story").json["story"]
-    where = [entry["text"] for entry in told if entry["text"].startswith("bot.example is at ")]
-    assert where == [f"bot.example is at udp {address}:{house.plan.first}" for address in (DEAD, VOICE_AGENT)]
-    await house.at_rest(45)
-
-
-async def test_tls_sends_the_name_and_verifies_it(house: House, files: Path) -> None:
-    async with tls_voice_agent(files) as (asked, said):
-        async with house.caller("refused", new_contact(), number=CARE) as caller:
-            await caller.succeeds()
-        assert asked == ["tls.example"]
-        assert said[0].startswith(f"INVITE sip:bot@tls.example:{TLS_PORT};transport=tls;tenant=x SIP/2.0\r\n")
-        said.clear()
-        async with house.caller("refused", new_contact(), number="9995550160") as caller:
-            await caller.succeeds()
-        assert asked == ["tls.example", "other.example"]
-        assert said == [], "whose certificate is another's gets nothing to read"
+async def test_an_offer_by_name_is_refused(house: House) -> None:
+    async with SipSocket(house.plan.sip) as wire:
+        wire.acknowledges = True
+        lines, body = tuple(identity(new_contact()).split("\r\n")), offer(4000)
+        to = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
+        wire.send(
+            request(
+                "INVITE", to, wire, headers=lines, body=body.replace("c=IN IP4 127.0.0.1", f"c=IN IP4 {NAME}")
+            )
+        )
+        await eventually(lambda: [code for code in wire.statuses() if code >= 300], what="a refusal")
+        wire.send(request("OPTIONS", f"sip:127.0.0.1:{house.plan.sip}", wire))
+        await eventually(lambda: 200 in wire.statuses(), what="OPTIONS is answered")
     await house.at_rest()
 
 
-async def test_a_renewed_certificate_is_used_without_a_restart(house: House, files: Path) -> None:
-    before = await shown(files)
-    new_pair(files, valid=(-1.0, 48.0))
-    reply = house.operations("POST", "/reload")
-    assert reply.json["result"] == "loaded"
-    assert reply.json["changes"] == ["sip.tls: its certificate was renewed"]
-    assert reply.json["restart"] == []
-    assert before != ssl.PEM_cert_to_DER_cert((files / "edge.pem").read_text())
-
-    async def renewed() -> bool:
-        return await shown(files) == ssl.PEM_cert_to_DER_cert((files / "edge.pem").read_text())
-
-    for _ in range(50):
-        if await renewed():
-            break
-        await asyncio.sleep(0.1)
-    assert await renewed()
-    alarms = house.operations("GET", "/alarms").json["alarms"]
-    assert [alarm["certificate"] for alarm in alarms if "certificate" in alarm] == ["sip.tls"]
-    await eventually(lambda: not house.leftovers(), what="rest")
-
-
-async def shown(files: Path) -> bytes:
-    """The certificate that the agent shows on its TLS listener."""
-    context = ssl.create_default_context(cafile=str(files / "edge.pem"))
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.load_cert_chain(files / "bot.pem", files / "bot.key")
-    _, writer = await asyncio.open_connection("127.0.0.1", AGENT_TLS_PORT, ssl=context)
-    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
-    return found
+async def test_both_ends_of_a_call_have_names(house: House) -> None:
+    contact = new_contact()
+    lines = tuple(identity(contact).split("\r\n"))
+    async with (
+        SipSocket(house.plan.sip, contact=f"sip:wire@{NAME}") as near,
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first, contact=f"sip:bot@{NAME}") as far,
+    ):
+        caller = HandCaller(near, f"sip:{CARE}@127.0.0.1:{house.plan.sip}", lines, free_rtp_port())
+        bot = HandVoiceAgent(far, free_rtp_port(), contact)
+        caller.invite()
+        bot.answer(await bot.asked("INVITE"), 200)
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        assert (await bot.asked("ACK")).start_line.split()[1] == f"sip:bot@{NAME}"
+        named = offer(4000).replace("c=IN IP4 127.0.0.1", f"c=IN IP4 {NAME}")
+        caller.in_dialog("INVITE", 2, body=named)
+        await caller.answered("INVITE", 488)
+        caller.in_dialog("BYE", 3)
+        await caller.answered("BYE", 200)
+        await bot.asked("BYE")
+    await house.at_rest()
