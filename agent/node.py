@@ -182,7 +182,7 @@ class Node:
         )
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
-        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
+        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
         resolver = Resolver(names)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
@@ -228,9 +228,6 @@ class Node:
         native.set_rate(settings.limits.calls_per_second)
         self._prepare_comfort()
         self._connect_metrics()
-        lost = await self._recovery.take_over()
-        if lost:
-            _log.warning("calls of an earlier process were told as failed", calls=lost)
         keeper = Keeper(self._store, lambda: self._configuration.snapshot.agent.retention)
         closing.push_async_callback(keeper.aclose)
         await self._outbound.warm_up()
@@ -240,6 +237,7 @@ class Node:
         gc.disable()
         self._probes.follow(self._configuration.snapshot)
         self._switchboard.open()
+        self._recovery.look()  # what a dead process left: new calls are taken meanwhile
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]
         _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))
