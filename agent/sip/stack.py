@@ -20,7 +20,7 @@ import pjsua2
 from agent.core.errors import SipError
 from agent.core.headers import parse
 from agent.core.leg_ends import lost_callee, lost_caller
-from agent.core.model import Agent
+from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.sip import events as on
@@ -71,7 +71,7 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
-        self._host = native.host(settings)
+        self._closed = False
         self._probes: dict[int, Callable[[int], None]] = {}
         self.comfort = Comfort(self.took)
 
@@ -118,6 +118,8 @@ class Stack:
 
     def apply(self, status: NodeStatus) -> None:
         """Let the guard answer OPTIONS and new INVITEs by this state."""
+        if self._closed:
+            return
         cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
         pjsua2.handoff_guard_set_cause(cause)
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
@@ -125,7 +127,8 @@ class Stack:
 
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
-        native.set_sources(sources, reject_unknown=reject_unknown)
+        if not self._closed:
+            native.set_sources(sources, reject_unknown=reject_unknown)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
@@ -141,20 +144,31 @@ class Stack:
         if self.account is not None:
             self.account.shutdown()
             self.account = None
+        # Nothing that comes late may reach native code that is gone: a reload, a call's timer, the storage.
+        self._closed = native.closed = True
         self._endpoint.libDestroy()
 
     # -- legs ----------------------------------------------------------------------------------------------
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        uri: str,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
+        latch: Latch = "strict",
     ) -> Leg:
-        """A new leg towards `uri` from `local_user`, its INVITE sent.
+        """A new leg towards `uri` from `local_user`, its INVITE sent; `latch` says whose RTP is taken.
 
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         leg = self._new_leg()
-        local_uri = f"<sip:{local_user}@{self._host}>"
+        leg.latch = latch
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, uri)}>"
         try:
             leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
         except SipError:
@@ -172,7 +186,10 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
-        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{self._host}>")
+        if self._closed:
+            raise SipError("the SIP stack has ended")
+        host = native.host_towards(self._settings, uri)
+        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{host}>")
         if number < 0:
             raise SipError(f"can't probe {uri}")
         self._probes[number] = done

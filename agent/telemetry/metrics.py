@@ -116,7 +116,9 @@ class _Readings(Collector):
         self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
+        self.names: Callable[[], int] = int
         self.tasks: Callable[[], int] = int
+        self.log_lines_dropped: Callable[[], int] = int
 
     def collect(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
@@ -146,6 +148,16 @@ class _Readings(Collector):
             "handoff_native_calls",
             "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
             value=self.native_calls(),
+        )
+        yield CounterMetricFamily(
+            "handoff_log_lines_dropped",
+            "Log lines lost, since their reader was too slow",
+            value=self.log_lines_dropped(),
+        )
+        yield CounterMetricFamily(
+            "handoff_names_refused",
+            "Names for which SIP or SDP would have needed DNS; none is looked up there",
+            value=self.names(),
         )
         alarms = GaugeMetricFamily(
             "handoff_credential_alarm",
@@ -208,6 +220,9 @@ class Metrics:
         self._api = _Children(
             counter("api_requests", "Answers of the handoff API", "project", "route", "status")
         )
+        self._http_shed = _Children(
+            counter("http_connections_shed", "HTTP connections that found no room", "listener")
+        )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
         self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
@@ -239,6 +254,10 @@ class Metrics:
         """Let the guard's own counters (``result`` → INVITEs so far) be part of ``handoff_invites_total``."""
         self._readings.guard = read
 
+    def set_names_reader(self, read: Callable[[], int]) -> None:
+        """Take ``handoff_names_refused_total`` from the SIP stack."""
+        self._readings.names = read
+
     def set_node_state_reader(self, read: Callable[[], str], states: Iterable[str] = ()) -> None:
         """Take ``handoff_node_state`` from the one place that holds it; ``states`` are all it may be in."""
         self._readings.node_state, self._readings.node_states = read, tuple(states)
@@ -266,6 +285,10 @@ class Metrics:
     def set_task_reader(self, read: Callable[[], int]) -> None:
         """Take ``handoff_loop_tasks`` from the event loop: it shows leaks."""
         self._readings.tasks = read
+
+    def set_log_reader(self, dropped: Callable[[], int]) -> None:
+        """Take ``handoff_log_lines_dropped_total`` from the log."""
+        self._readings.log_lines_dropped = dropped
 
     def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
         """Take ``handoff_legs_active`` and ``handoff_native_calls`` from the SIP stack."""
@@ -323,6 +346,10 @@ class Metrics:
     def api_answered(self, project: str, route: str, status: int) -> None:
         """The handoff API answered; ``project`` and ``route`` are empty where they are not known."""
         self._api[project, route, str(status)].inc()
+
+    def http_shed(self, listener: str) -> None:
+        """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
+        self._http_shed[listener,].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""

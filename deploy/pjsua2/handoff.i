@@ -3,6 +3,7 @@
 %{
 #include "guard.h"
 #include "legs.h"
+#include "names.h"
 #include "probe.h"
 #include "requests.h"
 #include "trace.h"
@@ -24,6 +25,7 @@
 
 %include "guard.h"
 %include "legs.h"
+%include "names.h"
 %include "probe.h"
 %include "requests.h"
 %include "trace.h"

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is done to a well-formed message. Each mutation knows what it changes: a header, a URI, a number, SDP.
 
-All choices come from the given generator, so that a seed says everything. None puts a host name in: where
-one comes about by chance, `names_host` sees it, since the agent would wait for DNS.
+All choices come from the given generator, so that a seed says everything.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from copy import deepcopy
@@ -38,25 +36,6 @@ def foreign(rng: Random, message: Message) -> bytes:
     for _ in range(rng.choice((1, 1, 2))):
         foreign_uri(rng, spoiled)
     return spoiled.render()
-
-
-def names_host(data: bytes) -> bool:
-    """Whether a host in it is not an address."""
-    return any(not _is_address(host.decode("latin-1")) for host in _HOST.findall(data))
-
-
-_HOST = re.compile(
-    rb"(?:sips?:(?:[^@>\s;?]*@)?|SIP\s*/\s*2\.0\s*/\s*\w+\s+|(?:maddr|received)\s*=\s*|IN\s+IP\w*\s+)"
-    rb"(\[[^\]]*\]|[^\s:;>?,\"/]*)",
-    re.IGNORECASE,
-)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        return not host or bool(ipaddress.ip_address(host.strip("[]")))
-    except ValueError:
-        return False
 
 
 def _number(rng: Random, message: Message) -> None:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Session descriptions: those that carriers and voice agents send, and any that the grammar allows.
-
-Every address in them is this machine's, as a number: a name would make the agent ask DNS.
-"""
+"""Session descriptions: those that carriers and voice agents send, and any that the grammar allows."""
 
 from __future__ import annotations
 
@@ -23,6 +20,8 @@ AUDIO: tuple[tuple[str, ...], ...] = (
     ),
     ("m=audio 30014 RTP/SAVP 0", _CRYPTO, "a=rtpmap:0 PCMU/8000"),
     ("m=audio 30014 RTP/AVP 0", _CRYPTO, "a=rtcp:30015 IN IP4 127.0.0.1", "a=rtcp-mux"),
+    ("m=audio 30014 RTP/AVP 00 101 101 0", *_EVENTS),
+    ("m=audio 30014 RTP/AVP 98 0", "a=rtpmap:98 red/8000", "a=fmtp:98 0/0/0", "a=rtcp:1 IN IP4 host.invalid"),
     ("m=audio 30014 RTP/AVP 18 0", "a=rtpmap:18 G729/8000", "a=fmtp:18 annexb=no", "a=maxptime:40"),
 )
 OTHER: tuple[tuple[str, ...], ...] = (
@@ -34,7 +33,20 @@ OTHER: tuple[tuple[str, ...], ...] = (
     ("m=message 30064 TCP/MSRP *", "a=path:msrp://127.0.0.1:30064/x;tcp"),
 )
 CONNECTION = "c=IN IP4 127.0.0.1"
-_CONNECTIONS = (CONNECTION, CONNECTION, "c=IN IP4 0.0.0.0", "c=IN IP6 ::1", "c=IN IP4 127.0.0.1/127/3")
+_CONNECTIONS = (
+    *(CONNECTION,) * 3,
+    "c=IN IP4 0.0.0.0",
+    "c=IN IP6 ::1",
+    "c=IN IP4 127.0.0.1/127/3",
+    "c=IN IP4 host.invalid",
+)
+_UNUSED = (  # what a stream at port 0 may carry
+    ("m=video 0 RTP/AVP 200",),
+    ("m=video 0 RTP/AVP",),
+    ("m=audio 0 X 7777", "c=A B C"),
+    ("m=video 0 RTP/AVP 31", "c=IN IP4 host.invalid", "a=rtpmap:x y/z", "a=fmtp"),
+    ("m=audio 0 RTP/SAVP 0", "a=crypto:1 NONE inline:x"),
+)
 _DIRECTIONS = ("a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive")
 
 
@@ -67,4 +79,6 @@ def any_session(rng: Random) -> str:
         lines += rest
         if rng.random() < 0.3:
             lines.append(rng.choice(_DIRECTIONS))
+        if rng.random() < 0.1:
+            lines += rng.choice(_UNUSED)
     return text(lines)

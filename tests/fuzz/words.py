@@ -17,11 +17,12 @@ tel:+15550100 http://127.0.0.1/x urn:service:sos mailto:a@127.0.0.1 im:a@127.0.0
 sips:a@127.0.0.1 sip:127.0.0.1 sip: sip:@127.0.0.1 sip:a@127.0.0.1:0 sip:a@127.0.0.1:99999 sip:a@[::1]
 sip:a:b@127.0.0.9;maddr=127.0.0.1 sip:a@127.0.0.1;transport=sctp sip:a@127.0.0.1? sip:%00%ff@127.0.0.1
 sip:a@127.0.0.1?X-A=%00&Replaces=b sip:a@127.0.0.1;lr;lr=on;method=BYE;ttl=999
+sip:a@host.invalid sip:host.invalid;lr sips:host.invalid sip:a@127.0.0.1;maddr=host.invalid sip:127.0.0.1;hide
 """)
 PARAMETERS = [
     *_words(r"""
     ;tag=x ;tag= ;lr ;maddr=127.0.0.9 ;ttl=999999 ;transport=ws ;received=127.0.0.9 ;rport=1 ;branch= ;q=9.9.9
-    ;expires=-1 ;x=" ;x="\ ;=; ;; ?a=b , ,, > <
+    ;expires=-1 ;maddr=host.invalid ;hide ;x=" ;x="\ ;=; ;; ?a=b , ,, > <
     """),
     ";a=" + "b" * 600,
 ]

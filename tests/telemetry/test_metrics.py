@@ -37,6 +37,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ),
     ("calls_active", {"project": "acme-care"}, lambda m: m.call_started("acme-care"), 1),
     ("legs_active", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 4),
+    ("names_refused_total", {}, lambda m: m.set_names_reader(lambda: 3), 3),
     ("native_calls", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 5),
     (
         "calls_total",

@@ -31,9 +31,10 @@ class HandCaller:
         self.branch = f"z9hG4bK{self.call_id}"
         self.wire.acknowledges = True
 
-    def invite(self) -> None:
-        """Send the INVITE; again, if it was sent before."""
-        self.wire.send(self._request("INVITE", headers=self.identity, body=offer(self.rtp_port)))
+    def invite(self, *, offers: bool = True) -> None:
+        """Send the INVITE, with an offer or without; again, if it was sent before."""
+        body = offer(self.rtp_port) if offers else ""
+        self.wire.send(self._request("INVITE", headers=self.identity, body=body))
 
     def cancel(self) -> None:
         """Send the CANCEL of that INVITE."""
@@ -164,7 +165,7 @@ class HandVoiceAgent:
             f"SIP/2.0 {status} {reason}",
             *(f"{name}: {asked.first(name)}" for name in ("Via", "From", "Call-ID", "CSeq")),
             f"To: {to}" + ("" if "tag=" in to else ";tag=hand"),
-            f"Contact: <sip:bot@{self.wire.address}:{self.wire.port}>",
+            f"Contact: <{self.wire.contact or f'sip:bot@{self.wire.address}:{self.wire.port}'}>",
             *headers,
             *(("Content-Type: application/sdp",) if body else ()),
             f"Content-Length: {len(body)}",

@@ -28,12 +28,16 @@ class Process:
         arguments: what follows ``handoff-agent`` on the command line.
         log: file for everything that it says.
         environment: variables besides those of this process.
+
+    Attributes:
+        within: a command that becomes this one, to be set before the start.
     """
 
     def __init__(
         self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self.arguments = tuple(arguments)
+        self.within: tuple[str, ...] = ()
         self.log = log
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,7 +57,7 @@ class Process:
         """
         self._out = self.log.open("ab")
         self._process = subprocess.Popen(
-            [str(COMMAND), *self.arguments],
+            [*self.within, str(COMMAND), *self.arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=subprocess.STDOUT,

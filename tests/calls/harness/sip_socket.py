@@ -19,11 +19,13 @@ class SipSocket(asyncio.DatagramProtocol):
         got: every datagram that came, in order.
         acknowledges: whether refusals of INVITEs are acknowledged, as they must be.
         on_request: called with each request that comes.
+        contact: the URI of its Contact, if it is another than its address.
     """
 
-    def __init__(self, agent: int, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, agent: int, address: str = "127.0.0.1", port: int = 0, contact: str = "") -> None:
         self._agent = ("127.0.0.1", agent)
         self._port = port
+        self.contact = contact
         self.address = address
         self._transport: asyncio.DatagramTransport | None = None
         self.got: list[bytes] = []
@@ -95,7 +97,7 @@ def request(
         f"To: <{uri}>" + (f";tag={to_tag}" if to_tag else ""),
         f"Call-ID: {call_id}",
         f"CSeq: {cseq} {method}",
-        f"Contact: <sip:wire@127.0.0.1:{wire.port}>",
+        f"Contact: <{wire.contact or f'sip:wire@127.0.0.1:{wire.port}'}>",
         "Max-Forwards: 70",
         *headers,
         *((f"Content-Type: {content_type}",) if body else ()),
