@@ -28,6 +28,7 @@ from agent.node import Node, serve
 from agent.process import Asked, Ending
 from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
+from agent.sip.questions import Locate, nowhere
 from tests.core.examples import record, snapshot
 from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
@@ -75,7 +76,9 @@ class Parts:
             "Keeper": lambda *_: Part(self, "keeper"),
             "serve_app": self._listener,
             "notify": lambda **facts: self.trail.append("ready") if "READY" in facts else None,
-            "native": SimpleNamespace(set_rate=lambda _: None, invites_refused=dict),
+            "native": SimpleNamespace(
+                set_rate=lambda _: None, set_peers=lambda _: None, invites_refused=dict
+            ),
             "gc": SimpleNamespace(collect=lambda *_: 0, freeze=lambda: None, disable=lambda: None),
         }.items():
             monkeypatch.setattr(node_module, name, part)
@@ -120,7 +123,14 @@ class PartStack(FakeStack):
         self.comfort = cast("Any", SimpleNamespace(prepare=lambda _: None))
         self._parts = parts
 
-    def start(self, report: Callable[[sip.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(
+        self,
+        report: Callable[[sip.StackEvent], None],
+        sources: str,
+        *,
+        reject_unknown: bool,
+        locate: Locate = nowhere,  # noqa: ARG002 - no peer names a host here
+    ) -> None:
         """Come up, for the one carrier of the configuration."""
         assert (sources, reject_unknown) == ("192.0.2.0/24", False)
         self._parts.up("stack")

@@ -19,6 +19,7 @@ from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_dr
 from tests.benchmarks.maps import maps
 from tests.benchmarks.records import records
 from tests.benchmarks.recovery import recovery
+from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
 
 RAW = Path("docs/performance/raw")
@@ -121,6 +122,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "signals": signals_alone.signals,
     "records": records,
     "recovery": recovery,
+    "sick": sick,
     "maps": maps,
 }
 
