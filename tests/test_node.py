@@ -76,7 +76,10 @@ class Parts:
             "serve_app": self._listener,
             "notify": lambda **facts: self.trail.append("ready") if "READY" in facts else None,
             "native": SimpleNamespace(
-                set_rate=lambda _: None, set_peers=lambda _: None, invites_refused=dict
+                set_rate=lambda _: None,
+                set_peers=lambda _: None,
+                invites_refused=dict,
+                names_refused=int,
             ),
             "gc": SimpleNamespace(collect=lambda *_: 0, freeze=lambda: None, disable=lambda: None),
         }.items():
@@ -152,7 +155,7 @@ class Deliveries:
         """None."""
         return {}
 
-    alarmed = alarms
+    refused = failing = alarms
 
     async def aclose(self, grace: float) -> None:
         """Go down."""

@@ -51,9 +51,10 @@ class _Nice:
         *,
         before_send: Callable[[], Awaitable[None]] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - as the client has it
+        again: bool = False,
     ) -> Answer:
         """Take it."""
-        _ = project, contact_id, parameters, timeout
+        _ = project, contact_id, parameters, timeout, again
         if before_send is not None:
             await before_send()
         self.taken += 1
