@@ -214,7 +214,7 @@ class Desks:
         return status.ready, status.reason
 
     def alarms(self) -> list[dict[str, Any]]:
-        """What somebody has to see to: projects whose signals do not get through, certificates that expire soon."""
+        """What somebody has to see to: projects without signals, certificates that end soon."""
         projects = [
             {"project": name, "error": alarm.error, "text": alarm.text, "since": alarm.since}
             for name, alarm in self._alarms().items()
