@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node that listens on IPv6: media runs there both ways, and an IPv4 offer is refused at once."""
+"""A node that listens on IPv6: media runs there both ways."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.calls
 
 NUMBER = "9995550420"
 CONNECTED = {"p1": "Connected"}
-_AUDIO = re.compile(r"c=IN IP6 (\S+)\r\n.*m=audio (\d+) ", re.DOTALL)
+_AUDIO = re.compile(r"m=audio (\d+) .*c=IN IP6 (\S+)\r\n", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +44,15 @@ def change() -> Change:
 class SixSocket(SipSocket):
     """The same on ::1: what is written for 127.0.0.1 leaves with that address instead."""
 
-    def __init__(self, agent: int, port: int = 0, *, media: bool = True) -> None:
+    def __init__(self, agent: int, port: int = 0) -> None:
         super().__init__(agent, "::1", port)
         self._agent = ("::1", agent)
-        self._media = media
 
     def send(self, data: bytes) -> None:
         """Send a datagram to the agent."""
         head, _, body = data.partition(b"\r\n\r\n")
         head = head.replace(b"127.0.0.1", b"[::1]").replace(b"@::1:", b"@[::1]:")
-        body = body.replace(b"IP4 127.0.0.1", b"IP6 ::1") if self._media else body
+        body = body.replace(b"IP4 127.0.0.1", b"IP6 ::1")
         head = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(body), head)
         super().send(head + b"\r\n\r\n" + body)
 
@@ -104,7 +103,7 @@ def audio(message: WireMessage) -> tuple[str, int]:
     """Where the sender of an SDP takes audio."""
     found = _AUDIO.search(message.body)
     assert found, message.body
-    return found[1], int(found[2])
+    return found[2], int(found[1])
 
 
 def caller_on(house: House, wire: SixSocket, contact: str, rtp_port: int) -> HandCaller:
@@ -139,21 +138,3 @@ async def test_audio_runs_over_ipv6_both_ways(house: House) -> None:
         await bot.asked("BYE")
     await house.signalled(contact, CONNECTED)
     await house.at_rest()
-
-
-async def test_an_ipv4_offer_is_refused_before_anybody_is_called(house: House) -> None:
-    contact = new_contact()
-    since = house.watch()
-    async with (
-        SixSocket(house.plan.sip, house.plan.first) as far,
-        SixSocket(house.plan.sip, media=False) as near,
-    ):
-        caller, bot = caller_on(house, near, contact, 4000), HandVoiceAgent(far, 4002, contact)
-        caller.invite()
-        await caller.answered("INVITE", 488)
-        (answer,) = caller.answers("INVITE", 488)
-        assert answer.first("Warning").startswith("301 handoff-agent")
-        assert since.moved("handoff_invites_total", project="acme-six", result="bad_offer") == 1
-        await house.at_rest()
-        assert not bot.all()
-    assert not house.cxone.signals(contact)
