@@ -191,7 +191,7 @@ def invites_refused() -> dict[str, int]:
 
 
 def names_refused() -> int:
-    """Look-ups of names that pjsip or pjmedia wanted since the start. None is made: it would hold up every call."""
+    """Look-ups that pjsip or pjmedia wanted since the start. None is made: it would hold up every call."""
     return int(pjsua2.handoff_names_refused())
 
 
