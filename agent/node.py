@@ -225,6 +225,7 @@ class Node:
         self._loop.set_exception_handler(self._escaped)
         closing.callback(self._loop.set_exception_handler, None)
         self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_unknown=reject)
+        native.set_peers(self._peers())
         native.set_rate(settings.limits.calls_per_second)
         self._prepare_comfort()
         self._connect_metrics()
@@ -338,6 +339,7 @@ class Node:
         snapshot = self._configuration.snapshot
         if difference.sources:
             self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
+        native.set_peers(self._peers())
         native.set_rate(snapshot.agent.limits.calls_per_second)
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
@@ -353,6 +355,10 @@ class Node:
     def _sources(self) -> str:
         carriers = self._configuration.snapshot.carriers.values()
         return " ".join(str(network) for carrier in carriers for network in carrier.sources)
+
+    def _peers(self) -> str:
+        projects = self._configuration.snapshot.projects.values()
+        return " ".join(str(network) for project in projects for network in project.voice_agent.sources)
 
     async def _end_calls(self) -> None:
         """Let the last transactions and records end: no peer is left to find out by itself."""

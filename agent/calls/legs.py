@@ -66,10 +66,10 @@ class Legs:
             leg.give_up()
             raise
 
-    def send_dtmf(self, side: Side, digit: str) -> None:
-        """Send a digit on a leg, if it is there."""
+    def send_dtmf(self, side: Side, digit: str, milliseconds: int) -> None:
+        """Send a digit of this length on a leg, if it is there."""
         if (leg := self.legs.get(side)) is not None:
-            leg.send_dtmf(digit)
+            leg.send_dtmf(digit, milliseconds)
 
     def play(self, audio: Audio) -> None:
         """Let the caller hear this from now on."""

@@ -73,6 +73,8 @@ class LiveCall:
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
         self._terminal_at = 0.0
+        self._media = snapshot.agent.media
+        leg.latch = self._media.latch_of(nat=brief.admitted.carrier.nat)
         self._events: deque[Event] = deque()
         self._acting = False
         self._over = False
@@ -250,7 +252,7 @@ class LiveCall:
             case on.Play():
                 self._legs.play(action.audio)
             case on.SendDtmf():
-                self._legs.send_dtmf(action.side, action.digit)
+                self._legs.send_dtmf(action.side, action.digit, action.milliseconds)
             case on.CancelSignals():
                 self._record.cancel(action.moment)
             case on.Report():
@@ -313,7 +315,11 @@ class LiveCall:
             if not self._machine.wants(side, action.attempt):
                 return  # given up while its name was looked up
             leg = self._services.stack.dial(
-                uri, headers, local_user=self._brief.caller_user, max_forwards=self._brief.hops_left
+                uri,
+                headers,
+                local_user=self._brief.caller_user,
+                max_forwards=self._brief.hops_left,
+                latch=self._media.latch_of(nat=target.nat),
             )
         except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
             if not isinstance(error, SipError):

@@ -13,7 +13,7 @@ _LOOKS = 4
 
 
 class MediaWatch:
-    """Looks at the packet counts of a call's legs a few times in each `timeout` seconds; 0 switches it off.
+    """Looks at what is heard of a call's legs a few times in each `timeout` seconds; 0 switches it off.
 
     Args:
         timeout: how long a leg may bring nothing, unless its far end has put the call on hold.
@@ -33,7 +33,7 @@ class MediaWatch:
         self._legs = legs
         self._lost = lost
         self._took = took
-        self._seen: dict[int, tuple[int, int]] = {}  # leg key → packets, looks without a new one
+        self._seen: dict[int, tuple[int, int]] = {}  # leg key → heard, looks without a new one
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
 
@@ -62,12 +62,12 @@ class MediaWatch:
     def _silent(self, leg: Leg) -> bool:
         before, silent = self._seen.get(leg.key, (-1, 0))
         try:
-            received = leg.measure().received
+            heard = leg.measure().heard
         except Exception as error:  # noqa: BLE001 - one that can't be measured brings nothing that is known of
             self._took("watch", error)
-            received = before
-        silent = 0 if leg.held or received != before else silent + 1
-        self._seen[leg.key] = (received, silent)
+            heard = before
+        silent = 0 if leg.held or heard != before else silent + 1
+        self._seen[leg.key] = (heard, silent)
         if silent < _LOOKS:
             return False
         del self._seen[leg.key]

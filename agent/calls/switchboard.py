@@ -121,7 +121,7 @@ class Switchboard:
     def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
         match event, side:
             case sip.Digit(), _:
-                call.handle(on.DtmfReceived(side, event.digit))
+                call.handle(on.DtmfReceived(side, event.digit, event.milliseconds))
             case sip.Provisional(), on.Side.AGENT:
                 call.handle(on.AgentProgress(event.status, event.media))
             case sip.Confirmed(), on.Side.AGENT:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.core.digits import USUAL
 from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
@@ -165,10 +166,11 @@ class MediaLost:
 
 @dataclass(frozen=True, slots=True)
 class DtmfReceived:
-    """A digit (RFC 4733 or SIP INFO) arrived on a leg."""
+    """A digit (RFC 4733 or SIP INFO) arrived on a leg, and lasted so long."""
 
     side: Side
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +246,11 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class SendDtmf:
-    """Send a digit on a leg."""
+    """Send a digit of this length on a leg."""
 
     side: Side
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ _BYE: Final = 200
 _CANCEL: Final = 487
 _TIMED_OUT: Final = 408
 _NO_PRACK: Final = 504
+_NO_ANSWER: Final = "No SDP answer in ACK"  # as well (RFC 3261 section 13.2.1)
 _NO_REFRESH: Final = "No session refresh"  # in the stack's own words (RFC 4028 section 10)
 
 
@@ -27,7 +28,7 @@ def lost_caller(status: int, text: str, *, answered: bool, confirmed: bool) -> R
         return None
     if confirmed and text.startswith(_NO_REFRESH):
         return Reason.SESSION_EXPIRED
-    if answered and not confirmed and status == _TIMED_OUT:
+    if text.startswith(_NO_ANSWER) or (answered and not confirmed and status == _TIMED_OUT):
         return Reason.NO_ACK
     if not answered and status == _NO_PRACK:
         return Reason.NO_PRACK

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ssl
-import wave
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from agent.core.model import Agent, Carriers, Project
+from agent.settings import wav
 from agent.settings.document import Document, PathOf
 from agent.settings.maps import Entry
 from agent.settings.mistakes import Mistake
@@ -140,14 +140,9 @@ def _playable(project: Checked[Project], audio: str) -> Iterator[Mistake]:
     if audio in ("tone", "silence"):
         return
     found = Path(project.document.file).parent.parent / audio
-    text = None
     try:
-        with wave.open(str(found), "rb") as sound:
-            if sound.getsampwidth() != 2 or sound.getnchannels() != 1:  # noqa: PLR2004 - bytes of a 16-bit sample
-                text = f"{found} is not 16-bit mono: convert it"
+        objection = wav.objection(found)
     except OSError as error:
-        text = f"{found} can't be read: {error.strerror}; write tone, silence, or the path of a WAV file"
-    except (wave.Error, EOFError):
-        text = f"{found} is not a WAV file with PCM audio: convert it"
-    if text is not None:
-        yield project.mistake(text, "handoff", "comfort_audio")
+        objection = f"can't be read: {error.strerror}; write tone, silence, or the path of a WAV file"
+    if objection is not None:
+        yield project.mistake(f"{found} {objection}", "handoff", "comfort_audio")

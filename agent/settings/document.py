@@ -7,6 +7,7 @@ here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from agent.settings.mistakes import Mistake
 from agent.settings.references import References
+from agent.settings.syntax import explain
 
 LARGEST_FILE = 64 * 1024 * 1024
 MOST_VALUES = 50_000
@@ -26,6 +28,8 @@ MOST_VALUES = 50_000
 DEEPEST = 24
 _SURELY_SHALLOW = 500
 
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_FRACTION = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 _TAG = "tag:yaml.org,2002:"
 _OF_KIND = {ScalarNode: _TAG + "str", SequenceNode: _TAG + "seq", MappingNode: _TAG + "map"}
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -132,13 +136,12 @@ def parse(text: str, name: str, shift: int = 0) -> Document | Mistake:
     try:
         root = _compose(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Mistake(
-            name, line, column, f"not YAML: {_one_line(error.problem or error.context or 'unreadable')}"
-        )
+        line, column, words = explain(text, error)
+        return Mistake(name, line, column, f"not YAML: {words}")
     except yaml.reader.ReaderError as error:
-        return Mistake(name, *_place(text, error.position), f"not YAML: {_one_line(error.reason)}")
+        code = int(error.character)
+        words = f"a control character (U+{code:04X}) stands here: leave it out"
+        return Mistake(name, *_place(text, max(text.find(chr(code)), 0)), f"not YAML: {words}")
     except (yaml.YAMLError, RecursionError):
         return Mistake(name, 1, 1, "not YAML: unreadable, or nested too deeply")
     if root is None or (isinstance(root, ScalarNode) and root.tag == _TAG + "null"):
@@ -235,13 +238,16 @@ class _Builder:
                 return None
             case "bool":
                 return _SCALARS.construct_yaml_bool(node)
-            case "int" if ":" not in text:
-                return _SCALARS.construct_yaml_int(node)
-            case "float" if ":" not in text:
-                return _SCALARS.construct_yaml_float(node)
+            case "int" if _INTEGER.fullmatch(text):
+                return int(text)
+            case "float" if _FRACTION.fullmatch(text):
+                return float(text)
+            case "int" | "float":
+                self.spoil(node, path, _odd_number(node))
+                return text
             case "str":
                 return self.text(node, text, path)
-        self.spoil(node, path, f"YAML reads {text} as something else than text: put it in quotes")
+        self.spoil(node, path, f'YAML reads {text} as something else than text: put it in quotes, "{text}"')
         return text
 
     def text(self, node: Node, text: str, path: PathOf) -> str:
@@ -297,5 +303,10 @@ def _place(text: str, position: int) -> tuple[int, int]:
     return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
 
 
-def _one_line(text: str) -> str:
-    return " ".join(str(text).split())
+def _odd_number(node: ScalarNode) -> str:
+    """What is wrong with a number that means another one than it shows, to some readers of YAML at least."""
+    text = str(node.value)
+    make = _SCALARS.construct_yaml_int if kind(node) == "int" else _SCALARS.construct_yaml_float
+    read = make(ScalarNode(node.tag, text))
+    octal = " (octal)" if re.fullmatch(r"[-+]?0[0-7_]+", text) else ""
+    return f'YAML reads {text} as {read}{octal}: write a number in plain digits, a text in quotes, "{text}"'

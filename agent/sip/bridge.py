@@ -138,5 +138,5 @@ def _counts(number: int) -> Traffic:
     counts = pjsua2.handoff_leg_traffic(number)
     if not counts:
         return Traffic()
-    received, sent, lost, lost_by_peer, jitter = map(int, counts.split())
-    return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000)
+    received, sent, lost, lost_by_peer, jitter, heard, strays = map(int, counts.split())
+    return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000, heard, strays)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from agent.core.digits import USUAL
 from agent.core.headers import Message
 from agent.core.reasons import Reason
 from agent.sip.traffic import Traffic
@@ -97,10 +98,11 @@ class NotifyAnswered:
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO)."""
+    """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO), and has ended after so long."""
 
     leg: int
     digit: str
+    milliseconds: int = USUAL
 
 
 @dataclass(frozen=True, slots=True)

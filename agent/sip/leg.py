@@ -15,11 +15,13 @@ from typing import Any
 import pjsua2
 
 from agent.core.errors import SipError
+from agent.core.model import Latch
 from agent.sip import events as on
 from agent.sip.audio import LegAudio
 from agent.sip.leg_state import LegState
 from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
 from agent.sip.players import Player, Recording
+from agent.sip.presses import Presses
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
 
@@ -29,7 +31,7 @@ _RINGING = 180
 _SESSION_PROGRESS = 183
 _SERVER_INTERNAL_ERROR = 500
 _SERVICE_UNAVAILABLE = 503
-_DTMF_MILLISECONDS = 160
+_LATCHES: dict[Latch, int] = {"strict": 0, "once": 1, "off": 2}
 _NOTIFY_SECONDS = 2.0
 
 
@@ -53,7 +55,9 @@ class Leg(LegState):
         super().__init__(audio)
         self._emit = emit
         self.dialled = native_id is None
-        self._native: NativeCall | None = NativeCall(self, account, emit, native_id)
+        self._rung: tuple[int, bool] | None = None
+        self._presses = Presses(self._pressed)
+        self._native: NativeCall | None = NativeCall(self, account, emit, self._presses, native_id)
         self._notifying = False
         self._leave: Callable[[], None] | None = None
 
@@ -79,6 +83,7 @@ class Leg(LegState):
         parameters.txOption.localUri = local_uri
         try:
             self._call.makeCall(uri, parameters)
+            pjsua2.handoff_leg_latch(self._call.number, _LATCHES[self.latch])
             self.sip_call_id = self._call.getInfo().callIdString
         except pjsua2.Error as error:
             raise SipError(f"can't dial: {error.reason}") from None
@@ -86,13 +91,16 @@ class Leg(LegState):
     def ring(self, status: int, *, media: bool) -> None:
         """Give the caller a provisional response; with `media` it carries our SDP and audio may flow.
 
-        pjsua answers SDP with a 183 only, so early media is always announced by one.
+        pjsua answers SDP with a 183 only, so early media is always announced by one. What the caller has
+        been told last is not told again: each may be a response that it must acknowledge (RFC 3262).
         """
         if media:
             status = _SESSION_PROGRESS
         elif status == _SESSION_PROGRESS:
             status = _RINGING
-        self._answer(status, ())
+        if (status, media) != self._rung:
+            self._rung = status, media
+            self._answer(status, ())
 
     def answer(self, headers: Iterable[tuple[str, str]] = ()) -> bool:
         """Send our 200 with SDP and these headers; False when a CANCEL was quicker."""
@@ -164,14 +172,14 @@ class Leg(LegState):
         except pjsua2.Error as error:
             _log.warning("INFO can't be sent", sip_call_id=self.sip_call_id, error=error.reason)
 
-    def send_dtmf(self, digit: str) -> None:
-        """Send a digit as RFC 4733 event where the peer offered it, else as SIP INFO."""
+    def send_dtmf(self, digit: str, milliseconds: int) -> None:
+        """Send a digit of this length as RFC 4733 event where the peer offered it, else as SIP INFO."""
         if not self.alive or not self.confirmed:
             return
         for method in (pjsua2.PJSUA_DTMF_METHOD_RFC2833, pjsua2.PJSUA_DTMF_METHOD_SIP_INFO):
             parameters = pjsua2.CallSendDtmfParam()
             parameters.method = method
-            parameters.duration = _DTMF_MILLISECONDS
+            parameters.duration = milliseconds
             parameters.digits = digit
             try:
                 self._call.sendDtmf(parameters)
@@ -204,7 +212,11 @@ class Leg(LegState):
         """Let go of the native object. Only ever called with no native code of it on the stack."""
         self.alive = False
         self.audio.close()
+        self._presses.close()
         self._native = None
+
+    def _pressed(self, digit: str, milliseconds: int) -> None:
+        self._emit(on.Digit(self.key, digit, milliseconds))
 
     @property
     def _call(self) -> NativeCall:
@@ -218,6 +230,7 @@ class Leg(LegState):
         parameters = one_audio_stream()
         parameters.statusCode = status
         add_headers(parameters, headers)
+        pjsua2.handoff_leg_latch(self._call.number, _LATCHES[self.latch])
         try:
             self._call.answer(parameters)
         except pjsua2.Error:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 
 from agent.core.asking import AskError, from_info
+from agent.core.model import Latch
 from agent.sip.audio import LegAudio
 from agent.telemetry.logs import logger
 
@@ -31,6 +32,7 @@ class LegState:
         takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
             any other leg a REFER is declined.
         subscription: that of a REFER of its far end which waits for the last word; 0 when there is none.
+        latch: from whom its RTP is taken (`agent.core.model.Latch`); in force from our answer or INVITE on.
         info_fits: says of the JSON of an INFO whether it is taken, or answered with 400.
     """
 
@@ -47,6 +49,7 @@ class LegState:
         self.held = False
         self.takes_handoffs = False
         self.subscription = 0
+        self.latch: Latch = "strict"
         self.info_fits: Callable[[str], bool] = _asks_for_handoff
 
     def __repr__(self) -> str:

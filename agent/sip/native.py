@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from ipaddress import ip_address
 from typing import Any
 
 import pjsua2
@@ -12,6 +15,7 @@ from agent.core.errors import SipError
 from agent.core.model import Agent
 from agent.core.reasons import Reason
 from agent.core.units import Listen, bracketed
+from agent.core.uris import sip_uri
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
@@ -116,8 +120,26 @@ def choose_codecs(endpoint: Any, codecs: tuple[str, ...]) -> None:
 
 
 def host(settings: Agent) -> str:
-    """Our host as it stands in URIs."""
+    """Our host as it stands in URIs; 0.0.0.0 or :: where each peer sees another one (`host_towards`)."""
     return bracketed(settings.sip.public_address or settings.sip.listen[0].host)
+
+
+def host_towards(settings: Agent, uri: str) -> str:
+    """Our host as it stands in URIs that go to `uri`, whose host is an address: what that peer sees of us.
+
+    Nothing is sent, and no name looked up.
+    """
+    ours = host(settings)
+    if not ip_address(ours.strip("[]")).is_unspecified:
+        return ours
+    target = sip_uri(uri)
+    with contextlib.suppress(OSError, ValueError):
+        address = ip_address(target.host.strip("[]"))
+        family = socket.AF_INET6 if ":" in str(address) else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), target.port or 5060))
+            return bracketed(str(probe.getsockname()[0]))
+    return ours
 
 
 def account(settings: Agent, native: Any) -> Any:
@@ -168,6 +190,12 @@ def set_sources(sources: str, *, reject_unknown: bool) -> None:
     pjsua2.handoff_guard_set_unknown_source(int(reject_unknown))
 
 
+def set_peers(sources: str) -> None:
+    """Replace the table of those who may speak inside a call though nobody called them there."""
+    if pjsua2.handoff_guard_set_peers(sources) < 0:
+        raise SipError("the guard does not take the voice agents' sources; the old ones stay in force")
+
+
 def set_rate(calls_per_second: int) -> None:
     """Admit so many new INVITEs a second, with a burst of as many."""
     pjsua2.handoff_guard_set_rate(calls_per_second, calls_per_second)
@@ -191,7 +219,7 @@ def invites_refused() -> dict[str, int]:
 
 
 def names_refused() -> int:
-    """Look-ups that pjsip or pjmedia wanted since the start. None is made: it would hold up every call."""
+    """Names that pjsip or pjmedia wanted looked up since the start. None is: it would hold up every call."""
     return int(pjsua2.handoff_names_refused())
 
 

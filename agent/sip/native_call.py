@@ -8,10 +8,12 @@ from typing import Any
 
 import pjsua2
 
+from agent.core.digits import from_dtmf_info, is_dtmf
 from agent.core.headers import Message, parse, writable
 from agent.core.referral import names_one
 from agent.sip import events as on
 from agent.sip.leg_state import LegState
+from agent.sip.presses import Presses
 
 _RESPONSE = "SIP/2.0 "
 _TRYING_LINE = "SIP/2.0 100"
@@ -21,6 +23,7 @@ _BAD_REQUEST = 400
 _DECLINE = 603
 _BUSY_HERE = 486
 _REQUEST_PENDING = 491
+_END_OF_DIGIT = 1 << 1  # PJMEDIA_STREAM_DTMF_IS_END, which SWIG does not see
 _EARLY = pjsua2.PJSIP_INV_STATE_EARLY
 _CONNECTING = pjsua2.PJSIP_INV_STATE_CONNECTING
 _CONFIRMED = pjsua2.PJSIP_INV_STATE_CONFIRMED
@@ -34,11 +37,17 @@ class NativeCall(pjsua2.Call):
         leg: kept up to date from here.
         account: pjsua2's, that the call belongs to.
         emit: queues an event.
+        presses: told of keys that go down and up.
         native_id: of an incoming call; None for one to dial.
     """
 
     def __init__(
-        self, leg: LegState, account: Any, emit: Callable[[on.LegEvent], None], native_id: int | None
+        self,
+        leg: LegState,
+        account: Any,
+        emit: Callable[[on.LegEvent], None],
+        presses: Presses,
+        native_id: int | None,
     ) -> None:
         if native_id is None:
             super().__init__(account)
@@ -47,10 +56,11 @@ class NativeCall(pjsua2.Call):
         self._leg = leg  # the cycle is cut by Leg.dispose
         self._id = -1 if native_id is None else native_id
         self._emit = emit
+        self._presses = presses
 
     def onCallState(self, prm: Any) -> None:
         """The INVITE session is in another state."""
-        number, leg = self._number(), self._leg
+        number, leg = self.number, self._leg
         state = pjsua2.handoff_leg_state(number)
         if state == _EARLY and pjsua2.handoff_leg_is_ours(number):
             self._emit(on.Provisional(leg.key, pjsua2.handoff_leg_status(number), media=False))
@@ -65,7 +75,7 @@ class NativeCall(pjsua2.Call):
 
     def onCallMediaState(self, _: Any) -> None:
         """An offer and answer changed the audio stream."""
-        number, leg = self._number(), self._leg
+        number, leg = self.number, self._leg
         leg.audio.changed(number)
         leg.held = bool(pjsua2.handoff_leg_held(number))
         self._emit(on.AudioChanged(leg.key))
@@ -73,30 +83,39 @@ class NativeCall(pjsua2.Call):
     def onStreamDestroyed(self, _: Any) -> None:
         """The audio stream is about to go."""
         # The last moment at which the counts can be read: they are gone at DISCONNECTED.
-        self._leg.audio.stopping(self._number())
+        self._leg.audio.stopping(self.number)
 
-    def _number(self) -> int:
+    @property
+    def number(self) -> int:
+        """Pjsua's number of the call."""
         if self._id < 0:
             self._id = self.getId()
         return self._id
 
-    def onDtmfDigit(self, prm: Any) -> None:
-        """A digit began (RFC 4733) or came by INFO."""
-        self._emit(on.Digit(self._leg.key, prm.digit))
+    def onDtmfEvent(self, prm: Any) -> None:
+        """A key went down, or up again (RFC 4733)."""
+        if prm.flags & _END_OF_DIGIT:
+            self._presses.up(prm.digit, prm.duration)
+        else:
+            self._presses.down(prm.digit)
 
     def onCallTsxState(self, prm: Any) -> None:
-        """A 100 came, or an answer to our NOTIFY; or a REFER or an INFO with JSON: answer it, or leave it."""
+        """A 100 came, or an answer to our NOTIFY; or a REFER or an INFO of ours: answer it, or leave it."""
         leg, text = self._leg, prm.e.body.tsxState.src.rdata.wholeMsg
         if text.startswith(_TRYING_LINE):
             self._emit(on.Provisional(leg.key, _TRYING, media=False))
         elif text.startswith(_RESPONSE):
             self._emit(on.NotifyAnswered(leg.key))
-        elif leg.takes_handoffs:
+        else:
             self._take_request(parse(text))
 
     def _take_request(self, message: Message) -> None:
         leg = self._leg
-        if message.method == "INFO":
+        if message.method == "INFO" and is_dtmf(message.first("content-type")):
+            self._take_digit(message)
+        elif not leg.takes_handoffs:
+            return
+        elif message.method == "INFO":
             self._take_info(message)
         elif not names_one(message):
             pjsua2.handoff_request_answer(_BAD_REQUEST)
@@ -113,6 +132,12 @@ class NativeCall(pjsua2.Call):
             self._emit(on.Informed(self._leg.key, message.body))
         else:
             pjsua2.handoff_request_answer(_BAD_REQUEST)
+
+    def _take_digit(self, message: Message) -> None:
+        press = from_dtmf_info(message.first("content-type"), message.body)
+        pjsua2.handoff_request_answer(_OK if press else _BAD_REQUEST)
+        if press is not None:
+            self._presses.up(press.digit, press.milliseconds)
 
     def onCallTransferRequest(self, prm: Any) -> None:
         """A REFER came on a leg that may not hand off."""

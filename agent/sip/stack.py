@@ -20,7 +20,7 @@ import pjsua2
 from agent.core.errors import SipError
 from agent.core.headers import parse
 from agent.core.leg_ends import lost_callee, lost_caller
-from agent.core.model import Agent
+from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.sip import events as on
@@ -71,7 +71,6 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
-        self._host = native.host(settings)
         self._probes: dict[int, Callable[[int], None]] = {}
         self.comfort = Comfort(self.took)
 
@@ -146,15 +145,22 @@ class Stack:
     # -- legs ----------------------------------------------------------------------------------------------
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        uri: str,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
+        latch: Latch = "strict",
     ) -> Leg:
-        """A new leg towards `uri` from `local_user`, its INVITE sent.
+        """A new leg towards `uri` from `local_user`, its INVITE sent; `latch` says whose RTP is taken.
 
         Raises:
             SipError: the stack would not send it.
         """
         leg = self._new_leg()
-        local_uri = f"<sip:{local_user}@{self._host}>"
+        leg.latch = latch
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, uri)}>"
         try:
             leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
         except SipError:
@@ -172,7 +178,8 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
-        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{self._host}>")
+        host = native.host_towards(self._settings, uri)
+        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{host}>")
         if number < 0:
             raise SipError(f"can't probe {uri}")
         self._probes[number] = done

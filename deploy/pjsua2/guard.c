@@ -13,13 +13,16 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dialogs.h"
 #include "guard.h"
+#include "unreadable.h"
 
 #define ALLOWED "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, PRACK, REFER, NOTIFY"
 
 /* INVITEs that are remembered, and for how many seconds (64 * T1, the life of a transaction): 32,768 cover
- * 1,000 a second. */
+ * 1,000 a second. Those of strangers have a place of their own, so that a flood of them displaces no other. */
 #define MARKS 32768
+#define STRANGERS_MARKS 4096
 #define MARK_LIFE 32
 
 /* Room that a response needs beyond what it copies from the request. */
@@ -34,15 +37,19 @@ struct source {
     unsigned char address[16];
 };
 
+struct table {
+    struct source *entries;
+    int count;
+};
+
 static pjsip_endpoint *endpoint;
-static struct source *sources;
-static int source_count;
+static struct table sources;    /* who may send any request */
+static struct table peers;      /* who else may send requests inside any dialog */
 static int reject_strangers;
 static int admitting = 1;
 static int retry_after = 5;
 static int refusal_cause = HANDOFF_GUARD_DRAINING;
 static struct { double rate, burst, tokens; pj_timestamp filled; } bucket;
-static struct { pj_uint64_t hash; long second; } marks[MARKS];
 static unsigned long long counters[HANDOFF_GUARD_COUNTERS], invites[HANDOFF_GUARD_COUNTERS];
 
 static const char *const counter_names[HANDOFF_GUARD_COUNTERS] = {
@@ -89,7 +96,7 @@ static pj_bool_t same_network(const unsigned char *a, const unsigned char *b, in
            (rest == 0 || ((a[bytes] ^ b[bytes]) >> (8 - rest)) == 0);
 }
 
-static pj_bool_t is_known(const pj_sockaddr *from)
+static pj_bool_t is_in(const struct table *table, const pj_sockaddr *from)
 {
     static const unsigned char mapped[12] = { 0,0,0,0, 0,0,0,0, 0,0,0xff,0xff };
     const unsigned char *address = (const unsigned char*)pj_sockaddr_get_addr(from);
@@ -101,9 +108,9 @@ static pj_bool_t is_known(const pj_sockaddr *from)
         family = AF_INET;
         address += sizeof(mapped);
     }
-    for (i = 0; i < source_count; ++i) {
-        if (sources[i].family == family &&
-            same_network(sources[i].address, address, sources[i].bits))
+    for (i = 0; i < table->count; ++i) {
+        if (table->entries[i].family == family &&
+            same_network(table->entries[i].address, address, table->entries[i].bits))
         {
             return PJ_TRUE;
         }
@@ -111,30 +118,45 @@ static pj_bool_t is_known(const pj_sockaddr *from)
     return PJ_FALSE;
 }
 
-int handoff_guard_set_sources(const char *cidrs)
+int handoff_guard_knows(const void *from)
+{
+    return is_in(&sources, from);
+}
+
+static int set_table(struct table *table, const char *cidrs)
 {
     char *copy = cidrs ? strdup(cidrs) : NULL;
     /* An entry and its blank take two characters at least */
-    struct source *table = copy ? calloc(strlen(copy) / 2 + 1, sizeof(*table)) : NULL;
+    struct source *entries = copy ? calloc(strlen(copy) / 2 + 1, sizeof(*entries)) : NULL;
     char *rest = NULL, *word;
     int count = 0;
 
-    if (table) {
+    if (entries) {
         for (word = strtok_r(copy, " \t\r\n\f\v", &rest); word && count >= 0;
              word = strtok_r(NULL, " \t\r\n\f\v", &rest))
         {
-            count = parse_source(word, &table[count]) == 0 ? count + 1 : -1;
+            count = parse_source(word, &entries[count]) == 0 ? count + 1 : -1;
         }
     }
     free(copy);
-    if (!table || count < 0) {
-        free(table);
+    if (!entries || count < 0) {
+        free(entries);
         return -1;
     }
-    free(sources);
-    sources = table;
-    source_count = count;
+    free(table->entries);
+    table->entries = entries;
+    table->count = count;
     return count;
+}
+
+int handoff_guard_set_sources(const char *cidrs)
+{
+    return set_table(&sources, cidrs);
+}
+
+int handoff_guard_set_peers(const char *cidrs)
+{
+    return set_table(&peers, cidrs);
 }
 
 /* ---- Answers -------------------------------------------------------------------------------- */
@@ -143,6 +165,33 @@ static void add_text_header(pj_pool_t *pool, pjsip_hdr *list, const char *name, 
 {
     pj_str_t n = pj_str((char*)name), v = pj_str((char*)value);
     pj_list_push_back(list, pjsip_generic_string_hdr_create(pool, &n, &v));
+}
+
+/* Names in a Require header that are none of our capabilities (RFC 3261 section 8.2.2.3). */
+static unsigned unsupported(const pjsip_msg *msg, pj_str_t *names, unsigned most)
+{
+    const pjsip_supported_hdr *ours =
+        (const pjsip_supported_hdr *)pjsip_endpt_get_capability(endpoint, PJSIP_H_SUPPORTED, NULL);
+    const pjsip_require_hdr *header = NULL;
+    unsigned found = 0, i, j;
+
+    while ((header = pjsip_msg_find_hdr(msg, PJSIP_H_REQUIRE, header ? header->next : NULL)) != NULL) {
+        for (i = 0; i < header->count && found < most; ++i) {
+            for (j = 0; ours && j < ours->count && pj_stricmp(&ours->values[j], &header->values[i]); ++j)
+                ;
+            if (!ours || j == ours->count)
+                names[found++] = header->values[i];
+        }
+    }
+    return found;
+}
+
+static void add_unsupported(pj_pool_t *pool, pjsip_hdr *list, const pjsip_msg *msg)
+{
+    pjsip_unsupported_hdr *header = pjsip_unsupported_hdr_create(pool);
+
+    header->count = unsupported(msg, header->values, PJSIP_GENERIC_ARRAY_MAX_COUNT);
+    pj_list_push_back(list, header);
 }
 
 /* Counts, and answers unless it is an ACK. A failure to send is the peer's loss: it asks again. */
@@ -169,6 +218,8 @@ static pj_bool_t answer(pjsip_rx_data *rdata, int code, int counter)
         add_text_header(pool, &headers, "Allow", ALLOWED);
     if (code == 503 && retry_after > 0)
         pj_list_push_back(&headers, pjsip_retry_after_hdr_create(pool, retry_after));
+    if (code == 420)
+        add_unsupported(pool, &headers, rdata->msg_info.msg);
     if (code == 200) {
         const pjsip_hdr *supported = pjsip_endpt_get_capability(endpoint, PJSIP_H_SUPPORTED, NULL);
         add_text_header(pool, &headers, "Accept", "application/sdp");
@@ -181,20 +232,46 @@ static pj_bool_t answer(pjsip_rx_data *rdata, int code, int counter)
 
 /* ---- What belongs to something that exists -------------------------------------------------- */
 
-static pj_bool_t has_transaction(pjsip_rx_data *rdata, const pjsip_method *method)
+static pjsip_transaction *transaction(pjsip_rx_data *rdata, const pjsip_method *method)
 {
     pj_str_t key;
 
     return pjsip_tsx_create_key(rdata->tp_info.pool, &key, PJSIP_ROLE_UAS, method,
-                                rdata) == PJ_SUCCESS &&
-           pjsip_tsx_layer_find_tsx(&key, PJ_FALSE) != NULL;
+                                rdata) == PJ_SUCCESS ?
+           pjsip_tsx_layer_find_tsx(&key, PJ_FALSE) : NULL;
+}
+
+static pj_bool_t has_transaction(pjsip_rx_data *rdata, const pjsip_method *method)
+{
+    return transaction(rdata, method) != NULL;
+}
+
+static pjsip_dialog *dialog(const pjsip_rx_data *rdata)
+{
+    return rdata->msg_info.to->tag.slen && rdata->msg_info.from->tag.slen ?
+           pjsip_ua_find_dialog(&rdata->msg_info.cid->id, &rdata->msg_info.to->tag,
+                                &rdata->msg_info.from->tag, PJ_FALSE) : NULL;
 }
 
 static pj_bool_t has_dialog(const pjsip_rx_data *rdata)
 {
-    return rdata->msg_info.to->tag.slen && rdata->msg_info.from->tag.slen &&
-           pjsip_ua_find_dialog(&rdata->msg_info.cid->id, &rdata->msg_info.to->tag,
-                                &rdata->msg_info.from->tag, PJ_FALSE) != NULL;
+    return dialog(rdata) != NULL;
+}
+
+/* Carriers may ask anything. Others may speak inside a dialog whose far end they are, and repeat what was
+ * answered there: knowing its tags makes nobody a party of it. */
+static pj_bool_t may_speak(pjsip_rx_data *rdata)
+{
+    const pj_sockaddr *from = &rdata->pkt_info.src_addr;
+    const pjsip_transaction *repeated;
+    pjsip_dialog *inside;
+
+    if (is_in(&sources, from))
+        return PJ_TRUE;
+    if ((inside = dialog(rdata)) != NULL)
+        return is_in(&peers, from) || handoff_dialog_is_with(inside, from);
+    repeated = transaction(rdata, &rdata->msg_info.msg->line.req.method);
+    return repeated && repeated->addr_len && handoff_same_host(&repeated->addr, from);
 }
 
 static pj_bool_t belongs_to_us(pjsip_rx_data *rdata)
@@ -228,24 +305,70 @@ static pj_uint64_t fingerprint(const pjsip_rx_data *rdata, enum mark kind)
     return hash ^ ((pj_uint64_t)kind << 60);
 }
 
-/* True if it has the mark already. 64 bits of hash: a false hit does not happen in practice. */
-static pj_bool_t is_marked(const pjsip_rx_data *rdata, enum mark kind)
+/* The last `size` marks, in a ring: all live equally long, so the one that is overwritten is the oldest.
+ * They are found through chains; 0 ends one, and is no entry. */
+struct memory {
+    unsigned size, newest;
+    struct entry { pj_uint64_t hash; long second; unsigned next; } *entries;
+    unsigned *chains;
+};
+
+static struct entry entries_of_known[MARKS + 1], entries_of_strangers[STRANGERS_MARKS + 1];
+static unsigned chains_of_known[MARKS], chains_of_strangers[STRANGERS_MARKS];
+static struct memory known_marks = { MARKS, 0, entries_of_known, chains_of_known };
+static struct memory strangers_marks = { STRANGERS_MARKS, 0, entries_of_strangers, chains_of_strangers };
+
+static struct memory *memory_of(enum mark kind)
 {
-    pj_uint64_t hash = fingerprint(rdata, kind);
+    return kind == FROM_STRANGER ? &strangers_marks : &known_marks;
+}
+
+static long seconds(void)
+{
     pj_time_val now;
 
     pj_gettickcount(&now);
-    return marks[hash % MARKS].hash == hash && now.sec - marks[hash % MARKS].second < MARK_LIFE;
+    return now.sec;
+}
+
+/* True if it has the mark already. 64 bits of hash: a false hit does not happen in practice. */
+static pj_bool_t is_marked(const pjsip_rx_data *rdata, enum mark kind)
+{
+    const struct memory *memory = memory_of(kind);
+    pj_uint64_t hash = fingerprint(rdata, kind);
+    unsigned at = memory->chains[hash % memory->size];
+
+    while (at && memory->entries[at].hash != hash)
+        at = memory->entries[at].next;
+    return at && seconds() - memory->entries[at].second < MARK_LIFE;
+}
+
+static void forget(struct memory *memory, unsigned index)
+{
+    struct entry *old = &memory->entries[index];
+    unsigned *at = &memory->chains[old->hash % memory->size];
+
+    while (*at && *at != index)
+        at = &memory->entries[*at].next;
+    if (*at)
+        *at = old->next;
 }
 
 static void set_mark(const pjsip_rx_data *rdata, enum mark kind)
 {
+    struct memory *memory = memory_of(kind);
     pj_uint64_t hash = fingerprint(rdata, kind);
-    pj_time_val now;
+    unsigned *chain = &memory->chains[hash % memory->size];
+    struct entry *entry;
 
-    pj_gettickcount(&now);
-    marks[hash % MARKS].hash = hash;
-    marks[hash % MARKS].second = now.sec;
+    memory->newest = memory->newest % memory->size + 1;
+    entry = &memory->entries[memory->newest];
+    if (entry->hash)
+        forget(memory, memory->newest);
+    entry->hash = hash;
+    entry->second = seconds();
+    entry->next = *chain;
+    *chain = memory->newest;
 }
 
 /* ---- Rules ---------------------------------------------------------------------------------- */
@@ -258,7 +381,8 @@ static pj_bool_t refuse_stranger(pjsip_rx_data *rdata)
     if (rdata->msg_info.msg->line.req.method.id == PJSIP_INVITE_METHOD) {
         if (is_marked(rdata, FROM_STRANGER))
             counter = -1;
-        set_mark(rdata, FROM_STRANGER);
+        else
+            set_mark(rdata, FROM_STRANGER);
     }
     if (reject_strangers)
         return answer(rdata, PJSIP_SC_FORBIDDEN, counter);
@@ -297,11 +421,63 @@ static pj_bool_t is_cut(const pjsip_rx_data *rdata, int arrived)
            (clen && clen->len > arrived);
 }
 
-/* A response repeats Via, Record-Route, From, To, Call-ID: never more than the request's headers. */
+static pj_bool_t has_long_headers(const pjsip_rx_data *rdata, int arrived)
+{
+    return rdata->msg_info.len - (arrived > 0 ? arrived : 0) >= PJSIP_MAX_PKT_LEN - RESPONSE_HEADROOM;
+}
+
+/* Bytes of a header as we would write it; all there are when it would not fit. */
+static int printed(const pjsip_hdr *header, char *into)
+{
+    int length = pjsip_hdr_print_on((void *)header, into, PJSIP_MAX_PKT_LEN - 1);
+
+    return length < 0 ? PJSIP_MAX_PKT_LEN : length + 2;
+}
+
+/* A response repeats Via, Record-Route, From, To, Call-ID, CSeq: never more than the request's headers. */
 static pj_bool_t is_answerable(const pjsip_rx_data *rdata, int arrived)
 {
-    int headers = rdata->msg_info.len - (arrived > 0 ? arrived : 0);
-    return headers < PJSIP_MAX_PKT_LEN - RESPONSE_HEADROOM;
+    static char scratch[PJSIP_MAX_PKT_LEN];
+    const pjsip_hdr *all = &rdata->msg_info.msg->hdr, *header;
+    int length = 0;
+
+    if (!has_long_headers(rdata, arrived))
+        return PJ_TRUE;
+    for (header = all->next; header != all && length < PJSIP_MAX_PKT_LEN; header = header->next) {
+        switch (header->type) {
+        case PJSIP_H_VIA: case PJSIP_H_RECORD_ROUTE: case PJSIP_H_FROM: case PJSIP_H_TO:
+        case PJSIP_H_CALL_ID: case PJSIP_H_CSEQ:
+            length += printed(header, scratch);
+            break;
+        default:
+            break;
+        }
+    }
+    return length < PJSIP_MAX_PKT_LEN - RESPONSE_HEADROOM;
+}
+
+/* Two headers that may stand there once, and say different things (RFC 3261 section 7.3.1): which of them
+ * another element in the way believed nobody knows. */
+static pj_bool_t contradicts_itself(const pjsip_msg *msg)
+{
+    static const pjsip_hdr_e once[] = {
+        PJSIP_H_FROM, PJSIP_H_TO, PJSIP_H_CALL_ID, PJSIP_H_CSEQ, PJSIP_H_CONTENT_LENGTH, PJSIP_H_MAX_FORWARDS,
+    };
+    static char one[PJSIP_MAX_PKT_LEN], other[PJSIP_MAX_PKT_LEN];
+    const pjsip_hdr *first, *next;
+    unsigned i;
+    int length;
+
+    for (i = 0; i < PJ_ARRAY_SIZE(once); ++i) {
+        first = pjsip_msg_find_hdr(msg, once[i], NULL);
+        for (next = first; next && (next = pjsip_msg_find_hdr(msg, once[i], next->next)) != NULL;) {
+            length = printed(first, one);
+            if (length != printed(next, other) || length >= PJSIP_MAX_PKT_LEN ||
+                memcmp(one, other, length - 2) != 0)
+                return PJ_TRUE;
+        }
+    }
+    return PJ_FALSE;
 }
 
 /* The request must name one method (RFC 3261 8.1.1.5). A CSeq of another method on the branch of an
@@ -310,7 +486,7 @@ static pj_bool_t is_malformed(const pjsip_rx_data *rdata)
 {
     const pjsip_msg *msg = rdata->msg_info.msg;
 
-    return !pj_list_empty(&rdata->msg_info.parse_err) ||
+    return !pj_list_empty(&rdata->msg_info.parse_err) || contradicts_itself(msg) ||
            pjsip_method_cmp(&msg->line.req.method, &rdata->msg_info.cseq->method) != 0;
 }
 
@@ -389,6 +565,7 @@ static pj_bool_t serve_out_of_dialog(pjsip_rx_data *rdata)
 {
     const pjsip_method *method = &rdata->msg_info.msg->line.req.method;
     const pjsip_max_fwd_hdr *hops = rdata->msg_info.max_fwd;
+    pj_str_t strange;
 
     switch (method->id) {
     case PJSIP_ACK_METHOD:
@@ -402,6 +579,8 @@ static pj_bool_t serve_out_of_dialog(pjsip_rx_data *rdata)
     }
     if (hops && hops->ivalue == 0)
         return answer(rdata, PJSIP_SC_TOO_MANY_HOPS, HANDOFF_GUARD_TOO_MANY_HOPS);
+    if (method->id == PJSIP_OPTIONS_METHOD && unsupported(rdata->msg_info.msg, &strange, 1))
+        return answer(rdata, PJSIP_SC_BAD_EXTENSION, HANDOFF_GUARD_OPTIONS_ANSWERED);
     if (method->id == PJSIP_OPTIONS_METHOD)
         return answer(rdata, admitting ? PJSIP_SC_OK : PJSIP_SC_SERVICE_UNAVAILABLE,
                       HANDOFF_GUARD_OPTIONS_ANSWERED);
@@ -419,8 +598,10 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
         ++counters[HANDOFF_GUARD_TOO_LARGE];
         return PJ_TRUE;
     }
-    if (!is_known(&rdata->pkt_info.src_addr) && !belongs_to_us(rdata))
+    if (!may_speak(rdata))
         return refuse_stranger(rdata);
+    if (has_long_headers(rdata, arrived))
+        return answer(rdata, PJSIP_SC_MESSAGE_TOO_LARGE, HANDOFF_GUARD_TOO_LARGE);
     if (is_malformed(rdata))
         return answer(rdata, PJSIP_SC_BAD_REQUEST, HANDOFF_GUARD_MALFORMED);
     if (is_cut(rdata, arrived))
@@ -443,11 +624,19 @@ static void on_dropped(pjsip_tp_dropped_data *dropped)
         ++counters[HANDOFF_GUARD_MALFORMED];
 }
 
+/* Where our requests inside a dialog go its far end is. */
+static pj_status_t on_tx_request(pjsip_tx_data *tdata)
+{
+    handoff_dialog_sent(tdata);
+    return PJ_SUCCESS;
+}
+
 static pjsip_module module = {
     .name = { "mod-handoff-guard", 17 },
     .id = -1,
     .priority = 12,
     .on_rx_request = &on_rx_request,
+    .on_tx_request = &on_tx_request,
 };
 
 /* ---- The functions that Python calls -------------------------------------------------------- */
@@ -460,6 +649,8 @@ int handoff_guard_install(void)
     if (!endpoint || pjsip_endpt_register_module(endpoint, &module) != PJ_SUCCESS)
         return -1;
     handoff_accept_bad_requests = PJ_TRUE;
+    handoff_dialogs_install(module.id);
+    handoff_unreadable_install();
     pjsip_tpmgr_set_drop_data_cb(pjsip_endpt_get_tpmgr(endpoint), &on_dropped);
     return 0;
 }

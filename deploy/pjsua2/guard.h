@@ -36,6 +36,15 @@ int handoff_guard_install(void);
  * length; -1 and an unchanged table when any entry is wrong. An empty table knows nobody. */
 int handoff_guard_set_sources(const char *cidrs);
 
+/* The same, for those who may send requests inside a dialog of anybody's: voice agents whose requests come
+ * from elsewhere than we call them at. None by default. */
+int handoff_guard_set_peers(const char *cidrs);
+
+#ifndef SWIG
+/* 1 for a pj_sockaddr of the table of sources. */
+int handoff_guard_knows(const void *from);
+#endif
+
 /* 0: strangers get no answer (default). 1: they get 403. */
 void handoff_guard_set_unknown_source(int reject);
 

@@ -100,16 +100,25 @@ int handoff_leg_level(int call_id)
 
 const char *handoff_leg_traffic(int call_id)
 {
-    static char text[96];
+    static char text[128];
     pjsua_call_media *media = audio_of(call_id);
     pjmedia_rtcp_stat stat;
 
     text[0] = '\0';
     if (media && media->type == PJMEDIA_TYPE_AUDIO && media->strm.a.stream &&
         pjmedia_stream_get_stat(media->strm.a.stream, &stat) == PJ_SUCCESS)
-        pj_ansi_snprintf(text, sizeof(text), "%u %u %u %u %d", stat.rx.pkt, stat.tx.pkt, stat.rx.loss,
-                         stat.tx.loss, stat.rx.jitter.mean);
+        pj_ansi_snprintf(text, sizeof(text), "%u %u %u %u %d %u %u", stat.rx.pkt, stat.tx.pkt, stat.rx.loss,
+                         stat.tx.loss, stat.rx.jitter.mean, media->call->latch.heard, media->call->latch.strays);
     return text;
+}
+
+void handoff_leg_latch(int call_id, int mode)
+{
+    pjsua_call *call = call_of(call_id);
+
+    if (call)
+        call->latch.mode = mode == 1 ? PJMEDIA_RTP_LATCH_ONCE
+                         : mode == 2 ? PJMEDIA_RTP_LATCH_OFF : PJMEDIA_RTP_LATCH_STRICT;
 }
 
 int handoff_audio_connect(int source, int sink, int join)

@@ -26,9 +26,14 @@ int handoff_leg_held(int call_id);
  * nobody listens to it. */
 int handoff_leg_level(int call_id);
 
-/* RTP of its audio stream: "received sent lost lost_by_peer jitter", the jitter a mean in microseconds;
- * empty when there is no stream. */
+/* RTP of its audio stream: "received sent lost lost_by_peer jitter heard strays", the jitter a mean in
+ * microseconds; empty when there is no stream. `heard` counts RTP that could be used and RTCP: whether the far
+ * end is there; `strays` RTP that came from others and was dropped. Both are of the whole call. */
 const char *handoff_leg_traffic(int call_id);
+
+/* From whom its RTP is taken: 0 from the host that SDP names, 1 another host is learned once, 2 from anywhere.
+ * Before its first offer and answer; 0 is what a new call has. */
+void handoff_leg_latch(int call_id, int mode);
 
 /* Let the port in slot `source` be heard by the one in slot `sink`, or no more; 0 = done or under way. */
 int handoff_audio_connect(int source, int sink, int join);

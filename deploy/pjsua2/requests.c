@@ -1,4 +1,4 @@
-/* Requests inside a call that ask for something: REFER, and INFO with JSON.
+/* Requests inside a call that ask for something: REFER, and INFO with JSON or with a DTMF digit.
  *
  * pjsua would dial whatever a REFER names, and tells of every step of every transaction or of none. Here the
  * application is told of these two requests alone, at the moment they can be answered, and a REFER can be
@@ -33,13 +33,19 @@ static pj_bool_t is_refer(const pjsip_transaction *tsx)
     return pjsip_method_cmp(&tsx->method, pjsip_get_refer_method()) == 0;
 }
 
-static pj_bool_t is_json_info(const pjsip_transaction *tsx, const pjsip_rx_data *rdata)
+static pj_bool_t is_our_info(const pjsip_transaction *tsx, const pjsip_rx_data *rdata)
 {
+    static const char *const types[] = { "json", "dtmf-relay", "dtmf", "vnd.nortelnetworks.digits" };
     const pjsip_msg_body *body = rdata->msg_info.msg->body;
+    unsigned i;
 
-    return pj_strcmp2(&tsx->method.name, "INFO") == 0 && body &&
-           pj_stricmp2(&body->content_type.type, "application") == 0 &&
-           pj_stricmp2(&body->content_type.subtype, "json") == 0;
+    if (pj_strcmp2(&tsx->method.name, "INFO") != 0 || !body ||
+        pj_stricmp2(&body->content_type.type, "application") != 0)
+        return PJ_FALSE;
+    for (i = 0; i < PJ_ARRAY_SIZE(types); ++i)
+        if (pj_stricmp2(&body->content_type.subtype, types[i]) == 0)
+            return PJ_TRUE;
+    return PJ_FALSE;
 }
 
 static pj_bool_t on_request(pjsua_call_id call_id, pjsip_transaction *tsx, pjsip_event *e)
@@ -50,7 +56,7 @@ static pj_bool_t on_request(pjsua_call_id call_id, pjsip_transaction *tsx, pjsip
         e->type != PJSIP_EVENT_TSX_STATE || e->body.tsx_state.type != PJSIP_EVENT_RX_MSG)
         return PJ_FALSE;
     rdata = e->body.tsx_state.src.rdata;
-    if (!is_refer(tsx) && !is_json_info(tsx, rdata))
+    if (!is_refer(tsx) && !is_our_info(tsx, rdata))
         return PJ_FALSE;
     current.dialog = pjsua_var.calls[call_id].inv->dlg;
     current.rdata = rdata;

@@ -1,4 +1,4 @@
-/* Requests inside a call that ask for something: REFER, and INFO with JSON. See requests.c. */
+/* Requests inside a call that ask for something: REFER, and INFO with JSON or a digit. See requests.c. */
 #ifndef HANDOFF_REQUESTS_H
 #define HANDOFF_REQUESTS_H
 

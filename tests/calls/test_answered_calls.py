@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.calls.harness.dialog import HandCaller
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.messages import labels, once
 from tests.calls.harness.plan import API_KEY, CARE, LENIENT, SANDBOX, SHARED, TOKEN
+from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
@@ -112,6 +115,20 @@ async def test_a_delayed_offer_is_answered_with_an_offer(house: House) -> None:
     async with house.voice_agent() as bot, house.caller("delayed_offer", talk=50) as caller:
         await held(house, caller, bot)
     assert caller.received("200 INVITE")[0].audio_port
+
+
+async def test_an_ack_without_the_answer_that_our_offer_waits_for_ends_the_call_at_once(house: House) -> None:
+    contact = new_contact()
+    uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
+    async with house.voice_agent() as bot, SipSocket(house.plan.sip) as wire:
+        caller = HandCaller(wire, uri, tuple(identity(contact).split("\r\n")), 4000)
+        wire.on_request = caller.takes
+        caller.invite(offers=False)
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        await eventually(lambda: caller.requests("BYE"), what="BYE to the caller")
+        await bot.succeeds()
+    await house.signalled(contact, {"p1": "Connected"}, {"p1": "Escalate", "p3": "no_ack"})
 
 
 async def test_hold_and_resume_are_answered_as_rfc_3264_says(house: House) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.simulators.g711 import FRAME
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
 from tests.calls.harness.rtp import EVENT, RtpPeer
@@ -33,11 +34,11 @@ async def test_each_end_hears_the_other(house: House) -> None:
     await house.at_rest()
 
 
-@pytest.mark.parametrize("digit", [5, 11])
-async def test_dtmf_crosses_the_bridge(house: House, digit: int) -> None:
+@pytest.mark.parametrize(("digit", "frames"), [(5, 5), (11, 30)])
+async def test_dtmf_crosses_the_bridge_and_keeps_its_length(house: House, digit: int, frames: int) -> None:
     async with talking(house) as talk:
         await eventually(lambda: talk.mouth.hears(CALLER_TONE), QUICKLY, "the voice agent hears the caller")
-        await talk.phone.press(digit)
+        await talk.phone.press(digit, frames)
         await eventually(
             lambda: [packet for packet in talk.mouth.packets if packet.payload_type == EVENT],
             QUICKLY,
@@ -50,6 +51,8 @@ async def test_dtmf_crosses_the_bridge(house: House, digit: int) -> None:
             QUICKLY,
             "the event's end",
         )
+        last = [p.payload for p in talk.mouth.packets if p.payload_type == EVENT and p.payload[1] & 0x80][-1]
+        assert int.from_bytes(last[2:4], "big") == frames * FRAME, "timestamp units"
         talk.caller.cue()
         await talk.caller.succeeds()
 

@@ -70,7 +70,7 @@ def test_a_carrier_that_sends_no_token_is_a_note_where_projects_have_tokens(
         "carrier one has no token_header: where a number has one project, its calls are taken by source and "
         "number alone, whatever that project's token"
     )
-    assert [one for one in json.loads(capsys.readouterr().out)["notes"] if "token" in one] == [note]
+    assert [one for one in json.loads(capsys.readouterr().out)["notes"] if "token_header" in one] == [note]
 
 
 def test_a_folder_that_is_not_there_is_one_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

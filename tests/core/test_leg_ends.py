@@ -22,6 +22,7 @@ NO_REFRESH = "No session refresh received."  # as the stack says it
         (408, "Request Timeout", True, True, Reason.CALLER_LOST),  # a request of ours in the dialog
         (481, "Call/Transaction Does Not Exist", True, True, Reason.CALLER_LOST),
         (408, "Request Timeout", True, False, Reason.NO_ACK),
+        (488, "No SDP answer in ACK", True, True, Reason.NO_ACK),  # one that is as good as none
         (504, "Reliable response timed out", False, False, Reason.NO_PRACK),
         (503, "Service Unavailable", False, False, Reason.CALLER_LOST),
     ],

@@ -83,7 +83,7 @@ AGENT_MISTAKES = [
     ("node: e\nstorage: postgresql://u:p@h/d\n", "2:10: a password is never written in"),
     ("node: e\nnode: f\n", "2:1: 'node' is there twice, first in line 1: leave one out"),
     ("node: e\n<<: {log: {}}\n", "2:1: merging with << is not supported: write the keys out"),
-    ("node: [\n", "2:1: not YAML: "),
+    ("node: [\n", "1:7: not YAML: "),
     ("node: e\n\tlog: {}\n", "2:1: not YAML: "),
     ("node: \x07\n", "1:7: not YAML: "),
     ("", "1:1: the file is empty"),

@@ -100,6 +100,6 @@ def test_without_anybody_across_nothing_changes_for_the_caller() -> None:
 
 def test_a_digit_goes_to_a_leg_that_is_there() -> None:
     call = Call()
-    call.legs.send_dtmf(Side.AGENT, "5")
-    call.legs.send_dtmf(Side.TARGET, "6")
+    call.legs.send_dtmf(Side.AGENT, "5", 160)
+    call.legs.send_dtmf(Side.TARGET, "6", 160)
     assert call.agent.got == ["digit 5"]

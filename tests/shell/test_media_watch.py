@@ -27,7 +27,7 @@ class _Leg:
         if self.broken:
             raise RuntimeError("planned")
         self.received += self.grows
-        return Traffic(received=self.received)
+        return Traffic(heard=self.received)
 
 
 def took(_where: str, error: Exception) -> None:

@@ -196,16 +196,16 @@ def test_a_recording_follows_the_leg_and_ends_with_it(native: Native) -> None:
 
 def test_traffic_is_counted_through_every_stream_of_the_leg(native: Native) -> None:
     audio = flowing(native, 1, 10)
-    native.counts[1] = "100 90 1 2 3000"
-    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003)
+    native.counts[1] = "100 90 1 2 3000 80 5"
+    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5)
     audio.stopping(1)
-    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003)
-    native.counts[1] = "10 9 0 0 1000"
+    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5)
+    native.counts[1] = "10 9 0 0 1000 88 6"  # the last two are of the whole call
     audio.changed(1)
-    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003)
+    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6)
     audio.stopping(1)
     audio.close()
-    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003)
+    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6)
 
 
 def test_a_leg_without_a_stream_counts_nothing(native: Native) -> None:

@@ -82,7 +82,9 @@ def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
 
 
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
-    return [SendDtmf(Side.AGENT if event.side is Side.CALLER else Side.CALLER, event.digit)]
+    return [
+        SendDtmf(Side.AGENT if event.side is Side.CALLER else Side.CALLER, event.digit, event.milliseconds)
+    ]
 
 
 # -- finishing: the handoff is durable, and the voice agent is not through yet -----------------------------

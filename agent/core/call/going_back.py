@@ -264,7 +264,9 @@ def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
     if event.side is Side.AGENT:
         return []  # a late one of the voice agent, which is gone
-    return [SendDtmf(Side.TARGET if event.side is Side.CALLER else Side.CALLER, event.digit)]
+    return [
+        SendDtmf(Side.TARGET if event.side is Side.CALLER else Side.CALLER, event.digit, event.milliseconds)
+    ]
 
 
 _UNWANTED: Final = (State.STORING_KEPT, State.STORING_REFERRING, State.STORING_RETURNING)

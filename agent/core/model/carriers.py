@@ -71,6 +71,11 @@ class Carrier(Model):
         default="allow",
         description="A second call while one of the same contact is up: allow it, or refuse it (486).",
     )
+    nat: bool = Field(
+        default=False,
+        description="Its audio comes from behind NAT: from another address than its SDP names, which is "
+        "learned once (media.latch).",
+    )
     digest: Digest | None = Field(
         default=None, description="Digest authentication asked of the carrier; none when absent."
     )

@@ -94,7 +94,8 @@ class HandoffSettings(Model):
     )
     comfort_audio: Text = Field(
         default="tone",
-        description="What the caller hears meanwhile: tone, silence, or the path of a WAV file.",
+        description="What the caller hears meanwhile: tone, silence, or the path of a WAV file (16-bit "
+        "PCM, mono, 8000 to 48000 samples a second).",
     )
     finish_prompt: FinishPrompt | None = Field(
         default=None,

@@ -39,6 +39,8 @@ from agent.core.units import Address, Listen, PortRange, bracketed, host_and_por
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 CODECS: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "opus")
 """The codecs that the SIP stack is built with, as SDP writes them (RFC 3551, RFC 7587)."""
+Latch = Literal["strict", "once", "off"]
+"""From whom RTP is taken."""
 PORTS_PER_CALL = 4
 """Two legs, each with a port for RTP and one for RTCP (RFC 3550 section 11)."""
 
@@ -144,11 +146,20 @@ class Media(Model):
     srtp: Literal["none", "optional", "required"] = Field(
         default="none", description="Encryption of audio (SDES, RFC 4568)."
     )
+    latch: Latch = Field(
+        default="strict",
+        description="From whom RTP is taken: strict: from the host that the SDP names; once: another host is "
+        "learned once, where the SDP's is silent; off: from anywhere, and ours goes where the SDP says.",
+    )
     silence_timeout: Span = Field(
         default=60.0,
         description="A leg without any RTP for so long has lost its media and the call ends; 0 switches "
         "this off.",
     )
+
+    def latch_of(self, *, nat: bool) -> Latch:
+        """From whom the RTP of one peer is taken: where it comes from behind NAT nobody says beforehand."""
+        return "once" if nat and self.latch == "strict" else self.latch
 
 
 class Limits(Model):

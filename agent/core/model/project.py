@@ -20,6 +20,7 @@ from agent.core.model.base import (
     Model,
     Name,
     Secret,
+    Source,
     Template,
     misplaced,
 )
@@ -71,6 +72,11 @@ class VoiceAgent(Model):
     )
     pass_headers: Annotated[tuple[FreeHeader, ...], Listed] = Field(
         default=(), description="Headers of the caller's INVITE that are passed on as they are."
+    )
+    sources: Annotated[tuple[Source, ...], Listed] = Field(
+        default=(),
+        description="Addresses and networks (CIDR) from which its requests inside a call may come, besides "
+        "those that it is dialled at and that its Contact names.",
     )
     response_timeout: Duration = Field(
         default=4.0,

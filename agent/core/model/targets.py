@@ -20,6 +20,8 @@ class Target(Model):
         default=1, ge=1, le=65535, description="Share of the calls among targets of one priority."
     )
 
+    nat: bool = Field(default=False, description="Its audio comes from behind NAT, as with nat of a carrier.")
+
     @property
     def address(self) -> SipUri:
         """The URI, taken apart."""

@@ -31,9 +31,10 @@ class HandCaller:
         self.branch = f"z9hG4bK{self.call_id}"
         self.wire.acknowledges = True
 
-    def invite(self) -> None:
-        """Send the INVITE; again, if it was sent before."""
-        self.wire.send(self._request("INVITE", headers=self.identity, body=offer(self.rtp_port)))
+    def invite(self, *, offers: bool = True) -> None:
+        """Send the INVITE, with an offer or without; again, if it was sent before."""
+        body = offer(self.rtp_port) if offers else ""
+        self.wire.send(self._request("INVITE", headers=self.identity, body=body))
 
     def cancel(self) -> None:
         """Send the CANCEL of that INVITE."""

@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from agent.core.digits import USUAL
 from agent.core.headers import Message
+from agent.core.model import Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.sip import events as on
@@ -143,10 +145,10 @@ class FakeLeg(Leg):
         self._called("inform")
         self.got.append(f"INFO {body}")
 
-    def send_dtmf(self, digit: str) -> None:
+    def send_dtmf(self, digit: str, milliseconds: int) -> None:
         """Note it."""
         self._called("send_dtmf")
-        self.got.append(f"digit {digit}")
+        self.got.append(f"digit {digit}{f' for {milliseconds} ms' if milliseconds != USUAL else ''}")
 
     def hear(self, source: Leg | Player | None) -> None:
         """Note it."""
@@ -170,7 +172,7 @@ class FakeLeg(Leg):
         """A packet more each time, unless its far end is silent."""
         self._called("measure")
         self._received += not self.silent
-        return Traffic(received=self._received)
+        return Traffic(received=self._received, heard=self._received)
 
     # -- its far end ---------------------------------------------------------------------------------------
 
@@ -239,10 +241,17 @@ class FakeStack(Stack):
         self.applied.append(status)
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_user: str, max_forwards: int
+        self,
+        uri: str,
+        headers: Iterable[tuple[str, str]],
+        *,
+        local_user: str,
+        max_forwards: int,
+        latch: Latch = "strict",
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
         leg = self._new("target" if uri.startswith("sip:queue") else "agent")
+        leg.latch = latch
         try:
             leg.dial(uri, headers, local_uri=local_user, max_forwards=max_forwards)
         except Exception:

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a leg asks of its native call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import pjsua2
+import pytest
+
+from agent.core.model import Latch
+from agent.sip import events as on
+from agent.sip import leg as module
+from agent.sip.audio import LegAudio
+from agent.sip.leg import Leg
+from agent.sip.presses import Presses
+
+
+class Native:
+    """A native call that notes how it is answered, and keeps what tells of keys."""
+
+    number = 7
+
+    def __init__(self, leg: Leg, _: object, __: object, presses: Presses, ___: object) -> None:
+        self.leg, self.presses = leg, presses
+        self.statuses: list[int] = []
+
+    def answer(self, parameters: pjsua2.CallOpParam) -> None:
+        """An answer was asked for."""
+        self.statuses.append(parameters.statusCode)
+
+
+class NoAudio:
+    """Audio that nobody carries."""
+
+    def close(self) -> None:
+        """The leg is gone."""
+
+
+@pytest.fixture
+def told() -> list[on.LegEvent]:
+    return []
+
+
+@pytest.fixture
+def leg(monkeypatch: pytest.MonkeyPatch, told: list[on.LegEvent]) -> Leg:
+    monkeypatch.setattr(module, "NativeCall", Native)
+    return Leg(None, cast("Callable[[str], LegAudio]", lambda _: NoAudio()), told.append, 7)
+
+
+def native(leg: Leg) -> Native:
+    return cast("Native", leg._call)
+
+
+def test_each_word_of_progress_reaches_the_caller_once(leg: Leg) -> None:
+    leg.ring(180, media=False)
+    leg.ring(180, media=False)
+    leg.ring(183, media=True)
+    leg.ring(183, media=True)
+    leg.ring(181, media=True)  # pjsua announces early media by a 183, and that is known
+    leg.ring(180, media=False)
+    leg.answer()
+    assert native(leg).statuses == [180, 183, 180, 200]
+
+
+@pytest.mark.parametrize(("latch", "mode"), [("strict", 0), ("once", 1), ("off", 2)])
+def test_whose_rtp_is_taken_is_settled_before_any_can_come(
+    monkeypatch: pytest.MonkeyPatch, leg: Leg, latch: Latch, mode: int
+) -> None:
+    settled: list[tuple[int, int]] = []
+    monkeypatch.setattr(pjsua2, "handoff_leg_latch", lambda *said: settled.append(said))
+    leg.latch = latch
+    leg.ring(183, media=True)
+    assert settled == [(7, mode)]
+
+
+async def test_a_digit_is_told_with_its_length_until_the_leg_ends(leg: Leg, told: list[on.LegEvent]) -> None:
+    presses = native(leg).presses
+    presses.down("5")
+    presses.up("5", 600)
+    presses.down("6")
+    leg.dispose()
+    assert told == [on.Digit(leg.key, "5", 600)]
