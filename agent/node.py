@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +31,12 @@ from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.listener import Room
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
+from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before, ended_by_signals
 from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import native
 from agent.sip.probes import Probes
@@ -49,10 +49,10 @@ from agent.telemetry.systemd import notify
 
 _log = logs.logger("node")
 _LOOK_SECONDS = 1.0
-_FORCED_SECONDS = 5.0
+_FORCED_SECONDS = 2.0
 _LAST_BYES_SECONDS = 2.0
 _COURIER_GRACE_SECONDS = 10.0
-_FORCED_GRACE_SECONDS = 1.0
+_FORCED_GRACE_SECONDS = 0.6
 _FULL_COLLECTION_EVERY = 60
 
 
@@ -65,20 +65,22 @@ async def serve(folder: Path) -> int:
     try:
         snapshot = (await load_in_child(folder)).snapshot
     except Mistakes as mistakes:
-        sys.stderr.write(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
+        logs.say(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
         return 1
     log = snapshot.agent.log
     logs.configure(log.level, log.format, log.numbers)
     asked = Asked()
-    with asked.capture_signals():
+    with logs.in_background(), asked.capture_signals():
         try:
             async with AsyncExitStack() as closing:
                 await _run(folder, snapshot, asked, closing)
+            _log.info("ended")
         except AgentError as error:
-            sys.stderr.write(f"handoff-agent: {error}\n")
-            return 2
-    _log.info("ended")
-    return 0
+            failed = error
+        else:
+            return 0
+    logs.say(f"handoff-agent: {failed}\n")
+    return 2
 
 
 async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExitStack) -> None:
@@ -94,54 +96,17 @@ async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExi
 
     settings = snapshot.agent
     names = Names(settings.dns.servers)
-    closing.push_async_callback(names.aclose)
+    ending = Ending(asked)
+    ending.add(closing, "names", names.aclose, usual=2.0, forced=0.1)
     loop = asyncio.get_running_loop()
     if isinstance(loop, NamesLoop):
         loop.names = names
     store = await open_store(settings.storage, storage_changed, node=settings.node)
-    closing.push_async_callback(store.aclose)
-    node = Node(folder, snapshot, store, names, asked)
+    ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
+    node = Node(folder, snapshot, store, names, ending)
     await node.startup(closing)
     await node.main_loop()
-
-
-class Asked:
-    """What signals ask of the process; each only sets a flag.
-
-    Attributes:
-        reload: whether the configuration is to be loaded again.
-        end: set when the node is to drain, then to end.
-        end_now: set when it is to end without waiting.
-    """
-
-    def __init__(self) -> None:
-        self.reload = False
-        self.end = asyncio.Event()
-        self.end_now = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take SIGHUP, SIGTERM and SIGINT meanwhile."""
-        loop = asyncio.get_running_loop()
-        handlers = {signal.SIGHUP: self._reload, signal.SIGTERM: self._end, signal.SIGINT: self._end}
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-        try:
-            yield
-        finally:
-            for number in handlers:
-                loop.remove_signal_handler(number)
-
-    def _reload(self) -> None:
-        self.reload = True
-
-    def _end(self) -> None:
-        if self.end.is_set():
-            _log.warning("ending now: calls that are up are told to their scripts as failed")
-            self.end_now.set()
-        else:
-            _log.info("draining: no new calls are taken, the agent ends with the last call")
-            self.end.set()
+    asked.last_resort.within(LONGEST_END_SECONDS)
 
 
 class Node:
@@ -155,12 +120,14 @@ class Node:
         snapshot: what was loaded from it.
         store: the record, open.
         names: looks host names up.
-        asked: what signals ask for.
+        ending: takes parts down, each in its time; knows what signals ask for.
     """
 
-    def __init__(self, folder: Path, snapshot: Snapshot, store: Store, names: Names, asked: Asked) -> None:
+    def __init__(self, folder: Path, snapshot: Snapshot, store: Store, names: Names, ending: Ending) -> None:
         self._loop = asyncio.get_running_loop()
-        self._asked = asked
+        self._asked = ending.asked
+        self._ending = ending
+        self._down = False
         self._store = store
         self._metrics = Metrics()
         self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
@@ -170,6 +137,7 @@ class Node:
         chronicle = Chronicle(self._metrics, self._stories)
         self._contained = contained = Contained(self._metrics)
         self._tasks = Tasks(lambda error: contained.took("task", error))
+        self._reloads = Tasks(lambda error: contained.took("reload", error))
         self._saves = Saves(store, self._tasks.run, chronicle.not_stored, chronicle.dropped)
         self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
         self._outbound = Outbound(
@@ -182,8 +150,8 @@ class Node:
         )
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
+        self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
-        resolver = Resolver(names)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -217,14 +185,22 @@ class Node:
             AgentError: one of them can't be used.
         """
         settings = self._configuration.snapshot.agent
-        closing.callback(self._stack.close)
-        closing.push_async_callback(self._end_deliveries)
-        closing.push_async_callback(self._recovery.aclose)
-        closing.push_async_callback(self._end_calls)
+        add = partial(self._ending.add, closing)
+        add("SIP", self._end_sip, usual=10.0, forced=0.5)
+        add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
+        add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
+        add("records of calls", self._tasks.end, usual=5.0, forced=0.4)
+        add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
+        add("reload", self._end_reloads, usual=2.0, forced=0.2)
         reject = self._configuration.snapshot.unknown_source == "reject"
         self._loop.set_exception_handler(self._escaped)
         closing.callback(self._loop.set_exception_handler, None)
-        self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_unknown=reject)
+        self._stack.start(
+            self._switchboard.on_sip_event,
+            self._sources(),
+            reject_unknown=reject,
+            locate=self._resolver.locate_host,
+        )
         native.set_peers(self._peers())
         native.set_rate(settings.limits.calls_per_second)
         self._prepare_comfort()
@@ -233,7 +209,7 @@ class Node:
         if lost:
             _log.warning("calls of an earlier process were told as failed", calls=lost)
         keeper = Keeper(self._store, lambda: self._configuration.snapshot.agent.retention)
-        closing.push_async_callback(keeper.aclose)
+        add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
         await self._listen(closing)
         gc.collect()
@@ -299,9 +275,9 @@ class Node:
     def _reload_if_asked(self) -> None:
         if self._asked.reload:
             self._asked.reload = False
-            self._tasks.run(self._reload())
+            self._reloads.run(self._reload())
         else:
-            self._tasks.run(self._configuration.look())
+            self._reloads.run(self._configuration.look())
 
     async def _reload(self) -> None:
         await self._configuration.reload()
@@ -318,9 +294,16 @@ class Node:
             bell=self._bell,
         )
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
-        for app, address, tls in ((api, http.api, http.tls), (operations_app(desks), http.operations, None)):
-            server = await serve_app(app, address, tls)
-            closing.push_async_callback(server.aclose)
+        shares = descriptors(self._configuration.snapshot.agent)
+        room = Room(shares.api, min(shares.api, http.connections_per_address))
+        of_operations = Room(shares.operations, max(shares.operations // 2, 1))
+        for name, app, address, tls, share in (
+            ("api", api, http.api, http.tls, room),
+            ("operations", operations_app(desks), http.operations, None, of_operations),
+        ):
+            shed = partial(self._metrics.http_shed, name)
+            server = await serve_app(app, address, tls, room=share, shed=shed)
+            self._ending.add(closing, f"HTTP {name}", server.aclose, usual=5.0, forced=0.2)
 
     def _connect_metrics(self) -> None:
         metrics, courier, stack, store = self._metrics, self._outbound.courier, self._stack, self._store
@@ -332,10 +315,13 @@ class Node:
         metrics.set_credential_alarm_reader(self._outbound.alarmed)
         metrics.set_pending_reader(lambda: courier.pending)
         metrics.set_outbox_reader(lambda: courier.pending_by_channel)
+        metrics.set_log_reader(logs.dropped)
         metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
         metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
 
     def _applied(self, difference: Summary) -> None:
+        if self._down:
+            return  # what it would be told to is closed
         snapshot = self._configuration.snapshot
         if difference.sources:
             self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
@@ -367,11 +353,21 @@ class Node:
         while self._stack.native_calls() and self._loop.time() < until:
             await asyncio.sleep(0.02)
         self._saves.save_late()
-        await self._tasks.settle()
+
+    async def _end_reloads(self) -> None:
+        """Cancel a reload under way; its child process is killed. One that HTTP asked for is over by now."""
+        self._down = True
+        await self._reloads.cancel()
+
+    async def _end_sip(self) -> None:
+        """End the stack; native code may hang, and then hears no thread: signals end the process at once."""
+        with ended_by_signals():
+            self._stack.close()
 
     async def _end_deliveries(self) -> None:
-        grace = _FORCED_GRACE_SECONDS if self._asked.end_now.is_set() else _COURIER_GRACE_SECONDS
-        await self._outbound.aclose(grace)
+        """Give what is under way its time, and less of it as soon as the node is to end now."""
+        if not await done_before(self._asked.end_now, self._outbound.aclose(_COURIER_GRACE_SECONDS)):
+            await self._outbound.aclose(_FORCED_GRACE_SECONDS)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -24,9 +24,11 @@ from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.delivery.store import Store
 from agent.names.names import Names
-from agent.node import Asked, Node, serve
+from agent.node import Node, serve
+from agent.process import Asked, Ending
 from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
+from agent.sip.questions import Locate, nowhere
 from tests.core.examples import record, snapshot
 from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
@@ -64,11 +66,11 @@ class Parts:
         self.error: AgentError = SipError("planned")
         self.native_calls = 0
         self.looked = 0
-        self.reloads = 0
+        self.hangs = ""
         self.listeners = iter(("api", "operations"))
         self.stack: PartStack | None = None
         for name, part in {
-            "Stack": lambda *_: self._stack(),
+            "Stack": lambda *_, **_options: self._stack(),
             "Outbound": lambda *_, **__: Deliveries(self),
             "Recovery": lambda *_: Recovering(self),
             "Probes": lambda *_: Probing(self),
@@ -86,11 +88,16 @@ class Parts:
             raise self.error
         self.trail.append(f"{part} up")
 
+    async def hang(self, part: str) -> None:
+        """Never come back, if this is the part that hangs."""
+        if part == self.hangs:
+            await asyncio.Event().wait()
+
     def _stack(self) -> PartStack:
         self.stack = PartStack(self)
         return self.stack
 
-    async def _listener(self, *_: object) -> Part:
+    async def _listener(self, *_: object, **_options: object) -> Part:
         return Part(self, next(self.listeners))
 
 
@@ -103,6 +110,7 @@ class Part:
 
     async def aclose(self) -> None:
         """Go down."""
+        await self._parts.hang(self._name)
         self._parts.trail.append(f"{self._name} down")
 
 
@@ -111,9 +119,17 @@ class PartStack(FakeStack):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
+        self.comfort = cast("Any", SimpleNamespace(prepare=lambda _: None))
         self._parts = parts
 
-    def start(self, report: Callable[[sip.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(
+        self,
+        report: Callable[[sip.StackEvent], None],
+        sources: str,
+        *,
+        reject_unknown: bool,
+        locate: Locate = nowhere,  # noqa: ARG002 - no peer names a host here
+    ) -> None:
         """Come up, for the one carrier of the configuration."""
         assert (sources, reject_unknown) == ("192.0.2.0/24", False)
         self._parts.up("stack")
@@ -147,6 +163,7 @@ class Deliveries:
 
     async def aclose(self, grace: float) -> None:
         """Go down."""
+        await self._parts.hang("deliveries")
         self._parts.trail.append(f"deliveries down in {grace:.0f} s")
 
 
@@ -167,6 +184,7 @@ class Recovering:
 
     async def aclose(self) -> None:
         """Go down."""
+        await self._parts.hang("recovery")
         self._parts.trail.append("recovery down")
 
 
@@ -197,6 +215,7 @@ class Storage:
 
     async def update_call(self, call: Any) -> None:  # noqa: ANN401 - a record
         """Keep it."""
+        await self._parts.hang("store update")
         self.stored.append(call.state)
 
     async def aclose(self) -> None:
@@ -213,7 +232,8 @@ class Living:
         self.asked = Asked()
         self.storage = Storage(self.parts)
         self.names = Names(source=Told())
-        self.node = Node(folder, snapshot(), cast("Store", self.storage), self.names, self.asked)
+        ending = Ending(self.asked)
+        self.node = Node(folder, snapshot(), cast("Store", self.storage), self.names, ending)
 
     @property
     def stack(self) -> PartStack:
@@ -398,9 +418,77 @@ async def test_but_not_for_ever_and_deliveries_have_less_time_then(living: Livin
         living.asked.end.set()
         living.asked.end_now.set()
         await until(lambda: last.handled)
-        living.clock.push(5.1)
+        living.clock.push(2.1)
         await running
     assert "deliveries down in 1 s" in living.parts.trail
+
+
+@pytest.mark.parametrize("part", ["operations", "api", "keeper", "recovery", "deliveries", "store update"])
+async def test_whatever_hangs_when_the_node_is_to_end_the_others_still_end(
+    living: Living, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.process._GIVE_UP_SECONDS", 0.0)
+    living.parts.hangs = part
+    closing = AsyncExitStack()
+    await living.node.startup(closing)
+    if part == "store update":
+        living.node._saves.save(record(state="ended"))
+    living.asked.end.set()
+    living.asked.end_now.set()
+    down = asyncio.ensure_future(closing.aclose())
+    while not down.done():
+        living.clock.push(0.05)
+        await asyncio.sleep(0)
+    left_behind = [part] if part in ("operations", "api", "keeper", "recovery") else []
+    ended = [one.partition(" down")[0] for one in living.parts.trail if " down" in one]
+    assert [*ended, *left_behind].count("stack") == 1
+    assert set(ended) | set(left_behind) >= {"operations", "api", "keeper", "probes", "recovery", "stack"}
+
+
+async def test_a_reload_under_way_is_cancelled_and_touches_nothing_that_is_closed(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = living.parts.trail
+
+    async def reload() -> None:
+        trail.append("reload began")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            trail.append("reload ended")
+            living.node._applied(cast("Any", None))  # one that is just through
+            raise
+
+    monkeypatch.setattr(living.node._configuration, "reload", reload)
+    async with AsyncExitStack() as closing:
+        running = await living.start(closing)
+        living.asked.reload = True
+        living.clock.push(1.0)
+        await until(lambda: "reload began" in trail)
+        living.asked.end.set()
+        await running
+    assert trail.index("reload ended") < trail.index("probes down") < trail.index("stack down")
+
+
+@pytest.mark.parametrize("broken", ["_configuration.look", "_recovery.look", "_switchboard.refresh"])
+async def test_a_look_that_breaks_does_not_end_the_node(
+    living: Living, closing: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    running = await living.start(closing)
+    owner, _, name = broken.partition(".")
+    looked: list[bool] = []
+
+    def breaks() -> None:
+        looked.append(True)
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(getattr(living.node, owner), name, breaks)
+        for looks in (1, 2):
+            living.clock.push(1.0)
+            await until(lambda looks=looks: len(looked) >= looks)  # type: ignore[misc]
+    living.asked.end.set()
+    await running
 
 
 # -- signals -----------------------------------------------------------------------------------------------

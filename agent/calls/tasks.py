@@ -30,6 +30,19 @@ class Tasks:
         while self._running:
             await asyncio.wait(self._running)
 
+    async def end(self) -> None:
+        """Wait until all is done; when this is cancelled, all of it is."""
+        try:
+            await self.settle()
+        finally:
+            await self.cancel()
+
+    async def cancel(self) -> None:
+        """Cancel all that was started, and wait until it has ended."""
+        for task in self._running:
+            task.cancel()
+        await self.settle()
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -16,6 +16,7 @@ from typing import Final
 from agent.cli.findings import Finding, Health
 from agent.cli.operations import Operations
 from agent.cli.storage import in_use, opened, sqlite_path
+from agent.core.descriptors import needed
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
 from agent.core.units import PortRange
@@ -23,9 +24,6 @@ from agent.delivery.queries import CallQuery
 
 _IPV4: Final = Path("/proc/sys/net/ipv4")
 _CORE: Final = Path("/proc/sys/net/core")
-_DESCRIPTORS_PER_CALL: Final = 4
-"""Two legs, each with a socket for RTP and one for RTCP."""
-_DESCRIPTORS_OF_ITS_OWN: Final = 256
 _BUFFER: Final = 4_194_304
 """What the SIP socket asks for (deploy/pjsua2/config_site.h); the kernel gives at most rmem_max, wmem_max."""
 _LEAST_FREE: Final = 256 * 1024 * 1024
@@ -165,19 +163,21 @@ def _covers(reserved: str, wanted: PortRange) -> bool:
 
 
 def _descriptors(snapshot: Snapshot) -> Finding:
-    calls = snapshot.agent.limits.calls
-    needed = calls * _DESCRIPTORS_PER_CALL + _DESCRIPTORS_OF_ITS_OWN
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    said = f"{soft} file descriptors here; limits.calls {calls} needs about {needed}"
-    if soft == resource.RLIM_INFINITY or soft >= needed:
+    wanted = needed(snapshot.agent)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # the agent raises the soft limit to it
+    calls, connections = snapshot.agent.limits.calls, snapshot.agent.http.connections
+    said = (
+        f"{hard} file descriptors here; limits.calls {calls} and http.connections {connections} "
+        f"need about {wanted}"
+    )
+    if hard == resource.RLIM_INFINITY or hard >= wanted:
         return _found("descriptors", Health.OK, said)
-    enough = hard == resource.RLIM_INFINITY or hard >= needed
     return _found(
         "descriptors",
         Health.FAILED,
         said,
         "the limit of this shell or service is the system's default",
-        f"ulimit -n {needed}" + ("" if enough else " as root") + f"; in a systemd unit LimitNOFILE={needed}",
+        f"ulimit -Hn {wanted} as root; in a systemd unit LimitNOFILE={wanted}",
     )
 
 

@@ -13,7 +13,8 @@ _EXAMPLE = """example:
   handoff-agent run --config /etc/handoff-agent
 
 SIGHUP reloads the configuration; SIGTERM drains, then ends; a second SIGTERM ends now.
-exit codes: 0 ended as asked, 1 the configuration is wrong, 2 could not run"""
+exit codes: 0 ended as asked, 1 the configuration is wrong, 2 could not run,
+3 ended by force, since something hung"""
 
 
 def add(subparsers: Commands) -> None:
@@ -33,6 +34,12 @@ def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it. Returns the exit code."""
     # Imported here so that the other commands need no SIP stack.
     node, loop = importlib.import_module("agent.node"), importlib.import_module("agent.names.loop")
+    process = importlib.import_module("agent.process")
+
+    async def served() -> int:
+        code: int = await node.serve(options.config)
+        process.leave_within(process.LEAVE_SECONDS, code)
+        return code
+
     with asyncio.Runner(loop_factory=loop.NamesLoop) as runner:
-        code: int = runner.run(node.serve(options.config))
-    return code
+        return runner.run(served())

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from agent.core.model.project import Project
 from agent.core.rate import Bucket, Buckets
+from agent.http.addresses import network
 from agent.http.errors import RefusalError
 from agent.http.keys import Access, ApiKeys
 from agent.http.ports import ApiDesk
@@ -24,9 +24,6 @@ _GUESSES_PER_SECOND: Final = 10.0
 _GUESSES_AT_ONCE: Final = 200.0
 _ADDRESSES: Final = 4096
 _BURST_SECONDS: Final = 2.0
-_HOST_BITS: Final = (
-    64  # of an IPv6 address: whoever has one has all that share the rest (RFC 4291 section 2.5.1)
-)
 
 
 class Gate:
@@ -61,15 +58,15 @@ class Gate:
             RefusalError: 401, 403, or 429 for too many guesses.
         """
         now = self._clock()
-        network = _network(address)
+        asker = network(address)
         digest = self._keys.digest(key) if key else None
-        if digest is None or (network, digest) not in self._shown:
-            self._hold(self._guesses.wait(network, now), _TOO_MANY_KEYS)
+        if digest is None or (asker, digest) not in self._shown:
+            self._hold(self._guesses.wait(asker, now), _TOO_MANY_KEYS)
         access = self._keys.judge(digest, account, name, self._desk.projects)
         if access is Access.GRANTED and digest is not None:
-            self._remember(network, digest)
+            self._remember(asker, digest)
             return
-        self._hold(self._guesses.take(network, now), _TOO_MANY_KEYS)
+        self._hold(self._guesses.take(asker, now), _TOO_MANY_KEYS)
         if access is Access.OTHER_PROJECT:
             raise RefusalError(403, _OTHER_KEY)
         raise RefusalError(401, _NO_KEY)
@@ -87,9 +84,9 @@ class Gate:
         if wait:
             raise RefusalError(429, f"{why}: wait a little", retry_after=wait)
 
-    def _remember(self, network: str, digest: bytes) -> None:
-        self._shown[network, digest] = None
-        self._shown.move_to_end((network, digest))
+    def _remember(self, asker: str, digest: bytes) -> None:
+        self._shown[asker, digest] = None
+        self._shown.move_to_end((asker, digest))
         if len(self._shown) > _ADDRESSES:
             self._shown.popitem(last=False)
 
@@ -101,14 +98,3 @@ class Gate:
             self._rates = {name: known for name, known in self._rates.items() if name in self._desk.projects}
             known = self._rates[project.project] = (rate, Bucket(rate, _BURST_SECONDS * rate, now))
         return known[1]
-
-
-def _network(address: str) -> str:
-    """The address, or the network of an IPv6 address, which has 2^64 of them at its disposal."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    return str(found.ipv4_mapped or IPv6Address(int(found) >> _HOST_BITS << _HOST_BITS))

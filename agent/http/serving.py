@@ -4,26 +4,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
-from typing import Any, Final, cast
+from collections.abc import Callable
+from typing import Final, cast
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from agent.core.errors import AgentError
 from agent.core.model.node import HttpTls
 from agent.core.units import Address, bracketed
-from agent.http.errors import REQUEST_ID, refusal, request_id
-from agent.telemetry import logs
+from agent.http.connection import Connection
+from agent.http.listener import Listener, Room
 
 _SHUTDOWN_SECONDS: Final = 2.0
-_IDLE_SECONDS: Final = 75.0  # longer than the minute for which a balancer usually keeps a connection
-_DISCARD_SECONDS: Final = (
-    2.0  # how long the rest of a refused body is read, so that the client sees the answer
-)
-_BROKEN: Final = 500
-
-_log = logs.logger("http")
+_BACKLOG: Final = 128
+_ROOM: Final = Room()
 
 
 class HttpError(AgentError):
@@ -33,81 +30,94 @@ class HttpError(AgentError):
 class Server:
     """A listener that is up."""
 
-    def __init__(self, runner: web.AppRunner, listener: asyncio.Server) -> None:
+    def __init__(self, runner: web.AppRunner, listener: Listener) -> None:
         self._runner = runner
         self._listener = listener
 
     @property
     def port(self) -> int:
         """The port that is listened on; the one the system chose if 0 was asked for."""
-        port: int = self._listener.sockets[0].getsockname()[1]
-        return port
+        return self._listener.port
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return self._listener.connections
 
     async def aclose(self) -> None:
         """Take no more requests, let those that run end for a moment, then close."""
-        self._listener.close()
+        await self._listener.aclose()
         await self._runner.cleanup()
 
 
-class _Connection(RequestHandler):
-    """One connection. Malformed HTTP is answered like every other error, and costs a line in the log."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = _BROKEN,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - repeats what the client sent
-    ) -> web.StreamResponse:
-        """The answer to what never reached the application."""
-        found = request_id(request)
-        if status >= _BROKEN:
-            _log.error("a request broke", request_id=found, exc_info=exc)
-        else:
-            _log.debug("not HTTP", request_id=found, remote=request.remote, error=type(exc).__name__)
-        answer = refusal(status, "this is no sound HTTP" if status < _BROKEN else "the agent could not go on")
-        answer.headers[REQUEST_ID] = found
-        answer.force_close()
-        return answer
+def _uncounted() -> None:
+    return
 
 
-async def serve(app: web.Application, host: str, port: int, tls: HttpTls | None = None) -> Server:
+async def serve(
+    app: web.Application,
+    host: str,
+    port: int,
+    tls: HttpTls | None = None,
+    *,
+    room: Room = _ROOM,
+    shed: Callable[[], None] = _uncounted,
+) -> Server:
     """Listen and serve.
+
+    Args:
+        app: what is served.
+        host: an IP address, or a name of this machine.
+        port: 0 lets the system choose.
+        tls: certificate and key; None for plain HTTP.
+        room: how many connections there may be.
+        shed: called for each that found no room.
 
     Raises:
         HttpError: the address can't be listened on, or the certificate not be used; one line says why.
     """
     context = None if tls is None else await asyncio.to_thread(tls_context, tls)
-    loop = asyncio.get_running_loop()
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
-
-    def connection() -> _Connection:
-        # No access log: it would hold query strings, and metrics and the agent's own log say what matters.
-        # Nothing is decompressed: a small body must not become a large one here.
-        return _Connection(
-            cast("web.Server", runner.server),
-            loop=loop,
-            access_log=cast("Any", None),
-            auto_decompress=False,
-            keepalive_timeout=_IDLE_SECONDS,
-            lingering_time=_DISCARD_SECONDS,
-        )
-
     try:
-        listener = await loop.create_server(connection, host, port, ssl=context, backlog=128)
+        bound = await _bound(host, port)
     except OSError as error:
         await runner.cleanup()
-        reason = error.strerror or error
+        # socket.gaierror has numbers of its own; others name the address a second time
+        named = isinstance(error, socket.gaierror) or error.errno is None
+        reason = (error.strerror or error) if named else os.strerror(error.errno or 0)
         raise HttpError(f"HTTP can't listen on {bracketed(host)}:{port}: {reason}") from error
-    return Server(runner, listener)
+
+    def connection(lost: Callable[[], None]) -> Connection:
+        return Connection(cast("web.Server", runner.server), lost)
+
+    return Server(runner, Listener(bound, context, connection, room, shed))
 
 
-async def serve_app(app: web.Application, address: Address, tls: HttpTls | None = None) -> Server:
-    """Listen on an address of the configuration and serve; raises `HttpError`."""
-    return await serve(app, address.host, address.port, tls)
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on each address of a host; those of IPv6 take no IPv4."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    bound: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in dict.fromkeys(found):
+            bound.append(socket.create_server(address[:2], family=family, backlog=_BACKLOG))
+    except OSError:
+        for one in bound:
+            one.close()
+        raise
+    return bound
+
+
+async def serve_app(
+    app: web.Application,
+    address: Address,
+    tls: HttpTls | None = None,
+    *,
+    room: Room = _ROOM,
+    shed: Callable[[], None] = _uncounted,
+) -> Server:
+    """Listen on an address of the configuration and serve; see `serve`."""
+    return await serve(app, address.host, address.port, tls, room=room, shed=shed)
 
 
 def tls_context(tls: HttpTls) -> ssl.SSLContext:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from agent.core.records import Channel
 from agent.delivery.decisions import DecisionRefusedError
 from agent.delivery.listing import listing
 from agent.delivery.queries import SignalQuery
-from agent.http.errors import refusal
+from agent.http.bodies import READ_SECONDS
+from agent.http.errors import RefusalError, refusal
 from agent.http.ports import SignalDesk
 
 _AT_MOST: Final = 500
@@ -72,11 +74,14 @@ class _Signals:
 
 
 async def _body(request: web.Request) -> dict[str, Any] | None:
-    text = await request.text()
     try:
+        async with asyncio.timeout(READ_SECONDS):
+            text = await request.text()
         body = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+    except TimeoutError:
+        raise RefusalError(408, f"the body did not come within {READ_SECONDS:g} s") from None
     return body if isinstance(body, dict) else None
 
 

@@ -7,8 +7,10 @@ in force comes on standard input, the descriptor of the memory with its map.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
+import signal
 import sys
 from pathlib import Path
 
@@ -19,10 +21,12 @@ from agent.settings.handover import PackedFresh, fill, pack, unpack
 from agent.settings.loader import load
 
 _NICENESS = 10
+_PR_SET_PDEATHSIG = 1
 
 
 def main(folder: str, memory: str, *in_force: str) -> None:
     """What the child does."""
+    _die_with_parent()
     if in_force:  # at the start nothing runs yet that it could hold up
         os.nice(_NICENESS)
     result: PackedFresh | AgentError | str
@@ -36,6 +40,14 @@ def main(folder: str, memory: str, *in_force: str) -> None:
         result = f"{type(error).__name__}: {error}"
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as pipe:
         pickle.dump(result, pipe, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end this process when its parent has gone, however that ended (prctl(2))."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it was quicker
 
 
 def _summary(fresh: Snapshot, memory: str | None = None) -> Summary | None:

@@ -17,6 +17,7 @@ import pjsua2
 from agent.core.errors import SipError
 from agent.core.model import Latch
 from agent.sip import events as on
+from agent.sip import native
 from agent.sip.audio import LegAudio
 from agent.sip.leg_state import LegState
 from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
@@ -69,7 +70,7 @@ class Leg(LegState):
         """Send an INVITE.
 
         Args:
-            uri: the Request-URI; its host is an IP address, so that nothing waits for DNS.
+            uri: the Request-URI, and To; it goes out as it is (RFC 3261 section 8.1.1.1).
             headers: added to the INVITE; one that can't be written is left out.
             local_uri: the From header's URI, or "" for the node's own.
             max_forwards: hops left (RFC 3261 section 20.22).
@@ -82,7 +83,7 @@ class Leg(LegState):
         add_header(parameters, "Max-Forwards", str(max_forwards))
         parameters.txOption.localUri = local_uri
         try:
-            self._call.makeCall(uri, parameters)
+            self._call.makeCall(f"<{uri}>", parameters)  # bare, its parameters would be those of To
             pjsua2.handoff_leg_latch(self._call.number, _LATCHES[self.latch])
             self.sip_call_id = self._call.getInfo().callIdString
         except pjsua2.Error as error:
@@ -146,6 +147,8 @@ class Leg(LegState):
 
     def notify(self, subscription: int, status: int) -> None:
         """Send NOTIFY to the sender of a REFER; a final status (200 or more) ends the subscription."""
+        if native.closed:
+            return
         sent = pjsua2.handoff_refer_notify(subscription, status) == 0
         if status >= _OK and subscription == self.subscription:
             self.subscription = 0

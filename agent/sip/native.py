@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 import pjsua2
 
@@ -14,8 +15,9 @@ from agent import __version__
 from agent.core.errors import SipError
 from agent.core.model import Agent
 from agent.core.reasons import Reason
-from agent.core.units import Listen, bracketed
-from agent.core.uris import sip_uri
+from agent.core.units import Listen, Transport, bracketed
+from agent.core.uris import SipUri
+from agent.sip.resolver import Hop
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
@@ -42,6 +44,9 @@ _TRANSPORTS = {
     ("tcp", 6): pjsua2.PJSIP_TRANSPORT_TCP6,
     ("tls", 6): pjsua2.PJSIP_TRANSPORT_TLS6,
 }
+
+closed = False
+"""Whether the library has ended: nothing may be asked of it any more."""
 
 
 def require_capacity(calls: int) -> None:
@@ -124,20 +129,15 @@ def host(settings: Agent) -> str:
     return bracketed(settings.sip.public_address or settings.sip.listen[0].host)
 
 
-def host_towards(settings: Agent, uri: str) -> str:
-    """Our host as it stands in URIs that go to `uri`, whose host is an address: what that peer sees of us.
-
-    Nothing is sent, and no name looked up.
-    """
+def host_towards(settings: Agent, hop: Hop) -> str:
+    """Our host as it stands in URIs of what goes to `hop`: what that peer sees of us. Nothing is sent."""
     ours = host(settings)
     if not ip_address(ours.strip("[]")).is_unspecified:
         return ours
-    target = sip_uri(uri)
-    with contextlib.suppress(OSError, ValueError):
-        address = ip_address(target.host.strip("[]"))
-        family = socket.AF_INET6 if ":" in str(address) else socket.AF_INET
+    with suppress(OSError, ValueError):
+        family = socket.AF_INET6 if ":" in hop.address else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(address), target.port or 5060))
+            probe.connect((hop.address, hop.port))
             return bracketed(str(probe.getsockname()[0]))
     return ours
 
@@ -178,6 +178,10 @@ def install_guard(sources: str, *, reject_unknown: bool) -> None:
     if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
         raise SipError("the guard can't be installed in this pjsua2")
     pjsua2.handoff_requests_install()
+    if pjsua2.handoff_names_install() != 0:
+        raise SipError(
+            "pjsip can't be kept from looking names up: use the wheel that deploy/pjsua2/build makes"
+        )
     pjsua2.handoff_guard_set_cause(2)
     pjsua2.handoff_guard_set_state(0, 5)
     set_sources(sources, reject_unknown=reject_unknown)
@@ -232,6 +236,40 @@ def trace(most: int) -> list[str]:
     """The SIP messages seen since the last time, oldest first, as lines of `stories.TraceRecord`."""
     text: str = pjsua2.handoff_trace_drain(most)
     return text.split("\n") if text else []
+
+
+@contextmanager
+def pinned(uri: SipUri, hop: Hop) -> Iterator[None]:
+    """Meanwhile what is sent to the URI's host goes to this address, and the URI goes out as it is."""
+    if pjsua2.handoff_names_pin(uri.host, _line(hop)) != 1:
+        raise SipError(f"{hop} is no address to send to")
+    try:
+        yield
+    finally:
+        pjsua2.handoff_names_unpin()
+
+
+def names_asked() -> list[tuple[int, str, int | None, Transport]]:
+    """Hosts that pjsip waits for, new since the last time: number, host, port if there is one, transport."""
+    text: str = pjsua2.handoff_names_drain()
+    asked = []
+    for number, transport, port, host in (line.split(" ", 3) for line in text.splitlines()):
+        asked.append((int(number), host, int(port) or None, cast("Transport", transport)))
+    return asked
+
+
+def name_found(number: int, hops: Iterable[Hop]) -> None:
+    """Tell pjsip where the host of this number is; nothing when it could not be found."""
+    pjsua2.handoff_names_answer(number, "\n".join(map(_line, hops)))
+
+
+def renew_certificates() -> str:
+    """Use what is in the certificate files for handshakes from now on; why that can't be done, or nothing."""
+    return str(pjsua2.handoff_tls_reload())
+
+
+def _line(hop: Hop) -> str:
+    return f"{hop.transport} {hop.address} {hop.port}"
 
 
 def probes() -> list[tuple[int, int]]:

@@ -23,11 +23,14 @@ from agent.core.leg_ends import lost_callee, lost_caller
 from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip import native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
+from agent.sip.questions import Locate, Questions, nowhere
+from agent.sip.resolver import Hop
 from agent.telemetry.logs import logger
 
 _log = logger("sip")
@@ -71,23 +74,34 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
+        self._closed = False
         self._probes: dict[int, Callable[[int], None]] = {}
+        self._questions = Questions(nowhere, self.took)
         self.comfort = Comfort(self.took)
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(
+        self,
+        report: Callable[[on.StackEvent], None],
+        sources: str,
+        *,
+        reject_unknown: bool,
+        locate: Locate = nowhere,
+    ) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
             sources: who may send requests: CIDRs, white space between them.
             reject_unknown: whether others are told so, or hear nothing.
+            locate: finds the hosts that peers name.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
         """
         self._report = report
+        self._questions = Questions(locate, self.took)
         native.require_capacity(self._settings.limits.calls)
         pjsua2.handoff_guard_quiet()
         try:
@@ -97,6 +111,8 @@ class Stack:
             native.install_guard(sources, reject_unknown=reject_unknown)
             for listen in self._settings.sip.listen:
                 self._open(listen)
+            if fault := native.renew_certificates():
+                raise SipError(f"sip.tls can't be used: {fault}")
             self._endpoint.libStart()
             native.choose_codecs(self._endpoint, self._settings.media.codecs)
             self.account = native.account(self._settings, IncomingAccount(self))
@@ -117,14 +133,25 @@ class Stack:
 
     def apply(self, status: NodeStatus) -> None:
         """Let the guard answer OPTIONS and new INVITEs by this state."""
+        if self._closed:
+            return
         cause = _CAUSES.get(status.refusal, 2) if status.refusal else 0
         pjsua2.handoff_guard_set_cause(cause)
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
         pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after or _RATE_RETRY_SECONDS)
 
+    def renew_certificates(self) -> str:
+        """Use what is in the files of sip.tls for handshakes from now on; connections stay as they are.
+
+        Returns:
+            Why that can't be done, in which case the old certificates stay in use; or nothing.
+        """
+        return native.renew_certificates()
+
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
-        native.set_sources(sources, reject_unknown=reject_unknown)
+        if not self._closed:
+            native.set_sources(sources, reject_unknown=reject_unknown)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
@@ -135,34 +162,43 @@ class Stack:
         for leg in tuple(self._legs.values()):
             leg.hang_up(at_once=True)
             self._dispose(leg)
+        self._questions.close()
         self._events.clear()
         self.comfort.close()
         if self.account is not None:
             self.account.shutdown()
             self.account = None
+        # Nothing that comes late may reach native code that is gone: a reload, a call's timer, the storage.
+        self._closed = native.closed = True
         self._endpoint.libDestroy()
 
     # -- legs ----------------------------------------------------------------------------------------------
 
     def dial(
         self,
-        uri: str,
+        target: SipUri,
+        hop: Hop,
         headers: Iterable[tuple[str, str]],
         *,
         local_user: str,
         max_forwards: int,
         latch: Latch = "strict",
     ) -> Leg:
-        """A new leg towards `uri` from `local_user`, its INVITE sent; `latch` says whose RTP is taken.
+        """A new leg towards `target` from `local_user`, its INVITE sent to the address `hop`.
+
+        `latch` says whose RTP is taken.
 
         Raises:
             SipError: the stack would not send it.
         """
+        if self._closed:
+            raise SipError("the SIP stack has ended")
         leg = self._new_leg()
         leg.latch = latch
-        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, uri)}>"
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
         try:
-            leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
+            with native.pinned(target, hop):
+                leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
         except SipError:
             self._dispose(leg)
             raise
@@ -172,16 +208,21 @@ class Stack:
         """The leg that an event tells of; it is there until its end is reported."""
         return self._legs[key]
 
-    def probe(self, uri: str, seconds: float, done: Callable[[int], None]) -> None:
-        """Send OPTIONS to `uri`; `done` is told the status that came, 408 when none did for so long.
+    def probe(self, target: SipUri, hop: Hop, seconds: float, done: Callable[[int], None]) -> None:
+        """Send OPTIONS to the address `hop` of `target`; `done` is told the status that came.
+
+        It is 408 when none did for so many seconds.
 
         Raises:
             SipError: the stack would not send it.
         """
-        host = native.host_towards(self._settings, uri)
-        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{host}>")
+        if self._closed:
+            raise SipError("the SIP stack has ended")
+        host = native.host_towards(self._settings, hop)
+        with native.pinned(target, hop):
+            number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")
         if number < 0:
-            raise SipError(f"can't probe {uri}")
+            raise SipError(f"can't probe {target.text}")
         self._probes[number] = done
         self._loop.call_later(seconds, self._probed, number, _REQUEST_TIMEOUT)
 
@@ -287,6 +328,7 @@ class Stack:
             ("lag", partial(self._lag, late)),
             ("tick", self._poll),
             ("probe", self._look_for_probes),
+            ("names", self._questions.look),
             ("trace", self._look_for_messages),
         )
         for where, work in parts:

@@ -2,25 +2,31 @@
 """Structured logs: one line per fact on standard error, phone numbers masked, secrets never.
 
 Standard error and nothing else: systemd and containers keep it, and a file that fills up can't stop a call.
+A running agent writes from a thread of its own (`in_background`): a reader that stands still can't either.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from contextlib import suppress
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
+
+from agent.telemetry.outlet import Outlet, write_if_possible
 
 Logger: TypeAlias = FilteringBoundLogger
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 _Event: TypeAlias = MutableMapping[str, Any]
 
 MASKED: Final = "***"
+_LAST_WORDS_SECONDS: Final = 0.1
+_SAY_SECONDS: Final = 1.0
 _NUMBER_KEYS: Final = frozenset(
     {"number", "caller", "called", "from_number", "to_number", "from_uri", "to_uri"}
 )
@@ -122,14 +128,80 @@ def _mask_numbers(_logger: object, _method: str, event: _Event) -> _Event:
     return event
 
 
+@contextmanager
+def in_background() -> Iterator[None]:
+    """Write lines from a thread meanwhile; in the end what waits is written as far as a second goes."""
+    descriptor = _descriptor()
+    if descriptor is None:
+        yield
+        return
+    outlet = _STANDARD_ERROR.outlet = Outlet(descriptor, _tell_dropped)
+    try:
+        yield
+    finally:
+        _STANDARD_ERROR.outlet = None
+        outlet.close()
+
+
+def dropped() -> int:
+    """How many lines were lost, since their reader was too slow."""
+    outlet = _STANDARD_ERROR.outlet
+    return 0 if outlet is None else outlet.dropped
+
+
+def last_words(event: str, **facts: str) -> None:
+    """Write a line past all queues, in any thread, as the process is about to end; never waits for long."""
+    outlet = _STANDARD_ERROR.outlet
+    if outlet is not None:
+        outlet.close(_LAST_WORDS_SECONDS)
+    line = {"event": event, **facts, "part": "node", "level": "error"}
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
+    text = json.dumps(stamp(None, "", dict(line))) + "\n"
+    if (descriptor := _descriptor()) is not None:
+        write_if_possible(descriptor, text, _LAST_WORDS_SECONDS)
+
+
+def say(text: str) -> None:
+    """Tell whoever started the process something in plain words; never waits for long."""
+    descriptor = _descriptor()
+    if descriptor is None:
+        sys.stderr.write(text)
+    else:
+        sys.stderr.flush()
+        write_if_possible(descriptor, text, _SAY_SECONDS)
+
+
+def _descriptor() -> int | None:
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):  # closed, or no file at all
+        return None
+
+
+def _tell_dropped(lines: int) -> None:
+    logger("log").warning(f"{lines} lines were dropped: they came faster than they were read", lines=lines)
+
+
 class _StandardError:
-    """Writes whole lines to the current standard error; a reader that went away must not end a call."""
+    """Writes whole lines to the current standard error; a reader that went away must not end a call.
+
+    Attributes:
+        outlet: takes the lines instead, so that nobody waits for the reader.
+    """
+
+    outlet: Outlet | None = None
 
     def write(self, text: str) -> None:
+        outlet = self.outlet
+        if outlet is not None:
+            outlet.put(text)
+            return
         with suppress(OSError, ValueError):
             sys.stderr.write(text)
 
     def flush(self) -> None:
+        if self.outlet is not None:
+            return
         with suppress(OSError, ValueError):
             sys.stderr.flush()
 

@@ -118,6 +118,7 @@ class _Readings(Collector):
         self.native_calls: Callable[[], int] = int
         self.names: Callable[[], int] = int
         self.tasks: Callable[[], int] = int
+        self.log_lines_dropped: Callable[[], int] = int
 
     def collect(self) -> Iterable[Metric]:
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
@@ -147,6 +148,11 @@ class _Readings(Collector):
             "handoff_native_calls",
             "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
             value=self.native_calls(),
+        )
+        yield CounterMetricFamily(
+            "handoff_log_lines_dropped",
+            "Log lines lost, since their reader was too slow",
+            value=self.log_lines_dropped(),
         )
         yield CounterMetricFamily(
             "handoff_names_refused",
@@ -214,6 +220,9 @@ class Metrics:
         self._api = _Children(
             counter("api_requests", "Answers of the handoff API", "project", "route", "status")
         )
+        self._http_shed = _Children(
+            counter("http_connections_shed", "HTTP connections that found no room", "listener")
+        )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
         self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
@@ -277,6 +286,10 @@ class Metrics:
         """Take ``handoff_loop_tasks`` from the event loop: it shows leaks."""
         self._readings.tasks = read
 
+    def set_log_reader(self, dropped: Callable[[], int]) -> None:
+        """Take ``handoff_log_lines_dropped_total`` from the log."""
+        self._readings.log_lines_dropped = dropped
+
     def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
         """Take ``handoff_legs_active`` and ``handoff_native_calls`` from the SIP stack."""
         self._readings.legs, self._readings.native_calls = legs, native_calls
@@ -333,6 +346,10 @@ class Metrics:
     def api_answered(self, project: str, route: str, status: int) -> None:
         """The handoff API answered; ``project`` and ``route`` are empty where they are not known."""
         self._api[project, route, str(status)].inc()
+
+    def http_shed(self, listener: str) -> None:
+        """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
+        self._http_shed[listener,].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""

@@ -6,6 +6,7 @@
 #include "names.h"
 #include "probe.h"
 #include "requests.h"
+#include "tls.h"
 #include "trace.h"
 %}
 
@@ -28,4 +29,5 @@
 %include "names.h"
 %include "probe.h"
 %include "requests.h"
+%include "tls.h"
 %include "trace.h"

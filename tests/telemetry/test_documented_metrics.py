@@ -33,6 +33,7 @@ def everything() -> Metrics:
     metrics.set_outbox_reader(lambda: {"webhook": 1})
     metrics.parameters_cut("care", 1)
     metrics.api_answered("care", "hand_off", 202)
+    metrics.http_shed("api")
     metrics.token_requested("issued")
     metrics.name_looked_up("found")
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)

@@ -203,6 +203,15 @@ class Http(Model):
         description="Origins of desktop pages that may read the handoff API (CORS): https://host[:port].",
     )
 
+    connections: Count = Field(
+        default=1000, description="Connections to the handoff API at the same time; more get 503."
+    )
+    connections_per_address: Count = Field(
+        default=500,
+        description="Of them those of one address (of IPv6: of one /64 network). The operations listener "
+        "takes 128, 64 of one address.",
+    )
+
     @model_validator(mode="after")
     def _apart(self) -> Self:
         if self.api == self.operations:

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes log lines from a thread of its own: whoever reads them too slowly loses lines, and stops nothing.
+
+A pipe holds some lines and then blocks its writer. The loop must never be that writer: it puts text into a
+bounded queue, and the thread does nothing but write bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+CAPACITY: Final = 10_000
+"""Lines that may wait."""
+CAPACITY_BYTES: Final = 8 * 1024 * 1024
+"""Characters of lines that may wait."""
+LAST_SECONDS: Final = 1.0
+"""How long what waits may take to be written when the process ends."""
+_AT_ONCE: Final = 64 * 1024
+_PIPE_BUF: Final = 4096  # so much goes into a pipe that poll calls writable, without waiting (POSIX)
+_AGAIN_MILLISECONDS: Final = 1000
+
+
+class Outlet:
+    """Writes to a descriptor, from the time it is made until `close`.
+
+    Args:
+        descriptor: where to; it stays open.
+        flowing_again: called in the writer's thread with how many lines were dropped, once lines get through
+            again.
+
+    Attributes:
+        dropped: lines that were lost since the start.
+    """
+
+    def __init__(self, descriptor: int, flowing_again: Callable[[int], None]) -> None:
+        self.dropped = 0
+        self._descriptor = descriptor
+        self._flowing_again = flowing_again
+        self._told = 0
+        self._taken = 0  # characters, counted by those who put
+        self._gone = 0  # the same, counted by the thread: no lock is needed between the two
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def put(self, text: str) -> None:
+        """Have whole lines written; never waits, but in the writer's own thread."""
+        if threading.get_ident() == self._thread.ident:
+            self._write(text.encode(errors="replace"))
+            return
+        if self._lines.qsize() >= CAPACITY or self._taken - self._gone > CAPACITY_BYTES:
+            self.dropped += 1
+            return
+        self._taken += len(text)
+        self._lines.put(text)
+
+    def close(self, seconds: float = LAST_SECONDS) -> bool:
+        """Write what waits, as far as it goes in so many seconds; whether all of it was written."""
+        self._lines.put(None)
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    # From here on: the writer's thread.
+
+    def _run(self) -> None:
+        while (text := self._lines.get()) is not None:
+            parts, size = [text], len(text)
+            over = False
+            while size < _AT_ONCE and not self._lines.empty():
+                text = self._lines.get()
+                if text is None:
+                    over = True
+                    break
+                parts.append(text)
+                size += len(text)
+            self._write("".join(parts).encode(errors="replace"))
+            self._gone += size
+            if over:
+                return
+            lost = self.dropped - self._told
+            if lost and self._lines.qsize() <= CAPACITY // 2:  # it flows: not a line for each that is lost
+                self._told += lost
+                self._flowing_again(lost)
+
+    def _write(self, data: bytes) -> None:
+        """All of it, however long that takes; a reader that has gone costs the lines, not the process."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:  # somebody made it so: another process has it too
+                poll = select.poll()
+                poll.register(self._descriptor, select.POLLOUT)
+                poll.poll(_AGAIN_MILLISECONDS)
+            except OSError:
+                return
+
+
+def write_if_possible(descriptor: int, text: str, seconds: float) -> None:
+    """Write some lines as far as the descriptor takes them within so many seconds; the rest is lost."""
+    until = time.monotonic() + seconds
+    data = text.encode(errors="replace")
+    with suppress(OSError):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        while data and (left := until - time.monotonic()) > 0:
+            if poll.poll(left * 1000):
+                data = data[os.write(descriptor, data[:_PIPE_BUF]) :]

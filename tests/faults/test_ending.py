@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must not keep a running agent from serving, nor from ending: reloads, readers, HTTP peers."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.plan import Plan
+from tests.calls.harness.waiting import eventually
+from tests.calls.harness.web import answers
+
+pytestmark = pytest.mark.calls
+
+HALF = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+
+
+@pytest.fixture
+def house(cxone: Cxone, tmp_path: Path) -> Iterator[House]:
+    cxone.heal()
+    house = House(Plan(cxone.port), cxone, tmp_path)
+    yield house
+    house.agent.kill()
+
+
+def children(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["SIGTERM", "SIGTERM twice"])
+async def test_a_reload_that_takes_long_does_not_outlive_the_process(house: House, again: bool) -> None:  # noqa: FBT001
+    await asyncio.to_thread(house.start)
+    os.mkfifo(house.config / "numbers" / "endless.yaml")  # a file that is never read through
+    house.agent.send(signal.SIGHUP)
+    (child,) = await eventually(lambda: children(house.agent.pid), what="the files are being read") or []
+    house.agent.send(signal.SIGTERM)
+    if again:
+        house.agent.send(signal.SIGTERM)
+    await asyncio.to_thread(house.agent.ends)
+    assert not Path(f"/proc/{child}").exists()
+
+
+async def test_a_log_that_nobody_reads_holds_up_no_call_and_no_end(house: House) -> None:
+    os.mkfifo(house.agent.log)
+    reader = os.open(house.agent.log, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    await asyncio.to_thread(house.start)
+    for _ in range(5):
+        async with house.voice_agent(), house.caller("basic_call", new_contact(), talk=100) as caller:
+            await caller.succeeds()
+    assert house.operations("GET", "/readyz").status == 200
+    assert len(os.read(reader, 4096)) > 2048, "the pipe was full"
+    house.agent.send(signal.SIGTERM)
+    await eventually(lambda: house.agent.code is not None, 20, "the agent ends")
+    os.close(reader)
+    assert house.agent.code == 0
+
+
+@pytest.mark.parametrize("listener", ["api", "operations"])
+async def test_half_sent_http_requests_take_nothing_from_calls(house: House, listener: str) -> None:
+    house.agent.within = ("/usr/bin/prlimit", "--nofile=300")
+    await asyncio.to_thread(house.start)
+    port = house.plan.api if listener == "api" else house.plan.operations
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(400)]
+    try:
+        for peer in held:
+            peer.send(HALF)
+        async with house.voice_agent(), house.caller("basic_call", new_contact(), talk=100) as caller:
+            await caller.succeeds()
+        assert house.agent.running
+        # Heads have ten seconds: who asks then is served, though nobody closed anything.
+        await eventually(lambda: answers(house.plan.operations, "/readyz"), 30, "it is served again")
+    finally:
+        for peer in held:
+            peer.close()
+    await asyncio.to_thread(house.agent.stop)
