@@ -23,6 +23,7 @@ from agent.calls.tasks import Tasks
 from agent.configuration import Configuration
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
+from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.delivery.outbound import Outbound
@@ -228,7 +229,7 @@ class Node:
             await self._look(looks)
             looks += 1
             await _wait(self._asked.end, _LOOK_SECONDS)
-        self._switchboard.drain()
+        self._switchboard.drain(for_good=True)
         notify(STOPPING="1", STATUS="draining")
         idle = asyncio.ensure_future(self._register.idle())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
@@ -299,7 +300,7 @@ class Node:
         of_operations = Room(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
-            ("operations", operations_app(desks), http.operations, None, of_operations),
+            ("operations", operations_app(desks, _names(http)), http.operations, None, of_operations),
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
@@ -312,7 +313,8 @@ class Node:
         metrics.set_names_reader(native.names_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
         metrics.set_owed_reader(lambda: self._saves.owed)
-        metrics.set_credential_alarm_reader(self._outbound.alarmed)
+        metrics.set_credential_alarm_reader(self._outbound.refused)
+        metrics.set_failing_reader(self._outbound.failing)
         metrics.set_pending_reader(lambda: courier.pending)
         metrics.set_outbox_reader(lambda: courier.pending_by_channel)
         metrics.set_log_reader(logs.dropped)
@@ -368,6 +370,11 @@ class Node:
         """Give what is under way its time, and less of it as soon as the node is to end now."""
         if not await done_before(self._asked.end_now, self._outbound.aclose(_COURIER_GRACE_SECONDS)):
             await self._outbound.aclose(_FORCED_GRACE_SECONDS)
+
+
+def _names(http: Http) -> tuple[str, ...]:
+    """Names by which the operations listener may be asked."""
+    return (http.operations.host, *http.operations_hosts)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

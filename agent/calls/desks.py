@@ -213,7 +213,7 @@ class Desks:
         return status.ready, status.reason
 
     def alarms(self) -> list[dict[str, Any]]:
-        """Projects whose signals can't leave until somebody changes something, and why."""
+        """Projects whose signals do not get through, and why."""
         return [
             {"project": name, "error": alarm.error, "text": alarm.text, "since": alarm.since}
             for name, alarm in self._alarms().items()
@@ -234,6 +234,14 @@ class Desks:
     def drain(self) -> None:
         """Take no new calls from now on."""
         self._switchboard.drain()
+
+    def end_drain(self) -> bool:
+        """Take calls again; False when the process was told to end."""
+        return self._switchboard.end_drain()
+
+    def numbers_shown(self) -> bool:
+        """Whether phone numbers are shown as they are: by the rule for logs."""
+        return self._configuration.snapshot.agent.log.numbers == "shown"
 
     def metrics(self) -> bytes:
         """All metrics."""

@@ -21,6 +21,7 @@ def everything() -> Metrics:
     metrics = Metrics()
     metrics.set_node_state_reader(lambda: "ready", NodeState)
     metrics.set_credential_alarm_reader(lambda: {"care": False})
+    metrics.set_failing_reader(lambda: {"care": False})
     metrics.invite_answered("care", "answered")
     metrics.call_started("care")
     metrics.call_answered("care", 0.1)

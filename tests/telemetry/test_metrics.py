@@ -100,6 +100,12 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         lambda m: m.set_credential_alarm_reader(lambda: {"acme-care": True, "acme-sales": False}),
         1,
     ),
+    (
+        "signals_failing",
+        {"project": "acme-care"},
+        lambda m: m.set_failing_reader(lambda: {"acme-care": True, "acme-sales": False}),
+        1,
+    ),
     ("storage_fault", {}, lambda m: m.set_storage_fault_reader(lambda: "disk full"), 1),
 ]
 
