@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.listener import Room
 from agent.http.operations import operations_app
-from agent.http.serving import serve_app
+from agent.http.serving import Server, serve_app
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
 from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before, ended_by_signals
@@ -133,6 +134,7 @@ class Node:
         self._metrics = Metrics()
         self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
         self._bell = Bell()
+        self._api: Server | None = None
         self._stories = Stories()
         self._register = Register()
         chronicle = Chronicle(self._metrics, self._stories)
@@ -200,12 +202,12 @@ class Node:
             self._switchboard.on_sip_event,
             self._sources(),
             reject_unknown=reject,
-            locate=self._resolver.locate_host,
         )
         native.set_peers(self._peers())
         native.set_rate(settings.limits.calls_per_second)
         self._prepare_comfort()
         self._connect_metrics()
+        self._tell_certificates()
         lost = await self._recovery.take_over()
         if lost:
             _log.warning("calls of an earlier process were told as failed", calls=lost)
@@ -304,6 +306,7 @@ class Node:
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
+            self._api = self._api or server
             self._ending.add(closing, f"HTTP {name}", server.aclose, usual=5.0, forced=0.2)
 
     def _connect_metrics(self) -> None:
@@ -332,9 +335,33 @@ class Node:
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
         self._outbound.applied()
+        if difference.renewed:
+            self._tasks.run(self._renew(difference.renewed))
         self._prepare_comfort()
         self._probes.follow(snapshot)
         self._switchboard.refresh()
+
+    async def _renew(self, names: Iterable[str]) -> None:
+        """Use renewed certificates for handshakes from now on; no connection and no listener is closed."""
+        self._tell_certificates()
+        tls = self._configuration.snapshot.agent.http.tls
+        for name in names:
+            fault = ""
+            if name == "sip.tls":
+                fault = self._stack.renew_certificates()
+            elif self._api is not None and tls is not None:
+                try:
+                    await self._api.renew_certificate(tls)
+                except AgentError as error:
+                    fault = str(error)
+            if fault:
+                _log.error("a renewed certificate can't be used, the old one stays", of=name, fault=fault)
+            else:
+                _log.info("a renewed certificate is in use", of=name)
+
+    def _tell_certificates(self) -> None:
+        for name, certificate in self._configuration.snapshot.certificates.items():
+            self._metrics.certificate_loaded(name, certificate.until)
 
     def _prepare_comfort(self) -> None:
         projects = self._configuration.projects()

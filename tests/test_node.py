@@ -28,7 +28,6 @@ from agent.node import Node, serve
 from agent.process import Asked, Ending
 from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
-from agent.sip.questions import Locate, nowhere
 from tests.core.examples import record, snapshot
 from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
@@ -122,14 +121,7 @@ class PartStack(FakeStack):
         self.comfort = cast("Any", SimpleNamespace(prepare=lambda _: None))
         self._parts = parts
 
-    def start(
-        self,
-        report: Callable[[sip.StackEvent], None],
-        sources: str,
-        *,
-        reject_unknown: bool,
-        locate: Locate = nowhere,  # noqa: ARG002 - no peer names a host here
-    ) -> None:
+    def start(self, report: Callable[[sip.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
         """Come up, for the one carrier of the configuration."""
         assert (sources, reject_unknown) == ("192.0.2.0/24", False)
         self._parts.up("stack")

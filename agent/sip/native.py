@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Any, cast
+from typing import Any
 
 import pjsua2
 
@@ -15,8 +15,8 @@ from agent import __version__
 from agent.core.errors import SipError
 from agent.core.model import Agent
 from agent.core.reasons import Reason
-from agent.core.units import Listen, Transport, bracketed
-from agent.core.uris import SipUri
+from agent.core.units import Listen, bracketed
+from agent.core.uris import SipUri, sip_uri
 from agent.sip.resolver import Hop
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
@@ -129,15 +129,20 @@ def host(settings: Agent) -> str:
     return bracketed(settings.sip.public_address or settings.sip.listen[0].host)
 
 
-def host_towards(settings: Agent, hop: Hop) -> str:
-    """Our host as it stands in URIs of what goes to `hop`: what that peer sees of us. Nothing is sent."""
+def host_towards(settings: Agent, uri: str) -> str:
+    """Our host as it stands in URIs that go to `uri`, whose host is an address: what that peer sees of us.
+
+    Nothing is sent, and no name looked up.
+    """
     ours = host(settings)
     if not ip_address(ours.strip("[]")).is_unspecified:
         return ours
-    with suppress(OSError, ValueError):
-        family = socket.AF_INET6 if ":" in hop.address else socket.AF_INET
+    target = sip_uri(uri)
+    with contextlib.suppress(OSError, ValueError):
+        address = ip_address(target.host.strip("[]"))
+        family = socket.AF_INET6 if ":" in str(address) else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((hop.address, hop.port))
+            probe.connect((str(address), target.port or 5060))
             return bracketed(str(probe.getsockname()[0]))
     return ours
 
@@ -178,7 +183,7 @@ def install_guard(sources: str, *, reject_unknown: bool) -> None:
     if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
         raise SipError("the guard can't be installed in this pjsua2")
     pjsua2.handoff_requests_install()
-    if pjsua2.handoff_names_install() != 0:
+    if pjsua2.handoff_resolve_install() != 0:
         raise SipError(
             "pjsip can't be kept from looking names up: use the wheel that deploy/pjsua2/build makes"
         )
@@ -238,38 +243,20 @@ def trace(most: int) -> list[str]:
     return text.split("\n") if text else []
 
 
-@contextmanager
+@contextlib.contextmanager
 def pinned(uri: SipUri, hop: Hop) -> Iterator[None]:
     """Meanwhile what is sent to the URI's host goes to this address, and the URI goes out as it is."""
-    if pjsua2.handoff_names_pin(uri.host, _line(hop)) != 1:
+    if pjsua2.handoff_resolve_pin(uri.host, f"{hop.transport} {hop.address} {hop.port}") != 1:
         raise SipError(f"{hop} is no address to send to")
     try:
         yield
     finally:
-        pjsua2.handoff_names_unpin()
-
-
-def names_asked() -> list[tuple[int, str, int | None, Transport]]:
-    """Hosts that pjsip waits for, new since the last time: number, host, port if there is one, transport."""
-    text: str = pjsua2.handoff_names_drain()
-    asked = []
-    for number, transport, port, host in (line.split(" ", 3) for line in text.splitlines()):
-        asked.append((int(number), host, int(port) or None, cast("Transport", transport)))
-    return asked
-
-
-def name_found(number: int, hops: Iterable[Hop]) -> None:
-    """Tell pjsip where the host of this number is; nothing when it could not be found."""
-    pjsua2.handoff_names_answer(number, "\n".join(map(_line, hops)))
+        pjsua2.handoff_resolve_unpin()
 
 
 def renew_certificates() -> str:
     """Use what is in the certificate files for handshakes from now on; why that can't be done, or nothing."""
     return str(pjsua2.handoff_tls_reload())
-
-
-def _line(hop: Hop) -> str:
-    return f"{hop.transport} {hop.address} {hop.port}"
 
 
 def probes() -> list[tuple[int, int]]:

@@ -30,6 +30,11 @@ class Hop:
     address: str
     port: int
 
+    @property
+    def uri(self) -> str:
+        """The address as a SIP URI."""
+        return f"sip:{bracketed(self.address)}:{self.port};transport={self.transport}"
+
     def __str__(self) -> str:
         return f"{self.transport} {bracketed(self.address)}:{self.port}"
 

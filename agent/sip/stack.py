@@ -29,7 +29,6 @@ from agent.sip import native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
-from agent.sip.questions import Locate, Questions, nowhere
 from agent.sip.resolver import Hop
 from agent.telemetry.logs import logger
 
@@ -76,32 +75,22 @@ class Stack:
         self._polling = False
         self._closed = False
         self._probes: dict[int, Callable[[int], None]] = {}
-        self._questions = Questions(nowhere, self.took)
         self.comfort = Comfort(self.took)
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(
-        self,
-        report: Callable[[on.StackEvent], None],
-        sources: str,
-        *,
-        reject_unknown: bool,
-        locate: Locate = nowhere,
-    ) -> None:
+    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
             sources: who may send requests: CIDRs, white space between them.
             reject_unknown: whether others are told so, or hear nothing.
-            locate: finds the hosts that peers name.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
         """
         self._report = report
-        self._questions = Questions(locate, self.took)
         native.require_capacity(self._settings.limits.calls)
         pjsua2.handoff_guard_quiet()
         try:
@@ -162,7 +151,6 @@ class Stack:
         for leg in tuple(self._legs.values()):
             leg.hang_up(at_once=True)
             self._dispose(leg)
-        self._questions.close()
         self._events.clear()
         self.comfort.close()
         if self.account is not None:
@@ -195,7 +183,7 @@ class Stack:
             raise SipError("the SIP stack has ended")
         leg = self._new_leg()
         leg.latch = latch
-        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop.uri)}>"
         try:
             with native.pinned(target, hop):
                 leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
@@ -218,7 +206,7 @@ class Stack:
         """
         if self._closed:
             raise SipError("the SIP stack has ended")
-        host = native.host_towards(self._settings, hop)
+        host = native.host_towards(self._settings, hop.uri)
         with native.pinned(target, hop):
             number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")
         if number < 0:
@@ -328,7 +316,6 @@ class Stack:
             ("lag", partial(self._lag, late)),
             ("tick", self._poll),
             ("probe", self._look_for_probes),
-            ("names", self._questions.look),
             ("trace", self._look_for_messages),
         )
         for where, work in parts:

@@ -246,6 +246,9 @@ class Metrics:
         self._kept_out = gauge(
             "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
         )
+        self._certificate_until = gauge(
+            "certificate_expiry_timestamp_seconds", "When a listener's certificate expires", "certificate"
+        )
         self._config_loaded = gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
@@ -394,6 +397,10 @@ class Metrics:
         """A reload ended as ``loaded``, ``unchanged``, ``refused`` or ``held``; the last two keep it out."""
         self._reloads[result,].inc()
         self._kept_out.set(kept_out)
+
+    def certificate_loaded(self, name: str, until: float) -> None:
+        """The certificate of ``sip.tls`` or ``http.tls`` expires then (seconds since the epoch)."""
+        self._certificate_until.labels(name).set(until)
 
     def config_loaded(self, at: float) -> None:
         """A configuration came into force at this time (seconds since the epoch)."""

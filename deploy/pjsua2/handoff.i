@@ -6,6 +6,7 @@
 #include "names.h"
 #include "probe.h"
 #include "requests.h"
+#include "resolve.h"
 #include "tls.h"
 #include "trace.h"
 %}
@@ -29,5 +30,6 @@
 %include "names.h"
 %include "probe.h"
 %include "requests.h"
+%include "resolve.h"
 %include "tls.h"
 %include "trace.h"

@@ -47,7 +47,6 @@ class Running:
         monkeypatch.setattr(stack_module, "_Endpoint", Pjsip)
         monkeypatch.setattr(native, "probes", list)
         monkeypatch.setattr(native, "trace", lambda _: [])
-        monkeypatch.setattr(native, "names_asked", list)
         self.lags: list[float] = []
         self.took: list[str] = []
         self.stack = Stack(

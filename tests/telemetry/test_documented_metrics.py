@@ -37,6 +37,7 @@ def everything() -> Metrics:
     metrics.http_shed("api")
     metrics.token_requested("issued")
     metrics.name_looked_up("found")
+    metrics.certificate_loaded("sip.tls", 1.0)
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
     metrics.config_reloaded("loaded", kept_out=False)
     metrics.internal_error("tick")

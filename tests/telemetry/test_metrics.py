@@ -91,6 +91,12 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         1,
     ),
     ("config_kept_out", {}, lambda m: m.config_reloaded("held", kept_out=True), 1),
+    (
+        "certificate_expiry_timestamp_seconds",
+        {"certificate": "sip.tls"},
+        lambda m: m.certificate_loaded("sip.tls", 1_900_000_000),
+        1_900_000_000,
+    ),
     ("config_loaded_timestamp_seconds", {}, lambda m: m.config_loaded(1_800_000_000), 1_800_000_000),
     ("loop_lag_seconds_count", {}, lambda m: m.loop_lagged(0.001), 1),
     ("parameters_cut_total", {"project": "acme-care"}, lambda m: m.parameters_cut("acme-care", 2), 2),
