@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from agent.calls.tasks import Tasks
 from agent.configuration import Configuration
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
+from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.delivery.outbound import Outbound
@@ -33,7 +35,7 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.listener import Room
 from agent.http.operations import operations_app
-from agent.http.serving import serve_app
+from agent.http.serving import Server, serve_app
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
 from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before, ended_by_signals
@@ -132,6 +134,7 @@ class Node:
         self._metrics = Metrics()
         self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
         self._bell = Bell()
+        self._api: Server | None = None
         self._stories = Stories()
         self._register = Register()
         chronicle = Chronicle(self._metrics, self._stories)
@@ -150,8 +153,8 @@ class Node:
         )
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
+        self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
-        resolver = Resolver(names)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -195,11 +198,16 @@ class Node:
         reject = self._configuration.snapshot.unknown_source == "reject"
         self._loop.set_exception_handler(self._escaped)
         closing.callback(self._loop.set_exception_handler, None)
-        self._stack.start(self._switchboard.on_sip_event, self._sources(), reject_unknown=reject)
+        self._stack.start(
+            self._switchboard.on_sip_event,
+            self._sources(),
+            reject_unknown=reject,
+        )
         native.set_peers(self._peers())
         native.set_rate(settings.limits.calls_per_second)
         self._prepare_comfort()
         self._connect_metrics()
+        self._tell_certificates()
         lost = await self._recovery.take_over()
         if lost:
             _log.warning("calls of an earlier process were told as failed", calls=lost)
@@ -223,7 +231,7 @@ class Node:
             await self._look(looks)
             looks += 1
             await _wait(self._asked.end, _LOOK_SECONDS)
-        self._switchboard.drain()
+        self._switchboard.drain(for_good=True)
         notify(STOPPING="1", STATUS="draining")
         idle = asyncio.ensure_future(self._register.idle())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
@@ -294,10 +302,11 @@ class Node:
         of_operations = Room(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
-            ("operations", operations_app(desks), http.operations, None, of_operations),
+            ("operations", operations_app(desks, _names(http)), http.operations, None, of_operations),
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
+            self._api = self._api or server
             self._ending.add(closing, f"HTTP {name}", server.aclose, usual=5.0, forced=0.2)
 
     def _connect_metrics(self) -> None:
@@ -307,7 +316,8 @@ class Node:
         metrics.set_names_reader(native.names_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
         metrics.set_owed_reader(lambda: self._saves.owed)
-        metrics.set_credential_alarm_reader(self._outbound.alarmed)
+        metrics.set_credential_alarm_reader(self._outbound.refused)
+        metrics.set_failing_reader(self._outbound.failing)
         metrics.set_pending_reader(lambda: courier.pending)
         metrics.set_outbox_reader(lambda: courier.pending_by_channel)
         metrics.set_log_reader(logs.dropped)
@@ -325,9 +335,33 @@ class Node:
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
         self._outbound.applied()
+        if difference.renewed:
+            self._tasks.run(self._renew(difference.renewed))
         self._prepare_comfort()
         self._probes.follow(snapshot)
         self._switchboard.refresh()
+
+    async def _renew(self, names: Iterable[str]) -> None:
+        """Use renewed certificates for handshakes from now on; no connection and no listener is closed."""
+        self._tell_certificates()
+        tls = self._configuration.snapshot.agent.http.tls
+        for name in names:
+            fault = ""
+            if name == "sip.tls":
+                fault = self._stack.renew_certificates()
+            elif self._api is not None and tls is not None:
+                try:
+                    await self._api.renew_certificate(tls)
+                except AgentError as error:
+                    fault = str(error)
+            if fault:
+                _log.error("a renewed certificate can't be used, the old one stays", of=name, fault=fault)
+            else:
+                _log.info("a renewed certificate is in use", of=name)
+
+    def _tell_certificates(self) -> None:
+        for name, certificate in self._configuration.snapshot.certificates.items():
+            self._metrics.certificate_loaded(name, certificate.until)
 
     def _prepare_comfort(self) -> None:
         projects = self._configuration.projects()
@@ -363,6 +397,11 @@ class Node:
         """Give what is under way its time, and less of it as soon as the node is to end now."""
         if not await done_before(self._asked.end_now, self._outbound.aclose(_COURIER_GRACE_SECONDS)):
             await self._outbound.aclose(_FORCED_GRACE_SECONDS)
+
+
+def _names(http: Http) -> tuple[str, ...]:
+    """Names by which the operations listener may be asked."""
+    return (http.operations.host, *http.operations_hosts)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

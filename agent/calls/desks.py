@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from agent.configuration import Configuration
 from agent.core.call import State, whereabouts
 from agent.core.errors import StorageError
 from agent.core.events import EndAsked
-from agent.core.model import Project
+from agent.core.model import Certificate, Project
 from agent.core.moments import Moment, SignalState
 from agent.core.reasons import Reason
 from agent.core.records import Signal, Whereabouts
@@ -41,6 +41,7 @@ from agent.http.ports import (
 from agent.telemetry.logs import logger
 
 _log = logger("operations")
+_RENEW_AHEAD_SECONDS = 14 * 86400.0
 
 
 class Desks:
@@ -213,11 +214,12 @@ class Desks:
         return status.ready, status.reason
 
     def alarms(self) -> list[dict[str, Any]]:
-        """Projects whose signals can't leave until somebody changes something, and why."""
-        return [
+        """What somebody has to see to: projects without signals, certificates that end soon."""
+        projects = [
             {"project": name, "error": alarm.error, "text": alarm.text, "since": alarm.since}
             for name, alarm in self._alarms().items()
         ]
+        return [*projects, *expiring(self._configuration.snapshot.certificates, time.time())]
 
     async def reload(self, *, confirmed: bool) -> ReloadAnswer:
         """Load the configuration again."""
@@ -235,6 +237,14 @@ class Desks:
         """Take no new calls from now on."""
         self._switchboard.drain()
 
+    def end_drain(self) -> bool:
+        """Take calls again; False when the process was told to end."""
+        return self._switchboard.end_drain()
+
+    def numbers_shown(self) -> bool:
+        """Whether phone numbers are shown as they are: by the rule for logs."""
+        return self._configuration.snapshot.agent.log.numbers == "shown"
+
     def metrics(self) -> bytes:
         """All metrics."""
         return self._services.metrics.render()[0]
@@ -242,3 +252,18 @@ class Desks:
 
 def _shown(call: LiveCall) -> dict[str, Any]:
     return {**asdict(call.record), "state": call.state.value}
+
+
+def expiring(certificates: Mapping[str, Certificate], now: float) -> Iterator[dict[str, Any]]:
+    """An alarm for each certificate in its last days."""
+    for name, certificate in certificates.items():
+        if certificate.until - now < _RENEW_AHEAD_SECONDS:
+            expired = certificate.until <= now
+            when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(certificate.until))
+            yield {
+                "certificate": name,
+                "error": "certificate_expired" if expired else "certificate_expires",
+                "text": f"the certificate of {name} {'expired' if expired else 'expires'} on {when} UTC: "
+                "renew its files and reload",
+                "since": certificate.until - _RENEW_AHEAD_SECONDS,
+            }

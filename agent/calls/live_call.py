@@ -25,12 +25,13 @@ from agent.core.call import LASTING, Machine, State, whereabouts
 from agent.core.errors import SipError, StorageError
 from agent.core.events import Action, Event, Side, Timer
 from agent.core.methods import Method, OnFailure
-from agent.core.model import Snapshot
+from agent.core.model import Snapshot, Target
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
+from agent.sip.resolver import Hop
 
 _SERVER_INTERNAL_ERROR = 500
 
@@ -72,6 +73,7 @@ class LiveCall:
         self._clocks = Clocks(snapshot.agent.limits, self._project, self._fired)
         self._asker: Asker | None = None
         self._prompt: PromptWatch | None = None
+        self._hops: tuple[Hop, ...] = ()  # of the target that is being dialled
         self._terminal_at = 0.0
         self._media = snapshot.agent.media
         leg.latch = self._media.latch_of(nat=brief.admitted.carrier.nat)
@@ -309,13 +311,15 @@ class LiveCall:
     async def _dial(self, action: on.Dial) -> None:
         side, targets = action.side, self._destinations.of(action.side, self._handoff)
         target, headers = targets[action.target], self._destinations.headers(side, self._handoff)
-        self.note("decision", f"dial {target.uri} ({action.attempt} of {len(targets)})")
+        again = "" if not action.address else ", its next address"
+        self.note("decision", f"dial {target.uri} ({action.target + 1} of {len(targets)}{again})")
         try:
-            uri = await self._services.resolve(target)
-            if not self._machine.wants(side, action.attempt):
+            hop = await self._hop(action, target)
+            if hop is None:
                 return  # given up while its name was looked up
             leg = self._services.stack.dial(
-                uri,
+                target.address,
+                hop,
                 headers,
                 local_user=self._brief.caller_user,
                 max_forwards=self._brief.hops_left,
@@ -330,6 +334,20 @@ class LiveCall:
         leg.takes_handoffs = side is Side.AGENT
         self._legs.add(side, leg, action.attempt)
         self._dialled(self, leg, side)
+
+    async def _hop(self, action: on.Dial, target: Target) -> Hop | None:
+        hops = self._hops if action.address else await self._services.locate(target)
+        if not self._machine.wants(action.side, action.attempt):
+            return None
+        self._hops = hops
+        if action.address:
+            self._services.resolver.silent(hops[action.address - 1])
+        else:
+            self.handle(on.Located(action.side, action.attempt, len(hops)))
+        hop = hops[action.address]
+        if hop.address != target.address.host:
+            self.note("decision", f"{target.address.host} is at {hop}")
+        return hop
 
     def _refer(self, target: int) -> None:
         targets = self._destinations.of(Side.TARGET, self._handoff)

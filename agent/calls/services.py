@@ -12,7 +12,7 @@ from agent.calls.saves import Saves
 from agent.core.model import Target
 from agent.delivery.courier import Courier
 from agent.delivery.store import Store
-from agent.sip.resolver import Resolver
+from agent.sip.resolver import Hop, Resolver
 from agent.sip.stack import Stack
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
@@ -42,6 +42,6 @@ class Services:
     targets_down: Callable[[], frozenset[str]]
     contained: Contained
 
-    async def resolve(self, target: Target) -> str:
-        """The target's URI with an IP address as host. Raises `SipError` when its name has none."""
-        return await self.resolver.resolve(target.address)
+    async def locate(self, target: Target) -> tuple[Hop, ...]:
+        """Where the target is. Raises `SipError` when its name has no address that this node can call."""
+        return await self.resolver.locate(target.address)

@@ -51,6 +51,7 @@ class Switchboard:
         self._snapshot = snapshot
         self._told = chronicle
         self._facts = NodeFacts()
+        self._for_good = False
         self._told_guard: NodeStatus | None = None
 
     # -- the node ----------------------------------------------------------------------------------------
@@ -81,10 +82,19 @@ class Switchboard:
         self._facts = replace(self._facts, started=True)
         self.refresh()
 
-    def drain(self) -> None:
-        """Take no new calls; those that are up go on."""
+    def drain(self, *, for_good: bool = False) -> None:
+        """Take no new calls; those that are up go on. A drain for good can't be taken back."""
+        self._for_good = self._for_good or for_good
         self._facts = replace(self._facts, draining=True)
         self.refresh()
+
+    def end_drain(self) -> bool:
+        """Take calls again; False when the drain is for good."""
+        if self._for_good:
+            return False
+        self._facts = replace(self._facts, draining=False)
+        self.refresh()
+        return True
 
     def end_all(self, reason: Reason) -> None:
         """End every call, each with its `failed` moment."""

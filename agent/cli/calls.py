@@ -58,7 +58,11 @@ def run(options: argparse.Namespace) -> int:
     node = Operations.of(snapshot)
     live: dict[str, dict[str, Any]] | None = None
     try:
-        live = {call["call_id"]: call for call in node.get("calls")["calls"] if _wanted(options, call)}
+        live = {
+            call["call_id"]: call
+            for call in node.get("calls", numbers="shown")["calls"]
+            if _wanted(options, call)
+        }
     except NotRunningError:
         if options.live:
             raise

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     difference = changes(old, new)
     touched = None
     if options.node:
-        touched = _touched(Operations(options.node).get("calls")["calls"], old, new)
+        touched = _touched(Operations(options.node).get("calls", numbers="shown")["calls"], old, new)
     if options.json:
         print(json.dumps({**asdict(difference), "live_calls": touched}))
         return DONE

@@ -100,7 +100,7 @@ def look_up(snapshot: Snapshot, wanted: str) -> Known | None:
     node = Operations.of(snapshot)
     live: list[dict[str, Any]] | None = None
     with suppress(NotRunningError):
-        live = node.get("calls")["calls"]
+        live = node.get("calls", numbers="shown")["calls"]
     found = next((call for call in reversed(live or []) if _is(call, wanted)), None)
     known = Known(dict(found), live=True) if found is not None else None
     try:
@@ -110,7 +110,7 @@ def look_up(snapshot: Snapshot, wanted: str) -> Known | None:
             raise
         if known is None:
             with suppress(RefusedError):
-                known = Known(node.get("calls", wanted))
+                known = Known(node.get("calls", wanted, numbers="shown"))
         if known is not None:
             known.missing = f"the record can't be read: {error}"
             known.signals = node.get("signals", call=known.call["call_id"])["signals"][::-1]

@@ -43,7 +43,7 @@ from agent.core.delivery_events import (
 from agent.core.moments import SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
-from agent.core.retries import CAUTIOUS, RetryAt, given_up, harmless_twice, next_step
+from agent.core.retries import RetryAt, given_up, harmless_twice, next_step
 
 
 class Phase(StrEnum):
@@ -141,8 +141,11 @@ def _marked(self: Delivery, event: Written) -> Action:
 
 
 def _not_marked(self: Delivery, event: NotWritten) -> Action:
-    answer = Answer(Outcome.NOT_SENT, None, event.detail, event.pause)
-    return _decide(self, Answered(answer, event.now, CAUTIOUS, 0.0))
+    """Our storage refused it; that is no try. ``recorded`` is written when it is well, whatever it did."""
+    if (state := self.unwanted(event.now)) is not None:
+        return _settle(self, state)
+    self.phase, self._rest_until = Phase.PUTTING_BACK, None
+    return Rest(event.now + event.pause)
 
 
 def _send(self: Delivery) -> Action:
@@ -158,14 +161,24 @@ def _send_again(self: Delivery, event: Ready) -> Action:
 
 
 def _decide(self: Delivery, event: Answered) -> Action:
-    answer = event.answer
-    attempt = Attempt(self._began, event.now, answer.outcome.value, answer.status, answer.detail)
-    self.signal = replace(self.signal, attempts=(*self.signal.attempts, attempt))
+    answer, attempt = event.answer, None
+    if not _held_again(self, answer):
+        attempt = Attempt(self._began, event.now, answer.outcome.value, answer.status, answer.detail)
+        self.signal = replace(self.signal, attempts=(*self.signal.attempts, attempt))
     stop = self.unwanted(event.now)
     step = next_step(self.signal, answer, event.now, policy=event.policy, stop=stop, chance=event.chance)
-    if isinstance(step, RetryAt):
-        return _put_back(self, attempt, step.at)
-    return _settle(self, step.state, attempt)
+    if not isinstance(step, RetryAt):
+        return _settle(self, step.state, attempt)
+    if attempt is None and self.signal.state is SignalState.RECORDED:
+        self.phase, self._rest_until = Phase.RESTING, step.at
+        return Rest(step.at)
+    return _put_back(self, attempt, step.at)
+
+
+def _held_again(self: Delivery, answer: Answer) -> bool:
+    """Held back as the time before: it waits on, and asks often; one line of that in the record is enough."""
+    last = self.signal.attempts[-1].outcome if self.signal.attempts else ""
+    return answer.outcome is Outcome.BREAKER_OPEN and last == Outcome.BREAKER_OPEN.value
 
 
 def _hold(self: Delivery, _: Held) -> Action | None:
@@ -234,7 +247,8 @@ def _cut_off(self: Delivery, event: ProcessEnds) -> Action:
 
 def _leave(self: Delivery, _: ProcessEnds) -> Action | None:
     """Nothing is on the wire: it is left to the next process, as ``recorded``."""
-    if self.signal.state is SignalState.SENDING or self._attempt is not None:
+    doubtful = self.phase is Phase.PUTTING_BACK  # the disk may have taken what it refused
+    if self.signal.state is SignalState.SENDING or self._attempt is not None or doubtful:
         return _put_back(self, self._attempt)
     return None
 

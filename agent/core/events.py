@@ -62,6 +62,15 @@ class NotRecorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """The name of the target that is being dialled was looked up: it has so many `addresses`."""
+
+    side: Side
+    attempt: int
+    addresses: int
+
+
+@dataclass(frozen=True, slots=True)
 class AgentProgress:
     """A provisional response of the voice agent: 100, 180 to 189; `media` when it brings early media."""
 
@@ -188,9 +197,9 @@ class ActionFailed:
 
 
 Event = (
-    Recorded | NotRecorded | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told | NotTold
-    | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress | TimerFired
-    | MediaLost | DtmfReceived | EndAsked | ActionFailed
+    Recorded | NotRecorded | Located | AgentProgress | AgentAnswered | LegEnded | HandoffAsked | Told
+    | NotTold | SignalSettled | PromptFinished | TargetProgress | TargetAnswered | TransferProgress
+    | TimerFired | MediaLost | DtmfReceived | EndAsked | ActionFailed
 )  # fmt: skip
 
 # -- actions --------------------------------------------------------------------------------------------
@@ -203,11 +212,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Send an INVITE to target number `target` of a side; `attempt` comes back in `LegEnded`."""
+    """Send an INVITE to target number `target` of a side; `attempt` comes back in `LegEnded`.
+
+    `address` says which of its addresses, from 0. For the first one the target is looked up, and the call is
+    told how many there are by `Located`.
+    """
 
     side: Side
     target: int
     attempt: int
+    address: int = 0
 
 
 @dataclass(frozen=True, slots=True)

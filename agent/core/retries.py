@@ -19,6 +19,8 @@ from agent.core.records import Channel, Signal
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
+LONGEST_HEEDED: Final = 30.0
+"""Of signals and log-ins: a caller waits in the script, for two minutes by default."""
 _SPREAD: Final = 0.1  # of Retry-After, so that a tenant's signals do not all come back in one instant
 
 
@@ -38,10 +40,18 @@ class RetryAt:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast tries follow each other: pauses double from ``first`` to ``longest``, in seconds."""
+    """How fast tries follow each other, in seconds.
+
+    Attributes:
+        first: pauses double from this one
+        longest: to this one.
+        heeded: the longest that is waited because the other side asked for it: a gateway that says a day, or
+            a number that is none, must not silence whoever waits.
+    """
 
     first: float = FIRST_PAUSE
     longest: float = LONGEST_PAUSE
+    heeded: float = LONGEST_HEEDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Policy:
 
 CAUTIOUS: Final = Policy()
 # Nobody waits for these, and they may be tried for a day: some hundred tries, not a hundred thousand.
-_UNHURRIED: Final = Pace(first=1.0, longest=300.0)
+_UNHURRIED: Final = Pace(first=1.0, longest=300.0, heeded=3600.0)
 AT_LEAST_ONCE: Final = Policy(repeat_unknown=True, pace=_UNHURRIED)
 """Of webhooks."""
 AT_MOST_ONCE: Final = Policy(pace=_UNHURRIED)
@@ -110,10 +120,10 @@ def next_step(
         return given_up(signal, SignalState.REFUSED)
     if stop is not None:
         return given_up(signal, stop)
-    at = now + pause(answer, len(signal.attempts), chance, policy.pace)
-    if at >= signal.expires:
+    if now >= signal.expires:
         return given_up(signal, SignalState.EXPIRED)
-    return RetryAt(at)
+    # One whose pause is longer than its time rests until that is over: it is not given up before.
+    return RetryAt(min(now + pause(answer, len(signal.attempts), chance, policy.pace), signal.expires))
 
 
 def given_up(signal: Signal, state: SignalState) -> Settle:
@@ -133,9 +143,12 @@ def harmless_twice(signal: Signal) -> bool:
 
 
 def pause(answer: Answer, tries: int, chance: float, pace: Pace = CAUTIOUS.pace) -> float:
-    """Seconds until the next try: exponential with full jitter, and never less than Retry-After asks for."""
+    """Seconds until the next try: exponential with full jitter, and at least what Retry-After asks for.
+
+    That is heeded up to a bound, whatever number came.
+    """
     drawn = chance * min(pace.longest, pace.first * 2.0 ** min(tries, 30))
     drawn = max(drawn, answer.outcome.meaning.least_pause)
-    if answer.retry_after is None:
+    if answer.retry_after is None or not answer.retry_after > 0:  # NaN is none
         return drawn
-    return max(answer.retry_after * (1 + _SPREAD * chance), drawn)
+    return max(min(answer.retry_after, pace.heeded) * (1 + _SPREAD * chance), drawn)

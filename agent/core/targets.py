@@ -4,8 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from agent.core.model import Target
+
+
+class Weighted(Protocol):
+    """What has a share among its peers."""
+
+    @property
+    def weight(self) -> int:
+        """The share."""
+
+
+Peer = TypeVar("Peer", bound=Weighted)
 
 
 def in_order(
@@ -25,13 +37,14 @@ def in_order(
     while left:
         best = min((one.uri in unhealthy, one.priority) for one in left)
         peers = [one for one in left if (one.uri in unhealthy, one.priority) == best]
-        chosen = _draw(peers, random())
+        chosen = draw(peers, random())
         order.append(chosen)
         left.remove(chosen)
     return tuple(order)
 
 
-def _draw(peers: Sequence[Target], chance: float) -> Target:
+def draw(peers: Sequence[Peer], chance: float) -> Peer:
+    """One of them, by weight (RFC 2782); `chance` lies in 0 to 1."""
     mark = chance * sum(one.weight for one in peers)
     for one in peers:
         mark -= one.weight

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
@@ -12,6 +13,9 @@ from agent.cxone.exchange import ExchangeError
 from agent.cxone.token import BackedOffError
 from agent.cxone.token_request import Token
 from agent.web.breaker import Breaker
+from agent.web.retry_budget import RetryBudget
+
+_SECONDS_HELD: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -19,7 +23,32 @@ class Health:
     """What is known of the health of one tenant's API."""
 
     breaker: Breaker = field(default_factory=Breaker)
+    budget: RetryBudget = field(default_factory=RetryBudget)
     not_found: int = 0
+
+    def admit(self, now: float, *, again: bool) -> Answer | None:
+        """Ask to make a request: None to go ahead, or what becomes of it instead.
+
+        Args:
+            now: the time, in seconds.
+            again: it was tried before, or had to wait.
+        """
+        if not again:
+            self.budget.offered(now)
+        if (wait := self.breaker.admit(now)) is not None:
+            return Answer(
+                Outcome.BREAKER_OPEN, None, "the tenant's API gave nothing but failures lately", wait
+            )
+        if again and not self.budget.spend(now):
+            wait = self.breaker.wait(_SECONDS_HELD)
+            return Answer(Outcome.BREAKER_OPEN, None, "the tenant's API fails too often for more tries", wait)
+        return None
+
+    def record(self, now: float, outcome: Outcome) -> None:
+        """Say how a request went."""
+        failed = outcome.meaning.failed
+        self.breaker.record(now, failed=failed)
+        self.budget.record(failed=failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,12 @@ from agent.cxone.api import ask
 from agent.cxone.discovery import Discovery
 from agent.cxone.signal import Request, build, without_gaps
 from agent.cxone.token import Alarm, BackedOffError, Tokens
-from agent.cxone.token_request import Token
+from agent.cxone.token_request import Credential, Token
+from agent.cxone.troubles import Troubles
+from agent.telemetry.logs import logger
 from agent.web.written import watch
+
+_log: Final = logger("cxone")
 
 _NOT_FOUND_IN_A_ROW: Final = 5
 _ACCESS_KEPT: Final = 10.0
@@ -41,6 +45,7 @@ class _Wanted:
     contact_id: str
     parameters: Mapping[str, str] = field(repr=False)
     before_send: Callable[[], Awaitable[None]] | None
+    again: bool
 
 
 class Cxone:
@@ -56,6 +61,7 @@ class Cxone:
         self._discovery = Discovery(session, clock)
         self._tokens = Tokens(session, self._discovery, clock, on_token)
         self._tenants: dict[tuple[str, str], Health] = {}
+        self._troubles = Troubles()
         self._known: dict[int, Access] = {}  # by identity of their settings, which each holds on to
         watch(session)
 
@@ -86,11 +92,16 @@ class Cxone:
     def keep_only(self, projects: Iterable[Project]) -> None:
         """Forget the credentials that none of these projects uses (after a reload)."""
         self._known.clear()
-        self._tokens.keep_only(project.cxone for project in projects if project.cxone is not None)
+        wanted = [project.cxone for project in projects if project.cxone is not None]
+        self._tokens.keep_only(wanted)
+        self._troubles.keep_only(frozenset(map(Credential.of, wanted)))
 
     def alarm(self, project: Project) -> Alarm | None:
-        """Why a project can't signal until somebody changes something, if that is so."""
-        return None if project.cxone is None else self._tokens.alarm(project.cxone)
+        """Why signals of a project don't get through, if that is so and somebody should know."""
+        if project.cxone is None:
+            return None
+        alarm = self._tokens.alarm(project.cxone)
+        return alarm or self._troubles.alarm(Credential.of(project.cxone), self._clock())
 
     async def signal(
         self,
@@ -100,6 +111,7 @@ class Cxone:
         *,
         before_send: Callable[[], Awaitable[None]] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - part of the seam
+        again: bool = False,
     ) -> Answer:
         """Signal a contact once.
 
@@ -112,6 +124,7 @@ class Cxone:
                 not sent, or refused with 401.
             timeout: seconds for getting token and endpoint, and again for the request; the project's
                 ``cxone.timeout`` when None.
+            again: it was tried before, or had to wait: what fails in part is not asked without bound.
 
         Returns:
             What became of it. Nothing that NICE or the network does is raised.
@@ -122,12 +135,18 @@ class Cxone:
         """
         cxone = _settings(project)
         limit = cxone.timeout if timeout is None else timeout
-        wanted = _Wanted(contact_id, without_gaps(parameters), before_send)
+        wanted = _Wanted(contact_id, without_gaps(parameters), before_send, again)
+        answer = await self._signal(cxone, wanted, limit)
+        if self._troubles.learn(Credential.of(cxone), answer, self._clock()):
+            _tell_of_trouble(project, self.alarm(project))
+        return answer
+
+    async def _signal(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> Answer:
         access, answer = await self._attempt(cxone, wanted, limit)
         if access is not None and self._needs_fresh_token(access, answer):
             self._known.clear()
             self._tokens.invalidate(cxone, access.token)
-            access, answer = await self._attempt(cxone, wanted, limit)
+            access, answer = await self._attempt(cxone, replace(wanted, again=True), limit)
             if access is not None and answer.outcome.meaning.token is TokenVerdict.REFUSED:
                 self._known.clear()
                 return replace(answer, retry_after=self._tokens.refused_twice(cxone, access.token))
@@ -189,9 +208,9 @@ class Cxone:
             return None, no_access(error)
         except ValueError as error:
             return None, Answer(Outcome.BAD_REQUEST, None, f"not sent: {error}")
-        wait = self._tenant(access).breaker.admit(self._clock())
-        if wait is not None:
-            return None, Answer(Outcome.BREAKER_OPEN, None, "the tenant's API failed too often lately", wait)
+        held = self._tenant(access).admit(self._clock(), again=wanted.again)
+        if held is not None:
+            return None, held
         if wanted.before_send is not None:
             await wanted.before_send()
         return access, await self._send(access, request, limit, wanted.parameters.values)
@@ -214,7 +233,7 @@ class Cxone:
     def _learn(self, access: Access, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""
         tenant = self._tenant(access)
-        tenant.breaker.record(self._clock(), failed=answer.outcome.meaning.failed)
+        tenant.record(self._clock(), answer.outcome)
         tenant.not_found = tenant.not_found + 1 if answer.outcome is Outcome.UNKNOWN_CONTACT else 0
         lost = answer.outcome is Outcome.NOT_SENT or answer.status == _MISDIRECTED
         if lost or tenant.not_found >= _NOT_FOUND_IN_A_ROW:
@@ -241,3 +260,10 @@ def _settings(project: Project) -> CxoneTenant:
     if project.cxone is None:
         raise CxoneError(f"project {project.project} has no cxone section; nothing can be signalled")
     return project.cxone
+
+
+def _tell_of_trouble(project: Project, alarm: Alarm | None) -> None:
+    if alarm is None:
+        _log.info("signals are accepted again", project=project.project)
+    else:
+        _log.error("signals fail", project=project.project, error=alarm.error, why=alarm.text)

@@ -127,9 +127,14 @@ def _refusal(
     secrets: Collection[str],
 ) -> ExchangeError:
     document = document or {}
-    error = redacted(str(document.get("error", "")), secrets)
+    error = redacted(_text(document.get("error")), secrets)
     # NICE's specification spells the description in camel case, RFC 6749 section 5.2 with an underscore
-    said = document.get("errorDescription") or document.get("error_description") or ""
+    said = _text(document.get("errorDescription")) or _text(document.get("error_description"))
     words = " ".join(part for part in (f"HTTP {response.status}", error, f"({said})" if said else "") if part)
     pause = retry_after(response.headers, now)
     return ExchangeError(redacted(f"{what}: {words}", secrets), response.status, error, pause)
+
+
+def _text(value: object) -> str:
+    """A text as it stands, anything else as none: what is nested deeply can't even be written out."""
+    return value if isinstance(value, str) else ""

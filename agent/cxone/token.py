@@ -12,11 +12,12 @@ import aiohttp
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
+from agent.core.retries import LONGEST_HEEDED
 from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError
 from agent.cxone.token_request import Credential, Token, TokenRequestRefusedError, request_token
 from agent.telemetry.logs import logger
-from agent.web.single_flight import begin, joined
+from agent.web.single_flight import BrokeError, begin, joined
 
 _log: Final = logger("cxone")
 
@@ -27,16 +28,28 @@ _LONGEST_BAN: Final = 600.0
 _NEAR_ITS_END: Final = 5.0
 _RENEWED_WHILE_USED_WITHIN: Final = 86_400.0
 
+LOGIN_FAILING: Final = "login_failing"
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A credential that somebody has to see to; ``since`` is in seconds since the epoch."""
+    """A credential that somebody has to see to.
+
+    Attributes:
+        issuer: where it is used.
+        client_id: whose it is.
+        error: an OAuth error code, or a name of ours.
+        text: why, in one line.
+        since: seconds since the epoch.
+        refused: it is refused, and only a change helps; False when it may heal by itself.
+    """
 
     issuer: str
     client_id: str
     error: str
     text: str
     since: float
+    refused: bool = True
 
 
 class BackedOffError(CxoneError):
@@ -62,6 +75,7 @@ class _Kept:
     failures: int = 0
     why: str = ""
     alarm: Alarm | None = None
+    failing_since: float = 0.0
 
 
 class Tokens:
@@ -148,9 +162,20 @@ class Tokens:
             _log.error("cxone credential must not be used", issuer=cxone.issuer, why=text)
 
     def alarm(self, cxone: CxoneTenant) -> Alarm | None:
-        """Why somebody has to see to a credential, if somebody has."""
+        """Why somebody has to see to a credential, if somebody has: it is refused, or no log-in goes well."""
         kept = self._kept.get(Credential.of(cxone))
-        return None if kept is None else kept.alarm
+        if kept is None or kept.alarm is not None:
+            return None if kept is None else kept.alarm
+        if not kept.failures or (kept.token is not None and self._clock() < kept.token.expires):
+            return None  # what is failing is a renewal, and there is a token as yet
+        return Alarm(
+            kept.cxone.issuer,
+            kept.cxone.client_id,
+            LOGIN_FAILING,
+            kept.why,
+            kept.failing_since,
+            refused=False,
+        )
 
     def keep_only(self, wanted: Iterable[CxoneTenant]) -> None:
         """Forget every credential that is not among those wanted (after a reload).
@@ -203,6 +228,12 @@ class Tokens:
             self._on_token("failed")
             self._pause(kept, failed)
             raise
+        except Exception as error:  # noqa: BLE001 - an internal error of ours must keep the back-off
+            _log.exception("a log-in broke", issuer=kept.cxone.issuer)
+            self._on_token("failed")
+            broke = BrokeError("the log-in", error)
+            self._pause(kept, broke)
+            raise broke from None
         else:
             self._on_token("issued")
             self._take(kept, token)
@@ -240,9 +271,10 @@ class Tokens:
     def _pause(self, kept: _Kept, failed: CxoneError) -> None:
         asked = failed.pause if isinstance(failed, ExchangeError | BackedOffError) else None
         pause = min(_SHORTEST_PAUSE * 2**kept.failures, _LONGEST_PAUSE)
+        kept.failing_since = kept.failing_since if kept.failures else self._clock()
         kept.failures = min(kept.failures + 1, 10)
         kept.why = str(failed)
-        pause = max(pause, min(asked or 0.0, _LONGEST_BAN))
+        pause = max(pause, min(asked or 0.0, LONGEST_HEEDED))
         kept.not_before = self._clock() + pause
         _log.warning("cxone log-in failed", issuer=kept.cxone.issuer, why=kept.why, pause=pause)
         if kept.token is not None and self._clock() < kept.token.expires:

@@ -36,6 +36,8 @@ ASIDE_IN_FLIGHT: Final = 16
 """Webhooks of one project in flight at the same time, and as many transcripts."""
 ASIDE_HELD: Final = 1000
 """Webhooks of one project in memory, and as many transcripts; those beyond wait on disk."""
+_OPENING_SECONDS: Final = 10.0
+_MOST_OPENING: Final = 1000
 
 _log = logs.logger("courier")
 
@@ -78,6 +80,7 @@ class Courier:
         self._slots: dict[Stream, asyncio.Semaphore] = {}
         self._queues: dict[QueueKey, ContactQueue[Job]] = {}
         self._jobs: dict[str, Job] = {}
+        self._opening: dict[QueueKey, float] = {}  # since when a record as ``sending`` is being written
         self._counts: Counter[Channel] = Counter()
         self._parking = Parking(held)
         self._of_call: dict[str, list[Job]] = {}  # signals only
@@ -98,12 +101,18 @@ class Courier:
         """The state in which to record a new signal of a contact.
 
         ``sending`` when its request can leave as soon as the record is durable; this saves the second commit
-        before the first byte. Otherwise ``recorded``.
+        before the first byte. Otherwise ``recorded``: also while another of the contact is being recorded as
+        ``sending``, since it would have to wait behind that one, and must not look as if it were on the wire.
         """
         stream = Channel.SIGNAL, project.account, project.project
-        if self._closes_at is None and (*stream, contact_id) not in self._queues and self._can_leave(stream):
-            return SignalState.SENDING
-        return SignalState.RECORDED
+        key, now = (*stream, contact_id), self._clock()
+        opening = now - self._opening.get(key, -_OPENING_SECONDS) < _OPENING_SECONDS
+        if self._closes_at is not None or opening or key in self._queues or not self._can_leave(stream):
+            return SignalState.RECORDED
+        if len(self._opening) >= _MOST_OPENING:  # some were never begun: their record failed
+            self._opening = {each: at for each, at in self._opening.items() if now - at < _OPENING_SECONDS}
+        self._opening[key] = now
+        return SignalState.SENDING
 
     def begin(self, signal: Signal) -> None:
         """Begin the delivery of an entry that is durable in the state that `opening_state` gave.
@@ -115,6 +124,7 @@ class Courier:
         if signal.signal_id in self._jobs:
             return
         job = Job(signal)
+        self._opening.pop(job.queue_key, None)
         if self._closes_at is not None:
             if (action := job.handle(on.ProcessEnds(self._clock()))) is not None:
                 self._spawn(self._sending.leave(job, action))

@@ -78,12 +78,18 @@ class Outbound:
         self._cxone.keep_only(self._projects())
 
     def alarms(self) -> dict[str, Alarm]:
-        """Projects whose credential somebody has to see to."""
+        """Projects whose signals do not get through, and why: the credential is refused, or all fail."""
         found = ((project.project, self._cxone.alarm(project)) for project in self._tenants())
         return {name: alarm for name, alarm in found if alarm is not None}
 
-    def alarmed(self) -> dict[str, bool]:
-        """The same, yes or no, for each project that signals."""
+    def refused(self) -> dict[str, bool]:
+        """For each project that signals, whether its credential is refused."""
+        alarms = self.alarms()
+        names = (project.project for project in self._tenants())
+        return {name: name in alarms and alarms[name].refused for name in names}
+
+    def failing(self) -> dict[str, bool]:
+        """For each project that signals, whether it has an alarm of any kind."""
         alarms = self.alarms()
         return {project.project: project.project in alarms for project in self._tenants()}
 

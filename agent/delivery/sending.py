@@ -50,8 +50,12 @@ class Sender(Protocol):
         *,
         before_send: Callable[[], Awaitable[None]] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the other side bounds the whole exchange by it
+        again: bool = False,
     ) -> Answer:
-        """Send; ``before_send`` is awaited before any byte may leave, and what it raises passes."""
+        """Send; ``before_send`` is awaited before any byte may leave, and what it raises passes.
+
+        ``again``: it was tried before, or had to wait.
+        """
 
 
 class Poster(Protocol):
@@ -194,7 +198,12 @@ class Sending:
             return _NO_TENANT
         timeout = min(project.cxone.timeout, left)
         return await self._sender.signal(
-            project, signal.contact_id, signal.parameters, before_send=before_send, timeout=timeout
+            project,
+            signal.contact_id,
+            signal.parameters,
+            before_send=before_send,
+            timeout=timeout,
+            again=bool(signal.attempts),
         )
 
     async def _write(self, job: Job, action: on.Action | None) -> on.Action | None:
@@ -204,6 +213,9 @@ class Sending:
                 if not await self._store.update_signal(job.signal.signal_id, action.state, action.attempt):
                     return job.handle(on.SettledElsewhere())
             except StorageError as error:
+                _log.warning(
+                    "a signal's state can't be recorded yet", call_id=job.signal.call_id, error=str(error)
+                )
                 return job.handle(on.NotWritten(self._clock(), str(error), STORAGE_RETRY))
             attempt, action = action.attempt, job.handle(on.Written(self._clock()))
             if job.signal.state is SignalState.RECORDED or isinstance(action, on.Send):

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
 from agent.http.bodies import read
-from agent.http.errors import Handler, json_errors, refusal
+from agent.http.errors import json_errors, refusal
+from agent.http.own_hosts import not_simple, own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
+from agent.telemetry.logs import masked
 from agent.telemetry.metrics import CONTENT_TYPE
 
 _PAGE: Final = """<!doctype html>
@@ -22,7 +24,7 @@ _PAGE: Final = """<!doctype html>
 <ul>
 <li><a href="/healthz">/healthz</a> whether the process is alive</li>
 <li><a href="/readyz">/readyz</a> whether it takes calls, and why</li>
-<li><a href="/alarms">/alarms</a> projects whose CXone credential is refused, and why</li>
+<li><a href="/alarms">/alarms</a> projects whose signals do not get through, and why</li>
 <li><a href="/metrics">/metrics</a></li>
 <li><a href="/calls">/calls</a> the calls that are up</li>
 <li><a href="/signals">/signals</a> the newest signals and what NICE said; ?contact=4512</li>
@@ -44,9 +46,15 @@ class _ReloadRequest(BaseModel):
     yes: bool = False
 
 
-def operations_app(desk: OperationsDesk) -> web.Application:
-    """The application of the operations listener."""
-    app = web.Application(middlewares=[json_errors, _own_pages_only], client_max_size=_BODY_AT_MOST)
+def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Application:
+    """The application of the operations listener.
+
+    Args:
+        desk: the running agent.
+        hosts: names by which it may be asked, beside loopback ones and the address that it listens on.
+    """
+    guards = [json_errors, own_hosts_only(hosts), own_pages_only]
+    app = web.Application(middlewares=guards, client_max_size=_BODY_AT_MOST)
     routes = _Routes(desk)
     app.router.add_get("/", routes.page)
     app.router.add_get("/healthz", routes.healthz)
@@ -55,25 +63,13 @@ def operations_app(desk: OperationsDesk) -> web.Application:
     app.router.add_get("/metrics", routes.metrics)
     app.router.add_post("/reload", routes.reload)
     app.router.add_post("/drain", routes.drain)
+    app.router.add_delete("/drain", routes.end_drain)
     app.router.add_get("/calls", routes.calls)
     app.router.add_get("/calls/{id}", routes.call)
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
     add_signals(app, desk)
     return app
-
-
-@web.middleware
-async def _own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a page of another site makes an operator's browser ask for."""
-    origin = request.headers.get("Origin")
-    if (
-        origin is not None
-        and request.method not in ("GET", "HEAD")
-        and urlsplit(origin).netloc != request.host
-    ):
-        return refusal(403, "asked by a page of another site")
-    return await handler(request)
 
 
 class _Routes:
@@ -88,7 +84,7 @@ class _Routes:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         ready, reason = self._desk.readiness()
-        # One project's refused credential is no reason to turn the calls of all others away.
+        # One project whose signals fail is no reason to turn the calls of all others away.
         out = self._desk.kept_out()
         configuration = {"result": out.result, "mistakes": out.mistakes[:_MISTAKES_TOLD]} if out else None
         body = {
@@ -116,12 +112,20 @@ class _Routes:
         self._desk.drain()
         return web.json_response({"draining": True}, status=202)
 
-    async def calls(self, _request: web.Request) -> web.Response:
-        return web.json_response({"calls": self._desk.calls()})
+    async def end_drain(self, _request: web.Request) -> web.Response:
+        if not self._desk.end_drain():
+            return refusal(409, "the process was told to end: that can't be taken back")
+        return web.json_response({"draining": False})
+
+    async def calls(self, request: web.Request) -> web.Response:
+        calls = self._desk.calls()
+        return web.json_response({"calls": [self._shown(request, call) for call in calls]})
 
     async def call(self, request: web.Request) -> web.Response:
         found = await self._desk.call(request.match_info["id"])
-        return refusal(404, "there is no such call") if found is None else web.json_response(found)
+        if found is None:
+            return refusal(404, "there is no such call")
+        return web.json_response(self._shown(request, found))
 
     async def hang_up(self, request: web.Request) -> web.Response:
         call_id = request.match_info["id"]
@@ -135,3 +139,10 @@ class _Routes:
         if story is None:
             return refusal(404, "there is no story of such a call (any more)")
         return web.json_response({"call_id": call_id, "story": story})
+
+    def _shown(self, request: web.Request, call: dict[str, Any]) -> dict[str, Any]:
+        """A call, its number masked; commands, which no page can play, ask for it as it is."""
+        in_clear = request.query.get("numbers") == "shown" and not_simple(request)
+        if in_clear or self._desk.numbers_shown() or "number" not in call:
+            return call
+        return {**call, "number": masked(call["number"])}

@@ -156,7 +156,7 @@ class NodeDesk(Protocol):
         """Whether new calls are taken, and why."""
 
     def alarms(self) -> list[dict[str, Any]]:
-        """Projects whose signals can't leave until somebody changes something, and why."""
+        """Projects whose signals do not get through, and why."""
 
     async def reload(self, *, confirmed: bool) -> ReloadAnswer:
         """Load the configuration again, all or nothing; ``confirmed``: also when most numbers go."""
@@ -166,6 +166,12 @@ class NodeDesk(Protocol):
 
     def drain(self) -> None:
         """Take no new calls from now on."""
+
+    def end_drain(self) -> bool:
+        """Take calls again; False when the process was told to end, which stays so."""
+
+    def numbers_shown(self) -> bool:
+        """Whether phone numbers are shown as they are."""
 
     def metrics(self) -> bytes:
         """All metrics in Prometheus' text format."""

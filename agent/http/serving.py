@@ -30,9 +30,12 @@ class HttpError(AgentError):
 class Server:
     """A listener that is up."""
 
-    def __init__(self, runner: web.AppRunner, listener: Listener) -> None:
+    def __init__(
+        self, runner: web.AppRunner, listener: Listener, context: ssl.SSLContext | None = None
+    ) -> None:
         self._runner = runner
         self._listener = listener
+        self._context = context
 
     @property
     def port(self) -> int:
@@ -43,6 +46,16 @@ class Server:
     def connections(self) -> int:
         """How many are open."""
         return self._listener.connections
+
+    async def renew_certificate(self, tls: HttpTls) -> None:
+        """Use what is in the files for handshakes from now on; connections stay as they are.
+
+        Raises:
+            HttpError: it can't be used; the old certificate stays in use.
+        """
+        if self._context is not None:
+            await asyncio.to_thread(tls_context, tls)  # half of it must not get into the one in use
+            await asyncio.to_thread(_load, self._context, tls)
 
     async def aclose(self) -> None:
         """Take no more requests, let those that run end for a moment, then close."""
@@ -91,7 +104,7 @@ async def serve(
     def connection(lost: Callable[[], None]) -> Connection:
         return Connection(cast("web.Server", runner.server), lost)
 
-    return Server(runner, Listener(bound, context, connection, room, shed))
+    return Server(runner, Listener(bound, context, connection, room, shed), context)
 
 
 async def _bound(host: str, port: int) -> list[socket.socket]:
@@ -128,6 +141,11 @@ def tls_context(tls: HttpTls) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, tls)
+    return context
+
+
+def _load(context: ssl.SSLContext, tls: HttpTls) -> None:
     try:
         # A key with a password would make OpenSSL ask the terminal for it.
         context.load_cert_chain(tls.certificate, tls.private_key, password=lambda: "")
@@ -136,4 +154,3 @@ def tls_context(tls: HttpTls) -> ssl.SSLContext:
         raise HttpError(
             f"TLS with {tls.certificate} and {tls.private_key} can't be used: {reason}"
         ) from error
-    return context

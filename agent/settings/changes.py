@@ -55,6 +55,7 @@ class Summary:
         restart: as in `Changes`.
         sources: whether who may send calls, or what strangers are answered, changed.
         before: rules that the old map has.
+        renewed: as in `Changes`.
         lost: by how many rules fewer would be left of the old map's numbers, those that appear set off.
     """
 
@@ -63,6 +64,7 @@ class Summary:
     sources: bool = False
     before: int = 0
     lost: int = 0
+    renewed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Changes:
         restart: dotted keys of agent.yaml that changed and take effect only at the next start.
         agent: the other dotted keys of agent.yaml that changed.
         unknown_source: whether the answer to unknown sources changed.
+        renewed: keys that name certificates whose files hold others now.
     """
 
     appeared: tuple[str, ...]
@@ -92,6 +95,7 @@ class Changes:
     restart: tuple[str, ...]
     agent: tuple[str, ...]
     unknown_source: bool
+    renewed: tuple[str, ...] = ()
 
     def lines(self, most: int | None = None) -> Iterator[str]:
         """The changes in words, one a line, if any. ``most``: numbers named of each sort of change."""
@@ -110,6 +114,7 @@ class Changes:
         yield from self.carriers.lines("carrier")
         if self.unknown_source:
             yield "unknown_source changes"
+        yield from (f"{key}: its certificate was renewed" for key in self.renewed)
         yield from (f"{key} changes" for key in self.agent)
         yield from (f"{key} changes at the next start" for key in self.restart)
 
@@ -120,6 +125,7 @@ class Changes:
             restart=self.restart,
             sources=self.unknown_source or self.carriers != Names(),
             before=before,
+            renewed=self.renewed,
             lost=max(0, len(self.gone) - len(self.appeared)),
         )
 
@@ -168,6 +174,11 @@ def changes(old: Snapshot, new: Snapshot) -> Changes:
         restart=restart,
         agent=tuple(key for key in keys if key not in restart),
         unknown_source=old.unknown_source != new.unknown_source,
+        renewed=tuple(
+            key
+            for key, known in sorted(new.certificates.items())
+            if key in old.certificates and known.digest != old.certificates[key].digest
+        ),
     )
 
 

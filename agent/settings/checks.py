@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from agent.core.model import Agent, Carriers, Project
+from agent.core.model import Agent, Carriers, Certificate, Project, Tls
 from agent.settings import wav
+from agent.settings.certificates import examine
 from agent.settings.document import Document, PathOf
 from agent.settings.maps import Entry
 from agent.settings.mistakes import Mistake
@@ -38,16 +38,12 @@ class Checked(Generic[ModelOf]):
         return f"{found.file}:{found.line}"
 
 
-def across(
-    agent: Checked[Agent] | None, carriers: Checked[Carriers] | None, projects: Iterable[Checked[Project]]
-) -> Iterator[Mistake]:
+def across(carriers: Checked[Carriers] | None, projects: Iterable[Checked[Project]]) -> Iterator[Mistake]:
     """All mistakes that lie between files, besides those of number maps."""
     found = tuple(projects)
     yield from _same_names(found)
     if carriers is not None and carriers.model is not None:
         yield from _same_sources(carriers, carriers.model)
-    if agent is not None and agent.model is not None:
-        yield from _certificates(agent, agent.model)
     for project in found:
         if project.model is not None:
             yield from _playable(project, project.model.handoff.comfort_audio)
@@ -96,35 +92,26 @@ def _same_sources(checked: Checked[Carriers], carriers: Carriers) -> Iterator[Mi
                 yield checked.mistake(text, *path)
 
 
-def _certificates(checked: Checked[Agent], agent: Agent) -> Iterator[Mistake]:
-    tls = agent.sip.tls
-    if tls is not None:
-        for key, path in (("certificate", tls.certificate), ("private_key", tls.private_key), ("ca", tls.ca)):
-            if path is not None:
-                yield from _readable(checked, path, ("sip", "tls", key))
-    api = agent.http.tls
-    if api is not None:
-        unreadable = [
-            *_readable(checked, api.certificate, ("http", "tls", "certificate")),
-            *_readable(checked, api.private_key, ("http", "tls", "private_key")),
-        ]
-        yield from unreadable or _pair(checked, api.certificate, api.private_key)
-
-
-def _pair(checked: Checked[Agent], certificate: Path, private_key: Path) -> Iterator[Mistake]:
-    """A mistake where a certificate and a key can't serve TLS together."""
-    folder = Path(checked.document.file).parent
-    try:
-        # A key with a password would make OpenSSL ask the terminal for it.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
-            folder / certificate, folder / private_key, password=lambda: ""
-        )
-    except OSError as error:  # an SSLError is one too
-        text = (
-            f"{certificate} and {private_key} are no PEM certificate and its key without a password: "
-            f"{getattr(error, 'reason', None) or error}"
-        )
-        yield checked.mistake(text, "http", "tls")
+def certificates(checked: Checked[Agent], agent: Agent) -> tuple[dict[str, Certificate], list[Mistake]]:
+    """What is known of the listeners' certificates, and what is wrong with them."""
+    known: dict[str, Certificate] = {}
+    mistakes: list[Mistake] = []
+    for name, tls in (("sip", agent.sip.tls), ("http", agent.http.tls)):
+        if tls is None:
+            continue
+        ca = tls.ca if isinstance(tls, Tls) else None
+        files = {"certificate": tls.certificate, "private_key": tls.private_key, **({"ca": ca} if ca else {})}
+        unreadable = [m for key, path in files.items() for m in _readable(checked, path, (name, "tls", key))]
+        mistakes += unreadable
+        if unreadable:
+            continue
+        folder = Path(checked.document.file).parent
+        found = examine(folder / tls.certificate, folder / tls.private_key, folder / ca if ca else None)
+        if isinstance(found, Certificate):
+            known[f"{name}.tls"] = found
+        else:
+            mistakes += (checked.mistake(fault.text, name, "tls", fault.key) for fault in found)
+    return known, mistakes
 
 
 def _readable(checked: Checked[Agent], path: Path, where: PathOf) -> Iterator[Mistake]:

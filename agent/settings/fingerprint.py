@@ -9,18 +9,28 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, SecretStr
 
-from agent.core.model import Agent, Carriers, Project
+from agent.core.frozen import NOTHING
+from agent.core.model import Agent, Carriers, Certificate, Project
 from agent.core.numbers import NumberRule
 
 
 def fingerprint(
-    agent: Agent, carriers: Carriers, projects: Mapping[str, Project], rules: Iterable[NumberRule]
+    agent: Agent,
+    carriers: Carriers,
+    projects: Mapping[str, Project],
+    rules: Iterable[NumberRule],
+    certificates: Mapping[str, Certificate] = NOTHING,
 ) -> str:
-    """SHA-256 (hex) over all values, secrets too; not over comments, file names or the order of keys."""
+    """SHA-256 (hex) over all values, secrets too, and what is in certificates' files.
+
+    It is not over comments, file names or the order of keys.
+    """
     digest = hashlib.sha256()
     for part in (agent, carriers, dict(projects)):
         digest.update(json.dumps(_plain(part), sort_keys=True).encode())
         digest.update(b"\n")
+    for name, certificate in sorted(certificates.items()):
+        digest.update(f"{name} {certificate.digest}\n".encode())
     targets: dict[tuple[int, int], str] = {}  # few differ, and the rules keep them alive
     for rule in sorted(rules, key=lambda rule: rule.pattern):
         which = (id(rule.projects), id(rule.labels))

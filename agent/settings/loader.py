@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from agent.core.conflicts import find_conflicts
 from agent.core.frozen import FrozenDict
-from agent.core.model import Agent, Carriers, Project, Snapshot
+from agent.core.model import Agent, Carriers, Certificate, Project, Snapshot
 from agent.core.number_map import NumberMap
 from agent.core.numbers import NumberRule
 from agent.settings import checks
@@ -78,7 +78,11 @@ class _Reading:
         rules = self._numbers(
             [project.model for project in projects if project.model], {p.name for p in projects}
         )
-        self.mistakes += checks.across(agent, carriers, projects)
+        self.mistakes += checks.across(carriers, projects)
+        certificates: dict[str, Certificate] = {}
+        if agent is not None and agent.model is not None:
+            certificates, mistakes = checks.certificates(agent, agent.model)
+            self.mistakes += mistakes
         if (
             self.mistakes
             or agent is None
@@ -101,7 +105,8 @@ class _Reading:
             unknown_source=carriers.model.unknown_source,
             projects=by_name,
             numbers=NumberMap(rules),
-            fingerprint=fingerprint(node, carriers.model, by_name, rules),
+            fingerprint=fingerprint(node, carriers.model, by_name, rules, certificates),
+            certificates=FrozenDict(certificates),
         )
 
     def _one(self, name: str, model: type[ModelOf]) -> checks.Checked[ModelOf] | None:

@@ -70,7 +70,7 @@ class Leg(LegState):
         """Send an INVITE.
 
         Args:
-            uri: the Request-URI; its host is an IP address, so that nothing waits for DNS.
+            uri: the Request-URI, and To; it goes out as it is (RFC 3261 section 8.1.1.1).
             headers: added to the INVITE; one that can't be written is left out.
             local_uri: the From header's URI, or "" for the node's own.
             max_forwards: hops left (RFC 3261 section 20.22).
@@ -83,7 +83,7 @@ class Leg(LegState):
         add_header(parameters, "Max-Forwards", str(max_forwards))
         parameters.txOption.localUri = local_uri
         try:
-            self._call.makeCall(uri, parameters)
+            self._call.makeCall(f"<{uri}>", parameters)  # bare, its parameters would be those of To
             pjsua2.handoff_leg_latch(self._call.number, _LATCHES[self.latch])
             self.sip_call_id = self._call.getInfo().callIdString
         except pjsua2.Error as error:

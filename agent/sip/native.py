@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -15,7 +16,8 @@ from agent.core.errors import SipError
 from agent.core.model import Agent
 from agent.core.reasons import Reason
 from agent.core.units import Listen, bracketed
-from agent.core.uris import sip_uri
+from agent.core.uris import SipUri, sip_uri
+from agent.sip.resolver import Hop
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
@@ -181,6 +183,10 @@ def install_guard(sources: str, *, reject_unknown: bool) -> None:
     if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
         raise SipError("the guard can't be installed in this pjsua2")
     pjsua2.handoff_requests_install()
+    if pjsua2.handoff_resolve_install() != 0:
+        raise SipError(
+            "pjsip can't be kept from looking names up: use the wheel that deploy/pjsua2/build makes"
+        )
     pjsua2.handoff_guard_set_cause(2)
     pjsua2.handoff_guard_set_state(0, 5)
     set_sources(sources, reject_unknown=reject_unknown)
@@ -235,6 +241,22 @@ def trace(most: int) -> list[str]:
     """The SIP messages seen since the last time, oldest first, as lines of `stories.TraceRecord`."""
     text: str = pjsua2.handoff_trace_drain(most)
     return text.split("\n") if text else []
+
+
+@contextlib.contextmanager
+def pinned(uri: SipUri, hop: Hop) -> Iterator[None]:
+    """Meanwhile what is sent to the URI's host goes to this address, and the URI goes out as it is."""
+    if pjsua2.handoff_resolve_pin(uri.host, f"{hop.transport} {hop.address} {hop.port}") != 1:
+        raise SipError(f"{hop} is no address to send to")
+    try:
+        yield
+    finally:
+        pjsua2.handoff_resolve_unpin()
+
+
+def renew_certificates() -> str:
+    """Use what is in the certificate files for handshakes from now on; why that can't be done, or nothing."""
+    return str(pjsua2.handoff_tls_reload())
 
 
 def probes() -> list[tuple[int, int]]:

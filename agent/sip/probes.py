@@ -8,10 +8,12 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
+from agent.core.call import UNREACHED
 from agent.core.errors import SipError
 from agent.core.model import Probe, Snapshot, Target
 from agent.core.probing import Health
-from agent.sip.resolver import Resolver
+from agent.core.uris import SipUri
+from agent.sip.resolver import Hop, Resolver
 from agent.sip.stack import Stack
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
@@ -80,17 +82,35 @@ class Probes:
         watched.timer = loop.call_later(seconds, lambda: self._run(self._probe(key, watched)))
 
     async def _probe(self, key: _Key, watched: _Watched) -> None:
-        def done(status: int) -> None:
-            self._took(key, watched, status)
-
         try:
-            uri = await self._resolver.resolve(watched.target.address)
-            self._stack.probe(uri, min(_ANSWER_SECONDS, watched.probe.every), done)
+            status = await self._status(watched)
         except SipError:
-            done(_UNREACHABLE)
+            status = _UNREACHABLE
         except Exception:
             self._next(key, watched)  # a mistake of ours says nothing of the target
             raise
+        self._took(key, watched, status)
+
+    async def _status(self, watched: _Watched) -> int:
+        """What the target answers, at the first of its addresses at which somebody is there."""
+        target, status = watched.target.address, _UNREACHABLE
+        for hop in await self._resolver.locate(target):
+            status = await self._answer(watched, target, hop)
+            if status not in UNREACHED or watched.over:
+                break
+            self._resolver.silent(hop)
+        return status
+
+    async def _answer(self, watched: _Watched, target: SipUri, hop: Hop) -> int:
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        watched.answer = answer
+
+        def done(status: int) -> None:
+            if not answer.done():
+                answer.set_result(status)
+
+        self._stack.probe(target, hop, min(_ANSWER_SECONDS, watched.probe.every), done)
+        return await answer
 
     def _took(self, key: _Key, watched: _Watched, status: int) -> None:
         if self._watched.get(key) is not watched:
@@ -121,7 +141,12 @@ class _Watched:
         self.target = target
         self.health = Health(probe)
         self.timer: asyncio.TimerHandle | None = None
+        self.answer: asyncio.Future[int] | None = None
+        self.over = False
 
     def end(self) -> None:
+        self.over = True
         if self.timer is not None:
             self.timer.cancel()
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(_UNREACHABLE)  # nobody waits for it any more

@@ -23,11 +23,13 @@ from agent.core.leg_ends import lost_callee, lost_caller
 from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip import native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
+from agent.sip.resolver import Hop
 from agent.telemetry.logs import logger
 
 _log = logger("sip")
@@ -98,6 +100,8 @@ class Stack:
             native.install_guard(sources, reject_unknown=reject_unknown)
             for listen in self._settings.sip.listen:
                 self._open(listen)
+            if fault := native.renew_certificates():
+                raise SipError(f"sip.tls can't be used: {fault}")
             self._endpoint.libStart()
             native.choose_codecs(self._endpoint, self._settings.media.codecs)
             self.account = native.account(self._settings, IncomingAccount(self))
@@ -124,6 +128,14 @@ class Stack:
         pjsua2.handoff_guard_set_cause(cause)
         # A ready node still refuses what is beyond its rate: for that, a second is long enough.
         pjsua2.handoff_guard_set_state(int(status.ready), status.retry_after or _RATE_RETRY_SECONDS)
+
+    def renew_certificates(self) -> str:
+        """Use what is in the files of sip.tls for handshakes from now on; connections stay as they are.
+
+        Returns:
+            Why that can't be done, in which case the old certificates stay in use; or nothing.
+        """
+        return native.renew_certificates()
 
     def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
         """Replace the guard's table of who may send requests."""
@@ -152,14 +164,17 @@ class Stack:
 
     def dial(
         self,
-        uri: str,
+        target: SipUri,
+        hop: Hop,
         headers: Iterable[tuple[str, str]],
         *,
         local_user: str,
         max_forwards: int,
         latch: Latch = "strict",
     ) -> Leg:
-        """A new leg towards `uri` from `local_user`, its INVITE sent; `latch` says whose RTP is taken.
+        """A new leg towards `target` from `local_user`, its INVITE sent to the address `hop`.
+
+        `latch` says whose RTP is taken.
 
         Raises:
             SipError: the stack would not send it.
@@ -168,9 +183,10 @@ class Stack:
             raise SipError("the SIP stack has ended")
         leg = self._new_leg()
         leg.latch = latch
-        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, uri)}>"
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop.uri)}>"
         try:
-            leg.dial(uri, headers, local_uri=local_uri, max_forwards=max_forwards)
+            with native.pinned(target, hop):
+                leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
         except SipError:
             self._dispose(leg)
             raise
@@ -180,18 +196,21 @@ class Stack:
         """The leg that an event tells of; it is there until its end is reported."""
         return self._legs[key]
 
-    def probe(self, uri: str, seconds: float, done: Callable[[int], None]) -> None:
-        """Send OPTIONS to `uri`; `done` is told the status that came, 408 when none did for so long.
+    def probe(self, target: SipUri, hop: Hop, seconds: float, done: Callable[[int], None]) -> None:
+        """Send OPTIONS to the address `hop` of `target`; `done` is told the status that came.
+
+        It is 408 when none did for so many seconds.
 
         Raises:
             SipError: the stack would not send it.
         """
         if self._closed:
             raise SipError("the SIP stack has ended")
-        host = native.host_towards(self._settings, uri)
-        number = pjsua2.handoff_probe_send(uri, f"<sip:handoff-agent@{host}>")
+        host = native.host_towards(self._settings, hop.uri)
+        with native.pinned(target, hop):
+            number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")
         if number < 0:
-            raise SipError(f"can't probe {uri}")
+            raise SipError(f"can't probe {target.text}")
         self._probes[number] = done
         self._loop.call_later(seconds, self._probed, number, _REQUEST_TIMEOUT)
 

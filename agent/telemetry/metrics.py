@@ -114,6 +114,7 @@ class _Readings(Collector):
         self.storage_fault: Callable[[], str | None] = str
         self.owed: Callable[[], int] = int
         self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
+        self.failing: Callable[[], Mapping[str, bool]] = dict
         self.legs: Callable[[], int] = int
         self.native_calls: Callable[[], int] = int
         self.names: Callable[[], int] = int
@@ -167,6 +168,14 @@ class _Readings(Collector):
         for project, refused in sorted(self.credential_alarms().items()):
             alarms.add_metric([project], float(refused))
         yield alarms
+        failing = GaugeMetricFamily(
+            "handoff_signals_failing",
+            "1 while signals of the project do not get through, whatever the reason",
+            labels=["project"],
+        )
+        for project, fails in sorted(self.failing().items()):
+            failing.add_metric([project], float(fails))
+        yield failing
         yield GaugeMetricFamily(
             "handoff_signals_pending",
             "Signals recorded or on the wire, not settled yet",
@@ -237,6 +246,9 @@ class Metrics:
         self._kept_out = gauge(
             "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
         )
+        self._certificate_until = gauge(
+            "certificate_expiry_timestamp_seconds", "When a listener's certificate expires", "certificate"
+        )
         self._config_loaded = gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
@@ -273,6 +285,10 @@ class Metrics:
     def set_credential_alarm_reader(self, read: Callable[[], Mapping[str, bool]]) -> None:
         """Take ``handoff_credential_alarm`` from the CXone client: by project, whether there is one."""
         self._readings.credential_alarms = read
+
+    def set_failing_reader(self, read: Callable[[], Mapping[str, bool]]) -> None:
+        """Take ``handoff_signals_failing`` from the CXone client: by project, whether signals fail."""
+        self._readings.failing = read
 
     def set_storage_fault_reader(self, read: Callable[[], str | None]) -> None:
         """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
@@ -381,6 +397,10 @@ class Metrics:
         """A reload ended as ``loaded``, ``unchanged``, ``refused`` or ``held``; the last two keep it out."""
         self._reloads[result,].inc()
         self._kept_out.set(kept_out)
+
+    def certificate_loaded(self, name: str, until: float) -> None:
+        """The certificate of ``sip.tls`` or ``http.tls`` expires then (seconds since the epoch)."""
+        self._certificate_until.labels(name).set(until)
 
     def config_loaded(self, at: float) -> None:
         """A configuration came into force at this time (seconds since the epoch)."""

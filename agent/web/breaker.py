@@ -1,45 +1,62 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A circuit breaker: stops asking a tenant's API for a while when too much of what is asked fails.
+"""A circuit breaker: stops asking a tenant's API while it is dead, and finds out soon when it is back.
 
-Modelled on NICE's own Agent SDK: a fifth of the requests over 10 s, at least 2 requests a second, open for
-10 s. Pure: every method is told the time.
+Dead means that nothing but failures came for a while. One that fails in part is not dead: it is asked on, and
+`agent.web.retry_budget` bounds what that costs it. Pure: every method is told the time.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
+
+SPREAD_SECONDS: Final = 9.0
+"""Over so long those that were refused come back, `EACH_SECONDS` apart: not all in one turn of the loop."""
+EACH_SECONDS: Final = 0.005
 
 
 @dataclass(slots=True)
 class Breaker:
-    """The breaker of one tenant. Times are seconds on any clock that doesn't go back."""
+    """The breaker of one tenant. Times are seconds on any clock that doesn't go back.
 
-    ratio: float = 0.2
-    window: float = 10.0
+    Attributes:
+        least: failures in a row, at least, that open it,
+        age: if the first of them is at least so old: many at once may be one fault.
+        first_pause: between opening and the first probe; it doubles with each probe that fails
+        longest_pause: up to this.
+    """
+
     least: int = 20
-    open_for: float = 10.0
-    _results: deque[tuple[float, bool]] = field(default_factory=deque, init=False)
-    _failures: int = field(default=0, init=False)
-    _opened: float | None = field(default=None, init=False)
-    _probed: float | None = field(default=None, init=False)
+    age: float = 1.0
+    first_pause: float = 1.0
+    longest_pause: float = 10.0
+    _in_a_row: int = field(default=0, init=False)
+    _since: float = field(default=0.0, init=False)
+    _pause: float = field(default=0.0, init=False)
+    _due: float | None = field(default=None, init=False)
+    _probing: bool = field(default=False, init=False)
+    _refused: int = field(default=0, init=False)
 
     def admit(self, now: float) -> float | None:
         """Ask to make a request.
 
         When the breaker has been open long enough, one request is let through as a probe; a probe that never
-        reports back is replaced after ``open_for`` seconds.
+        reports back is replaced after another pause.
 
         Returns:
             None to go ahead, or the seconds after which asking again makes sense.
         """
-        if self._opened is None:
+        if self._due is None:
             return None
-        due = max(self._opened, self._probed if self._probed is not None else self._opened) + self.open_for
-        if now < due:
-            return due - now
-        self._probed = now
-        return None
+        if now >= self._due:
+            self._due, self._probing = now + self._pause, True
+            return None
+        return self.wait(self._due - now)
+
+    def wait(self, least: float) -> float:
+        """How long one that may not go ahead waits: ``least`` seconds, and each a little longer."""
+        self._refused += 1
+        return least + self._refused * EACH_SECONDS % SPREAD_SECONDS
 
     def record(self, now: float, *, failed: bool | None) -> None:
         """Say how a request went.
@@ -47,34 +64,32 @@ class Breaker:
         Args:
             now: the time.
             failed: True for a fault of the service; False when it served; None when it answered something
-                that says nothing of its health (404: the contact has gone; 401, 400).
+                that says only that it is there (404: the contact has gone; 401, 400).
         """
-        if self._opened is not None:
+        if self._due is not None:
             self._record_while_open(now, failed=failed)
-            return
-        if failed is None:
-            return
-        self._results.append((now, failed))
-        self._failures += failed
-        while self._results[0][0] <= now - self.window:
-            self._failures -= self._results.popleft()[1]
-        if failed and len(self._results) >= self.least and self._failures >= self.ratio * len(self._results):
-            self._open(now)
+        elif not failed:
+            self._in_a_row = 0
+        else:
+            self._since = self._since if self._in_a_row else now
+            self._in_a_row += 1
+            if self._in_a_row >= self.least and now - self._since >= self.age:
+                self._open(now, self.first_pause)
 
     @property
     def is_open(self) -> bool:
         """Whether requests are held back, except for probes."""
-        return self._opened is not None
+        return self._due is not None
 
     def _record_while_open(self, now: float, *, failed: bool | None) -> None:
-        if self._probed is None:
+        if not self._probing:
             return  # an answer to a request from before it opened
         if failed:
-            self._open(now)
+            self._open(now, min(2 * self._pause, self.longest_pause))
         else:
-            self._opened = self._probed = None
+            self._due, self._probing = None, False
+            self._in_a_row = 0
 
-    def _open(self, now: float) -> None:
-        self._opened, self._probed = now, None
-        self._results.clear()
-        self._failures = 0
+    def _open(self, now: float, pause: float) -> None:
+        self._pause, self._due, self._probing = pause, now + pause, False
+        self._refused = 0

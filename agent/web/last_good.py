@@ -8,7 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from agent.core.errors import CxoneError
-from agent.web.single_flight import begin, joined
+from agent.telemetry.logs import logger
+from agent.web.single_flight import BrokeError, begin, joined
+
+_log: Final = logger("web")
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
@@ -81,10 +84,13 @@ class LastGood(Generic[Value]):
         try:
             self._value = await self._fetch()
         except CxoneError as error:
-            self._failure = error
-            self._next_try = self._clock() + min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
-            self._failures = min(self._failures + 1, _PAUSES_COUNTED)
+            self._pause(error)
             raise
+        except Exception as error:  # noqa: BLE001 - as above: the next who asks must not break as well
+            _log.exception("a look-up broke")
+            broke = BrokeError("the look-up", error)
+            self._pause(broke)
+            raise broke from None
         else:
             self._failure, self._failures = None, 0
             self._stale_at = self._clock() + self._lifetime
@@ -92,3 +98,8 @@ class LastGood(Generic[Value]):
         finally:
             self._doubted = False
             self._task = None
+
+    def _pause(self, error: CxoneError) -> None:
+        self._failure = error
+        self._next_try = self._clock() + min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
+        self._failures = min(self._failures + 1, _PAUSES_COUNTED)

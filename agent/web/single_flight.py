@@ -18,6 +18,15 @@ class ClosingError(CxoneError):
     retryable = True
 
 
+class BrokeError(CxoneError):
+    """The work ended by an error of ours: a parser's, say, on an answer that nobody thought of."""
+
+    retryable = True
+
+    def __init__(self, what: str, error: Exception) -> None:
+        super().__init__(f"{what} broke ({type(error).__name__})")
+
+
 def begin(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     """Start work whose failure may go unseen when nobody waits for it."""
     task = asyncio.get_running_loop().create_task(work)

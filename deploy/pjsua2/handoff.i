@@ -6,6 +6,8 @@
 #include "names.h"
 #include "probe.h"
 #include "requests.h"
+#include "resolve.h"
+#include "tls.h"
 #include "trace.h"
 %}
 
@@ -28,4 +30,6 @@
 %include "names.h"
 %include "probe.h"
 %include "requests.h"
+%include "resolve.h"
+%include "tls.h"
 %include "trace.h"

@@ -99,6 +99,7 @@ class Stack:
         check("guard install again", pj.handoff_guard_install(), 0)
         check("trace install", pj.handoff_trace_install(), 0)
         pj.handoff_requests_install()
+        check("resolve install", pj.handoff_resolve_install(), 0)
         self.endpoint.audDevManager().setNullDev()
         self.udp_port = self.listen(pj.PJSIP_TRANSPORT_UDP)
         self.tcp_port = self.listen(pj.PJSIP_TRANSPORT_TCP)
@@ -245,6 +246,7 @@ def prove_build():
     check("codecs that should be out", [codec for codec in codecs if re.match("L16|iLBC|G7221", codec)], [])
     check("SRTP", len(stack.endpoint.srtpCryptoEnum()) > 0)
     check("TLS", stack.listen(pj.PJSIP_TRANSPORT_TLS) > 0)
+    check("no certificate to renew", pj.handoff_tls_reload(), "")
 
 
 def prove_sources():
@@ -689,6 +691,43 @@ def prove_probe():
     check("no URI", pj.handoff_probe_send("garbage", "sip:selftest@127.0.0.1"), -1)
 
 
+def prove_resolve():
+    """A name goes out as it was written, to the address that was told."""
+    peer, option = Peer(KNOWN), pj.CallOpParam(True)
+    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
+    pin = pj.handoff_resolve_pin
+    check("addresses", pin("bot.example", f"udp {KNOWN} {peer.port}\ntcp ::1 5070"), 2)
+    for wrong in ("udp bot.example 5060", "sctp 127.0.0.1 5060", "udp 127.0.0.1 65536", "udp 127.0.0.1 -1"):
+        check(f"no address: {wrong}", pin("bot.example", wrong), -1)
+    check("a host too long", pin("x" * 256, f"udp {KNOWN} 5060"), -1)
+    check("pinned", pin("bot.example", f"udp {KNOWN} {peer.port}"), 1)
+    call, uri = Call(stack.account), "sip:b;ob=1@bot.example;tenant=x"
+    call.makeCall(f"<{uri}>", option)
+    pj.handoff_probe_send(uri, "sip:selftest@127.0.0.1")
+    pj.handoff_resolve_unpin()
+    invite, options = sorted(peer.receive(0.2)[:2])
+    check("INVITE by name", invite.split("\r\n")[0], f"INVITE {uri} SIP/2.0")
+    check("To by name", header(invite, "To"), f"<{uri}>")
+    check("no Route", header(invite, "Route"), None)
+    check("OPTIONS by name", options.split("\r\n")[0], f"OPTIONS {uri} SIP/2.0")
+    pj.handoff_probe_drain()
+    refused, failed = pj.handoff_names_refused(), pj.handoff_probe_send("sip:bot.example", "sip:selftest@127.0.0.1")
+    check("pinned no more", pj.handoff_probe_drain(), f"{failed} 502")
+    check("refused", pj.handoff_names_refused(), refused + 1)
+    by_tcp = Call(stack.account)
+    with socket.create_server((KNOWN, 0)) as listener:
+        pin("bot.example", f"tcp {KNOWN} {listener.getsockname()[1]}")
+        by_tcp.makeCall("<sip:b@bot.example;transport=tcp>", option)
+        pj.handoff_resolve_unpin()
+        stack.turn(0.1)
+        connection = listener.accept()[0]
+        stack.turn(0.1)
+        contact = header(connection.recv(65536).decode(), "Contact")
+        check("the way to the address", contact, f"<sip:selftest@{KNOWN}:{stack.tcp_port};transport=TCP;ob>")
+        connection.close()
+    stack.calls += [call, by_tcp]
+
+
 def prove_call():
     """A whole call: only the polling thread runs Python."""
     peer, elsewhere = Peer(KNOWN), Peer(STRANGER)
@@ -836,7 +875,7 @@ def main():
     prove_sources()
     for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_uris, prove_names, prove_refused_lines,
                   prove_failed_sending, prove_tcp,
-                  prove_call, prove_requests, prove_offers, prove_probe, prove_answers, prove_callbacks, prove_trace):
+                  prove_call, prove_requests, prove_offers, prove_probe, prove_resolve, prove_answers, prove_callbacks, prove_trace):
         try:
             proof()
         except Exception as error:  # noqa: BLE001 - go on: one report names every rule that is broken

@@ -53,7 +53,7 @@ async def signals() -> Result:
         simulator.start()
         held.callback(simulator.stop)
         simulator.turn(expires_in=_TOKEN_SECONDS)
-        bench = _Bench(simulator.port)
+        bench = Bench(simulator.port)
         await bench.open(folder)
         try:
             await bench.run(100, 200)  # warm: the token, connections, caches
@@ -67,7 +67,7 @@ async def signals() -> Result:
             await bench.aclose()
 
 
-class _Bench:
+class Bench:
     """Store, courier and client as the node joins them."""
 
     def __init__(self, port: int) -> None:
@@ -75,6 +75,7 @@ class _Bench:
         self._project = _project(port)
         self._contact = _FIRST_CONTACT
         self._moments: dict[str, float] = {}
+        self._lasted: list[float] = []
         self._first_bytes: list[float] = []
         self._outcomes: list[str] = []
         self._settled = asyncio.Event()
@@ -104,6 +105,7 @@ class _Bench:
         """So many calls at an even rate, each with its arrival signal."""
         self._first_bytes.clear()
         self._outcomes.clear()
+        self._lasted.clear()
         self._settled.clear()
         self._wanted = count
         log_ins, cpu, began = self._log_ins(), time.process_time(), time.monotonic()
@@ -120,6 +122,7 @@ class _Bench:
         return {
             "signals": count,
             "accepted": self._outcomes.count("accepted"),
+            "longest_until_settled_seconds": round(max(self._lasted), 1),
             "first_byte_p50_milliseconds": round(shares[49] * 1000, 2),
             "first_byte_p99_milliseconds": round(shares[98] * 1000, 2),
             "first_byte_longest_milliseconds": round(max(self._first_bytes) * 1000, 2),
@@ -144,6 +147,7 @@ class _Bench:
     def _take(self, event: SignalEvent) -> None:
         if event.signal.state.final:
             self._outcomes.append(event.outcome)
+            self._lasted.append(time.time() - event.signal.recorded)
             if len(self._outcomes) == self._wanted:
                 self._settled.set()
 

@@ -283,6 +283,14 @@ class Node:
     def kept_out(self) -> ReloadAnswer | None:
         return None
 
+    def end_drain(self) -> bool:
+        """Nothing to take back."""
+        return True
+
+    def numbers_shown(self) -> bool:
+        """By the rule for logs."""
+        return False
+
     def drain(self) -> None:
         """Nothing to drain."""
 

@@ -72,11 +72,17 @@ class Dialled:
 
     Attributes:
         attempt: the present one's number; 0 before the first.
+        target: which target it goes to, from 0.
+        address: which of the target's addresses, from 0.
+        addresses: how many that has; 0 until its name was looked up.
         leg: the present one: dialled, answered, gone. The end of one that is gone may still be reported.
     """
 
     attempt: int = 0
     leg: str = ""
+    target: int = -1
+    address: int = 0
+    addresses: int = 0
 
     @property
     def up(self) -> bool:
@@ -90,10 +96,25 @@ class Dialled:
             yield on.LegEnded(side, 200 if answered else 503, attempt)
             if answered:
                 yield on.LegEnded(side, 408, attempt, lost=Reason.AGENT_LOST)
+            elif self.addresses > 1 and attempt == self.attempt:
+                yield on.LegEnded(side, 486, attempt)  # the others' kind goes on to the next address
+
+    def located(self, side: Side) -> Iterator[on.Located]:
+        """What the look-up of the target's name may give, which comes once; two addresses stand for many."""
+        if self.leg == "dialled" and not self.addresses:
+            yield on.Located(side, self.attempt, 2)
 
     def after_end(self, attempt: int) -> Dialled:
         """The side once the leg of this attempt ended."""
-        return Dialled(attempt, "gone") if attempt == self.attempt else self
+        return replace(self, leg="gone") if attempt == self.attempt else self
+
+    def dialled(self, dial: on.Dial) -> Dialled:
+        """The side with another leg: to the next address of the same target, or to the next target."""
+        again = dial.target == self.target and dial.address == self.address + 1 < self.addresses
+        _demand(again or (dial.target == self.target + 1 and not dial.address), "dial", "out of turn")
+        _demand(dial.attempt == self.attempt + 1, "dial", "numbers are given once")
+        known = self.addresses if again else 0
+        return Dialled(dial.attempt, "dialled", dial.target, dial.address, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +125,7 @@ class World:
         plan: what was planned for the call.
         arrivals: whether the project signals arrivals.
         names: whether the voice agent may name a target of its own.
+        located: whether targets have host names with two addresses.
         gave_up: the caller is gone by itself, before it was given back.
         lost: its leg was lost while the script still waited to be told.
         back: how many targets there are to go back to.
@@ -125,6 +147,7 @@ class World:
     plan: Plan
     arrivals: bool = True
     names: bool = True
+    located: bool = False
     record: str = ""  # asked, done, failed
     invite: str = "open"  # open, answered, refused
     caller: str = "up"  # up, left (hung up by us), gone
@@ -161,6 +184,8 @@ class World:
     def events(self, call: Machine) -> Iterator[Event]:
         """Every event that may come now."""
         yield from self._of_legs()
+        if self.located:
+            yield from (*self.agent.located(Side.AGENT), *self.queue.located(Side.TARGET))
         if self.record == "asked":
             yield from (on.Recorded(), on.NotRecorded())
         if self.tell is not None:
@@ -214,6 +239,8 @@ class World:
                 return replace(self, record="done", waiting=self.waiting | arrival)
             case on.NotRecorded():
                 return replace(self, record="failed")
+            case on.Located(side=side, addresses=addresses):
+                return self._located(side, addresses)
             case on.AgentAnswered():
                 return replace(self, agent=replace(self.agent, leg="answered"))
             case on.TargetAnswered():
@@ -230,6 +257,11 @@ class World:
             case on.TransferProgress(final=final):
                 return replace(self, referred=not final)
         return self._after_word(event, call)
+
+    def _located(self, side: Side, addresses: int) -> World:
+        if side is Side.AGENT:
+            return replace(self, agent=replace(self.agent, addresses=addresses))
+        return replace(self, queue=replace(self.queue, addresses=addresses))
 
     def _after_word(self, event: Event, call: Machine) -> World:
         match event:
@@ -343,18 +375,16 @@ class World:
     def _signalled(self, action: Action) -> World:
         waits = self.caller == "up" and self.invite == "open"
         match action:
-            case on.Dial(side=Side.AGENT, target=target, attempt=attempt):
-                _demand(attempt == self.agent.attempt + 1 == target + 1, "dial", "out of turn")
+            case on.Dial(side=Side.AGENT, target=target):
                 _demand(target < self.plan.targets, "dial", "there is no such target")
                 _demand(not self.agent.up, "dial", "two voice agents at a time")
                 _demand(waits, "dial", "there is no one to answer")
-                return replace(self, agent=Dialled(attempt, "dialled"))
-            case on.Dial(target=target, attempt=attempt):
-                _demand(attempt == self.queue.attempt + 1 == target + 1, "dial", "out of turn")
+                return replace(self, agent=self.agent.dialled(action))
+            case on.Dial(target=target):
                 _demand(target < self.back, "dial", "there is no such target")
                 _demand(not self.queue.up and not self.agent.up, "dial", "a third leg")
                 _demand(self.talks, "dial", "there is no one to answer")
-                return replace(self, queue=Dialled(attempt, "dialled"))
+                return replace(self, queue=self.queue.dialled(action))
             case on.Refer(target=target):
                 _demand(target < self.back, "refer", "there is no such target")
                 _demand(

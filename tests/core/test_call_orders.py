@@ -39,13 +39,18 @@ BACK = tuple(
     Plan(1, method, back, policy, prompt) for (method, back, prompt), policy in product(WAYS, OnFailure)
 )
 
+LOCATED = (Plan(2, Method.REFER), Plan(1, Method.BRIDGE, 2))
+"""Those in which targets have names with two addresses each: every other walk would only be longer by it."""
+
+WALKED = tuple(dict.fromkeys((*THERE, *BACK, *LOCATED)))
+
 
 def _name(plan: Plan) -> str:
     prompt = "-finish_prompt" if plan.finish_prompt else ""
     return f"{plan.targets}-{plan.method}-{plan.back}-else_{plan.on_failure}{prompt}"
 
 
-each_plan = pytest.mark.parametrize("plan", [*THERE, *BACK], ids=_name)
+each_plan = pytest.mark.parametrize("plan", WALKED, ids=_name)
 
 
 @dataclass
@@ -75,8 +80,8 @@ class Explored:
         return "\n".join(reversed(events))
 
 
-def _begun(plan: Plan, *, arrivals: bool, names: bool) -> tuple[World, Machine]:
-    call, world = Machine(plan), World(plan, arrivals, names, back=plan.back)
+def _begun(plan: Plan, *, arrivals: bool, names: bool, located: bool) -> tuple[World, Machine]:
+    call, world = Machine(plan), World(plan, arrivals, names, located, back=plan.back)
     for action in call.begin():
         world = world.perform(action)
     return world, call
@@ -102,7 +107,8 @@ def explored(plan: Plan) -> Explored:
 
 def walked(plan: Plan, until: str = "") -> Explored:
     """Walk through every state, breadth first, or until a promise breaks."""
-    world, call = _begun(plan, arrivals=plan in THERE, names=plan.back < 2)
+    located = plan in LOCATED
+    world, call = _begun(plan, arrivals=plan in THERE, names=plan.back < 2, located=located)
     first = _node(world, call)
     found = Explored(came_from={first: None})
     queue = deque([(first, world, call)])
@@ -129,7 +135,7 @@ def test_every_promise_holds_in_every_order_of_events(plan: Plan) -> None:
 
 
 def test_the_walk_comes_to_every_state_every_end_and_every_row_of_the_table() -> None:
-    found = [explored(plan) for plan in (*THERE, *BACK)]
+    found = [explored(plan) for plan in WALKED]
     worlds = [world for one in found for world, _ in one.steps]
     assert {world.closed for world in worlds} == {None, *End}
     assert {world.confirmed for world in worlds} == {None, Moment.HANDOFF, Moment.COMPLETED, Moment.FAILED}
@@ -254,7 +260,7 @@ PLANS = st.builds(
 
 @given(PLANS, st.booleans(), st.lists(st.integers(0, 23), max_size=60))
 def test_longer_plans_keep_every_promise_too(plan: Plan, arrivals: bool, choices: list[int]) -> None:  # noqa: FBT001
-    world, call = _begun(plan, arrivals=arrivals, names=True)
+    world, call = _begun(plan, arrivals=arrivals, names=True, located=True)
     for choice in choices:
         possible = list(world.events(call))
         world, call = _advance(world, call, possible[choice % len(possible)])

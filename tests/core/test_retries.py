@@ -15,7 +15,6 @@ from agent.core.records import Attempt, Channel, Signal
 from agent.core.retries import (
     AT_LEAST_ONCE,
     AT_MOST_ONCE,
-    LONGEST_PAUSE,
     Next,
     Policy,
     RetryAt,
@@ -72,16 +71,24 @@ def test_each_outcome_of_a_first_try_has_its_consequence(outcome: Outcome) -> No
 @pytest.mark.parametrize("outcome", sorted(IN_DOUBT))
 def test_what_may_have_taken_effect_is_repeated_only_with_the_project_s_leave(outcome: Outcome) -> None:
     assert isinstance(after(outcome, repeat_unknown=True), RetryAt)
-    assert after(outcome, repeat_unknown=True, now=1119.99) == Settle(SignalState.UNKNOWN)
+    assert after(outcome, repeat_unknown=True, now=1119.99) == RetryAt(SIGNAL.expires)  # and then given up
     assert after(outcome, Outcome.UNKNOWN_CONTACT, repeat_unknown=True) == Settle(SignalState.UNKNOWN)
     assert after(outcome, Outcome.ACCEPTED, repeat_unknown=True) == Settle(SignalState.ACCEPTED)
 
 
-def test_retry_after_is_honoured_and_one_beyond_the_signal_s_use_ends_it() -> None:
-    step = after(Outcome.THROTTLED, retry_after=30.0)
+@pytest.mark.parametrize(
+    ("asked", "heeded"), [(5.0, 5.0), (30.0, 30.0), (119.0, 30.0), (1e8, 30.0), (-3.0, 0.05)]
+)
+def test_retry_after_is_honoured_as_far_as_a_waiting_caller_allows(asked: float, heeded: float) -> None:
+    step = after(Outcome.THROTTLED, retry_after=asked)
     assert isinstance(step, RetryAt)
-    assert 1031.0 <= step.at <= 1034.0
-    assert after(Outcome.UNAVAILABLE, retry_after=119.0) == Settle(SignalState.EXPIRED)
+    assert 1001.0 + heeded <= step.at <= 1001.0 + 1.1 * heeded + 0.2
+
+
+@pytest.mark.parametrize("retry_after", [None, 1.0, 1e8])
+def test_a_signal_expires_at_its_ttl_and_not_before(retry_after: float | None) -> None:
+    assert after(Outcome.UNAVAILABLE, now=1119.99, retry_after=retry_after) == RetryAt(SIGNAL.expires)
+    assert after(Outcome.UNAVAILABLE, now=1120.0, retry_after=retry_after) == Settle(SignalState.EXPIRED)
 
 
 def test_one_that_is_not_wanted_any_more_is_not_tried_again() -> None:
@@ -109,7 +116,7 @@ def test_whatever_happened_the_rules_of_the_contract_hold(
     in_doubt = bool(IN_DOUBT & set(made))
     match step:
         case RetryAt(at):
-            assert now < at < SIGNAL.expires
+            assert now < at <= SIGNAL.expires
             assert stop is None
             assert made[-1] in (RETRIED | IN_DOUBT if repeat else RETRIED)
         case Settle(state):
@@ -118,12 +125,20 @@ def test_whatever_happened_the_rules_of_the_contract_hold(
             assert (state is SignalState.UNKNOWN) == (in_doubt and made[-1] is not Outcome.ACCEPTED)
 
 
-@given(outcomes, st.integers(1, 200), chances, st.none() | st.floats(0, 86_400))
-def test_a_pause_is_bounded_and_never_shorter_than_asked(
-    outcome: Outcome, tries: int, chance: float, retry_after: float | None
+@given(
+    outcomes,
+    st.integers(1, 200),
+    chances,
+    st.none() | st.floats(),
+    st.sampled_from([Policy(), AT_LEAST_ONCE]),
+)
+def test_a_pause_is_bounded_whatever_is_asked_and_up_to_there_never_shorter(
+    outcome: Outcome, tries: int, chance: float, retry_after: float | None, policy: Policy
 ) -> None:
-    seconds = pause(Answer(outcome, None, "", retry_after), tries, chance)
-    assert max(0.05, retry_after or 0) <= seconds <= max(LONGEST_PAUSE, (retry_after or 0) * 1.1)
+    pace = policy.pace
+    seconds = pause(Answer(outcome, None, "", retry_after), tries, chance, pace)
+    asked = min(retry_after or 0.0, pace.heeded) if retry_after == retry_after else 0.0  # noqa: PLR0124 - NaN
+    assert max(0.05, asked) <= seconds <= max(pace.longest, asked * 1.1)
 
 
 def test_pauses_grow_with_the_tries() -> None:
@@ -151,8 +166,7 @@ def test_a_webhook_is_repeated_until_it_is_taken_or_refused(outcome: Outcome) ->
 def test_a_webhook_that_nobody_acknowledged_is_expired_and_not_in_doubt() -> None:
     tried = replace(WEBHOOK, attempts=(Attempt(1000.0, 1001.0, Outcome.UNCERTAIN.value),))
     answer = Answer(Outcome.UNCERTAIN, None, "")
-    late = WEBHOOK.expires - 0.01
-    step = next_step(tried, answer, late, policy=AT_LEAST_ONCE, stop=None, chance=0.5)
+    step = next_step(tried, answer, WEBHOOK.expires, policy=AT_LEAST_ONCE, stop=None, chance=0.5)
     assert step == Settle(SignalState.EXPIRED)
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from agent.core.outcomes import Answer, Outcome
@@ -66,10 +68,28 @@ def test_nice_says_why_in_a_header() -> None:
         ("nan", None),
         ("soon", None),
         ("", None),
+        ("-inf", 0.0),
+        ("99999999", 86_400.0),
+        ("9" * 5000, 86_400.0),
+        ("0x10", None),
+        ("120, 120", None),
+        ("Mon, 01 Jan 0001 00:00:00 GMT", 0.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 86_400.0),
+        ("Tue, 14 Nov 99999999 22:13:30 GMT", None),
+        ("Tue, 99 Nov 2023 22:13:30 GMT", None),
     ],
 )
 def test_retry_after_may_be_seconds_or_a_date(value: str, seconds: float | None) -> None:
     assert retry_after(CIMultiDict({"retry-after": value}), NOW) == seconds
+
+
+@given(
+    st.text() | st.floats().map(str) | st.from_regex(r"[A-Z][a-z]{2}, \d+ Jan \d+ \d+:\d\d:\d\d [+-]\d{4}")
+)
+def test_whatever_stands_in_retry_after_is_bounded_or_nothing(value: str) -> None:
+    seconds = retry_after({"Retry-After": value}, NOW)
+    assert seconds is None or 0 <= seconds <= 86_400
 
 
 def test_a_failure_before_and_after_bytes_may_have_left_are_told_apart() -> None:

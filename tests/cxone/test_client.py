@@ -17,6 +17,7 @@ from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.cxone.client import Cxone
 from agent.simulators.cxone import CxoneSimulator
+from tests.clock import Clock
 
 PARAMETERS = {"p1": "CUSTOMER_CARE", "p2": "4711", "p3": "BILLING"}
 
@@ -312,7 +313,9 @@ async def test_a_token_request_that_fails_means_not_sent(
     assert second.outcome is Outcome.NOT_SENT
     assert second.retry_after == pytest.approx(7, abs=1)
     assert simulator.world.mint.requests == 1
-    assert cxone.alarm(project) is None
+    alarm = cxone.alarm(project)
+    assert alarm is not None
+    assert not alarm.refused
 
 
 async def test_a_token_request_that_hangs_means_not_sent(
@@ -360,18 +363,21 @@ async def test_an_open_breaker_holds_signals_back_and_a_probe_closes_it(
     now = [time.time()]
     cxone = Cxone(session, lambda: now[0])
     simulator.fails("signal", status=500)
-    faults = [await cxone.signal(project, str(n), PARAMETERS) for n in range(20)]
+    faults = []
+    for number in range(20):
+        faults.append(await cxone.signal(project, str(number), PARAMETERS))
+        now[0] += 0.0625
     simulator.heals()
 
     held = await cxone.signal(project, "50", PARAMETERS)
-    now[0] += 10
+    now[0] += 1
     probe = await cxone.signal(project, "51", PARAMETERS)
     after = await cxone.signal(project, "52", PARAMETERS)
 
     assert {answer.outcome for answer in faults} == {Outcome.SERVER_FAULT}
     assert held.outcome is Outcome.BREAKER_OPEN
     assert held.may_retry
-    assert held.retry_after == pytest.approx(10)
+    assert held.retry_after == pytest.approx(0.94, abs=0.02)
     assert probe.accepted
     assert after.accepted
     assert simulator.signals("50") == []
@@ -452,9 +458,27 @@ async def test_a_request_can_leave_at_once_only_when_there_is_nothing_to_wait_fo
 
 
 async def test_nothing_can_leave_at_once_while_the_breaker_is_open(
-    simulator: CxoneSimulator, cxone: Cxone, project: Project
+    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project
 ) -> None:
+    clock = Clock()
+    cxone = Cxone(session, clock)
     simulator.fails("signal", status=503)
     for _ in range(30):
         await cxone.signal(project, "4711", {"p1": "x"})
+        clock.now += 0.05
     assert not cxone.can_send_now(project)
+    await cxone.aclose()
+
+
+async def test_half_of_the_requests_failing_holds_repetitions_back_and_no_first_try(
+    cxone: Cxone, simulator: CxoneSimulator, project: Project
+) -> None:
+    simulator.fails("signal", status=503, share=0.5)
+    answers = [await cxone.signal(project, str(number), PARAMETERS) for number in range(40)]
+    again = [await cxone.signal(project, str(number), PARAMETERS, again=True) for number in range(60)]
+
+    outcomes = [answer.outcome for answer in answers]
+    assert outcomes.count(Outcome.ACCEPTED) == outcomes.count(Outcome.UNAVAILABLE) == 20
+    assert [answer.outcome for answer in again].count(Outcome.BREAKER_OPEN) in (19, 20, 21)  # 40 were earned
+    assert all(answer.may_retry and answer.retry_after for answer in again[-10:])
+    assert cxone.can_send_now(project)

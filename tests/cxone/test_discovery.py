@@ -134,3 +134,24 @@ async def test_a_first_failure_is_not_repeated_for_each_who_asks() -> None:
             await kept.get()
 
     assert tries == [0.0, 0.5, 1.5, 3.5, 7.5, 12.5]
+
+
+@pytest.mark.parametrize("broken", [RecursionError(), TypeError("a parser's")])
+async def test_a_look_up_that_breaks_is_not_tried_again_at_once(broken: Exception) -> None:
+    fetched, now = 0, 1000.0
+
+    async def fetch() -> str:
+        nonlocal fetched
+        fetched += 1
+        if fetched == 1:
+            raise broken
+        return "found"
+
+    kept = LastGood(fetch, 3600.0, lambda: now)
+    for _ in range(2):
+        with pytest.raises(CxoneError, match="broke") as caught:
+            await kept.get()
+        assert caught.value.retryable
+    assert fetched == 1
+    now += 1
+    assert await kept.get() == "found"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import aiohttp
 import pytest
 
 from agent.core.model.project import Project
@@ -11,8 +12,9 @@ from agent.core.token_errors import TokenError
 from agent.cxone.client import Cxone
 from agent.simulators.cxone import CxoneSimulator
 from agent.simulators.cxone.answers import ANSWERS
+from tests.clock import Clock
 
-REQUESTS_UNTIL_THE_BREAKER_OPENS = 20
+REQUESTS_UNTIL_THE_BREAKER_OPENS = 20  # in a little more than a second
 NEVER_AN_ANSWER = {Outcome.NOT_SENT, Outcome.BREAKER_OPEN}
 
 
@@ -22,23 +24,34 @@ def test_the_simulator_has_an_answer_for_each_outcome() -> None:
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_the_client_makes_of_an_answer_what_the_table_says(
-    cxone: Cxone, simulator: CxoneSimulator, project: Project, name: str
+    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project, name: str
 ) -> None:
+    clock = Clock()
+    cxone = Cxone(session, clock)
     outcome = OUTCOMES[ANSWERS[name].outcome]
     meaning = outcome.meaning
     simulator.fails("signal", answer=name)
 
     first = await cxone.signal(project, "1", {"p1": "x"})
     for _ in range(REQUESTS_UNTIL_THE_BREAKER_OPENS - 1):
+        clock.now += 0.0625
         await cxone.signal(project, "1", {"p1": "x"})
     last = await cxone.signal(project, "1", {"p1": "x"})
 
     assert first.outcome is outcome
     assert first.status == (None if outcome is Outcome.UNCERTAIN else ANSWERS[name].status)
     assert (last.outcome is Outcome.BREAKER_OPEN) == (meaning.failed is True)
-    assert bool(cxone.alarm(project)) == (meaning.token is TokenVerdict.REFUSED)
+    alarm = cxone.alarm(project)
+    in_vain = outcome not in (Outcome.ACCEPTED, Outcome.UNKNOWN_CONTACT)
+    assert (alarm is not None and alarm.refused) == (meaning.token is TokenVerdict.REFUSED)
+    assert (alarm is not None) == in_vain
+    if in_vain and not (alarm and alarm.refused):
+        assert alarm is not None
+        assert alarm.error == "signals_failing"
+        assert meaning.told in alarm.text
     if outcome is not Outcome.UNCERTAIN:
         assert bool(simulator.world.ledger.counts()["accepted"]) == first.accepted
+    await cxone.aclose()
 
 
 async def test_without_a_token_nothing_is_sent(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -202,6 +203,59 @@ async def test_an_issuer_in_trouble_is_asked_again_after_a_pause(
     assert caught.value.retryable
     assert bench.outcomes == ["failed", "issued"]
     assert bench.tokens.alarm(settings) is None
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "form"),
+    [
+        *((seconds, "seconds") for seconds in (-5, 0, 5, 30, 300, 99_999_999, 1e300)),
+        *((seconds, "date") for seconds in (-5, 0, 5, 30, 300, 99_999_999)),
+    ],
+)
+async def test_no_retry_after_silences_a_tenant(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant, retry_after: float, form: str
+) -> None:
+    simulator.fails("token", status=429, retry_after=retry_after, retry_after_form=form, times=1)
+    with pytest.raises(CxoneError):
+        await bench.tokens.get(settings)
+    with pytest.raises(BackedOffError) as caught:
+        await bench.tokens.get(settings)
+    assert max(1, min(retry_after, 30)) - 1.5 <= caught.value.pause <= 30.01
+
+    bench.now += 30
+
+    await bench.tokens.get(settings)
+    assert bench.outcomes == ["failed", "issued"]
+
+
+async def test_nested_however_deep_an_answer_ends_in_a_pause(
+    bench: Bench, simulator: CxoneSimulator, settings: CxoneTenant
+) -> None:
+    await bench.tokens.get(settings)
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 150, limit, 2):
+        simulator.fails("token", status=503, body='{"error": ' + "[" * depth + "]" * depth + "}")
+        bench.now += 3600
+        with pytest.raises(CxoneError):
+            await bench.tokens.get(settings)
+        with pytest.raises(BackedOffError):
+            await bench.tokens.get(settings)
+
+
+@pytest.mark.parametrize("broken", [RecursionError(), MemoryError(), TypeError("a parser's"), KeyError("x")])
+async def test_whatever_breaks_in_a_log_in_is_not_tried_again_at_once(
+    bench: Bench, settings: CxoneTenant, monkeypatch: pytest.MonkeyPatch, broken: Exception
+) -> None:
+    async def breaks(*_: object) -> None:
+        raise broken
+
+    monkeypatch.setattr("agent.cxone.token.request_token", breaks)
+    with pytest.raises(CxoneError, match="broke") as caught:
+        await bench.tokens.get(settings)
+    with pytest.raises(BackedOffError):
+        await bench.tokens.get(settings)
+    assert caught.value.retryable
+    assert bench.outcomes == ["failed"]
 
 
 async def test_a_failed_renewal_leaves_the_old_token_in_use(

@@ -70,6 +70,7 @@ class Scripted:
     most_at_once: int = 0
     before: Callable[[], Awaitable[None]] | None = None
     warm: bool = False
+    again: list[bool] = field(default_factory=list)
 
     def can_send_now(self, _project: Project) -> bool:
         """As the test says."""
@@ -83,8 +84,10 @@ class Scripted:
         *,
         before_send: Callable[[], Awaitable[None]] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - part of the seam
+        again: bool = False,
     ) -> Answer:
         """Be asked for a signal."""
+        self.again.append(again)
         assert before_send is not None
         assert timeout is not None
         assert 0 < timeout <= 10
@@ -107,7 +110,7 @@ class Scripted:
     async def _exchange(self, request: Request, before_send: Callable[[], Awaitable[None]]) -> Answer:
         if self.before is not None:
             await self.before()
-        if self.script and self.script[0].outcome is Outcome.NOT_SENT:
+        if self.script and self.script[0].outcome in (Outcome.NOT_SENT, Outcome.BREAKER_OPEN):
             return self.script.pop(0)
         await before_send()
         self.sent.append((request.contact_id, request.text))

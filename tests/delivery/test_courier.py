@@ -57,7 +57,6 @@ async def test_while_a_retry_is_waited_for_the_signal_is_recorded_on_disk(
         (Answer(Outcome.FORBIDDEN, 403, ""), SignalState.REFUSED, "forbidden"),
         (Answer(Outcome.UNCERTAIN, None, "no answer in time"), SignalState.UNKNOWN, "unknown"),
         (Answer(Outcome.SERVER_FAULT, 502, ""), SignalState.UNKNOWN, "unknown"),
-        (Answer(Outcome.THROTTLED, 429, "", 500.0), SignalState.EXPIRED, "expired"),
     ],
 )
 async def test_a_final_answer_settles_the_signal_and_nothing_more_is_sent(
@@ -69,6 +68,40 @@ async def test_a_final_answer_settles_the_signal_and_nothing_more_is_sent(
     assert (await bench.reached(signal, state)).outcome == outcome
     assert await bench.on_disk(signal) is state
     assert len(bench.cxone.sent) == 1
+
+
+async def test_one_that_is_asked_to_wait_beyond_its_time_is_not_given_up_before(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.cxone.script = [Answer(Outcome.THROTTLED, 429, "", 99_999_999.0)]
+    signal = make_signal()
+    await bench.record(signal)
+    await bench.reached(signal, SignalState.RECORDED)
+    bench.courier.cancel("call-1")  # it rests, and can be taken back
+    await bench.reached(signal, SignalState.CANCELLED)
+    assert bench.states(signal)[-2:] == ["recorded", "cancelled"]
+
+
+async def test_one_that_was_tried_before_says_so_to_what_bounds_repetitions(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    bench.cxone.script = [NOT_SENT, Answer(Outcome.UNAVAILABLE, 503, ""), ACCEPTED]
+    signal = make_signal()
+    await bench.record(signal)
+    await bench.reached(signal, SignalState.ACCEPTED)
+    assert bench.cxone.again == [False, True, True]
+
+
+async def test_one_that_is_held_back_again_and_again_has_one_line_of_it_and_is_written_once(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    held = Answer(Outcome.BREAKER_OPEN, None, "held", 0.01)
+    bench.cxone.script = [held] * 5 + [ACCEPTED]
+    signal = make_signal()
+    await bench.record(signal)
+    event = await bench.reached(signal, SignalState.ACCEPTED)
+    assert [attempt.outcome for attempt in event.signal.attempts] == ["breaker_open", "accepted"]
+    assert bench.storage.calls["update_signal"] == 3  # held, sending, accepted
 
 
 async def test_what_may_have_taken_effect_is_repeated_with_the_project_s_leave(
@@ -339,7 +372,17 @@ async def test_no_byte_leaves_while_sending_can_t_be_recorded(
     bench.storage.faulty = False
     bench.cxone.script = [ACCEPTED]
     event = await bench.reached(signal, SignalState.ACCEPTED)
-    assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent", "accepted"]
+    assert [attempt.outcome for attempt in event.signal.attempts] == ["accepted"]
+
+
+async def test_of_two_of_a_contact_that_are_recorded_side_by_side_only_one_is_recorded_as_sending(
+    bench: Bench,
+) -> None:
+    bench.cxone.warm = True
+    states = [bench.courier.opening_state(configured(), contact) for contact in ("4711", "4711", "4712")]
+    assert states == [SignalState.SENDING, SignalState.RECORDED, SignalState.SENDING]
+    bench.now += 10  # its record failed: it was never begun
+    assert bench.courier.opening_state(configured(), "4711") is SignalState.SENDING
 
 
 async def test_a_signal_whose_request_can_leave_at_once_is_recorded_as_sending_and_leaves_without_a_write(

@@ -75,6 +75,7 @@ class Desk:
         self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
         self.confirmed: list[bool] = []
         self.drained = False
+        self.ending = False
         self.begun: list[Signal] = []
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.verbs = Metrics()
@@ -149,6 +150,13 @@ class Desk:
     def kept_out(self) -> ReloadAnswer | None:
         return self.reloaded if self.reloaded.result in ("refused", "held") else None
 
+    def end_drain(self) -> bool:
+        self.drained = False
+        return not self.ending
+
+    def numbers_shown(self) -> bool:
+        return False
+
     def drain(self) -> None:
         self.drained = True
 
@@ -211,7 +219,7 @@ async def api(listen: Listen) -> Client:
 
 @pytest.fixture
 async def operations(desk: Desk) -> AsyncIterator[Client]:
-    server = await serve(operations_app(desk), "127.0.0.1", 0)
-    async with aiohttp.ClientSession() as session:
+    server = await serve(operations_app(desk, ["edge.acme.example"]), "127.0.0.1", 0)
+    async with aiohttp.ClientSession(headers={"X-Requested-By": "test"}) as session:
         yield Client(session, server.port)
     await server.aclose()

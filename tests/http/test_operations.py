@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import socket
 from typing import Any
 
@@ -115,3 +117,99 @@ async def test_a_port_that_is_taken_is_said_in_one_line() -> None:
         with pytest.raises(HttpError, match=f"127.0.0.1:{port}") as caught:
             await serve(web.Application(), "127.0.0.1", port)
     assert len(str(caught.value).splitlines()) == 1
+
+
+# -- who may ask -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8081", "127.0.0.1", "[::1]:8081", "127.9.9.9", "edge.acme.example:443"]
+)
+async def test_it_is_served_by_its_own_names(operations: Any, host: str) -> None:
+    assert (await operations("GET", "/healthz", headers={"Host": host}))[0] == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8081", "192.0.2.7", "localhost.evil.example"])
+async def test_a_name_that_somebody_else_let_point_here_is_not_served(
+    operations: Any, desk: Any, host: str, method: str
+) -> None:
+    path = "/calls/call-1" if method == "DELETE" else "/drain" if method == "POST" else "/calls"
+    status, answer, _ = await operations(method, path, headers={"Host": host})
+    assert (status, "http.operations_hosts" in answer["error_message"]) == (421, True)
+    assert not desk.drained
+    assert desk.live
+
+
+@pytest.mark.parametrize("host", ["", "a b", "user@localhost", "localhost:port", "localhost/"])
+async def test_a_host_that_is_none_is_not_served(operations: Any, host: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
+    writer.write(f"GET /calls HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert (await reader.read()).split()[1] in (b"400", b"421")
+    writer.close()
+
+
+async def test_two_hosts_are_none(operations: Any) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
+    writer.write(b"GET /calls HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\nConnection: close\r\n\r\n")
+    assert (await reader.read()).split()[1] == b"400"
+    writer.close()
+
+
+async def test_a_balancer_of_http_1_0_names_none(operations: Any) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
+    writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert (await reader.read()).split()[1] == b"200"
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
+@pytest.mark.parametrize("path", ["/drain", "/reload", "/signals/s-1/retry", "/signals/s-1/discard"])
+async def test_what_a_page_could_send_without_asking_changes_nothing(
+    operations: Any, desk: Any, path: str, kind: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n"
+    head += f"Content-Type: {kind}\r\n" if kind else ""
+    reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
+    writer.write(f"{head}\r\n".encode())
+    answer = await reader.read()
+    assert answer.split()[1] == b"403"
+    assert b"X-Requested-By" in answer
+    assert not desk.drained
+    writer.close()
+
+
+async def test_json_is_not_what_a_page_could_send(operations: Any, desk: Any) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
+    writer.write(
+        b"POST /drain HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n"
+        b"Content-Type: application/json\r\n\r\n{}"
+    )
+    assert (await reader.read()).split()[1] == b"202"
+    assert desk.drained
+    writer.close()
+
+
+async def test_a_drain_is_taken_back_but_not_the_end_of_the_process(operations: Any, desk: Any) -> None:
+    await operations("POST", "/drain")
+    assert (await operations("DELETE", "/drain"))[:2] == (200, {"draining": False})
+    assert not desk.drained
+    desk.ending = True
+    assert (await operations("DELETE", "/drain"))[0] == 409
+
+
+async def test_numbers_are_masked_unless_a_command_asks(operations: Any, desk: Any) -> None:
+    desk.live = {"call-1": {"call_id": "call-1", "number": "9995550100"}}
+    for path in ("/calls", "/calls/call-1"):
+        assert '"********00"' in json.dumps((await operations("GET", path))[1])
+        assert '"9995550100"' in json.dumps((await operations("GET", f"{path}?numbers=shown"))[1])
+
+
+async def test_a_page_s_own_request_gets_no_number_in_clear(operations: Any, desk: Any) -> None:
+    desk.live = {"call-1": {"call_id": "call-1", "number": "9995550100"}}
+    reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
+    writer.write(b"GET /calls?numbers=shown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert b"********00" in await reader.read()
+    writer.close()

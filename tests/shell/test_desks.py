@@ -308,5 +308,18 @@ async def test_draining_shows_at_once(node: Shell) -> None:
     assert node.desks.readiness() == (True, "ready")
     node.desks.drain()
     assert node.desks.readiness() == (False, "draining: no new calls are taken")
+    assert node.desks.end_drain()
+    assert node.desks.readiness() == (True, "ready")
+
+
+async def test_a_drain_of_the_process_that_ends_is_not_taken_back(node: Shell) -> None:
+    node.desks.drain()
+    node.switchboard.drain(for_good=True)
+    assert not node.desks.end_drain()
+    assert node.desks.readiness() == (False, "draining: no new calls are taken")
+
+
+async def test_numbers_are_shown_by_the_rule_for_logs(node: Shell) -> None:
+    assert not node.desks.numbers_shown()
     assert node.desks.alarms() == []
     assert b"handoff_calls_active" in node.desks.metrics()

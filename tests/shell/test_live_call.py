@@ -8,7 +8,9 @@ import pytest
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
 from agent.core.moments import Moment, SignalState
+from agent.core.uris import sip_uri
 from agent.http.ports import AlreadyEnded, HandoffAccepted
+from agent.sip.resolver import Hop
 from tests.core.examples import CONTACT
 from tests.shell.harness import steps as step
 from tests.shell.harness.settings import AGENT, QUEUE, SECOND_AGENT, back, care
@@ -26,6 +28,16 @@ async def after(node: Shell, *steps: Step) -> Shell:
         one(node)
         await node.settled()
     return node
+
+
+def dialled(node: Shell, role: str = "agent") -> list[str]:
+    """The addresses that were dialled, in order."""
+    return [leg.hop.address for leg in node.stack.all if leg.role == role and leg.hop is not None]
+
+
+def address_of(uri: str) -> str:
+    """The address that a URI names."""
+    return sip_uri(uri).host
 
 
 def looking_up(node: Shell) -> None:
@@ -65,7 +77,8 @@ async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf) -> None
         assert node.verbs == []
         node.names.answering.set()
         await node.settled()
-        assert node.leg("agent").got[0].startswith("INVITE sip:bot@10.0.0.8:5060;transport=udp")
+        assert node.leg("agent").got[0].startswith(f"INVITE {BY_NAME} from ")
+        assert node.leg("agent").hop == Hop("udp", "10.0.0.8", 5060)
 
 
 async def test_nobody_is_dialled_for_a_caller_who_gave_up_while_the_name_was_looked_up(
@@ -101,6 +114,72 @@ async def test_a_name_without_an_address_is_a_target_that_does_not_answer(
         story = node.stories.story(node.call.record.call_id)
         assert story is not None
         assert any(f"{BY_NAME}: bot.example can't be looked up" in entry.text for entry in story)
+
+
+@pytest.mark.parametrize("status", [408, 503])
+async def test_a_dead_address_is_followed_by_the_next_before_the_next_target(
+    node_of: NodeOf, status: int
+) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        node.leg("agent").ends(status)
+        await node.settled()
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8"]
+        node.leg("agent").ends(status)
+        await node.settled()
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8", address_of(SECOND_AGENT)]
+
+
+async def test_so_is_a_silent_one(node_of: NodeOf) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        await node.passes(5)
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8"]
+        node.leg("agent").picks_up()
+        await node.settled()
+        assert node.call.state is State.BRIDGED
+
+
+@pytest.mark.parametrize("rings", [False, True])
+async def test_who_refuses_or_rang_is_there_and_its_other_addresses_are_left_alone(
+    node_of: NodeOf,
+    rings: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async with node_of(care(BY_NAME, SECOND_AGENT)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        if rings:
+            node.leg("agent").rings()
+            await node.settled()
+        node.leg("agent").ends(503 if rings else 486)
+        await node.settled()
+        assert dialled(node) == ["10.0.0.7", address_of(SECOND_AGENT)]
+
+
+async def test_the_next_call_tries_an_address_at_which_somebody_was_heard_first(node_of: NodeOf) -> None:
+    async with node_of(care(BY_NAME)) as node:
+        node.names.addresses_of["bot.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, step.caller_comes)
+        node.leg("agent").ends(503)
+        await node.settled()
+        await after(node, step.caller_comes)
+        assert dialled(node) == ["10.0.0.7", "10.0.0.8", "10.0.0.8"]
+
+
+async def test_a_target_to_go_back_to_has_its_addresses_tried_alike(node_of: NodeOf) -> None:
+    queue = "sip:queue@queue.example;transport=udp;tenant=x"
+    async with node_of(care(handoff=back("bridge", queue, QUEUE))) as node:
+        node.names.addresses_of["queue.example"] = ("10.0.0.7", "10.0.0.8")
+        await after(node, *BRIDGED, step.asked_by_http, step.nice_accepts)
+        node.leg("target").ends(503)
+        await node.settled()
+        assert dialled(node, "target") == ["10.0.0.7", "10.0.0.8"]
+        assert node.leg("target").got[0].startswith(f"INVITE {queue} from ")
+        node.leg("target").ends(503)
+        await node.settled()
+        assert dialled(node, "target")[2:] == [address_of(QUEUE)]
 
 
 # -- answering ---------------------------------------------------------------------------------------------

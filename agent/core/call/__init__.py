@@ -8,6 +8,6 @@ its reactions, one for each stretch of the way: `opening`, `bridged`, `telling`,
 from __future__ import annotations
 
 from agent.core.call.machine import Machine
-from agent.core.call.states import LASTING, Plan, State, whereabouts
+from agent.core.call.states import LASTING, UNREACHED, Plan, State, whereabouts
 
-__all__ = ["LASTING", "Machine", "Plan", "State", "whereabouts"]
+__all__ = ["LASTING", "UNREACHED", "Machine", "Plan", "State", "whereabouts"]

@@ -19,8 +19,11 @@ class Call:
         reason: why that came.
         attempt: the dial to the voice agent that counts; 0 before the first.
         back: how many targets to go back to there are.
-        back_attempt: the one of them that is being tried; 0 before the first.
+        back_attempt: the dial to one of them that counts, or the REFER to it; 0 before the first.
         put_off: whether our REFER to it waits to be sent again.
+        tried: how many targets of the side that is being dialled were dialled, the present one included.
+        address: which address of the present one is being dialled, from 0.
+        addresses: how many it has, as far as is known and of use.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -31,6 +34,9 @@ class Call:
         self.attempt = 0
         self.back = plan.back
         self.back_attempt = 0
+        self.tried = 0
+        self.address = 0
+        self.addresses = 1
         self.put_off = False
 
     # -- what the shell asks -------------------------------------------------------------------------------
@@ -67,6 +73,18 @@ class Call:
         return self.state is State.DIALLING and self.attempt == attempt
 
     # -- what reactions share ------------------------------------------------------------------------------
+
+    def next_target(self) -> None:
+        """Go on to the next target."""
+        self.tried += 1
+        self.address, self.addresses = 0, 1
+
+    def next_address(self) -> bool:
+        """Go on to the next address of the same target (RFC 3263 section 4.3); False when there is none."""
+        if self.address + 1 >= self.addresses:
+            return False
+        self.address += 1
+        return True
 
     @property
     def end(self) -> End:

@@ -8,7 +8,7 @@ from typing import Final
 
 from agent.core import events as on
 from agent.core.call.call import Call
-from agent.core.call.states import UNANSWERED, State
+from agent.core.call.states import UNANSWERED, UNREACHED, State
 from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table, during
 from agent.core.events import (
     Audio,
@@ -191,21 +191,39 @@ def _record_known(call: Call) -> Actions:
 def _bridge(call: Call) -> Actions:
     leave = _leave(call)
     call.state = State.DIALLING_BACK
+    call.tried = 0
     return [*leave, Start(Timer.RING), *_dial_next(call)]
 
 
 def _dial_next(call: Call) -> Actions:
-    if call.back_attempt == call.back:
+    if call.tried == call.back:
         return _nobody_there(call)
+    call.next_target()
+    return _dial(call)
+
+
+def _dial_on(call: Call) -> Actions:
+    """Nobody was heard at this address of the target."""
+    return _dial(call) if call.next_address() else _dial_next(call)
+
+
+def _dial(call: Call) -> Actions:
     call.back_attempt += 1
-    return [Dial(Side.TARGET, call.back_attempt - 1, call.back_attempt), Start(Timer.RESPONSE)]
+    return [Dial(Side.TARGET, call.tried - 1, call.back_attempt, call.address), Start(Timer.RESPONSE)]
+
+
+def _located(call: Call, event: on.Located) -> Actions:
+    if call.wants(event.side, event.attempt):
+        call.addresses = event.addresses
+    return []
 
 
 def _nobody_there(call: Call) -> Actions:
     return [*STOP_DIALLING, *_wait_for_bye(call, Method.RELEASE)]
 
 
-def _target_progress(_: Call, event: on.TargetProgress) -> Actions:
+def _target_progress(call: Call, event: on.TargetProgress) -> Actions:
+    call.addresses = call.address + 1  # somebody is there: the others need not be tried
     if event.status == TRYING:
         return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
     return [Stop(Timer.RESPONSE), Stop(Timer.TRYING)]
@@ -228,13 +246,13 @@ def _ended_while_dialling_back(call: Call, event: on.LegEnded) -> Actions:
         return [HangUp(Side.TARGET), *call.close(call.end, call.reason)]
     if event.side is not Side.TARGET or event.attempt != call.back_attempt:
         return []  # the voice agent's end, or that of a target that was given up before
-    return [Stop(Timer.TRYING), *_dial_next(call)]
+    return [Stop(Timer.TRYING), *(_dial_on(call) if event.status in UNREACHED else _dial_next(call))]
 
 
 def _timer_while_dialling_back(call: Call, event: on.TimerFired) -> Actions:
-    waits_on = event.timer is Timer.TRYING and call.back_attempt == call.back
+    waits_on = event.timer is Timer.TRYING and call.tried == call.back
     if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
-        return [HangUp(Side.TARGET), *_dial_next(call)]
+        return [HangUp(Side.TARGET), *_dial_on(call)]
     if event.timer is Timer.RING:
         return [HangUp(Side.TARGET), *_nobody_there(call)]
     return []
@@ -293,6 +311,7 @@ TABLE: Final[Table] = {
         (State.STORING_REFERRING, State.STORING_RETURNING, State.STORING_OVER),
         {on.Told: _told_after_all, on.NotTold: _not_told_after_all},
     ),
+    (State.DIALLING_BACK, on.Located): _located,
     (State.DIALLING_BACK, on.TargetProgress): _target_progress,
     (State.DIALLING_BACK, on.TargetAnswered): _target_answered,
     (State.DIALLING_BACK, on.LegEnded): _ended_while_dialling_back,

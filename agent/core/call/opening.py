@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.core import events as on
 from agent.core.call.call import Call
-from agent.core.call.states import State
+from agent.core.call.states import UNREACHED, State
 from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table
 from agent.core.call.telling import lose_caller, tell
 from agent.core.events import (
@@ -85,10 +85,26 @@ def _end_asked_while_recording(call: Call, event: on.EndAsked) -> Actions:
 
 
 def _dial_next(call: Call) -> Actions:
-    if call.attempt == call.plan.targets:
+    if call.tried == call.plan.targets:
         return _no_agent(call)
+    call.next_target()
+    return _dial(call)
+
+
+def _dial_on(call: Call) -> Actions:
+    """Nobody was heard at this address of the target."""
+    return _dial(call) if call.next_address() else _dial_next(call)
+
+
+def _dial(call: Call) -> Actions:
     call.attempt += 1
-    return [Dial(Side.AGENT, call.attempt - 1, call.attempt), Start(Timer.RESPONSE)]
+    return [Dial(Side.AGENT, call.tried - 1, call.attempt, call.address), Start(Timer.RESPONSE)]
+
+
+def _located(call: Call, event: on.Located) -> Actions:
+    if call.wants(event.side, event.attempt):
+        call.addresses = event.addresses
+    return []
 
 
 def _no_agent(call: Call) -> Actions:
@@ -99,7 +115,8 @@ def _fail(call: Call, reason: Reason) -> Actions:
     return [*STOP_DIALLING, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
 
 
-def _progress(_: Call, event: on.AgentProgress) -> Actions:
+def _progress(call: Call, event: on.AgentProgress) -> Actions:
+    call.addresses = call.address + 1  # somebody is there: the others need not be tried
     if event.status == TRYING:
         return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
     actions: Actions = [Stop(Timer.RESPONSE), Stop(Timer.TRYING), Relay(event.status, event.media)]
@@ -125,14 +142,14 @@ def _ended_while_dialling(call: Call, event: on.LegEnded) -> Actions:
         return [*call.leave_agent(), CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
     if event.attempt != call.attempt:
         return []  # the end of a target that was given up before
-    return [Stop(Timer.TRYING), *_dial_next(call)]
+    return [Stop(Timer.TRYING), *(_dial_on(call) if event.status in UNREACHED else _dial_next(call))]
 
 
 def _timer_while_dialling(call: Call, event: on.TimerFired) -> Actions:
     # Whoever said 100 gets the rest of the ring time where nobody else is left to be tried.
-    waits_on = event.timer is Timer.TRYING and call.attempt == call.plan.targets
+    waits_on = event.timer is Timer.TRYING and call.tried == call.plan.targets
     if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
-        return [*call.leave_agent(), *_dial_next(call)]
+        return [*call.leave_agent(), *_dial_on(call)]
     if event.timer is Timer.RING:
         return [*call.leave_agent(), *_no_agent(call)]
     return []
@@ -156,6 +173,7 @@ TABLE: Final[Table] = {
     (State.RECORDING_ENDING, on.TimerFired): _timer_while_recording,
     (State.RECORDING_REFUSED, on.Recorded): _recorded_too_late,
     (State.RECORDING_REFUSED, on.NotRecorded): _not_recorded_anyway,
+    (State.DIALLING, on.Located): _located,
     (State.DIALLING, on.AgentProgress): _progress,
     (State.DIALLING, on.AgentAnswered): _agent_answered,
     (State.DIALLING, on.LegEnded): _ended_while_dialling,

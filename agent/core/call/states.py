@@ -88,6 +88,8 @@ _WHEREABOUTS = {
     State.ENDED: Whereabouts.GONE,
 }
 
+UNREACHED = frozenset({408, 503})
+"""How a dial ends where nobody answered, could be reached, or takes calls (RFC 3263 section 4.3)."""
 UNANSWERED = frozenset(
     {
         State.RECORDING,

@@ -203,6 +203,11 @@ class Http(Model):
         description="Origins of desktop pages that may read the handoff API (CORS): https://host[:port].",
     )
 
+    operations_hosts: Annotated[tuple[Text, ...], Listed] = Field(
+        default=(),
+        description="Names by which the operations listener may be asked (Host header), beside localhost and "
+        "the address that a request comes to: those of a proxy or a service. Others get 421.",
+    )
     connections: Count = Field(
         default=1000, description="Connections to the handoff API at the same time; more get 503."
     )

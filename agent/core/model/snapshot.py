@@ -7,10 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.core.frozen import NOTHING
 from agent.core.model.carriers import Carrier
 from agent.core.model.node import Agent
 from agent.core.model.project import Project
 from agent.core.number_map import NumberMap
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What is known of a listener's certificate.
+
+    Attributes:
+        until: when it expires, in seconds since the epoch.
+        digest: SHA-256 (hex) over its files; another one means that it was renewed.
+    """
+
+    until: float
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,7 @@ class Snapshot:
         projects: projects/*.yaml, by project name.
         numbers: numbers/*.yaml.
         fingerprint: SHA-256 (hex) over all of it; equal means nothing changed.
+        certificates: by the key that names their files: ``sip.tls``, ``http.tls``.
     """
 
     agent: Agent
@@ -32,3 +47,4 @@ class Snapshot:
     projects: Mapping[str, Project]
     numbers: NumberMap
     fingerprint: str
+    certificates: Mapping[str, Certificate] = NOTHING

@@ -59,9 +59,9 @@ A fault (all fields optional; the first of a target's list that strikes is carri
         of slow and of the time-outs
     ``accept``
         true: the signal takes effect though the answer says otherwise
-    ``contact_id``, ``after``, ``times``, ``share``
+    ``contact_id``, ``after``, ``times``, ``share``, ``dice``
         only requests for this contact; let that many pass first; strike that often, then no more; strike that
-        part of the requests (0 to 1, evenly spread)
+        part of the requests (0 to 1), evenly spread, or with ``dice: true`` at random
 
 Example: ``PUT /simulator/faults {"signal": {"status": 503, "retry_after": 1, "times": 2}}``.
 

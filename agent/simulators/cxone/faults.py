@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import struct
 import time
@@ -67,6 +68,7 @@ class Fault(BaseModel):
     after: int = Field(0, ge=0)
     times: int | None = Field(None, ge=1)
     share: float = Field(1, gt=0, le=1)
+    dice: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -99,11 +101,14 @@ class _Armed:
     owed: float = 0.0
 
     def strikes(self) -> bool:
-        """Count one request and say whether it is hit; `share` is spread evenly, not thrown as dice."""
+        """Count one request and say whether it is hit; `share` is spread evenly, or thrown as dice."""
         self.seen += 1
         if self.seen <= self.fault.after or (self.fault.times is not None and self.hits >= self.fault.times):
             return False
-        self.owed += self.fault.share
+        if self.fault.dice:
+            self.owed = float(random.random() < self.fault.share)  # noqa: S311 - no secret
+        else:
+            self.owed += self.fault.share
         if self.owed < 1 - 1e-9:
             return False
         self.owed -= 1
@@ -185,9 +190,14 @@ def _refusal(fault: Fault) -> web.Response:
     if fault.description:
         headers["icStatusDescription"] = fault.description
     if fault.retry_after is not None:
-        by_date = formatdate(time.time() + fault.retry_after, usegmt=True)
-        headers["Retry-After"] = by_date if fault.retry_after_form == "date" else f"{fault.retry_after:g}"
+        in_seconds = fault.retry_after_form == "seconds"
+        headers["Retry-After"] = f"{fault.retry_after:g}" if in_seconds else _date(fault.retry_after)
     if fault.error:
         body = json.dumps({"error": fault.error, "errorDescription": fault.description or fault.error})
         return web.Response(status=fault.status, text=body, content_type="application/json", headers=headers)
     return web.Response(status=fault.status, text=fault.body, headers=headers)
+
+
+def _date(seconds: float) -> str:
+    """An HTTP date so many seconds from now."""
+    return formatdate(time.time() + seconds, usegmt=True)

@@ -177,7 +177,7 @@ class House:
 
     def operations(self, method: str, path: str, body: object = None) -> Reply:
         """Ask the operations listener."""
-        return ask(self.plan.operations, method, path, body)
+        return ask(self.plan.operations, method, path, body, {"X-Requested-By": "test"})
 
     def api(self, method: str, path: str, body: object = None, key: str = API_KEY) -> Reply:
         """Ask the handoff API."""

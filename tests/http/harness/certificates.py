@@ -29,21 +29,45 @@ class Pair:
     private_key: Path
 
 
-def new_pair(folder: Path, name: str = "edge", password: bytes = b"") -> Pair:
-    """A self-signed certificate for 127.0.0.1 and its key, as PEM files."""
+def new_pair(
+    folder: Path,
+    name: str = "edge",
+    password: bytes = b"",
+    *,
+    dns: str = "",
+    valid: tuple[float, float] = (-1.0, 24.0),
+    authority: bool = True,
+    signed: bool = False,
+) -> Pair:
+    """A certificate for 127.0.0.1 and its key, as PEM files.
+
+    Args:
+        folder: where they are written.
+        name: of both files.
+        password: of the key.
+        dns: a host name that it is for besides.
+        valid: from when to when, in hours from now.
+        authority: whether it may sign others.
+        signed: whether somebody else signed it (who is not there).
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    somebody = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody else")])
+    names: list[x509.GeneralName] = [x509.IPAddress(ip_address("127.0.0.1"))]
+    names += [x509.DNSName(dns)] if dns else []
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(somebody if signed else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .not_valid_before(now + timedelta(hours=valid[0]))
+        .not_valid_after(now + timedelta(hours=valid[1]))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(
+            x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True
+        )
         .sign(key, SHA256())
     )
     pair = Pair(folder / f"{name}.pem", folder / f"{name}.key")

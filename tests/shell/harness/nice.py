@@ -42,9 +42,10 @@ class Nice:
         *,
         before_send: Callable[[], Awaitable[None]] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - as the client has it
+        again: bool = False,
     ) -> Answer:
         """Wait for the test's answer; an arrival is accepted at once, unless NICE is slow."""
-        _ = project, contact_id, timeout
+        _ = project, contact_id, timeout, again
         if before_send is not None:
             await before_send()
         self.sent.append(parameters["p1"])

@@ -112,7 +112,7 @@ class Shell:
             courier=self.courier,
             metrics=self.metrics,
             stories=self.stories,
-            resolver=Resolver(Names(source=self.names)),
+            resolver=Resolver(Names(source=self.names), snapshot.agent.sip.listen, chance=float),
             run=self.tasks.run,
             saves=self.saves,
             ring=self.bell.ring,

@@ -15,11 +15,13 @@ from agent.core.headers import Message
 from agent.core.model import Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
+from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
 from agent.sip.leg_state import LegState
 from agent.sip.players import Comfort, Player, Recording
+from agent.sip.resolver import Hop
 from agent.sip.stack import Stack
 from agent.sip.traffic import Traffic
 
@@ -73,6 +75,7 @@ class FakeLeg(Leg):
         self.silent = False
         self.loud = 0
         self.leaving = False
+        self.hop: Hop | None = None  # where it was dialled
         self._received = 0
 
     def __repr__(self) -> str:
@@ -242,7 +245,8 @@ class FakeStack(Stack):
 
     def dial(
         self,
-        uri: str,
+        target: SipUri,
+        hop: Hop,
         headers: Iterable[tuple[str, str]],
         *,
         local_user: str,
@@ -250,10 +254,10 @@ class FakeStack(Stack):
         latch: Latch = "strict",
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
-        leg = self._new("target" if uri.startswith("sip:queue") else "agent")
-        leg.latch = latch
+        leg = self._new("target" if target.user == "queue" else "agent")
+        leg.hop, leg.latch = hop, latch
         try:
-            leg.dial(uri, headers, local_uri=local_user, max_forwards=max_forwards)
+            leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
         except Exception:
             self._over(leg)
             raise
