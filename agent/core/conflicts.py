@@ -35,16 +35,17 @@ def find_conflicts(rules: Sequence[tuple[NumberRule, Pattern]]) -> ConflictRepor
     bad = {conflict.index for conflict in found}
     found += _overlapping([(index, *rule) for index, rule in enumerate(rules) if index not in bad])
     bad = {conflict.index for conflict in found}
-    covered = _Coverage([(index, *rule) for index, rule in enumerate(rules) if index not in bad])
-    found += covered.never_reached()
+    left = [(index, *rule) for index, rule in enumerate(rules) if index not in bad]
+    if any(pattern.kind is not Kind.EXACT for _, _, pattern in left):
+        found += _Coverage(left).never_reached()
     sound = tuple(rule for index, (rule, _) in enumerate(rules) if index not in bad)
     return ConflictReport(tuple(found), sound)
 
 
 def _repeated(rules: Sequence[tuple[NumberRule, Pattern]]) -> Iterator[Conflict]:
-    first: dict[Pattern, NumberRule] = {}
+    first: dict[tuple[Kind, str, str], NumberRule] = {}
     for index, (rule, pattern) in enumerate(rules):
-        earlier = first.setdefault(pattern, rule)
+        earlier = first.setdefault((pattern.kind, pattern.low, pattern.high), rule)
         if earlier is not rule:
             yield Conflict(index, f"{rule.pattern} is there already, at {earlier.place}: leave one out")
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from yaml.nodes import MappingNode
 from yaml.reader import Reader
@@ -20,6 +22,8 @@ from agent.settings.document import Document, is_plain_text, parse
 
 MOST_PIECES = 1000
 """Pieces for the parser in one file; with more of them the whole is quicker."""
+_FEW = 4096
+"""Most entries have the projects and labels of others: of so many it is remembered what they are."""
 _BREAKS = re.compile("[\t\r\x85\u2028\u2029]")
 _HEAD = re.compile(r"numbers:(?: *| +#.*)")
 _WORD = "[A-Za-z][A-Za-z0-9_-]*"
@@ -27,13 +31,12 @@ _KEY = r"[0-9+*\-. ]{1,80}"
 _VALUE = rf'(?:{_WORD}|"[ !#-\[\]-~]*")'
 _LABEL = f"{_WORD}: +{_VALUE}"
 _LIST = rf"\[ *({_WORD}(?: *, +{_WORD})+) *\]"
-_LONG = rf"\{{ *project: +({_WORD}) *, +labels: +\{{ *({_LABEL}(?: *, +{_LABEL})*) *\}} *\}}"
+_LONG = rf"\{{ *project: +({_WORD})(?: *, +labels: +\{{ *({_LABEL}(?: *, +{_LABEL})*) *\}})? *\}}"
 _ENTRY = re.compile(rf"""( +)(?:"({_KEY})"|'({_KEY})'|([1-9][0-9]*)): +(?:({_WORD})|{_LIST}|{_LONG}) *""")
 _ONE_LABEL = re.compile(f"({_WORD}): +({_VALUE})")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """An entry of one line; ``number`` counts from 1."""
 
     number: int
@@ -121,8 +124,10 @@ def _parts(lines: list[str]) -> Iterator[Line | _Piece]:
 
 def _continued(piece: _Piece | None, number: int, line: str, deeper: int) -> _Piece:
     """The piece with one more line, or a new one; ``deeper``: columns that it begins beyond the entries."""
+    if "&" in line or line.lstrip(" ")[0] == "?":  # a name for elsewhere; a key without value
+        raise _Unclear
     if piece is None:
-        if deeper or line[0] != " " or line.lstrip(" ")[0] in ":-?":
+        if deeper or line[0] != " " or line.lstrip(" ")[0] in ":-":
             raise _Unclear
         piece = _Piece(number)
     elif deeper < 0:
@@ -139,15 +144,26 @@ def _is_empty(line: str) -> bool:
 def _line(number: int, match: re.Match[str]) -> Line | None:
     """An entry whose words are all texts to YAML; None for others, which need their own words."""
     indent, double, single, bare, project, several, long, labels = match.groups()
-    names = (project or long,) if several is None else tuple(re.split(" *, +", several.rstrip(" ")))
-    if len(set(names)) < len(names) or not all(map(is_plain_text, names)):
+    names = _names(several or project or long)
+    pairs = () if labels is None else _pairs(labels)
+    if names is None or pairs is None:
         return None
-    pairs: tuple[tuple[str, str], ...] = ()
-    if labels is not None:
-        pairs = tuple((name, value.strip('"')) for name, value in _ONE_LABEL.findall(labels))
-        if not all(map(_is_sound, _ONE_LABEL.findall(labels))) or len(dict(pairs)) < len(pairs):
-            return None
     return Line(number, len(indent) + 1, double or single or bare, names, pairs)
+
+
+@lru_cache(_FEW)
+def _names(text: str) -> tuple[str, ...] | None:
+    """Projects of an entry; None when one of them is no text to YAML, or is there twice."""
+    names = tuple(re.split(" *, +", text.rstrip(" ")))
+    return names if len(set(names)) == len(names) and all(map(is_plain_text, names)) else None
+
+
+@lru_cache(_FEW)
+def _pairs(text: str) -> tuple[tuple[str, str], ...] | None:
+    """Labels of an entry; None as above."""
+    found = _ONE_LABEL.findall(text)
+    pairs = tuple((name, value.strip('"')) for name, value in found)
+    return pairs if all(map(_is_sound, found)) and len(dict(pairs)) == len(pairs) else None
 
 
 def _is_sound(pair: tuple[str, str]) -> bool:

@@ -30,6 +30,8 @@ LINES = [
     '  "116": {project: care, labels: {brand: ""}}',
     '  "117": {project: care, labels: {no: yes}}',
     '  "118": {labels: {a: b}, project: care}',
+    '  "118": { project: care }',
+    '  "118": {project: care, }',
     '  "119": no',
     "  0120: care",
     '  " 121": care',
@@ -101,6 +103,8 @@ def wholly(text: str) -> Found | Mistake:
 @example(['  "132": [care,', '  "100": care', "  ]"], "numbers:", "")
 @example(['  "130": |', '  "100": care', '    "136": care'], "numbers:", "")
 @example(['  "128": &a care', '  "100": care', '  "129": *a'], "numbers:", "")
+@example(['  "128": &a care', '  "100": care', '  "128": &a care'], "numbers:", "")
+@example(["  ? 135", '  "100": care'], "numbers:", "")
 def test_it_finds_what_the_parser_finds(lines: list[str], head: str, end: str) -> None:
     text = "\n".join([head, *lines]) + end
     assert shortly(text) == wholly(text)
@@ -114,7 +118,7 @@ def test_plain_lines_need_no_parser(line: str) -> None:
 
 
 def test_what_lies_between_plain_lines_is_a_piece_of_its_own() -> None:
-    text = 'numbers:\n  "1": care\n\n  "2":\n    # why\n    care\n  "3": care\n  "4": {project: care}\n'
+    text = 'numbers:\n  "1": care\n\n  "2":\n    # why\n    care\n  "3": care\n  "4": {"project": care}\n'
     found = plainly(text, "n.yaml")
     assert found is not None
     assert [type(part) for part in found] == [Line, Document, Line, Document]
@@ -126,6 +130,6 @@ def test_what_lies_between_plain_lines_is_a_piece_of_its_own() -> None:
 
 def test_a_file_in_more_pieces_than_are_of_use_is_read_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain_lines, "MOST_PIECES", 1)
-    text = 'numbers:\n  "1": {project: care}\n  "2": care\n  "3": {project: care}\n'
+    text = 'numbers:\n  "1": {"project": care}\n  "2": care\n  "3": {"project": care}\n'
     assert plainly(text, "n.yaml") is None
     assert shortly(text) == wholly(text)
