@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from agent.cli.configuration import COULD_NOT_RUN, DONE, read_or_explain
+from agent.cli.configuration import DONE
 from agent.cli.operations import NotRunningError, Operations
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
 from agent.cli.storage import opened
+from agent.cli.where import Where
 from agent.cli.wording import at_least_one, cut, moment, since, span, table
 from agent.core.errors import StorageError
-from agent.core.model import Snapshot
 from agent.delivery.queries import CallQuery
 
 _EXAMPLE = f"""examples:
@@ -45,17 +45,15 @@ def add(subparsers: Commands) -> None:
         "--since", type=since, metavar="TIME", help="begun since: 30m, 2h, 3d ago, or 2031-05-04T03:00 (UTC)"
     )
     parser.add_argument("--limit", type=at_least_one, default=50, metavar="N", help="at most (default 50)")
-    add_config(parser)
+    add_where(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """List them. Returns the exit code."""
-    snapshot = read_or_explain(options.config)
-    if snapshot is None:
-        return COULD_NOT_RUN
-    node = Operations.of(snapshot)
+    where = Where.asked(options)
+    node = Operations.of(where)
     live: dict[str, dict[str, Any]] | None = None
     try:
         live = {
@@ -69,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     calls = list(live.values())[::-1] if live else []
     if not options.live:
         try:
-            past = asyncio.run(_past(options, snapshot))
+            past = asyncio.run(_past(options, where))
         except StorageError as error:
             if live is None:
                 raise
@@ -95,8 +93,8 @@ def _wanted(options: argparse.Namespace, call: Mapping[str, Any]) -> bool:
     )
 
 
-async def _past(options: argparse.Namespace, snapshot: Snapshot) -> list[dict[str, Any]]:
-    async with opened(snapshot) as store:
+async def _past(options: argparse.Namespace, where: Where) -> list[dict[str, Any]]:
+    async with opened(where) as store:
         found = await store.calls(
             CallQuery(options.contact, options.project, since=options.since, limit=options.limit)
         )

@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from agent.cli import telling
-from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
+from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import NotRunningError, Operations, RefusedError
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
 from agent.cli.storage import opened
 from agent.cli.verdict import verdict
+from agent.cli.where import Where
 from agent.cli.wording import clock, moment, printable
 from agent.core.errors import StorageError
-from agent.core.model import Snapshot
 from agent.core.records import Channel
 from agent.delivery.queries import CallQuery, SignalQuery
 
@@ -67,17 +67,15 @@ def add(subparsers: Commands) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("id", metavar="CALL_ID", help="call id, contact id or SIP Call-ID")
-    add_config(parser)
+    add_where(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Tell it. Returns the exit code."""
-    snapshot = read_or_explain(options.config)
-    if snapshot is None:
-        return COULD_NOT_RUN
-    known = look_up(snapshot, options.id)
+    where = Where.asked(options)
+    known = look_up(where, options.id)
     if known is None:
         text = f"no call has the call id, contact id or SIP Call-ID {printable(options.id)}"
         print(json.dumps({"error_message": text}) if options.json else text)
@@ -91,20 +89,20 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def look_up(snapshot: Snapshot, wanted: str) -> Known | None:
+def look_up(where: Where, wanted: str) -> Known | None:
     """All that the running agent and the storage know of a call.
 
     Raises:
         AgentError: neither can be asked.
     """
-    node = Operations.of(snapshot)
+    node = Operations.of(where)
     live: list[dict[str, Any]] | None = None
     with suppress(NotRunningError):
         live = node.get("calls", numbers="shown")["calls"]
     found = next((call for call in reversed(live or []) if _is(call, wanted)), None)
     known = Known(dict(found), live=True) if found is not None else None
     try:
-        known = asyncio.run(_from_record(snapshot, wanted, known))
+        known = asyncio.run(_from_record(where, wanted, known))
     except StorageError as error:
         if live is None:
             raise
@@ -120,10 +118,10 @@ def look_up(snapshot: Snapshot, wanted: str) -> Known | None:
     return known
 
 
-async def _from_record(snapshot: Snapshot, wanted: str, known: Known | None) -> Known | None:
+async def _from_record(where: Where, wanted: str, known: Known | None) -> Known | None:
     from agent.delivery.listing import listing  # noqa: PLC0415 - other commands need no delivery
 
-    async with opened(snapshot) as store:
+    async with opened(where) as store:
         if known is None:
             call = await store.call(wanted)
             if call is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import argparse
 
-from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
+from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import Operations, RefusedError
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_where
+from agent.cli.where import Where
 
 _NOT_FOUND = 404
 _EXAMPLE = f"""example:
@@ -27,17 +28,14 @@ def add(subparsers: Commands) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("call_id", metavar="CALL_ID", help="as handoff-agent calls --live shows it")
-    add_config(parser)
+    add_where(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask the agent to end it. Returns the exit code."""
-    snapshot = read_or_explain(options.config)
-    if snapshot is None:
-        return COULD_NOT_RUN
     try:
-        Operations.of(snapshot).ask("DELETE", "calls", options.call_id)
+        Operations.of(Where.asked(options)).ask("DELETE", "calls", options.call_id)
     except RefusedError as error:
         if error.status != _NOT_FOUND:
             raise

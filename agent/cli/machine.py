@@ -16,6 +16,7 @@ from typing import Final
 from agent.cli.findings import Finding, Health
 from agent.cli.operations import Operations
 from agent.cli.storage import in_use, opened, sqlite_path
+from agent.cli.where import Where
 from agent.core.descriptors import needed
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
@@ -31,7 +32,7 @@ _LEAST_FREE: Final = 256 * 1024 * 1024
 
 def examine_machine(snapshot: Snapshot) -> Iterator[Finding]:
     """All steps, in the order of a start."""
-    running = Operations.of(snapshot).running
+    running = Operations.of(Where.of(snapshot)).running
     yield from _ports(snapshot, running=running)
     yield _storage(snapshot, running=running)
     yield _rtp(snapshot)
@@ -86,7 +87,7 @@ def _bind(*, datagrams: bool, host: str, port: int) -> OSError | None:
 
 
 def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
-    path = sqlite_path(snapshot)
+    path = sqlite_path(Where.of(snapshot))
     if path is None or path.exists():
         try:
             asyncio.run(_open(snapshot))
@@ -100,7 +101,7 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
             )
         if path is None:
             return _found("storage", Health.OK, "the database answers")
-        if not running and in_use(snapshot):
+        if not running and in_use(Where.of(snapshot)):
             return _found(
                 "storage",
                 Health.FAILED,
@@ -128,7 +129,7 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
 
 
 async def _open(snapshot: Snapshot) -> None:
-    async with opened(snapshot) as store:
+    async with opened(Where.of(snapshot)) as store:
         await store.calls(CallQuery(limit=1))
 
 

@@ -13,13 +13,11 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
+from agent.cli.where import Where, url_of
 from agent.core.errors import AgentError
-from agent.core.model import Snapshot
-from agent.core.units import Address
 from agent.settings.listener import operations_listener
 
 _SECONDS: Final = 5.0
-_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class NotRunningError(AgentError):
@@ -51,18 +49,14 @@ class Operations:
         self._opener = build_opener(ProxyHandler({}))  # a node is inside: no proxy leads there
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Operations:
-        """The listener of the node that a configuration describes, asked from the same machine."""
-        return cls._behind(snapshot.agent.http.operations)
+    def of(cls, where: Where) -> Operations:
+        """The listener of a node."""
+        return cls(where.url)
 
     @classmethod
     def at(cls, folder: Path) -> Operations:
         """The same of a configuration that may have mistakes elsewhere; see `operations_listener`."""
-        return cls._behind(operations_listener(folder))
-
-    @classmethod
-    def _behind(cls, address: Address) -> Operations:
-        return cls(f"http://{Address(_ANY.get(address.host, address.host), address.port)}")
+        return cls(url_of(operations_listener(folder)))
 
     def get(self, *path: str, **query: str | float) -> dict[str, Any]:
         """GET a JSON object; see `ask`."""

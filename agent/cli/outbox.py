@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.operations import NotRunningError, Operations
 from agent.cli.storage import opened
+from agent.cli.where import Where
 from agent.cli.wording import printable
 from agent.core.errors import AgentError, StorageError
-from agent.core.model import Snapshot
 from agent.delivery.queries import SignalQuery
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent.delivery.store import Store
 
 
-def find(snapshot: Snapshot, wanted: SignalQuery) -> list[dict[str, Any]]:
+def find(where: Where, wanted: SignalQuery) -> list[dict[str, Any]]:
     """Signals, newest first.
 
     Raises:
@@ -36,19 +36,19 @@ def find(snapshot: Snapshot, wanted: SignalQuery) -> list[dict[str, Any]]:
         return await store.signals(wanted)
 
     try:
-        return [listing(signal) for signal in asyncio.run(with_store(snapshot, read))]
+        return [listing(signal) for signal in asyncio.run(with_store(where, read))]
     except StorageError as error:
         names = {"contact_id": "contact", "call_id": "call"}
         query = {names.get(name, name): value for name, value in asdict(wanted).items() if value}
         query.setdefault("channel", "all")
         try:
-            found: list[dict[str, Any]] = Operations.of(snapshot).get("signals", **query)["signals"]
+            found: list[dict[str, Any]] = Operations.of(where).get("signals", **query)["signals"]
         except NotRunningError:
             raise error from None
         return found
 
 
-def one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
+def one(where: Where, signal_id: str, *, values: bool) -> dict[str, Any]:
     """One signal, with the values of its parameters if wanted.
 
     Raises:
@@ -60,12 +60,12 @@ def one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
         return await store.signal(signal_id)
 
     try:
-        signal = asyncio.run(with_store(snapshot, read))
+        signal = asyncio.run(with_store(where, read))
     except StorageError as error:
         if values:  # the listener tells no values: it has no log-in
             raise
         try:
-            return Operations.of(snapshot).get("signals", signal_id)
+            return Operations.of(where).get("signals", signal_id)
         except NotRunningError:
             raise error from None
     if signal is None:
@@ -73,7 +73,7 @@ def one(snapshot: Snapshot, signal_id: str, *, values: bool) -> dict[str, Any]:
     return listing(signal, values=values)
 
 
-async def with_store(snapshot: Snapshot, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401
+async def with_store(where: Where, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401
     """What ``work`` makes of the opened storage."""
-    async with opened(snapshot) as store:
+    async with opened(where) as store:
         return await work(store)

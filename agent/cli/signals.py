@@ -14,13 +14,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from agent.cli import outbox, telling
-from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
+from agent.cli.configuration import DONE, FOUND_WRONG, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
 from agent.cli.storage import in_use, sqlite_path
+from agent.cli.where import Where
 from agent.cli.wording import at_least_one, cut, moment, printable, since, table
 from agent.core.errors import AgentError
-from agent.core.model import Project, Snapshot
+from agent.core.model import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Channel
 from agent.delivery.queries import SignalQuery
@@ -67,7 +68,7 @@ def add(subparsers: Commands) -> None:
     discard.add_argument("id", metavar="ID", help="of the signal")
     discard.set_defaults(run=_guarded(_discard))
     for verb in (show, retry, discard):
-        add_config(verb)
+        add_where(verb)
         add_json(verb)
 
 
@@ -88,7 +89,7 @@ def _add_list(verbs: Commands) -> None:
         help="recorded since: 30m, 2h, 3d ago, or 2031-05-04T03:00 (UTC)",
     )
     parser.add_argument("--limit", type=at_least_one, default=50, metavar="N", help="at most (default 50)")
-    add_config(parser)
+    add_where(parser)
     add_json(parser)
     parser.set_defaults(run=_guarded(_list))
 
@@ -100,11 +101,10 @@ def _parser(subparsers: Commands, name: str, text: str) -> argparse.ArgumentPars
 
 
 def _guarded(
-    verb: Callable[[argparse.Namespace, Snapshot], int],
+    verb: Callable[[argparse.Namespace, Where], int],
 ) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
-        snapshot = read_or_explain(options.config)
-        return COULD_NOT_RUN if snapshot is None else verb(options, snapshot)
+        return verb(options, Where.asked(options))
 
     return run
 
@@ -112,7 +112,7 @@ def _guarded(
 # -- looking -------------------------------------------------------------------------------------------------
 
 
-def _list(options: argparse.Namespace, snapshot: Snapshot) -> int:
+def _list(options: argparse.Namespace, where: Where) -> int:
     wanted = SignalQuery(
         call_id=options.call,
         contact_id=options.contact,
@@ -123,7 +123,7 @@ def _list(options: argparse.Namespace, snapshot: Snapshot) -> int:
         limit=options.limit,
         channel=options.channel and Channel(options.channel),
     )
-    found = outbox.find(snapshot, wanted)
+    found = outbox.find(where, wanted)
     if options.json:
         print(json.dumps({"signals": found}))
     else:
@@ -166,8 +166,8 @@ def _in_text(options: argparse.Namespace, found: list[dict[str, Any]]) -> Iterat
         yield f"the newest {options.limit}; there may be more (--limit)"
 
 
-def _show(options: argparse.Namespace, snapshot: Snapshot) -> int:
-    signal = outbox.one(snapshot, options.id, values=options.values)
+def _show(options: argparse.Namespace, where: Where) -> int:
+    signal = outbox.one(where, options.id, values=options.values)
     if options.json:
         print(json.dumps(signal))
         return DONE
@@ -188,10 +188,13 @@ def _show(options: argparse.Namespace, snapshot: Snapshot) -> int:
 # -- deciding ------------------------------------------------------------------------------------------------
 
 
-def _retry(options: argparse.Namespace, snapshot: Snapshot) -> int:
+def _retry(options: argparse.Namespace, where: Where) -> int:
     from agent.delivery import decisions  # noqa: PLC0415 - other commands need no delivery
 
     def project_of(account: str, name: str) -> Project | None:
+        snapshot = read_or_explain(options.config)  # only the agent, when one runs, needs no configuration
+        if snapshot is None:
+            raise AgentError("no agent runs, and how long a signal is worth sending stands in its project")
         project = snapshot.projects.get(name)
         return project if project is not None and project.account == account else None
 
@@ -210,13 +213,13 @@ def _retry(options: argparse.Namespace, snapshot: Snapshot) -> int:
         until = f"until {moment(signal['expires'])} UTC"
         if running:
             return f"{name} goes out again, {until}; handoff-agent signals show {signal['signal_id']}"
-        when = "when the agent starts" if sqlite_path(snapshot) else "when an agent of this database sees it"
+        when = "when the agent starts" if sqlite_path(where) else "when an agent of this database sees it"
         return f"{name} is recorded again: it goes out {when}, if that is before {until[6:]}"
 
-    return _decide(options, snapshot, "retry", directly, told)
+    return _decide(options, where, "retry", directly, told)
 
 
-def _discard(options: argparse.Namespace, snapshot: Snapshot) -> int:
+def _discard(options: argparse.Namespace, where: Where) -> int:
     from agent.delivery import decisions  # noqa: PLC0415 - other commands need no delivery
 
     async def directly(store: Store) -> Signal:
@@ -226,12 +229,12 @@ def _discard(options: argparse.Namespace, snapshot: Snapshot) -> int:
         _ = running
         return f"{telling.name(signal)} of contact {signal['contact_id']} is cancelled: it is not sent"
 
-    return _decide(options, snapshot, "discard", directly, told)
+    return _decide(options, where, "discard", directly, told)
 
 
 def _decide(
     options: argparse.Namespace,
-    snapshot: Snapshot,
+    where: Where,
     verb: str,
     directly: Callable[[Store], Coroutine[Any, Any, Signal]],
     told: Callable[..., str],
@@ -241,19 +244,19 @@ def _decide(
     from agent.delivery.listing import listing  # noqa: PLC0415 - as above
 
     running = True
-    node = Operations.of(snapshot)
+    node = Operations.of(where)
     body = {"by": operator(), "confirmed": bool(getattr(options, "yes", False))}
     try:
         try:
             signal = node.ask("POST", "signals", options.id, verb, body=body)
         except NotRunningError:
-            if in_use(snapshot):
+            if in_use(where):
                 raise AgentError(
                     f"an agent uses the storage, but none listens on {node.url}: is {options.config} the "
                     "configuration that it runs with?"
                 ) from None
             running = False
-            signal = listing(asyncio.run(outbox.with_store(snapshot, directly)))
+            signal = listing(asyncio.run(outbox.with_store(where, directly)))
     except (RefusedError, DecisionRefusedError) as error:
         return _explain(options, error, error.refusal)
     print(json.dumps(signal) if options.json else printable(told(signal, running=running)))

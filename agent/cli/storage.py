@@ -10,16 +10,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.cli.where import Where
 from agent.core.errors import StorageError
-from agent.core.model import Snapshot
 
 if TYPE_CHECKING:
     from agent.delivery.store import Store
 
 
 @asynccontextmanager
-async def opened(snapshot: Snapshot) -> AsyncIterator[Store]:
-    """The storage of a configuration; nothing is delivered from here, and no file is made.
+async def opened(where: Where) -> AsyncIterator[Store]:
+    """The record; nothing is delivered from here, and no file is made.
 
     Raises:
         StorageError: it is not there or can't be used; one line says why.
@@ -27,27 +27,27 @@ async def opened(snapshot: Snapshot) -> AsyncIterator[Store]:
     # Imported here: most commands need no storage.
     from agent.delivery.stores import open_store  # noqa: PLC0415
 
-    path = sqlite_path(snapshot)
+    path = sqlite_path(where)
     if path is not None and not path.exists():
         raise StorageError(
             f"there is no record yet: {path} does not exist (the agent creates it when it starts)"
         )
-    store = await open_store(snapshot.agent.storage, owner=False)
+    store = await open_store(where.database, owner=False)
     try:
         yield store
     finally:
         await store.aclose()
 
 
-def sqlite_path(snapshot: Snapshot) -> Path | None:
+def sqlite_path(where: Where) -> Path | None:
     """The SQLite file, if the storage is one."""
-    scheme, _, path = snapshot.agent.storage.partition("://")
+    scheme, _, path = where.database.partition("://")
     return Path(path) if scheme == "sqlite" else None
 
 
-def in_use(snapshot: Snapshot) -> bool:
+def in_use(where: Where) -> bool:
     """Whether an agent holds the SQLite file now, wherever its listeners are."""
-    path = sqlite_path(snapshot)
+    path = sqlite_path(where)
     if path is None:
         return False
     try:

@@ -215,6 +215,9 @@ class FakeComfort(Comfort):
         super().__init__(lambda _, __: None)
         self._verbs = verbs
 
+    def prepare(self, choices: Iterable[str]) -> None:
+        """Nothing is to be made."""
+
     def player(self, choice: str) -> Player | None:
         """A player, but for silence."""
         self._verbs.called("comfort.player")

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the agent and its record are, for commands that look: told by options, else by agent.yaml.
+
+Of that file two values are wanted. A mistake anywhere else, in this file or another, or a secret that is not
+in the operator's environment, is no reason not to answer: the agent may run well on what it read before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from agent.core import units
+from agent.core.errors import StorageError
+from agent.core.model import Agent, Snapshot
+from agent.core.units import Address
+from agent.settings.document import read, values
+from agent.settings.mistakes import Mistake
+from agent.settings.references import References
+
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_NAME_IT: Final = "--storage URL names the record"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where to ask.
+
+    Attributes:
+        url: of the operations listener.
+        storage: URL of the record; empty where it is not known.
+        why: why it is not known.
+    """
+
+    url: str
+    storage: str
+    why: str = ""
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Where:
+        """Of the node that a configuration describes, asked from the same machine."""
+        return cls(url_of(snapshot.agent.http.operations), snapshot.agent.storage)
+
+    @classmethod
+    def asked(cls, options: argparse.Namespace) -> Where:
+        """Of ``--operations`` and ``--storage``, else of agent.yaml as far as that can be read."""
+        url, storage = options.operations or "", options.storage or ""
+        if url and storage:
+            return cls(url, storage)
+        found = _in_file(options.config)
+        if storage:
+            return cls(url or found.url, storage)
+        return cls(url or found.url, found.storage, found.why)
+
+    @property
+    def database(self) -> str:
+        """The URL of the record.
+
+        Raises:
+            StorageError: it is not known; one line says why.
+        """
+        if not self.storage:
+            raise StorageError(f"where the record is can't be told: {self.why}; {_NAME_IT}")
+        return self.storage
+
+
+def _in_file(folder: Path) -> Where:
+    file = folder / "agent.yaml"
+    usual = url_of(Agent.model_fields["http"].default.operations)
+    document = read(file, str(file))
+    if isinstance(document, Mistake):
+        print(f"note: {document}; asking {usual}, --operations URL names another", file=sys.stderr)
+        return Where(usual, "", str(document))
+    plain, mistakes, spoiled = values(document, References(folder.absolute(), os.environ))
+    http = plain.get("http")
+    try:
+        url = url_of(units.address(http["operations"])) if isinstance(http, Mapping) else usual
+    except (KeyError, ValueError):
+        url = usual
+    storage: Any = plain.get("storage", Agent.model_fields["storage"].default)
+    if ("storage",) in spoiled or not isinstance(storage, str):
+        why = next((str(mistake) for mistake in mistakes if "storage" in str(mistake)), "")
+        return Where(url, "", why or f"storage in {file} can't be read")
+    scheme, _, path = storage.partition("://")
+    if scheme == "sqlite":
+        storage = f"sqlite://{os.path.normpath(folder.absolute() / path)}"
+    return Where(url, str(storage))
+
+
+def url_of(address: Address) -> str:
+    """The operations listener at an address, asked from the same machine."""
+    return f"http://{Address(_ANY.get(address.host, address.host), address.port)}"
