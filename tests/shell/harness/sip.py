@@ -257,7 +257,7 @@ class FakeStack(Stack):
         latch: Latch = "strict",
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
-        leg = self._new("target" if target.user == "queue" else "agent")
+        leg = self._new("target" if target.user.startswith("queue") else "agent")
         leg.hop, leg.latch = hop, latch
         try:
             leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
