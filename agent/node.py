@@ -154,7 +154,7 @@ class Node:
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
-        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, took=contained.took)
+        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -208,9 +208,6 @@ class Node:
         self._prepare_comfort()
         self._connect_metrics()
         self._tell_certificates()
-        lost = await self._recovery.take_over()
-        if lost:
-            _log.warning("calls of an earlier process were told as failed", calls=lost)
         keeper = Keeper(self._store, lambda: self._configuration.snapshot.agent.retention)
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
@@ -220,6 +217,7 @@ class Node:
         gc.disable()
         self._probes.follow(self._configuration.snapshot)
         self._switchboard.open()
+        self._recovery.look()  # what a dead process left: new calls are taken meanwhile
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]
         _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
 
 from agent.core.brief import signal_after_the_fact
 from agent.core.call import State
@@ -26,7 +27,26 @@ from agent.delivery.queries import SignalQuery
 from agent.delivery.store import NO_ORPHANS, Store
 from agent.telemetry.logs import logger
 
+AT_ONCE: Final = 50
+"""Calls that are told together: they share their commits."""
+_PAUSE_SECONDS: Final = 0.01
+"""Between two batches: new calls have their turn."""
+
 _log = logger("recovery")
+
+
+@dataclass
+class _Orphan:
+    """A call that is ours by now, and whose script is not told yet.
+
+    Attributes:
+        signal: what it is to be told; it keeps its id when the storage fails half-way.
+        begun: whether its delivery was begun.
+    """
+
+    call: CallRecord
+    signal: Signal | None = None
+    begun: Signal | None = None
 
 
 class Recovery:
@@ -44,7 +64,7 @@ class Recovery:
         self._store = store
         self._courier = courier
         self._project_of = project_of
-        self._calls: deque[CallRecord] = deque()  # ours by now, and their scripts are not told yet
+        self._calls: dict[str, _Orphan] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def take_over(self) -> int:
@@ -58,23 +78,26 @@ class Recovery:
         """
         count = 0
         while True:
-            while self._calls:
-                await self._tell(self._calls[0])
-                self._calls.popleft()
-                count += 1
+            count += await self._tell_all()
             orphans = await self._store.take_over()
             if orphans == NO_ORPHANS:
-                return count
-            gone = [call_id for call_id in _arrived(orphans.signals) if await self._hung_up(call_id)]
+                break
+            arrived = list(_arrived(orphans.signals))
+            gone = await asyncio.gather(*map(self._hung_up, arrived))
             self._courier.take_up(orphans.signals)
-            for call_id in gone:
-                self._courier.cancel(call_id)
-            self._calls.extend(orphans.calls)
+            for call_id, hung_up in zip(arrived, gone, strict=True):
+                if hung_up:
+                    self._courier.cancel(call_id)
+            await asyncio.sleep(_PAUSE_SECONDS)
+            self._calls |= {call.call_id: _Orphan(call) for call in orphans.calls}
             _log.warning(
                 "work of a process that is gone is taken over",
                 calls=len(orphans.calls),
                 signals=len(orphans.signals),
             )
+        if count:
+            _log.warning("calls of a process that is gone were told as failed", calls=count)
+        return count
 
     def look(self) -> None:
         """Begin to take over what has been orphaned since; returns at once."""
@@ -101,19 +124,41 @@ class Recovery:
             return False  # what was taken over must go on, and this is not known
         return call is not None and call.end == End.CALLER.value
 
-    async def _tell(self, call: CallRecord) -> None:
-        now = time.time()
-        project = self._project_of(call.account, call.project)
-        signal_id = f"s-{secrets.token_hex(8)}"
-        died = Reason.PROCESS_DIED
-        signal = signal_after_the_fact(call, project, signal_id, now, died) if project else None
-        told = await self._store.record_signal(signal) if signal else None
-        if told is None and project is not None and call.state == State.KEPT.value:
-            told = await self._after_all(call, project, now)
-        if told is not None:
-            self._courier.begin(told)
-        end = await self._end(call)
-        over = replace(call, state=State.ENDED.value, ended=now, end=end.value, reason=died.value)
+    async def _tell_all(self) -> int:
+        """Tell the scripts of all calls that are ours by now; one that can't be told holds up no other."""
+        count = 0
+        while batch := list(islice(self._calls.values(), AT_ONCE)):
+            results = await asyncio.gather(*map(self._tell, batch), return_exceptions=True)
+            refused: StorageError | None = None
+            for orphan, failed in zip(batch, results, strict=True):
+                if isinstance(failed, StorageError):
+                    refused = failed
+                    continue
+                call_id = orphan.call.call_id
+                del self._calls[call_id]
+                if failed is None:
+                    count += 1
+                else:  # a mistake of ours: it stays up on disk, for the next process
+                    _log.error("a call of a dead process can't be told", call_id=call_id, exc_info=failed)
+            if refused is not None:
+                raise refused
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return count
+
+    async def _tell(self, orphan: _Orphan) -> None:
+        now, call, died = time.time(), orphan.call, Reason.PROCESS_DIED
+        if orphan.begun is None:
+            await self._begin(orphan, now)
+        failed = orphan.begun is not None and orphan.begun.moment is Moment.FAILED
+        end = End.FAILED if failed else await self._end(call)
+        over = replace(
+            call,
+            state=State.ENDED.value,
+            ended=now,
+            end=end.value,
+            reason=died.value,
+            version=call.version + 1,
+        )
         await self._store.update_call(over)
         _log.warning(
             "a call was up when its process died",
@@ -121,8 +166,32 @@ class Recovery:
             contact_id=call.contact_id,
             project=call.project,
             node=call.node,
-            signalled=told is not None,
+            signalled=orphan.begun is not None,
         )
+
+    async def _begin(self, orphan: _Orphan, now: float) -> None:
+        """Record what the script is to be told and begin it, unless it was told before."""
+        call = orphan.call
+        project = self._project_of(call.account, call.project)
+        if project is None:
+            return
+        if orphan.signal is None:
+            signal_id = f"s-{secrets.token_hex(8)}"
+            orphan.signal = signal_after_the_fact(call, project, signal_id, now, Reason.PROCESS_DIED)
+        told = await self._record(orphan.signal) if orphan.signal else None
+        if told is None and call.state == State.KEPT.value:
+            told = await self._after_all(call, project, now)
+        if told is not None:
+            orphan.begun = told
+            self._courier.begin(told)
+
+    async def _record(self, signal: Signal) -> Signal | None:
+        """Record a signal; None where the call has another one, or this one is settled."""
+        recorded = await self._store.record_signal(signal)
+        if recorded is not None:
+            return recorded
+        found = await self._store.signal(signal.signal_id)  # it may stand by a write that failed
+        return None if found is None or found.state.final else found
 
     async def _after_all(self, call: CallRecord, project: Project, now: float) -> Signal | None:
         """The handoff of a caller whom the voice agent kept: without it nobody would come any more.

@@ -36,7 +36,10 @@ def sip_uri(text: str) -> SipUri:
     if not separator or scheme.lower() != "sip":
         raise ValueError(f"{text!r} is not a SIP URI: write sip:user@host:port")
     if "?" in rest.rpartition("@")[2]:
-        raise ValueError(f"{text!r}: headers after ? are not used here, leave them out")
+        raise ValueError(
+            f"{text!r}: headers after ? are not used here: write them, User-to-User too, in "
+            "voice_agent.headers or handoff.transfer_headers"
+        )
     user, at, where = rest.rpartition("@")
     if at and not _USER.fullmatch(user):
         raise ValueError(f"{text!r} has no usable user part: write sip:user@host")

@@ -24,7 +24,7 @@ from agent.delivery.schema import VERSION, due
 from agent.delivery.store import NO_ORPHANS, Orphans
 
 _PROBE_SECONDS: Final = 1.0
-_CLAIMS: Final = 500
+_CLAIMS: Final = 100
 _OLDEST: Final = 200
 
 

@@ -26,18 +26,30 @@ from agent.delivery.rows import (
 )
 from agent.delivery.store import NO_ORPHANS, Orphans
 
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 50
 """Entries of the outbox that are taken over in one go."""
-_FROM_THE_START: Final = (float("-inf"), 0, 0)
-"""When the last orphan that was taken over was recorded, its row, and the last row of earlier processes."""
+
+
+class _Left:
+    """What earlier processes left in the file, and how much of it was taken over.
+
+    Args:
+        calls: ids of those that were up when this process opened the file.
+        last: the last row of their signals.
+    """
+
+    def __init__(self, calls: list[str], last: int) -> None:
+        self.calls = calls
+        self.last = last
+        self.after: tuple[float, int] = (float("-inf"), 0)  # when the last one taken was recorded, its row
 
 
 class SqliteStore:
     """A `Store` in one SQLite file. Make one with `open`; used on the loop thread."""
 
-    def __init__(self, commits: GroupCommit, *, owner: bool) -> None:
+    def __init__(self, commits: GroupCommit, left: _Left | None) -> None:
         self._commits = commits
-        self._orphans_after: tuple[float, int, int] | None = _FROM_THE_START if owner else None
+        self._left = left
 
     @classmethod
     async def open(
@@ -55,7 +67,12 @@ class SqliteStore:
         """
         commits = GroupCommit(path, on_fault, owner=owner)
         await commits.open()
-        return cls(commits, owner=owner)
+        if not owner:
+            return cls(commits, None)
+        # Read before anything is recorded here: new calls are taken while the old ones are told.
+        ((last,),) = cast("list[tuple[int]]", await commits.read(sql.LAST_SIGNAL))
+        up = [str(call_id) for (call_id,) in await commits.read(sql.CALLS_UP)]
+        return cls(commits, _Left(up, last))
 
     @property
     def fault(self) -> str | None:
@@ -126,21 +143,19 @@ class SqliteStore:
         It comes in parts: after an outage of a customer's system many webhooks may wait. The calls come last:
         what is signalled of them now must not overtake what was recorded before.
         """
-        if self._orphans_after is None:
+        left = self._left
+        if left is None:
             return NO_ORPHANS
-        recorded, row, last = self._orphans_after
-        if self._orphans_after == _FROM_THE_START:
-            ((last,),) = cast("list[tuple[int]]", await self._commits.read(sql.LAST_SIGNAL))
-        found = await self._commits.read(sql.FIND_ORPHANS, (recorded, row, last, _AT_ONCE))
+        found = await self._commits.read(sql.FIND_ORPHANS, (*left.after, left.last, _AT_ONCE))
         ids = json.dumps([signal_id for signal_id, *_ in found])
         signals = await self._commits.read(sql.SIGNALS_BY_IDS, (ids,)) if found else []
         calls: list[Row] = []
         if len(found) == _AT_ONCE:
             _, recorded, row = cast("tuple[str, float, int]", found[-1])
-            self._orphans_after = recorded, row, last
+            left.after = recorded, row
         else:
-            calls = await self._commits.read(f"{sql.SELECT_CALLS} WHERE ended IS NULL ORDER BY rowid")
-            self._orphans_after = None
+            calls = await self._commits.read(sql.CALLS_UP_BY_IDS, (json.dumps(left.calls),))
+            self._left = None
         return Orphans(tuple(map(call_of, calls)), tuple(map(signal_of, signals)))
 
     async def forget(self, before: float, keep: int) -> int:

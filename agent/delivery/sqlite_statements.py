@@ -93,6 +93,10 @@ SELECT_SIGNALS: Final = (
 SIGNALS_BY_IDS: Final = (
     f"{SELECT_SIGNALS} WHERE signal_id IN (SELECT value FROM json_each(?)) ORDER BY recorded, rowid"
 )
+CALLS_UP: Final = "SELECT call_id FROM calls WHERE ended IS NULL ORDER BY rowid"
+CALLS_UP_BY_IDS: Final = (
+    f"{SELECT_CALLS} WHERE ended IS NULL AND call_id IN (SELECT value FROM json_each(?)) ORDER BY rowid"
+)
 LAST_SIGNAL: Final = "SELECT COALESCE(MAX(rowid), 0) FROM signals"
 FIND_ORPHANS: Final = (
     f"SELECT signal_id, recorded, rowid FROM signals WHERE {NOT_SETTLED} AND (recorded, rowid) > (?, ?)"

@@ -137,7 +137,7 @@ class Store(Outbox, HandoffStates, Protocol):
     async def take_over(self) -> Orphans:
         """Take over orphaned work: each piece goes to one process only.
 
-        Called at start, before anything else is recorded, and then regularly. Much work comes in parts, calls
+        Called at start and then regularly, while new calls are recorded. Much work comes in parts, calls
         after all signals that were recorded before; `NO_ORPHANS` when there is none.
         """
 

@@ -18,6 +18,7 @@ from tests.benchmarks import signals as signals_alone
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
 from tests.benchmarks.maps import maps
 from tests.benchmarks.records import records
+from tests.benchmarks.recovery import recovery
 from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
 
@@ -120,6 +121,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "soak": soak,
     "signals": signals_alone.signals,
     "records": records,
+    "recovery": recovery,
     "sick": sick,
     "maps": maps,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.simulators.messages import read
 from tests.calls.harness.house import CONTACT_HEADER, House, identity, new_contact
 from tests.calls.harness.plan import CARE, DIGEST, SECRETS, SMALL, STRANGER, STRICT, TOKEN
 from tests.calls.harness.sip_socket import SipSocket, offer, request
@@ -141,3 +142,23 @@ async def test_a_second_call_of_a_contact_is_refused_where_the_carrier_says_so(h
         first.cue()
         await first.succeeds()
         await bot.succeeds()
+
+
+@pytest.mark.parametrize("connection", ["IN IP6 ::1", "IN IP4 300.1.1.1"])
+async def test_an_offer_with_an_address_of_no_use_is_refused_before_anybody_is_called(
+    house: House, connection: str
+) -> None:
+    contact = new_contact()
+    since = house.watch()
+    async with SipSocket(house.plan.sip) as wire:
+        wire.acknowledges = True
+        body = offer(4000).replace("c=IN IP4 127.0.0.1", f"c={connection}")
+        uri, lines = f"sip:{CARE}@127.0.0.1:{house.plan.sip}", tuple(identity(contact).split("\r\n"))
+        wire.send(request("INVITE", uri, wire, headers=lines, body=body))
+        await eventually(lambda: [code for code in wire.statuses() if code >= 200], what="a final answer")
+        answer = read(wire.got[-1])
+        assert answer.status == 488
+        assert answer.first("Warning").startswith("301 handoff-agent")
+    assert since.moved("handoff_invites_total", project="acme-care", result="bad_offer") == 1
+    assert not house.cxone.signals(contact)
+    await house.at_rest()

@@ -17,6 +17,7 @@ def test_it_has_number_token_and_target_of_the_example_configuration() -> None:
     rule = snapshot.numbers.match(re.findall(r"-key number (\d+)", PAGE)[0])
     assert rule is not None
     project = snapshot.projects[rule.projects[0]]
-    assert re.findall(r"X-PolyAi-Auth-Token: ([\w-]+)'", PAGE) == [project.token]
+    assert project.token is not None
+    assert re.findall(r"X-PolyAi-Auth-Token: ([\w-]+)'", PAGE) == [project.token.get_secret_value()]
     port = re.findall(r"voice_agents/answers.xml .* -p (\d+)", PAGE)[0]
     assert [target.uri for target in project.voice_agent.targets] == [f"sip:bot@127.0.0.1:{port}"]

@@ -15,6 +15,7 @@ import pytest
 
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import new_contact
+from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import SECRETS, Plan
 from tests.calls.harness.processes import COMMAND
 from tests.calls.harness.waiting import eventually
@@ -121,6 +122,55 @@ async def test_a_full_disk_harms_no_call_that_is_up_and_nothing_is_sent_twice(
         assert not mistakes(found, ledger(cxone), at.crowd.calls)
         assert len(found.calls) == 17
         assert {row["end"] for row in found.calls} == {"caller", "handoff", "completed"}
+        await at.stop()
+
+
+async def test_what_ends_while_the_disk_is_full_is_told_once_there_is_room(
+    cxone: Cxone, tmp_path: Path, small_disk: Path
+) -> None:
+    path = small_disk / "agent.db"
+    async with site(cxone, tmp_path, on(path)) as at:
+        await at.start()
+        calls = await at.up(6)
+        ballast = fill(small_disk)
+        at.crowd.call(new_contact(), Way.STAYS)  # finds out
+        await new_calls_are_refused(at, "full")
+        for call in calls:
+            at.crowd.agent_hangs_up(call)
+        await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+        # And what the refused call may have left on disk.
+        assert total(at.house.metrics(), "handoff_moments_waiting") == 6 + 1
+        assert {row["ended"] for row in Books.read(path).calls} == {None}
+        ballast.unlink()
+        await ready(at)
+        found = await settled(path)
+        assert [row["end"] for row in found.calls] == ["completed"] * 6
+        terminal = [row for row in found.signals if row["moment"] != "arrival"]
+        assert [(row["moment"], row["state"]) for row in terminal] == [("completed", "accepted")] * 6
+        assert not mistakes(found, ledger(cxone), at.crowd.calls)
+        assert total(at.house.metrics(), "handoff_moments_waiting") == 0
+        await at.stop()
+
+
+async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_dies_too(
+    cxone: Cxone, tmp_path: Path, small_disk: Path
+) -> None:
+    path = small_disk / "agent.db"
+    async with site(cxone, tmp_path, on(path)) as at:
+        await at.start()
+        calls = await at.up(4)
+        ballast = fill(small_disk)
+        at.crowd.call(new_contact(), Way.STAYS)
+        await new_calls_are_refused(at, "full")
+        for call in calls:
+            at.crowd.agent_hangs_up(call)
+        await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+        await at.kill()
+        ballast.unlink()
+        await at.start()
+        found = await settled(path)
+        assert [(row["end"], row["reason"]) for row in found.calls] == [("failed", "process_died")] * 4
+        assert not mistakes(found, ledger(cxone), at.crowd.calls)
         await at.stop()
 
 

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from agent.calls.recovery import Recovery
+from agent.calls.recovery import AT_ONCE, Recovery
 from agent.core.errors import StorageError
 from agent.core.model import Project
 from agent.core.moments import Moment, SignalState
@@ -211,7 +211,7 @@ async def test_a_cancelled_handoff_of_a_caller_who_was_not_kept_does_not_either(
 TRAIL = (
     ("take_over", 1),
     ("call", 1),
-    *((name, number) for number in (1, 2) for name in ("record_signal", "signals", "update_call")),
+    *((name, number) for name in ("record_signal", "update_call") for number in (1, 2)),
     ("take_over", 2),
 )
 TWO = (UP, replace(UP, call_id="c-second"))
@@ -221,7 +221,7 @@ async def two_calls(left: Left) -> Next:
     return await left.by(*TWO, OVER, signals=[signal(OVER, Moment.ARRIVAL, SignalState.RECORDED)])
 
 
-async def test_the_storage_is_asked_for_one_thing_after_the_other(left: Left) -> None:
+async def test_the_storage_is_asked_for_all_calls_together(left: Left) -> None:
     after = await two_calls(left)
     assert await after.recovery.take_over() == 2
     assert (
@@ -244,25 +244,48 @@ async def test_what_is_left_where_the_storage_fails_is_done_the_next_time_and_no
             await after.recovery.take_over()
         await after.recovery.take_over()
     begun = [one for one in after.courier.done if one.startswith("begin")]
-    assert begun == ["begin c-up failed", "begin c-second failed"]
+    assert sorted(begun) == ["begin c-second failed", "begin c-up failed"], "one holds up no other"
     for call in TWO:
         assert await after.ended(call) == DIED
         assert [moment for moment, _ in await after.moments(call)] == [Moment.FAILED]
 
 
-async def test_known_a_signal_that_is_durable_though_the_storage_failed_waits_for_one_more_process(
-    left: Left,
-) -> None:
-    # KNOWN: the next time the call has its terminal signal already, so it is not begun; the call is over, and
-    # nobody but the next process asks for what stands as `recorded`.
+async def test_a_signal_that_is_durable_though_the_storage_failed_is_begun_all_the_same(left: Left) -> None:
     after = await left.by(UP)
     after.store.plan["record_signal", 1] = Fault.AFTER
     with pytest.raises(StorageError):
         await after.recovery.take_over()
     assert await after.recovery.take_over() == 1
-    assert after.courier.begun == []
+    assert [one.moment for one in after.courier.begun] == [Moment.FAILED]
     assert await after.ended(UP) == DIED
-    assert await after.moments(UP) == [(Moment.FAILED, SignalState.RECORDED)]
+
+
+async def test_one_whose_end_can_t_be_stored_is_begun_once(left: Left) -> None:
+    after = await left.by(UP)
+    after.store.plan["update_call", 1] = Fault.BEFORE
+    with pytest.raises(StorageError):
+        await after.recovery.take_over()
+    assert await after.recovery.take_over() == 1
+    assert len(after.courier.begun) == 1
+    assert await after.ended(UP) == DIED
+
+
+async def test_a_call_that_came_up_meanwhile_is_not_taken_for_one_that_was_left(left: Left) -> None:
+    after = await left.by(UP)
+    new = replace(UP, call_id="c-new")
+    await after.store.as_store.open_call(new, signal(new, Moment.ARRIVAL, SignalState.SENDING))
+    assert await after.recovery.take_over() == 1
+    assert after.courier.done == ["begin c-up failed"]
+    assert await after.ended(new) == ("bridged", "", "")
+
+
+async def test_many_are_told_in_batches(left: Left) -> None:
+    calls = [replace(UP, call_id=f"c-{number}", contact_id=str(number + 1)) for number in range(250)]
+    after = await left.by(*calls)
+    assert await after.recovery.take_over() == 250
+    assert [one.call_id for one in after.courier.begun] == [call.call_id for call in calls]
+    places = after.store.trail
+    assert places.index("update_call") == places.index("record_signal") + AT_ONCE
 
 
 # -- again and again ---------------------------------------------------------------------------------------

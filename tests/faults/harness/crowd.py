@@ -128,6 +128,20 @@ class Crowd:
             self._callers.send(self._of_caller(call, "BYE", 2))
             self._step("BYE sent by the caller", call)
 
+    def agent_hangs_up(self, call: CrowdCall) -> None:
+        """The voice agent sends BYE."""
+        invite = call.agent_leg
+        if call.over or invite is None:
+            return
+        dialog = {
+            "From": f"{invite.first('To')};tag=a{call.call_id[:8]}",
+            "To": invite.first("From"),
+            "Call-ID": invite.first("Call-ID"),
+            "CSeq": "1",
+        }
+        self._agents.send(request("BYE", contact(invite), dialog, self._agents.here))
+        self._step("BYE sent by the voice agent", call)
+
     def hand_off(self, call: CrowdCall) -> None:
         """The voice agent asks for a handoff."""
         task = asyncio.get_running_loop().create_task(self._hand_off(call))
@@ -231,7 +245,7 @@ class Crowd:
         self._step(f"{message.method} at the voice agent", call)
         if message.method == "ACK":
             if first and call.way in (Way.COMPLETED, Way.HANDOFF):
-                end = self.hand_off if call.way is Way.HANDOFF else self._agent_hangs_up
+                end = self.hand_off if call.way is Way.HANDOFF else self.agent_hangs_up
                 self._later(call.talk, end, call)
             return
         if message.method != "INVITE":
@@ -252,19 +266,6 @@ class Crowd:
     def _answer(self, call: CrowdCall, asked: WireMessage, status: str, body: str = "") -> None:
         tag = f"a{call.call_id[:8]}"
         self._agents.send(response(asked, status, tag, f"sip:bot@{self._agents.here}", body))
-
-    def _agent_hangs_up(self, call: CrowdCall) -> None:
-        invite = call.agent_leg
-        if call.over or invite is None:
-            return
-        dialog = {
-            "From": f"{invite.first('To')};tag=a{call.call_id[:8]}",
-            "To": invite.first("From"),
-            "Call-ID": invite.first("Call-ID"),
-            "CSeq": "1",
-        }
-        self._agents.send(request("BYE", contact(invite), dialog, self._agents.here))
-        self._step("BYE sent by the voice agent", call)
 
     async def _hand_off(self, call: CrowdCall) -> None:
         assert self._session is not None

@@ -215,6 +215,9 @@ class FakeComfort(Comfort):
         super().__init__(lambda _, __: None)
         self._verbs = verbs
 
+    def prepare(self, choices: Iterable[str]) -> None:
+        """Nothing is to be made."""
+
     def player(self, choice: str) -> Player | None:
         """A player, but for silence."""
         self._verbs.called("comfort.player")
@@ -254,7 +257,7 @@ class FakeStack(Stack):
         latch: Latch = "strict",
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
-        leg = self._new("target" if target.user == "queue" else "agent")
+        leg = self._new("target" if target.user.startswith("queue") else "agent")
         leg.hop, leg.latch = hop, latch
         try:
             leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Voice agents by name, on the wire: it is kept, TLS verifies it, a dead address is followed by the next."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.plan import CARE, FAILOVER, VOICE_AGENT, Change, Plan
+from tests.calls.harness.ports import free_port
+from tests.calls.harness.waiting import eventually
+from tests.harness.name_server import NameServer
+from tests.http.harness.certificates import new_pair
+
+pytestmark = pytest.mark.calls
+
+DEAD = "127.0.0.9"
+COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
+TLS_PORT, AGENT_TLS_PORT = free_port(), free_port()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NameServer]:
+    """The name server that the agent asks."""
+    with NameServer() as running:
+        running.has("bot.example", DEAD, VOICE_AGENT)
+        running.has("tls.example", VOICE_AGENT)
+        running.has("other.example", VOICE_AGENT)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificates: the agent's, and that of a voice agent named tls.example, which vouches for itself."""
+    folder = tmp_path_factory.mktemp("certificates")
+    new_pair(folder)
+    new_pair(folder, "bot", dns="tls.example")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def change(server: NameServer, files: Path) -> Change:
+    """Targets by name."""
+
+    def by_name(plan: Plan) -> None:
+        plan.agent["dns"] = {"servers": [server.address]}
+        plan.agent["sip"]["listen"].append(f"tls://127.0.0.1:{AGENT_TLS_PORT}")
+        plan.agent["sip"]["tls"] = {
+            "certificate": str(files / "edge.pem"),
+            "private_key": str(files / "edge.key"),
+            "ca": str(files / "bot.pem"),
+            "verify_peer": True,
+        }
+        names = {
+            "acme-failover": f"sip:bot@bot.example:{plan.first};tenant=x",
+            "acme-care": f"sip:bot@tls.example:{TLS_PORT};transport=tls;tenant=x",
+            "acme-lost": f"sip:bot@other.example:{TLS_PORT};transport=tls",
+        }
+        for name, uri in names.items():
+            plan.projects[name]["voice_agent"]["targets"] = [{"uri": uri}]
+
+    return by_name
+
+
+@asynccontextmanager
+async def tls_voice_agent(files: Path) -> AsyncIterator[tuple[list[str | None], list[str]]]:
+    """Takes TLS connections and refuses each call; the names that were asked for (SNI), and what was said."""
+    asked: list[str | None] = []
+    said: list[str] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files / "bot.pem", files / "bot.key")
+    context.sni_callback = lambda _, name, __: asked.append(name)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            said.append(data.decode(errors="replace"))
+            if data.startswith(b"INVITE"):
+                lines = said[-1].split("\r\n")
+                kept = [
+                    line for line in lines if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")
+                ]
+                answer = ["SIP/2.0 486 Busy Here", *kept, "Content-Length: 0", "", ""]
+                writer.write("\r\n".join(answer).encode())
+        writer.close()
+
+    listening = await asyncio.start_server(serve, VOICE_AGENT, TLS_PORT, ssl=context)
+    try:
+        yield asked, said
+    finally:
+        listening.close()
+
+
+async def test_a_name_goes_out_as_it_was_written_and_a_dead_address_is_followed_by_the_next(
+    house: House, server: NameServer
+) -> None:
+    async with (
+        house.voice_agent() as bot,
+        house.caller("basic_call", new_contact(), number=FAILOVER, talk=100) as caller,
+    ):
+        await caller.succeeds()
+        await bot.succeeds()
+    (invite,) = bot.received("INVITE")
+    assert invite.start_line == f"INVITE sip:bot@bot.example:{house.plan.first};tenant=x SIP/2.0"
+    assert invite.first("To") == "<sip:bot@bot.example;tenant=x>"
+    assert invite.first("Route") == ""
+    assert server.asked["A", "bot.example"] == 1
+    row = house.records.call(caller.call_id)
+    assert row is not None
+    told = house.operations("GET", f"/calls/{row['call_id']}/story").json["story"]
+    where = [entry["text"] for entry in told if entry["text"].startswith("bot.example is at ")]
+    assert where == [f"bot.example is at udp {address}:{house.plan.first}" for address in (DEAD, VOICE_AGENT)]
+    await house.at_rest(45)
+
+
+async def test_tls_sends_the_name_and_verifies_it(house: House, files: Path) -> None:
+    async with tls_voice_agent(files) as (asked, said):
+        async with house.caller("refused", new_contact(), number=CARE) as caller:
+            await caller.succeeds()
+        assert asked == ["tls.example"]
+        assert said[0].startswith(f"INVITE sip:bot@tls.example:{TLS_PORT};transport=tls;tenant=x SIP/2.0\r\n")
+        said.clear()
+        async with house.caller("refused", new_contact(), number="9995550160") as caller:
+            await caller.succeeds()
+        assert asked == ["tls.example", "other.example"]
+        assert said == [], "whose certificate is another's gets nothing to read"
+    await house.at_rest()
+
+
+async def test_a_renewed_certificate_is_used_without_a_restart(house: House, files: Path) -> None:
+    before = await shown(files)
+    new_pair(files, valid=(-1.0, 48.0))
+    since = house.watch()
+    house.agent.send(signal.SIGHUP)
+    await eventually(
+        lambda: since.moved("handoff_config_reloads_total", result="loaded") == 1, 30, what="the reload"
+    )
+    assert before != ssl.PEM_cert_to_DER_cert((files / "edge.pem").read_text())
+
+    while await shown(files) == before:
+        await asyncio.sleep(0.1)
+    assert await shown(files) == ssl.PEM_cert_to_DER_cert((files / "edge.pem").read_text())
+    alarms = house.operations("GET", "/alarms").json["alarms"]
+    assert [alarm["certificate"] for alarm in alarms if "certificate" in alarm] == ["sip.tls"]
+    await eventually(lambda: not house.leftovers(), what="rest")
+
+
+async def shown(files: Path) -> bytes:
+    """The certificate that the agent shows on its TLS listener."""
+    context = ssl.create_default_context(cafile=str(files / "edge.pem"))
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(files / "bot.pem", files / "bot.key")
+    _, writer = await asyncio.open_connection("127.0.0.1", AGENT_TLS_PORT, ssl=context)
+    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
