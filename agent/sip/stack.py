@@ -288,7 +288,8 @@ class Stack:
                     self._report(on.Confirmed(leg.key, audio=False))
             case on.Confirmed():
                 leg.confirmed = True
-                event = replace(event, audio=leg.audio.flowing)
+                # On hold from its first moment (RFC 3264 section 8.4) it has no stream yet, and is good.
+                event = replace(event, audio=leg.audio.flowing or leg.held)
             case on.Provisional() if event.status > _TRYING:
                 leg.early = True
                 # Whether audio can flow is known only when the stack has read the SDP. Where the 2xx is

@@ -128,6 +128,18 @@ async def test_audio_that_begins_to_flow_before_the_answer_is_told_as_early_medi
     assert await running.turns() == [on.Provisional(ringing.key, 183, media=True)]
 
 
+async def test_an_answer_that_is_on_hold_at_once_is_one_with_audio(running: Running) -> None:
+    silent, held, flowing = running.leg(), running.leg(), running.leg(flowing=True)
+    held.held = True
+    for leg in (silent, held, flowing):
+        running.stack.emit(on.Confirmed(leg.key))
+    assert await running.turns() == [
+        on.Confirmed(silent.key, audio=False),
+        on.Confirmed(held.key, audio=True),
+        on.Confirmed(flowing.key, audio=True),
+    ]
+
+
 async def test_the_tick_polls_and_comes_again_and_says_how_late_it_was(running: Running) -> None:
     loop = asyncio.get_running_loop()
     running.stack._tick(loop.time())
