@@ -27,10 +27,16 @@ class HandoffError(Exception):
         retryable: whether the same request may succeed later, ``retry_after`` seconds from now if known.
         request_id: under which the agent's log knows the request.
         fields: what is wrong in the body (status 422), each ``{"field": …, "error": …}``.
+        handoff_id: of the handoff that was made before (status 409), for `HandoffClient.status`; else empty.
     """
 
     def __init__(
-        self, status: int, text: str, headers: Mapping[str, str], fields: Sequence[Any] = ()
+        self,
+        status: int,
+        text: str,
+        headers: Mapping[str, str],
+        fields: Sequence[Any] = (),
+        handoff_id: str = "",
     ) -> None:
         super().__init__(text)
         later = headers.get("Retry-After", "")
@@ -39,6 +45,7 @@ class HandoffError(Exception):
         self.retry_after = float(later) if later.isdecimal() else None
         self.request_id = headers.get("X-Request-Id", "")
         self.fields = tuple(fields)
+        self.handoff_id = handoff_id
 
 
 class WhichCall(TypedDict, total=False):
@@ -168,7 +175,8 @@ class HandoffClient:
         if response.status in (200, 202) and known:
             return known
         text = known.get("error_message") or f"{response.status} {response.reason}"
-        raise HandoffError(response.status, text, response.headers, known.get("fields") or ())
+        fields, handoff_id = known.get("fields") or (), str(known.get("id") or "")
+        raise HandoffError(response.status, text, response.headers, fields, handoff_id)
 
 
 def _handoff(answer: Mapping[str, Any]) -> Handoff:

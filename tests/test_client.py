@@ -162,6 +162,12 @@ async def test_fields_that_cant_be_used_are_named(edge: Edge) -> None:
     assert error.fields == tuple(wrong)
 
 
+async def test_the_handoff_that_came_before_is_named(edge: Edge) -> None:
+    error = await refused(edge, edge.with_json({"error_message": "handed off", "id": "h-1"}, 409))
+    assert error.handoff_id == "h-1"
+    assert not (await refused(edge, edge.with_json({"error_message": "over"}, 409))).handoff_id
+
+
 @pytest.mark.parametrize(
     ("status", "retryable"),
     [(400, False), (401, False), (409, False), (429, True), (500, False), (502, True), (503, True)],

@@ -19,7 +19,7 @@ from agent.core.errors import StorageError
 from agent.core.events import EndAsked
 from agent.core.model import Certificate, Project
 from agent.core.moments import Moment, SignalState
-from agent.core.reasons import Reason
+from agent.core.reasons import End, Reason
 from agent.core.records import Signal, Whereabouts
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
@@ -41,6 +41,7 @@ from agent.http.ports import (
 from agent.telemetry.logs import logger
 
 _log = logger("operations")
+_ENDS = frozenset(end.value for end in End)
 _RENEW_AHEAD_SECONDS = 14 * 86400.0
 
 
@@ -94,7 +95,7 @@ class Desks:
             return NotAnswered()
         asker = await call.hand_off(request)
         if asker is None:
-            return AlreadyEnded(call.state.value)
+            return AlreadyEnded(call.end, call.handed_off)
         seconds = call.longest_decision if wait is None else wait
         if seconds:
             await asker.decided(seconds)
@@ -137,7 +138,13 @@ class Desks:
             known = found[0] if found else None
         if known is None or (known.account, known.project) != (account, project):
             return NoSuchCall()
-        return AlreadyEnded(known.end)
+        if known.end not in _ENDS:
+            return AlreadyEnded()
+        end = End(known.end)
+        first = None
+        if end is End.HANDOFF:
+            first = await store.handoff_by_key(account, project, handoff_id=known.call_id)
+        return AlreadyEnded(end, first.handoff_id if first else "")
 
     # -- operations --------------------------------------------------------------------------------------
 

@@ -95,6 +95,17 @@ class LiveCall:
         return self._machine.state
 
     @property
+    def end(self) -> End:
+        """How the call ends, as things stand: by which terminal moment, or the caller's hanging up."""
+        return End(self.record.end) if self.record.end else self._machine.end
+
+    @property
+    def handed_off(self) -> str:
+        """Id of the handoff that is the call's terminal moment; empty where another one is, or none yet."""
+        handoff = self._handoff if self.end is End.HANDOFF else None
+        return handoff.handoff_id if handoff else ""
+
+    @property
     def asking_headers(self) -> Mapping[str, str]:
         """Headers of the voice agent's BYE or REFER that ask for a handoff: field → name."""
         return self._project.handoff.headers

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from agent.core.moments import Moment
+from agent.core.reasons import End
 from agent.core.records import Handoff, Signal, Whereabouts
 from agent.delivery.queries import SignalQuery
 from agent.http import bodies, waiting
@@ -53,6 +54,13 @@ _ROUTES: Final = {
 _READABLE: Final = (HANDOFF, HANDOFF_STATE)
 _NO_HANDOFF: Final = "there is no such handoff"
 _NO_CALL: Final = "no such call is up"
+_CAME_BEFORE: Final[dict[End | None, str]] = {
+    End.HANDOFF: "the call's terminal moment came before: handoff, it was handed off already",
+    End.COMPLETED: "the call's terminal moment came before: completed, the voice agent hung up",
+    End.FAILED: "the call's terminal moment came before: failed",
+    End.CALLER: "the call is over: the caller hung up before",
+    None: "the call is not up on this node: another one has it, or it is over",
+}
 
 
 def _uncounted(_project: str, _route: str, _status: int) -> None:
@@ -129,8 +137,8 @@ class _Routes:
                 raise RefusalError(404, _NO_CALL)
             case NotAnswered():
                 raise RefusalError(409, "no voice agent has answered this call yet")
-            case AlreadyEnded(moment):
-                raise RefusalError(409, f"the call's terminal moment came before{moment and ': '}{moment}")
+            case AlreadyEnded(end, handoff_id):
+                raise RefusalError(409, _CAME_BEFORE[end], handoff_id=handoff_id)
 
     async def handoff(self, request: web.Request, account: str, project: str) -> web.Response:
         handoff_id = _key(request.match_info["id"], "id")

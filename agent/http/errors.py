@@ -37,6 +37,7 @@ class RefusalError(AgentError):
         message: what the client reads.
         retry_after: seconds after which it may ask again, where that helps.
         fields: the fields that can't be used, as `agent.http.models.FieldError`.
+        handoff_id: of the handoff that stands in its way, where there is one.
     """
 
     def __init__(
@@ -46,18 +47,20 @@ class RefusalError(AgentError):
         *,
         retry_after: float | None = None,
         fields: Sequence[dict[str, str]] | None = None,
+        handoff_id: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.retryable = retry_after is not None
         self._retry_after = retry_after
-        self._fields = fields
+        self._more: dict[str, object] = {} if fields is None else {"fields": fields}
+        if handoff_id:
+            self._more["id"] = handoff_id
 
     @property
     def answer(self) -> web.Response:
         """What the client gets."""
-        more = {} if self._fields is None else {"fields": self._fields}
-        answer = refusal(self.status, str(self), **more)
+        answer = refusal(self.status, str(self), **self._more)
         if self._retry_after is not None:
             answer.headers[RETRY_AFTER] = str(max(1, math.ceil(self._retry_after)))
         return answer

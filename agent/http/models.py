@@ -198,6 +198,12 @@ class ErrorAnswer(BaseModel):
     error_message: str
 
 
+class ConflictAnswer(ErrorAnswer):
+    """Why a call can't be handed off; error_message names the terminal moment that came before."""
+
+    id: str = Field(default="", description="Id of the handoff that came before; absent where none was made.")
+
+
 class FieldsAnswer(ErrorAnswer):
     """Why a request was not served, and the fields of its body or query that it lies with."""
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 import agent
 from agent.http import waiting
 from agent.http.models import (
+    ConflictAnswer,
     ErrorAnswer,
     FieldsAnswer,
     HandoffAnswer,
@@ -79,6 +80,7 @@ class _Operation:
     errors: tuple[int, ...]
     asks: type[BaseModel] | None = None
     parameters: tuple[_Json, ...] = ()
+    refuses: Mapping[int, type[BaseModel]] = field(default_factory=dict)
 
 
 def _parameter(name: str, place: str, description: str, **schema: object) -> _Json:
@@ -115,6 +117,7 @@ _OPERATIONS: Final = (
         _OF_A_BODY,
         HandoffRequest,
         (_WAIT,),
+        {409: ConflictAnswer},
     ),
     _Operation(
         HANDOFF,
@@ -162,6 +165,7 @@ def document() -> _Json:
     models: dict[type[BaseModel], None] = {ErrorAnswer: None, FieldsAnswer: None}
     for operation in _OPERATIONS:
         models |= dict.fromkeys(model for _, model in operation.answers.values())
+        models |= dict.fromkeys(operation.refuses.values())
         models |= {operation.asks: None} if operation.asks else {}
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
@@ -224,7 +228,7 @@ def _described(operation: _Operation) -> _Json:
         **{
             str(status): _answer(
                 _ERRORS[status],
-                FieldsAnswer if status == _FIELDS else ErrorAnswer,
+                operation.refuses.get(status, FieldsAnswer if status == _FIELDS else ErrorAnswer),
                 again=status in _MAY_RETRY,
             )
             for status in sorted({*_ALWAYS, *operation.errors})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from agent.core.model.project import Project
+from agent.core.reasons import End
 from agent.core.records import Signal, Whereabouts
 from agent.delivery.queries import SignalQuery
 from agent.delivery.store import HandoffStates
@@ -37,9 +38,16 @@ class NoSuchCall:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyEnded:
-    """A terminal moment of the call came before. ``moment`` says which, if known."""
+    """The call can't be handed off any more.
 
-    moment: str = ""
+    Attributes:
+        end: the terminal moment that came first, or that the caller hung up; None where that is not known
+            here: another node has the call, or it is being looked after.
+        handoff_id: of the handoff that came first, whichever way it was asked for; else empty.
+    """
+
+    end: End | None = None
+    handoff_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import pytest
 from agent.core.errors import StorageError
 from agent.core.model.project import Project
 from agent.core.moments import SignalState
+from agent.core.reasons import End
 from agent.core.records import Attempt, Handoff
 from agent.http.ports import AlreadyEnded, HandoffOutcome, NoSuchCall
 
@@ -142,13 +143,33 @@ async def test_each_field_that_can_t_be_used_is_named(api: Any, body: Any, field
     assert all(mistake["error"] for mistake in answer["fields"])
 
 
-@pytest.mark.parametrize(("outcome", "expected"), [(NoSuchCall(), 404), (AlreadyEnded("completed"), 409)])
+@pytest.mark.parametrize(("outcome", "expected"), [(NoSuchCall(), 404), (AlreadyEnded(End.FAILED), 409)])
 async def test_a_call_that_is_gone_or_has_ended_is_said(
     api: Any, desk: Any, outcome: HandoffOutcome, expected: int
 ) -> None:
     desk.answer = lambda: outcome
     status, answer, _ = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
     assert (status, set(answer)) == (expected, {"error_message"})
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (End.HANDOFF, ": handoff,"),
+        (End.COMPLETED, ": completed,"),
+        (End.FAILED, ": failed"),
+        (End.CALLER, "the caller hung up"),
+        (None, "not up on this node"),
+    ],
+)
+async def test_a_second_one_hears_which_terminal_moment_came_first_and_by_which_handoff(
+    api: Any, desk: Any, end: End | None, words: str
+) -> None:
+    desk.answer = lambda: AlreadyEnded(end, "handoff-1" if end is End.HANDOFF else "")
+    status, answer, _ = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
+    assert status == 409
+    assert words in answer.pop("error_message")
+    assert answer == ({"id": "handoff-1"} if end is End.HANDOFF else {})
 
 
 async def test_what_can_t_be_recorded_now_may_be_tried_again(api: Any, desk: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from agent.core.call import State
 from agent.core.errors import StorageError
 from agent.core.moments import Moment
+from agent.core.reasons import End
 from agent.core.records import CallRecord, Whereabouts
 from agent.http.models import HandoffRequest
 from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall, NotAnswered
@@ -88,12 +89,36 @@ async def test_before_the_voice_agent_has_answered_there_is_nobody_who_could_ask
     assert await answer(node) == NotAnswered()  # the voice agent is being dialled
 
 
-async def test_the_second_one_hears_where_the_call_stands(node: Shell) -> None:
-    await after(node, *BRIDGED, step.asked_by_http)
-    assert await answer(node) == AlreadyEnded("telling")
+@pytest.mark.parametrize("asks", [step.asked_by_http, step.asked_by_refer, step.asked_by_info])
+async def test_the_second_one_hears_of_the_handoff_that_came_first(node: Shell, asks: Step) -> None:
+    await after(node, *BRIDGED, asks)
+    call_id = node.call.record.call_id
+    first = await node.store.as_store.handoff_by_key("acme", "care", handoff_id=call_id)
+    assert first is not None
+    came_before = AlreadyEnded(End.HANDOFF, first.handoff_id)
+    assert await answer(node) == came_before
     await after(node, step.nice_accepts)
-    assert await answer(node) == AlreadyEnded("returning")
+    assert await answer(node) == came_before
+    await after(node, step.caller_hangs_up)
+    assert await answer(node, call_id=call_id) == came_before  # it is over, and known from disk
     assert node.store.trail.count("record_handoff") == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "end"),
+    [
+        (step.agent_hangs_up, End.COMPLETED),
+        (step.operator_ends_it, End.FAILED),
+        (step.caller_hangs_up, End.CALLER),
+    ],
+)
+async def test_one_that_comes_too_late_hears_of_the_terminal_moment(
+    node: Shell, first: Step, end: End
+) -> None:
+    await after(node, *BRIDGED)
+    call_id = node.call.record.call_id
+    await after(node, first)
+    assert await answer(node, call_id=call_id) == AlreadyEnded(end)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +141,13 @@ async def test_a_call_that_is_not_there_or_somebody_else_s_is_none(
 @pytest.mark.parametrize("named", [{"call_id": "c-old"}, {"contact_id": CONTACT}])
 async def test_one_that_is_over_is_known_from_disk(node: Shell, named: dict[str, str]) -> None:
     await stored(node, call_id="c-old", state="ended", ended=1.0, end="completed")
-    assert await answer(node, **named) == AlreadyEnded("completed")
+    assert await answer(node, **named) == AlreadyEnded(End.COMPLETED)
     assert await answer(node, project="other", **named) == NoSuchCall()
+
+
+async def test_of_one_that_a_neighbour_has_up_no_terminal_moment_is_told(node: Shell) -> None:
+    await stored(node, call_id="c-other", state="bridged")
+    assert await answer(node, call_id="c-other") == AlreadyEnded()
 
 
 async def test_where_it_can_t_be_stored_the_call_goes_on_and_it_may_be_asked_for_again(node: Shell) -> None:

@@ -8,6 +8,7 @@ import pytest
 from agent.core.call import State
 from agent.core.errors import SipError, StorageError
 from agent.core.moments import Moment, SignalState
+from agent.core.reasons import End
 from agent.core.uris import sip_uri
 from agent.http.ports import AlreadyEnded, HandoffAccepted
 from agent.sip.resolver import Hop
@@ -214,7 +215,7 @@ async def test_of_two_that_ask_at_the_same_time_one_is_accepted(node: Shell) -> 
     await node.settled()
     first, second = (asking.result() for asking in node.asked)
     assert isinstance(first, HandoffAccepted)
-    assert second == AlreadyEnded("storing")
+    assert second == AlreadyEnded(End.HANDOFF, first.handoff_id)
     assert node.store.trail.count("record_handoff") == 1
 
 
@@ -222,7 +223,7 @@ async def test_a_handoff_that_crosses_the_end_of_the_call_comes_second(node: She
     await after(node, *BRIDGED)
     node.store.plan["record_signal", 1] = Fault.HANG
     await after(node, step.agent_hangs_up, step.asked_by_http)
-    assert node.asked[0].result() == AlreadyEnded("storing_alone")
+    assert node.asked[0].result() == AlreadyEnded(End.COMPLETED)
 
 
 async def test_the_target_that_a_refer_names_is_tried_first_where_the_project_allows_it(
