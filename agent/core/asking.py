@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from agent.core.errors import AgentError
 from agent.core.header_text import one_line, text_of
 from agent.core.headers import Message
+from agent.core.mistakes import worded
 from agent.core.parameters import MARKER
 from agent.core.referral import allowed, read_refer_to
 
@@ -28,7 +29,7 @@ _DEEPEST: Final = 64  # Python writes no JSON that is nested much deeper than so
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("the character U+0000 can't be stored")
+        raise ValueError("holds the character U+0000, which can't be stored: leave it out")
     return text
 
 
@@ -36,11 +37,11 @@ def _writable(data: dict[str, Any]) -> dict[str, Any]:
     level: list[Any] = [data]
     for _ in range(_DEEPEST):
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
-            raise ValueError("it holds a number that is not JSON")
+            raise ValueError("holds a number that is not JSON")
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             return data
-    raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+    raise ValueError(f"is nested deeper than {_DEEPEST} levels")
 
 
 def _inside(value: object) -> Iterable[object]:
@@ -134,11 +135,9 @@ def from_info(body: str) -> Ask:
     try:
         return Ask.model_validate(_json_object(body))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = _cut(one_line(".".join(map(str, found["loc"]))), 64)
-        if found["type"] == "extra_forbidden":
-            raise AskError(f"{place} is not known: use {', '.join(Ask.model_fields)}") from None
-        raise AskError(f"{place}: {found['msg'].removeprefix('Value error, ')}") from None
+        found = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in found["loc"] if part != "[key]")
+        raise AskError(f"{_cut(one_line(place), 64)} {worded(found, Ask)}") from None
     except (ValueError, RecursionError):
         raise AskError("the body is not a JSON object") from None
 

@@ -52,11 +52,11 @@ def _time(value: object) -> object:
             time = datetime.fromisoformat(value)
             seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
-            raise ValueError("not a time: write 2026-01-31T12:00:00.250Z or seconds since 1970") from None
+            raise ValueError("is no time: write 2026-01-31T12:00:00.250Z or seconds since 1970") from None
     elif isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= _LATEST else math.inf
     else:
-        raise ValueError("not a time: write 2026-01-31T12:00:00.250Z or seconds since 1970")  # noqa: TRY004 - pydantic wants it
+        raise ValueError("is no time: write 2026-01-31T12:00:00.250Z or seconds since 1970")  # noqa: TRY004 - pydantic wants it
     if not _EARLIEST <= seconds <= _LATEST:
         raise ValueError("lies before 1970 or after 9999")
     return seconds
