@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, NoReturn, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from agent.core.errors import AgentError
 from agent.core.header_text import one_line, text_of
@@ -50,10 +58,19 @@ def _inside(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
 
 
+def _digits(value: object) -> object:
+    if value is None or isinstance(value, bool | float):
+        raise ValueError('must be text: write it in quotes, such as "4512"')
+    return str(value) if isinstance(value, int) else value
+
+
+Digits: Final = BeforeValidator(_digits)
+"""A whole number is its digits; of another one nobody knows how it was written: 4.7e9 is no id."""
+
 Parameter = Literal["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"]
 _PARAMETERS: Final[tuple[Parameter, ...]] = get_args(Parameter)
 Text = Annotated[str, AfterValidator(_storable)]
-Key = Annotated[Text, StringConstraints(max_length=_SHORT, strip_whitespace=True)]
+Key = Annotated[Text, StringConstraints(max_length=_SHORT, strip_whitespace=True), Digits]
 """An id: at most 256 characters, no space around it."""
 
 
@@ -69,7 +86,9 @@ class Ask(BaseModel):
     )
 
     destination: Text = Field(default="", max_length=_SHORT, description="{destination} of the templates.")
-    skill: Text = Field(default="", max_length=_SHORT, description="{skill} of the templates.")
+    skill: Annotated[Text, Digits] = Field(
+        default="", max_length=_SHORT, description="{skill} of the templates."
+    )
     reason: Text = Field(default="", max_length=_LONG, description="{reason} of the templates.")
     parameters: dict[Parameter, Annotated[str, Field(max_length=_LONGEST)]] = Field(
         default_factory=dict, description="Values that replace those of the project's templates."

@@ -263,6 +263,8 @@ def test_an_info_that_is_no_json_object_is_refused(body: str) -> None:
             {"call_id": "c-1"},
             "call_id is not known: use destination, skill, reason, parameters, data, shared_id",
         ),
+        ({"shared_id": 4.7e9}, 'shared_id must be text: write it in quotes, such as "4512"'),
+        ({"skill": 4101.0}, 'skill must be text: write it in quotes, such as "4512"'),
         ({"skill": [1]}, "skill must be text, in quotes"),
         ({"skill": "a\0"}, "skill holds the character U+0000, which can't be stored: leave it out"),
         ({"reason": "r" * 2001}, "reason is longer than 2000 characters"),
