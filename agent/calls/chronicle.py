@@ -6,11 +6,12 @@ from __future__ import annotations
 import time
 
 from agent.core import story
-from agent.core.admission import Admitted, Refused
+from agent.core.admission import Admitted
 from agent.core.events import Side
 from agent.core.moments import SignalState
 from agent.core.node import NodeStatus
 from agent.core.records import CallRecord, Channel
+from agent.core.refusals import Refusals, RefusedInvite
 from agent.delivery.courier import SignalEvent
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import logger
@@ -21,11 +22,16 @@ _log = logger("switchboard")
 
 
 class Chronicle:
-    """Tells what happens to calls."""
+    """Tells what happens to calls.
+
+    Attributes:
+        refusals: the newest INVITEs that were refused.
+    """
 
     def __init__(self, metrics: Metrics, stories: Stories) -> None:
         self._metrics = metrics
         self._stories = stories
+        self.refusals = Refusals()
 
     def bound(self, call_id: str, sip_call_id: str, side: Side) -> None:
         """A dialog belongs to a call: its SIP messages go into the call's story."""
@@ -38,6 +44,7 @@ class Chronicle:
     def admitted(self, call: CallRecord, verdict: Admitted) -> None:
         """An INVITE became a call."""
         rule = verdict.rule
+        self.refusals.went_on(call.sip_call_id)
         self._note(
             call.call_id,
             "decision",
@@ -55,18 +62,21 @@ class Chronicle:
             rule=f"{rule.file}:{rule.line}",
         )
 
-    def refused(self, call_id: str, sip_call_id: str, source: str, refused: Refused) -> None:
+    def refused(self, refused: RefusedInvite) -> None:
         """An INVITE was refused."""
-        self._stories.over(call_id)
-        self._note(call_id, "decision", f"{story.REFUSED}: {refused.detail}")
-        self._metrics.invite_answered(refused.project, refused.reason.value)
+        self._stories.over(refused.call_id)
+        self._note(refused.call_id, "decision", f"{story.REFUSED}: {refused.detail}")
+        self._metrics.invite_answered(refused.project, refused.reason)
+        self.refusals.add(refused)
         _log.warning(
             "call refused",
-            call_id=call_id,
-            sip_call_id=sip_call_id,
-            source=source,
+            call_id=refused.call_id,
+            sip_call_id=refused.sip_call_id,
+            source=refused.source,
+            number=refused.number,
+            project=refused.project,
             code=refused.code,
-            reason=refused.reason.value,
+            reason=refused.reason,
             detail=refused.detail,
         )
 

@@ -152,6 +152,10 @@ class Desks:
         """The calls that are up."""
         return [_shown(call) for call in self._register.calls()]
 
+    def refused(self) -> list[dict[str, Any]]:
+        """The newest INVITEs that were refused, newest first."""
+        return [asdict(one) for one in self._switchboard.refusals.newest()]
+
     async def call(self, call_id: str) -> dict[str, Any] | None:
         """One call, live or over."""
         call = self._register.by_id(call_id)

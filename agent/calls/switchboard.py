@@ -17,7 +17,7 @@ from agent.calls.live_call import LiveCall
 from agent.calls.register import Register
 from agent.calls.services import Services
 from agent.core import events as on
-from agent.core.admission import Admitted, Invite, Load, Refused, admit
+from agent.core.admission import Admitted, Invite, Load, Refused, admit, asked_number
 from agent.core.asking import from_bye, from_info, from_refer
 from agent.core.brief import Brief
 from agent.core.digest import Nonces
@@ -26,6 +26,7 @@ from agent.core.model import Snapshot
 from agent.core.node import NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
 from agent.core.records import Way
+from agent.core.refusals import Refusals, RefusedInvite
 from agent.sip import events as sip
 from agent.sip.leg import Leg
 
@@ -69,6 +70,11 @@ class Switchboard:
             trouble=self._services.contained.trouble,
         )
         return status(facts)
+
+    @property
+    def refusals(self) -> Refusals:
+        """The newest INVITEs that were refused."""
+        return self._told.refusals
 
     def refresh(self) -> NodeStatus:
         """Judge the node's state anew and let the guard in C follow it."""
@@ -158,23 +164,25 @@ class Switchboard:
 
     def _intake(self, event: sip.IncomingCall) -> None:
         """Admit an INVITE or refuse it; where that breaks, refuse it too."""
-        leg = self._services.stack.leg(event.leg)
+        leg, call_id = self._services.stack.leg(event.leg), _new_call_id()
         try:
-            self._admit(event, leg)
+            self._admit(event, leg, call_id)
         except Exception as error:  # noqa: BLE001 - the caller waits for an answer
-            self._services.contained.took("intake", error)
+            contained, refused = self._services.contained, Refused(Reason.INTERNAL, Reason.INTERNAL.text)
+            contained.took("intake", error, call_id=call_id)
             if (call := self._register.by_leg(leg.key)) is not None:
                 self._register.remove(call)
-            self._services.metrics.invite_answered("", Reason.INTERNAL.value)
-            leg.refuse(Reason.INTERNAL.code, Reason.INTERNAL.text)
+            invite = Invite(event.source, event.message)
+            contained.run("news", lambda: self._tell_refused(call_id, leg.sip_call_id, invite, refused))
+            leg.refuse(refused.code, refused.reason.text)
 
-    def _admit(self, event: sip.IncomingCall, leg: Leg) -> None:
-        snapshot = self._snapshot()
-        call_id, arrived = _new_call_id(), asyncio.get_running_loop().time()
+    def _admit(self, event: sip.IncomingCall, leg: Leg, call_id: str) -> None:
+        snapshot, arrived = self._snapshot(), asyncio.get_running_loop().time()
         self._told.bound(call_id, leg.sip_call_id, on.Side.CALLER)
-        verdict = admit(Invite(event.source, event.message), snapshot, self._load())
+        invite = Invite(event.source, event.message)
+        verdict = admit(invite, snapshot, self._load())
         if isinstance(verdict, Refused):
-            self._told.refused(call_id, leg.sip_call_id, event.source, verdict)
+            self._tell_refused(call_id, leg.sip_call_id, invite, verdict)
             leg.refuse(verdict.code, verdict.reason.text, verdict.headers)
             return
         brief = Brief(call_id, snapshot.agent.node, verdict, event.message)
@@ -197,10 +205,26 @@ class Switchboard:
         """Count and tell of an INVITE that was answered without us; the project is that of its number."""
         call_id, sip_call_id = _new_call_id(), event.message.first("call-id")
         self._told.bound(call_id, sip_call_id, on.Side.CALLER)
-        verdict = admit(Invite(event.source, event.message), self._snapshot(), self._load())
+        invite = Invite(event.source, event.message)
+        verdict = admit(invite, self._snapshot(), self._load())
         project = verdict.project.project if isinstance(verdict, Admitted) else verdict.project
-        refused = Refused(of_status(event.status), event.text, project)
-        self._told.refused(call_id, sip_call_id, event.source, refused)
+        refused = Refused(of_status(event.status), event.text, project, status=event.status)
+        self._tell_refused(call_id, sip_call_id, invite, refused)
+
+    def _tell_refused(self, call_id: str, sip_call_id: str, invite: Invite, refused: Refused) -> None:
+        self._told.refused(
+            RefusedInvite(
+                time.time(),
+                call_id,
+                sip_call_id,
+                invite.source,
+                asked_number(invite, self._snapshot()),
+                refused.project,
+                refused.code,
+                refused.reason.value,
+                refused.detail,
+            )
+        )
 
     def _load(self) -> Load:
         return Load(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``handoff-agent calls``: the calls that are up, and those on record."""
+"""``handoff-agent calls``: the calls that are up, those on record, and the INVITEs that were refused."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from agent.cli import refused
 from agent.cli.configuration import DONE
 from agent.cli.operations import NotRunningError, Operations
 from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
 from agent.cli.storage import opened
 from agent.cli.where import Where
 from agent.cli.wording import at_least_one, cut, moment, since, span, table
-from agent.core.errors import StorageError
+from agent.core.errors import AgentError, StorageError
 from agent.delivery.queries import CallQuery
 
 _EXAMPLE = f"""examples:
   handoff-agent calls --live
+  handoff-agent calls --refused                       INVITEs that did not become calls, and why
   handoff-agent calls --contact 4512
   handoff-agent calls --project acme-care --since 1h --json
 
@@ -38,7 +40,11 @@ def add(subparsers: Commands) -> None:
         description="List the calls that are up (as the agent says) and those on record, newest first.",
         epilog=_EXAMPLE,
     )
-    parser.add_argument("--live", action="store_true", help="only those that are up; the agent must run")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--live", action="store_true", help="only those that are up; the agent must run")
+    which.add_argument(
+        "--refused", action="store_true", help="the newest INVITEs that were refused; the agent must run"
+    )
     parser.add_argument("--contact", metavar="ID", default="", help="of this contact")
     parser.add_argument("--project", metavar="P", default="", help="of this project")
     parser.add_argument(
@@ -54,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     """List them. Returns the exit code."""
     where = Where.asked(options)
     node = Operations.of(where)
+    if options.refused:
+        return _refused(options, node)
     live: dict[str, dict[str, Any]] | None = None
     try:
         live = {
@@ -81,6 +89,22 @@ def run(options: argparse.Namespace) -> int:
     if live is None:
         print(f"no agent listens on {node.url}: the list is from the record")
     for line in _lines(calls, live):
+        print(line)
+    return DONE
+
+
+def _refused(options: argparse.Namespace, node: Operations) -> int:
+    if options.contact:
+        raise AgentError("a refused INVITE has no contact: leave --contact out, or --refused")
+    kept = [
+        one
+        for one in node.get("calls", "refused", numbers="shown")["refused"]
+        if options.project in ("", one["project"]) and (options.since is None or one["when"] >= options.since)
+    ][: options.limit]
+    if options.json:
+        print(json.dumps({"refused": kept}))
+        return DONE
+    for line in refused.rows(kept):
         print(line)
     return DONE
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from agent.cli import telling
+from agent.cli import refused, telling
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import NotRunningError, Operations, RefusedError
 from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
@@ -27,7 +27,7 @@ from agent.delivery.queries import CallQuery, SignalQuery
 _EXAMPLE = f"""examples:
   handoff-agent explain c-0123456789abcdef
   handoff-agent explain 4512                          a contact id: its newest call
-  handoff-agent explain 3848276298220188511@10.0.0.1  the caller's SIP Call-ID
+  handoff-agent explain 3848276298220188511@10.0.0.1  the caller's SIP Call-ID; a refused one too
 
 {EXIT_CODES}"""
 
@@ -77,14 +77,37 @@ def run(options: argparse.Namespace) -> int:
     where = Where.asked(options)
     known = look_up(where, options.id)
     if known is None:
-        text = f"no call has the call id, contact id or SIP Call-ID {printable(options.id)}"
-        print(json.dumps({"error_message": text}) if options.json else text)
-        return FOUND_WRONG
+        return _not_a_call(where, options)
     sentence = verdict(known.call, known.signals, known.story, live=known.live, now=time.time())
     if options.json:
         print(json.dumps({"verdict": sentence, "source": _source(known), **asdict(known)}))
         return DONE
     for line in _in_text(known, sentence):
+        print(line)
+    return DONE
+
+
+def _not_a_call(where: Where, options: argparse.Namespace) -> int:
+    """Tell of an INVITE that was refused, or that nobody knows it."""
+    node, one, hint = Operations.of(where), None, ""
+    try:
+        one = refused.found(node.get("calls", "refused", numbers="shown")["refused"], options.id)
+    except NotRunningError:
+        hint = "; only a running agent could tell of a refused INVITE"
+    except RefusedError:
+        pass  # an agent of before keeps none
+    if one is None:
+        text = f"no call has the call id, contact id or SIP Call-ID {printable(options.id)}{hint}"
+        print(json.dumps({"error_message": text}) if options.json else text)
+        return FOUND_WRONG
+    story: list[dict[str, Any]] = []
+    with suppress(RefusedError):
+        story = node.get("calls", one["call_id"], "story")["story"]
+    told = refused.paragraph(one)
+    if options.json:
+        print(json.dumps({"verdict": told, "source": "the running agent", "refused": one, "story": story}))
+        return DONE
+    for line in (told, "", refused.ids(one), *_time_line(story)):
         print(line)
     return DONE
 
@@ -168,9 +191,7 @@ def _in_text(known: Known, sentence: str) -> Iterator[str]:
         yield f"note: {known.missing}"
     yield ""
     if known.story is not None:
-        yield "From the running agent:"
-        for entry in known.story:
-            yield f"  {clock(entry['when'])}  {entry['kind']:<11}{printable(entry['text'])}"
+        yield from _time_line(known.story)
         return
     yield "From the record (no running agent has the SIP messages in memory):"
     for when, kind, text in sorted(_of_record(known)):
@@ -179,6 +200,12 @@ def _in_text(known: Known, sentence: str) -> Iterator[str]:
         yield ""
         yield f"T{telling.name(signal)[1:]}, {signal['signal_id']}"
         yield from telling.story(signal)
+
+
+def _time_line(story: Sequence[Json]) -> Iterator[str]:
+    yield "From the running agent:"
+    for entry in story:
+        yield f"  {clock(entry['when'])}  {entry['kind']:<11}{printable(entry['text'])}"
 
 
 def _of_record(known: Known) -> Iterator[tuple[float, str, str]]:

@@ -162,6 +162,17 @@ def _authenticate(message: Message, carrier: Carrier, load: Load) -> Refused | N
     return Refused(Reason.UNAUTHORIZED, f"digest {verdict.value}", headers=(("WWW-Authenticate", challenge),))
 
 
+def asked_number(invite: Invite, snapshot: Snapshot) -> str:
+    """The number that an INVITE asks for, also one of a stranger: then as the Request-URI has it."""
+    try:
+        carrier = _carrier(invite.source, snapshot)
+    except ValueError:  # no address: nothing more is known of where it came from
+        carrier = None
+    if carrier is None:
+        return normalise(user_part(invite.message.request_uri))
+    return _dialled(invite.message, carrier)
+
+
 def _dialled(message: Message, carrier: Carrier) -> str:
     """The dialled number in our form, from where this carrier puts it."""
     if carrier.number_from == "request-uri":

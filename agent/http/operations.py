@@ -27,6 +27,7 @@ _PAGE: Final = """<!doctype html>
 <li><a href="/alarms">/alarms</a> projects whose signals do not get through, and why</li>
 <li><a href="/metrics">/metrics</a></li>
 <li><a href="/calls">/calls</a> the calls that are up</li>
+<li><a href="/calls/refused">/calls/refused</a> the newest INVITEs that were refused, and why</li>
 <li><a href="/signals">/signals</a> the newest signals and what NICE said; ?contact=4512</li>
 </ul>
 </html>
@@ -65,6 +66,7 @@ def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Appli
     app.router.add_post("/drain", routes.drain)
     app.router.add_delete("/drain", routes.end_drain)
     app.router.add_get("/calls", routes.calls)
+    app.router.add_get("/calls/refused", routes.refused)
     app.router.add_get("/calls/{id}", routes.call)
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
@@ -120,6 +122,9 @@ class _Routes:
     async def calls(self, request: web.Request) -> web.Response:
         calls = self._desk.calls()
         return web.json_response({"calls": [self._shown(request, call) for call in calls]})
+
+    async def refused(self, request: web.Request) -> web.Response:
+        return web.json_response({"refused": [self._shown(request, one) for one in self._desk.refused()]})
 
     async def call(self, request: web.Request) -> web.Response:
         found = await self._desk.call(request.match_info["id"])

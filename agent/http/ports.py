@@ -147,6 +147,9 @@ class CallDesk(Protocol):
     def calls(self) -> list[dict[str, Any]]:
         """The calls that are up, as JSON objects."""
 
+    def refused(self) -> list[dict[str, Any]]:
+        """The newest INVITEs that were refused, newest first; see `agent.core.refusals.RefusedInvite`."""
+
     async def call(self, call_id: str) -> dict[str, Any] | None:
         """One call, up or over, as it is stored; None when there is no such call."""
 

@@ -205,6 +205,7 @@ class Node:
         self._projects: Mapping[str, Project] = load(bench.config).projects
         self.live: list[dict[str, Any]] = []
         self.stories: dict[str, list[dict[str, Any]]] = {}
+        self.refusals: list[dict[str, Any]] = []
         self.hung_up: list[str] = []
         self.confirmed: list[bool] = []
         self.reloaded = ReloadAnswer("unchanged")
@@ -259,6 +260,9 @@ class Node:
 
     def calls(self) -> list[dict[str, Any]]:
         return self.live
+
+    def refused(self) -> list[dict[str, Any]]:
+        return self.refusals
 
     async def call(self, call_id: str) -> dict[str, Any] | None:
         return next((call for call in self.live if call["call_id"] == call_id), None)

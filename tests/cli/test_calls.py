@@ -162,7 +162,10 @@ def test_the_first_cause_of_a_failed_call_is_found_in_its_story(
 def test_a_call_that_nobody_knows_is_found_wrong(bench: Any, capsys: Capture) -> None:
     bench.record(SignalState.RECORDED)
     assert bench.command("explain", "c-none") == 1
-    assert capsys.readouterr().out == "no call has the call id, contact id or SIP Call-ID c-none\n"
+    assert capsys.readouterr().out == (
+        "no call has the call id, contact id or SIP Call-ID c-none; "
+        "only a running agent could tell of a refused INVITE\n"
+    )
 
 
 def test_a_call_is_hung_up_through_the_agent(bench: Any, capsys: Capture, node: Any) -> None:

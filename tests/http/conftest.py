@@ -78,6 +78,7 @@ class Desk:
         self.ending = False
         self.begun: list[Signal] = []
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
+        self.refusals: list[dict[str, Any]] = []
         self.verbs = Metrics()
 
     async def hand_off(
@@ -106,6 +107,9 @@ class Desk:
 
     def calls(self) -> list[dict[str, Any]]:
         return list(self.live.values())
+
+    def refused(self) -> list[dict[str, Any]]:
+        return self.refusals
 
     async def call(self, call_id: str) -> dict[str, Any] | None:
         return self.live.get(call_id)

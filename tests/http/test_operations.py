@@ -207,6 +207,14 @@ async def test_numbers_are_masked_unless_a_command_asks(operations: Any, desk: A
         assert '"9995550100"' in json.dumps((await operations("GET", f"{path}?numbers=shown"))[1])
 
 
+async def test_refused_invites_are_listed_their_numbers_masked(operations: Any, desk: Any) -> None:
+    desk.refusals = [{"call_id": "c-1", "number": "9995550100"}]
+    assert (await operations("GET", "/calls/refused"))[1] == {
+        "refused": [{"call_id": "c-1", "number": "********00"}]
+    }
+    assert (await operations("GET", "/calls/refused?numbers=shown"))[1] == {"refused": desk.refusals}
+
+
 async def test_a_page_s_own_request_gets_no_number_in_clear(operations: Any, desk: Any) -> None:
     desk.live = {"call-1": {"call_id": "call-1", "number": "9995550100"}}
     reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)

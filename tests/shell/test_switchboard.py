@@ -73,6 +73,23 @@ async def test_one_that_the_stack_refused_is_counted_for_the_project_of_its_numb
     assert len(node.register) == 0
 
 
+async def test_refused_ones_are_kept_with_source_number_and_reason(node: Shell) -> None:
+    node.arrives("X-ContactID: none")
+    node.stack.emit(on.RefusedByStack("192.0.2.9", parse(INVITE.format("+44")), 488, "no codec"))
+    node.stack.invite("203.0.113.9", parse(INVITE.format("+55")))
+    node.stack.invite("no address", parse(INVITE.format("+66")))
+    await node.settled()
+    kept = node.chronicle.refusals.newest()
+    assert [(one.source, one.number, one.project, one.code, one.reason) for one in kept] == [
+        ("no address", "66", "", 500, "internal"),
+        ("203.0.113.9", "55", "", 403, "unknown_source"),
+        ("192.0.2.9", "44", "", 488, "no_codec"),
+        ("192.0.2.7", "9995550100", "care", 400, "bad_contact_id"),
+    ]
+    assert node.desks.refused()[0]["call_id"] == kept[0].call_id
+    assert all(story(node, one.call_id).startswith("refused: ") for one in kept)
+
+
 async def test_a_project_at_its_limit_refuses_the_next_until_one_ends(node_of: NodeOf) -> None:
     async with node_of(care(limits={"calls": 1})) as node:
         first, second = node.arrives(), node.arrives()
