@@ -105,7 +105,7 @@ def no_audio(call: Json, story: Sequence[Json] | None) -> str:
 
 def _in_story(story: Sequence[Json]) -> Iterator[tuple[float, str]]:
     for entry in story:
-        text = entry["text"]
+        text: str = entry["text"]
         if entry["kind"] == "sip":
             said = _SIP_ERROR.match(text)
             if said is not None and not said["said"].startswith(_CHALLENGES):
