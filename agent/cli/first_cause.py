@@ -109,7 +109,7 @@ def _in_story(story: Sequence[Json]) -> Iterator[tuple[float, str]]:
         if entry["kind"] == "sip":
             said = _SIP_ERROR.match(text)
             if said is not None and not said["said"].startswith(_CHALLENGES):
-                yield entry["when"], f"the {text.split()[0]} side answered {said['said'].strip()}"
+                yield entry["when"], f"the {text.split(maxsplit=1)[0]} side answered {said['said'].strip()}"
         elif entry["kind"] in ("decision", "audio") and _TROUBLE.match(text) and text not in _NO_TROUBLE:
             yield entry["when"], _SILENCE.get(text, text)
 
