@@ -114,7 +114,13 @@ class Chronicle:
 
     def not_stored(self, call: CallRecord, error: Exception) -> None:
         """A call's new state could not be made durable."""
-        _log.error("call not updated", call_id=call.call_id, state=call.state, error=str(error))
+        _log.error(
+            "call not updated",
+            call_id=call.call_id,
+            project=call.project,
+            state=call.state,
+            error=str(error),
+        )
 
     def signal(self, event: SignalEvent) -> None:
         """A signal changed its state; the courier logs it itself."""

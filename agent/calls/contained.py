@@ -36,26 +36,33 @@ class Contained:
         """Why the node is degraded, in one line; None while it is not."""
         return self._troubles.why(self._clock())
 
-    def took(self, where: str, error: BaseException, *, call_id: str = "") -> None:
+    def took(self, where: str, error: BaseException, *, call_id: str = "", project: str = "") -> None:
         """An error was contained.
 
         Args:
             where: what it happened in; a label, so one of a few words of ours.
             error: what happened.
             call_id: the call that it concerns, if there is one.
+            project: that call's.
         """
         now = self._clock()
         self._metrics.internal_error(where)
         self._troubles.took(where, now)
         if now - self._logged.get(where, -_LOG_SECONDS) >= _LOG_SECONDS:
             self._logged[where] = now
-            _log.error("an internal error was contained", where=where, call_id=call_id, exc_info=error)
+            _log.error(
+                "an internal error was contained",
+                where=where,
+                call_id=call_id,
+                project=project,
+                exc_info=error,
+            )
 
-    def run(self, where: str, work: Callable[[], object], *, call_id: str = "") -> bool:
+    def run(self, where: str, work: Callable[[], object], *, call_id: str = "", project: str = "") -> bool:
         """Do something that must end nothing else; False when it failed."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 - this is the place for whatever comes
-            self.took(where, error, call_id=call_id)
+            self.took(where, error, call_id=call_id, project=project)
             return False
         return True

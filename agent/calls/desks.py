@@ -213,6 +213,7 @@ class Desks:
             "an operator decided about a signal",
             signal_id=signal.signal_id,
             call_id=signal.call_id,
+            project=signal.project,
             contact_id=signal.contact_id,
             decision=decision.outcome,
             detail=decision.detail,

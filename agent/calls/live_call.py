@@ -237,10 +237,12 @@ class LiveCall:
                 self.handle(on.ActionFailed(action))
 
     def _took(self, where: str, error: Exception) -> None:
-        self._services.contained.took(where, error, call_id=self.record.call_id)
+        record = self.record
+        self._services.contained.took(where, error, call_id=record.call_id, project=record.project)
 
     def _contain(self, where: str, work: Callable[[], object]) -> None:
-        self._services.contained.run(where, work, call_id=self.record.call_id)
+        record = self.record
+        self._services.contained.run(where, work, call_id=record.call_id, project=record.project)
 
     def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - one line for each action
         match action:

@@ -139,7 +139,12 @@ class Recovery:
                 if failed is None:
                     count += 1
                 else:  # a mistake of ours: it stays up on disk, for the next process
-                    _log.error("a call of a dead process can't be told", call_id=call_id, exc_info=failed)
+                    _log.error(
+                        "a call of a dead process can't be told",
+                        call_id=call_id,
+                        project=orphan.call.project,
+                        exc_info=failed,
+                    )
             if refused is not None:
                 raise refused
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from agent.calls.chronicle import Chronicle
 from agent.calls.contained import Contained
@@ -35,11 +36,11 @@ class SignalEvents:
     def take(self, event: SignalEvent) -> None:
         """Take one change of an entry of the outbox."""
         signal = event.signal
-        run, call_id = self._contained.run, signal.call_id
-        run("news", lambda: self._chronicle.signal(event), call_id=call_id)
+        run = partial(self._contained.run, call_id=signal.call_id, project=signal.project)
+        run("news", lambda: self._chronicle.signal(event))
         if signal.channel is not Channel.SIGNAL:
             return  # no call waits for what becomes of a webhook or a transcript
-        run("news", lambda: self._ring(signal.call_id, signal.contact_id), call_id=call_id)
+        run("news", lambda: self._ring(signal.call_id, signal.contact_id))
         call = self._register.by_id(signal.call_id)
         if call is not None and signal.state.final:
             accepted = signal.state is SignalState.ACCEPTED

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from agent.calls.chronicle import Chronicle
 from agent.calls.live_call import LiveCall
@@ -130,7 +131,8 @@ class Switchboard:
         if call is None:
             self._told.leg_over(None, None, event.traffic)
             return
-        run, side = self._services.contained.run, call.dialled_as(event.leg)
+        record, side = call.record, call.dialled_as(event.leg)
+        run = partial(self._services.contained.run, call_id=record.call_id, project=record.project)
         run("news", lambda: self._told.leg_over(call.record, side, event.traffic))
         if (bye := event.bye) is not None and call.side_of(event.leg) is on.Side.AGENT:
             run("event", lambda: self._read_bye(call, bye))
@@ -197,6 +199,7 @@ class Switchboard:
         )
         self._register.add(call)
         self._register.add_leg(leg.key, call)
+        leg.call_id, leg.project = call_id, call.record.project
         self._told.admitted(call.record, verdict)
         self.refresh()
         call.begin()
@@ -239,6 +242,7 @@ class Switchboard:
 
     def _dialled(self, call: LiveCall, leg: Leg, side: on.Side) -> None:
         self._register.add_leg(leg.key, call)
+        leg.call_id, leg.project = call.record.call_id, call.record.project
         self._told.bound(call.record.call_id, leg.sip_call_id, side)
 
     def _closed(self, call: LiveCall) -> None:

@@ -173,7 +173,13 @@ class Leg(LegState):
         try:
             self._call.sendRequest(parameters)
         except pjsua2.Error as error:
-            _log.warning("INFO can't be sent", sip_call_id=self.sip_call_id, error=error.reason)
+            _log.warning(
+                "INFO can't be sent",
+                call_id=self.call_id,
+                project=self.project,
+                sip_call_id=self.sip_call_id,
+                error=error.reason,
+            )
 
     def send_dtmf(self, digit: str, milliseconds: int) -> None:
         """Send a digit of this length as RFC 4733 event where the peer offered it, else as SIP INFO."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from agent.core.asking import AskError, from_info
 from agent.core.model import Latch
 from agent.sip.audio import LegAudio
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger
 
 _log = logger("sip")
 _keys = itertools.count(1)
@@ -21,6 +21,8 @@ class LegState:
     Attributes:
         key: this leg's own number, never used again in this process.
         sip_call_id: the Call-ID of its dialog.
+        call_id: the call that it belongs to, for the log; empty where none is known, as with `project`.
+        project: that of the call.
         alive: whether its end has not been reported yet.
         early: whether the far end has answered with a provisional response.
         answered: whether its far end has sent a 2xx.
@@ -39,6 +41,8 @@ class LegState:
     def __init__(self, audio: Callable[[str], LegAudio]) -> None:
         self.key = next(_keys)
         self.sip_call_id = ""
+        self.call_id = ""
+        self.project = ""
         self.alive = True
         self.early = False
         self.answered = False
@@ -61,6 +65,6 @@ def _asks_for_handoff(body: str) -> bool:
     try:
         from_info(body)
     except AskError as error:
-        _log.info("an INFO can't be used", error=str(error))
+        _log.info("an INFO can't be used", error=str(error), **call_facts())
         return False
     return True

@@ -14,6 +14,7 @@ from agent.core.referral import names_one
 from agent.sip import events as on
 from agent.sip.leg_state import LegState
 from agent.sip.presses import Presses
+from agent.telemetry.logs import of_call
 
 _RESPONSE = "SIP/2.0 "
 _TRYING_LINE = "SIP/2.0 100"
@@ -127,7 +128,9 @@ class NativeCall(pjsua2.Call):
             self._emit(on.Referred(leg.key, message, subscription))
 
     def _take_info(self, message: Message) -> None:
-        if self._leg.info_fits(message.body):
+        with of_call(self._leg.call_id, self._leg.project):
+            fits = self._leg.info_fits(message.body)
+        if fits:
             pjsua2.handoff_request_answer(_OK)
             self._emit(on.Informed(self._leg.key, message.body))
         else:

@@ -11,8 +11,9 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import structlog
@@ -25,6 +26,7 @@ Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 _Event: TypeAlias = MutableMapping[str, Any]
 
 MASKED: Final = "***"
+_OF_CALL: Final[ContextVar[Mapping[str, str]]] = ContextVar("of_call", default={})  # noqa: B039 - never changed
 _LAST_WORDS_SECONDS: Final = 0.1
 _SAY_SECONDS: Final = 1.0
 _NUMBER_KEYS: Final = frozenset(
@@ -79,7 +81,7 @@ def configure(
     handler = logging.StreamHandler(cast("Any", _STANDARD_ERROR))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before,
+            foreign_pre_chain=[_of_library, *before],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after],
         )
     )
@@ -91,6 +93,24 @@ def configure(
 def logger(part: str) -> Logger:
     """The logger of one part of the agent, such as ``courier``; its lines carry ``part``."""
     return cast("Logger", structlog.get_logger(part=part))
+
+
+@contextmanager
+def of_call(call_id: str, project: str) -> Iterator[None]:
+    """What is done meanwhile, in this task, is for one call: see `call_facts`."""
+    before = _OF_CALL.set({"call_id": call_id, "project": project} if call_id else {})
+    try:
+        yield
+    finally:
+        _OF_CALL.reset(before)
+
+
+def call_facts() -> Mapping[str, str]:
+    """``call_id`` and ``project`` for a line of code that serves calls but knows none; empty outside one.
+
+    Only a line that asks has them: work that several calls share, such as a log-in, is of none of them.
+    """
+    return _OF_CALL.get()
 
 
 def masked(number: str) -> str:
@@ -113,6 +133,13 @@ def _renderers(form: str) -> list[Processor]:
             exception_formatter=structlog.dev.plain_traceback,
         )
     ]
+
+
+def _of_library(_logger: object, _method: str, event: _Event) -> _Event:
+    """A library's line has the library as its part."""
+    record: logging.LogRecord = event["_record"]
+    event["part"] = record.name.partition(".")[0]
+    return event
 
 
 def _hide_secrets(_logger: object, _method: str, event: _Event) -> _Event:

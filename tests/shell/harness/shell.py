@@ -53,9 +53,9 @@ class Collected(Contained):
         super().__init__(metrics)
         self._errors = errors
 
-    def took(self, where: str, error: BaseException, *, call_id: str = "") -> None:
+    def took(self, where: str, error: BaseException, *, call_id: str = "", project: str = "") -> None:
         """Keep it too."""
-        super().took(where, error, call_id=call_id)
+        super().took(where, error, call_id=call_id, project=project)
         self._errors.append(error)
 
 
