@@ -106,6 +106,11 @@ class LiveCall:
         return handoff.handoff_id if handoff else ""
 
     @property
+    def warnings(self) -> tuple[tuple[str, str], ...]:
+        """What had to be cut of the handoff's p1..p9: the name, and what became of it."""
+        return self._record.warnings
+
+    @property
     def asking_headers(self) -> Mapping[str, str]:
         """Headers of the voice agent's BYE or REFER that ask for a handoff: field → name."""
         return self._project.handoff.headers

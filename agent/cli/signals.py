@@ -142,7 +142,8 @@ def _in_text(options: argparse.Namespace, found: list[dict[str, Any]]) -> Iterat
         return
     if options.contact or options.call:
         for signal in found[:_SENTENCES_AT_MOST]:
-            yield f"contact {signal['contact_id']}, call {signal['call_id']}: {telling.verdict(signal)}"
+            told = telling.verdict(signal, time.time())
+            yield f"contact {signal['contact_id']}, call {signal['call_id']}: {told}"
         if len(found) > _SENTENCES_AT_MOST:
             yield f"and {len(found) - _SENTENCES_AT_MOST} older ones, below"
         yield ""
@@ -171,7 +172,7 @@ def _show(options: argparse.Namespace, where: Where) -> int:
     if options.json:
         print(json.dumps(signal))
         return DONE
-    print(printable(f"contact {signal['contact_id']}: {telling.verdict(signal)}"))
+    print(printable(f"contact {signal['contact_id']}: {telling.verdict(signal, time.time())}"))
     print()
     for name in ("signal_id", "channel", "call_id", "account", "project", "contact_id", "moment", "state"):
         print(f"  {name:<11} {printable(str(signal.get(name, '-')))}")

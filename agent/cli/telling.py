@@ -63,8 +63,8 @@ def last_said(signal: Told) -> str:
     return nice_said(last)
 
 
-def verdict(signal: Told) -> str:
-    """One sentence: whether NICE has the signal, since when, and what it said."""
+def verdict(signal: Told, now: float) -> str:
+    """One sentence: whether NICE has the signal, since when, and what it said; `now` is since the epoch."""
     sent = tries(signal)
     named, whom = name(signal), _whom(signal)
     last = sent[-1] if sent else None
@@ -84,14 +84,20 @@ def verdict(signal: Told) -> str:
                 f"{named} is UNKNOWN: it was sent at {moment(_in_doubt(sent)['began'])} UTC "
                 f"({nice_said(_in_doubt(sent))}); NICE may have taken it, so it is not repeated"
             )
+        case "expired" if signal["expires"] > now:
+            overtaken = " when its call's terminal moment came" if signal["moment"] == "arrival" else ""
+            return (
+                f"{named} was NOT taken: it was given up{overtaken}, though it {_expiry(signal, now)}; "
+                f"{_tried(sent)}"
+            )
         case "expired":
-            return f"{named} was NOT taken: it expired at {moment(signal['expires'])} UTC, {_tried(sent)}"
+            return f"{named} was NOT taken: it {_expiry(signal, now)}, {_tried(sent)}"
         case "cancelled":
             return f"{named} was NOT sent: {_why_cancelled(signal)}; {_tried(sent)}"
         case "sending":
             return f"{named} is on its way to {whom}; no answer yet, {_tried(sent)}"
         case "recorded":
-            return f"{named} WAITS to be sent until {moment(signal['expires'])} UTC, {_tried(sent)}"
+            return f"{named} WAITS to be sent and {_expiry(signal, now)}, {_tried(sent)}"
         case state:
             return f"{named} is {state}"
 
@@ -113,6 +119,13 @@ def story(signal: Told) -> Iterator[str]:
         number = len([one for one in attempts[: index + 1] if not one["decision"]])
         yield f"  {at}  try {number}: {nice_said(attempt)} after {took}: {_meaning(signal, attempt)}"
         yield f"  {'':12}    {_what_followed(signal, attempt, after)}"
+
+
+def _expiry(signal: Told, now: float) -> str:
+    """When its time is over, or was."""
+    at = f"{moment(signal['expires'])} UTC"
+    left = signal["expires"] - now
+    return f"expires in {span(left)}, at {at}" if left > 0 else f"expired at {at}"
 
 
 def _is_webhook(signal: Told) -> bool:
@@ -158,7 +171,9 @@ def _what_followed(signal: Told, attempt: Told, after: Told | None) -> str:
         case "cancelled":
             return f"{effect}; not repeated: the caller had hung up"
         case _:
-            return f"{effect}; not repeated: its time was over"
+            over = "its time was over"
+            over += ", or its call's terminal moment came" if signal["moment"] == "arrival" else ""
+            return f"{effect}; not repeated: {over}"
 
 
 def _tried(sent: Sequence[Told]) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from agent.cli import telling
+from agent.cli.first_cause import first_cause, no_audio
 from agent.cli.wording import printable, span
 from agent.core.events import Side
 from agent.core.reasons import Reason
-from agent.core.story import GIVEN_BACK, LOST, NO_ANSWER, NO_RTP, REFERRED, REFUSED, TIMER
+from agent.core.story import GIVEN_BACK, REFERRED
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -35,13 +36,9 @@ _HOW: Final = {
     Reason.PROCESS_DIED: "the agent's process died with the call up; that was found {} after it began",
 }
 _REASONS: Final = {reason.value: reason for reason in Reason}
-# What a story's line looks like when it tells of trouble (agent.core.story, agent.telemetry.stories).
-_SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
-_TROUBLE: Final = re.compile(rf"^({REFUSED}|{TIMER}.* ran out|{NO_RTP}|{LOST}|{NO_ANSWER}|sip:.*: )")
 _GIVEN_BACK: Final = re.compile(rf"{GIVEN_BACK}(\w+)$")
 _TRIED: Final = re.compile(rf"{REFERRED}|{Side.TARGET} +us → INVITE ")
 _NOBODY: Final = "no target took the caller"
-_CHALLENGES: Final = ("401", "407", "487")
 
 
 def verdict(
@@ -59,7 +56,7 @@ def verdict(
     back = _given_back(story or ())
     parts = [
         _ended(call, live=live, now=now),
-        *_signalled(call, signals, live=live),
+        *_signalled(call, signals, live=live, now=now),
         *([back] if back else []),
     ]
     unhappy = (
@@ -67,8 +64,11 @@ def verdict(
         or back.startswith(_NOBODY)
         or any(one["state"] in ("refused", "unknown", "expired") for one in signals)
     )
-    if unhappy and (cause := _first_cause(call, signals, story)):
-        parts.append(f"first cause: {cause}")
+    silence = no_audio(call, story)
+    cause = first_cause(call, signals, story, unserved=back.startswith(_NOBODY)) if unhappy else ""
+    if silence and call["reason"] == Reason.MEDIA_LOST.value:
+        cause, silence = silence, ""  # it never began
+    parts += [*([f"first cause: {cause}"] if cause else []), *([silence] if silence else [])]
     text = "; ".join(parts).rstrip(".")
     return printable(f"{text[0].upper()}{text[1:]}.")
 
@@ -86,16 +86,16 @@ def _ended(call: Json, *, live: bool, now: float) -> str:
     return _HOW.get(reason, f"{reason.text[0].lower()}{reason.text[1:]}, after {{}}").format(lasted)
 
 
-def _signalled(call: Json, signals: Sequence[Json], *, live: bool) -> Iterator[str]:
+def _signalled(call: Json, signals: Sequence[Json], *, live: bool, now: float) -> Iterator[str]:
     terminal = [one for one in signals if one["moment"] != "arrival"]
     if terminal:
-        yield telling.verdict(terminal[-1])
+        yield telling.verdict(terminal[-1], now)
     elif not live and call["ended"] is not None:
         why = ", as none is due when the caller hangs up" if call["end"] == "caller" else ""
         yield f"no terminal signal was recorded{why}"
     arrival = [one for one in signals if one["moment"] == "arrival"]
     if arrival and (arrival[0]["state"] != "accepted" or not terminal):
-        yield telling.verdict(arrival[0])
+        yield telling.verdict(arrival[0], now)
 
 
 def _given_back(story: Sequence[Json]) -> str:
@@ -107,33 +107,3 @@ def _given_back(story: Sequence[Json]) -> str:
     if tried and back[-1] == "release":
         return f"{_NOBODY}, who was given back by release"
     return f"the caller was given back by {back[-1]}"
-
-
-def _first_cause(call: Json, signals: Sequence[Json], story: Sequence[Json] | None) -> str:
-    """The earliest thing that went wrong."""
-    troubles = [*_in_story(story or ()), *_in_signals(signals)]
-    if troubles:
-        return min(troubles)[1]
-    reason = _REASONS.get(call["reason"])
-    return reason.text if reason is not None and call["end"] == "failed" else ""
-
-
-def _in_story(story: Sequence[Json]) -> Iterator[tuple[float, str]]:
-    for entry in story:
-        text = entry["text"]
-        if entry["kind"] == "sip":
-            said = _SIP_ERROR.match(text)
-            if said is not None and not said["said"].startswith(_CHALLENGES):
-                yield entry["when"], f"the {text.split()[0]} side answered {said['said'].strip()}"
-        elif entry["kind"] in ("decision", "audio") and _TROUBLE.match(text):
-            yield entry["when"], text
-
-
-def _in_signals(signals: Sequence[Json]) -> Iterator[tuple[float, str]]:
-    for signal in signals:
-        for attempt in telling.tries(signal):
-            if attempt["outcome"] != "accepted":
-                yield (
-                    attempt["ended"],
-                    f"CXone, to the {signal['moment']} signal: {telling.nice_said(attempt)}",
-                )

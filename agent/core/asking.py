@@ -9,11 +9,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, NoReturn, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from agent.core.errors import AgentError
 from agent.core.header_text import one_line, text_of
 from agent.core.headers import Message
+from agent.core.mistakes import worded
 from agent.core.parameters import MARKER
 from agent.core.referral import allowed, read_refer_to
 
@@ -28,7 +37,7 @@ _DEEPEST: Final = 64  # Python writes no JSON that is nested much deeper than so
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("the character U+0000 can't be stored")
+        raise ValueError("holds the character U+0000, which can't be stored: leave it out")
     return text
 
 
@@ -36,11 +45,11 @@ def _writable(data: dict[str, Any]) -> dict[str, Any]:
     level: list[Any] = [data]
     for _ in range(_DEEPEST):
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
-            raise ValueError("it holds a number that is not JSON")
+            raise ValueError("holds a number that is not JSON")
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             return data
-    raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
+    raise ValueError(f"is nested deeper than {_DEEPEST} levels")
 
 
 def _inside(value: object) -> Iterable[object]:
@@ -49,10 +58,19 @@ def _inside(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
 
 
+def _digits(value: object) -> object:
+    if value is None or isinstance(value, bool | float):
+        raise ValueError('must be text: write it in quotes, such as "4512"')
+    return str(value) if isinstance(value, int) else value
+
+
+Digits: Final = BeforeValidator(_digits)
+"""A whole number is its digits; of another one nobody knows how it was written: 4.7e9 is no id."""
+
 Parameter = Literal["p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"]
 _PARAMETERS: Final[tuple[Parameter, ...]] = get_args(Parameter)
 Text = Annotated[str, AfterValidator(_storable)]
-Key = Annotated[Text, StringConstraints(max_length=_SHORT, strip_whitespace=True)]
+Key = Annotated[Text, StringConstraints(max_length=_SHORT, strip_whitespace=True), Digits]
 """An id: at most 256 characters, no space around it."""
 
 
@@ -68,7 +86,9 @@ class Ask(BaseModel):
     )
 
     destination: Text = Field(default="", max_length=_SHORT, description="{destination} of the templates.")
-    skill: Text = Field(default="", max_length=_SHORT, description="{skill} of the templates.")
+    skill: Annotated[Text, Digits] = Field(
+        default="", max_length=_SHORT, description="{skill} of the templates."
+    )
     reason: Text = Field(default="", max_length=_LONG, description="{reason} of the templates.")
     parameters: dict[Parameter, Annotated[str, Field(max_length=_LONGEST)]] = Field(
         default_factory=dict, description="Values that replace those of the project's templates."
@@ -134,11 +154,9 @@ def from_info(body: str) -> Ask:
     try:
         return Ask.model_validate(_json_object(body))
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = _cut(one_line(".".join(map(str, found["loc"]))), 64)
-        if found["type"] == "extra_forbidden":
-            raise AskError(f"{place} is not known: use {', '.join(Ask.model_fields)}") from None
-        raise AskError(f"{place}: {found['msg'].removeprefix('Value error, ')}") from None
+        found = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in found["loc"] if part != "[key]")
+        raise AskError(f"{_cut(one_line(place), 64)} {worded(found, Ask)}") from None
     except (ValueError, RecursionError):
         raise AskError("the body is not a JSON object") from None
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from agent.core.mistakes import worded
 from agent.http.errors import RefusalError
 
 READ_SECONDS: Final = 10.0
@@ -48,8 +49,9 @@ async def read(request: web.Request, model: type[ModelOf], at_most: int) -> Mode
         try:
             return model.model_validate(plain)
         except ValidationError as error:
-            wrong = _fields(error)
-    raise RefusalError(422, "the body can't be used", fields=wrong[:_FIELDS_AT_MOST])
+            wrong = _fields(error, model)
+    first = f"{wrong[0]['field']} {wrong[0]['error']}" if wrong[0]["field"] != _ROOT else wrong[0]["error"]
+    raise RefusalError(422, f"the body can't be used: {first}", fields=wrong[:_FIELDS_AT_MOST])
 
 
 async def _bytes(request: web.Request, at_most: int) -> bytes:
@@ -118,13 +120,13 @@ def _broken(text: str) -> bool:
     return False
 
 
-def _fields(error: ValidationError) -> list[dict[str, str]]:
+def _fields(error: ValidationError, model: type[BaseModel]) -> list[dict[str, str]]:
     return [
         _field(
             ".".join(str(part) for part in mistake["loc"] if part != "[key]"),
-            mistake["msg"].removeprefix("Value error, "),
+            worded(mistake, model),
         )
-        for mistake in error.errors(include_url=False, include_context=False, include_input=False)
+        for mistake in error.errors(include_url=False, include_input=False)
     ]
 
 

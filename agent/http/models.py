@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from agent.core.asking import Ask
+from agent.core.asking import Ask, Digits
 from agent.core.records import Whereabouts
 
 ENTRIES_AT_MOST: Final = 2000
@@ -39,7 +39,7 @@ _NAMES_A_CALL: Final[JsonDict] = {
 }
 
 _ONE_LINE: Final = r"^[^\x00-\x1f\x7f]*$"
-Id = Annotated[str, StringConstraints(max_length=256, strip_whitespace=True, pattern=_ONE_LINE)]
+Id = Annotated[str, StringConstraints(max_length=256, strip_whitespace=True, pattern=_ONE_LINE), Digits]
 """An id: one line of at most 256 characters."""
 _Line = Annotated[str, StringConstraints(pattern=_ONE_LINE)]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
@@ -52,11 +52,11 @@ def _time(value: object) -> object:
             time = datetime.fromisoformat(value)
             seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):
-            raise ValueError("not a time: write 2026-01-31T12:00:00.250Z or seconds since 1970") from None
+            raise ValueError("is no time: write 2026-01-31T12:00:00.250Z or seconds since 1970") from None
     elif isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value) if abs(value) <= _LATEST else math.inf
     else:
-        raise ValueError("not a time: write 2026-01-31T12:00:00.250Z or seconds since 1970")  # noqa: TRY004 - pydantic wants it
+        raise ValueError("is no time: write 2026-01-31T12:00:00.250Z or seconds since 1970")  # noqa: TRY004 - pydantic wants it
     if not _EARLIEST <= seconds <= _LATEST:
         raise ValueError("lies before 1970 or after 9999")
     return seconds
@@ -92,12 +92,17 @@ class _Named(BaseModel):
 
 
 class HandoffRequest(Ask, _Named):
-    """What the voice agent says when it hands the caller back. Numbers are taken for texts."""
+    """What the voice agent says when it hands the caller back.
+
+    Numbers are taken for texts; of ids and skill, whole ones.
+    """
 
     model_config = ConfigDict(json_schema_extra=_NAMES_A_CALL)
 
     destination: _Line = Field(default="", max_length=256, description="{destination} of the templates.")
-    skill: _Line = Field(default="", max_length=256, description="{skill} of the templates.")
+    skill: Annotated[_Line, Digits] = Field(
+        default="", max_length=256, description="{skill} of the templates."
+    )
     reason: _Text = Field(default="", max_length=2000, description="{reason} of the templates.")
     shared_id: Id = Field(default="", description="Key of your own under which handoff_state finds it.")
 
@@ -145,6 +150,13 @@ class TranscriptAnswer(BaseModel):
     state: str = Field(description="Where it stands.")
 
 
+class FieldWarning(BaseModel):
+    """A parameter of the signal that did not go out as it was meant."""
+
+    field: str = Field(description="p1 to p9.")
+    warning: str = Field(description="What became of it, with its size in bytes of UTF-8.")
+
+
 class HandoffAnswer(BaseModel):
     """The handoff is on disk, and readable."""
 
@@ -153,6 +165,9 @@ class HandoffAnswer(BaseModel):
     caller: Whereabouts = Field(
         description="Where the caller is: still with the voice_agent, on_the_way, bridged to a queue, kept "
         "by the voice agent because the signal failed, or gone back to CXone."
+    )
+    warnings: list[FieldWarning] = Field(
+        default=[], description="What was cut of p1 to p9, by name; absent where nothing was."
     )
 
 

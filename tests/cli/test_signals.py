@@ -36,14 +36,14 @@ def test_did_the_contact_get_its_signal_is_answered_in_words(bench: Any, capsys:
     [
         (SignalState.REFUSED, [GONE], "NOT taken: NICE refused it at"),
         (SignalState.UNKNOWN, [SILENT], "UNKNOWN: it was sent at"),
-        (SignalState.EXPIRED, [BUSY, BUSY], "NOT taken: it expired at"),
+        (SignalState.EXPIRED, [BUSY, BUSY], "though it expires in "),
         (
             SignalState.CANCELLED,
             [],
             "NOT sent: it was cancelled, since the caller hung up first; never tried",
         ),
         (SignalState.SENDING, [], "on its way to NICE"),
-        (SignalState.RECORDED, [BUSY], "WAITS to be sent until"),
+        (SignalState.RECORDED, [BUSY], "WAITS to be sent and expires in "),
     ],
 )
 def test_each_state_has_its_words(

@@ -10,7 +10,14 @@ import pytest
 from agent.cli.verdict import verdict
 from agent.core.story import GIVEN_BACK, REFERRED
 
-CALL = {"began": 100.0, "ended": 140.0, "state": "ended", "end": "handoff", "reason": "handoff"}
+CALL = {
+    "began": 100.0,
+    "answered": None,
+    "ended": 140.0,
+    "state": "ended",
+    "end": "handoff",
+    "reason": "handoff",
+}
 REFER = ("decision", f"{REFERRED}sip:queue@h (1 of 1)")
 DECLINED = ("sip", "caller → us SIP/2.0 603 Decline [7 REFER] udp 127.0.0.1:5061")
 INVITE = ("sip", "target us → INVITE sip:queue@h SIP/2.0 [1 INVITE] udp 127.0.0.1:5075")
@@ -57,3 +64,95 @@ def test_a_caller_that_the_voice_agent_kept_is_told_as_that() -> None:
     sentence = said(reason="signal_failed")
     assert sentence.startswith("The voice agent kept the caller, whose handoff could not be signalled")
     assert "the call ended after 40.0 s" in sentence
+
+
+SILENT = ("decision", "timer response ran out")
+NO_RTP = "{}: 0 RTP packets in, 0 lost, 500 out, jitter 0.0 ms"
+RTP = "{}: 500 RTP packets in, 0 lost, 500 out, jitter 0.1 ms"
+SILENCE = "first cause: the target said nothing at all to our INVITE."
+
+
+def signal(state: str, *, ended: float, expires: float = 999.0) -> dict[str, Any]:
+    """One that NICE answered with 503, before whatever the story tells."""
+    attempt = {"began": ended, "ended": ended, "outcome": "server_fault", "status": 503, "detail": "Busy"}
+    return {
+        "moment": "failed",
+        "channel": "signal",
+        "state": state,
+        "recorded": 101.0,
+        "expires": expires,
+        "attempts": [attempt | {"decision": ""}],
+    }
+
+
+@pytest.mark.parametrize("state", ["recorded", "expired"])
+def test_a_silent_target_is_the_cause_though_nice_failed_before_it(state: str) -> None:
+    call = {**CALL, "answered": None, "end": "failed", "reason": "no_agent"}
+    story = [{"when": 104.0, "kind": SILENT[0], "text": SILENT[1]}]
+    sentence = verdict(call, [signal(state, ended=101.0)], story, live=False, now=150.0)
+    assert sentence.endswith(SILENCE)
+    without = verdict(call, [signal(state, ended=101.0)], None, live=False, now=150.0)
+    assert without.endswith("first cause: No voice agent answered.")
+
+
+def test_a_process_that_died_is_the_cause_though_nice_failed_then() -> None:
+    call = {**CALL, "answered": 101.0, "end": "failed", "reason": "process_died"}
+    sentence = verdict(call, [signal("unknown", ended=101.0)], None, live=False, now=150.0)
+    assert sentence.endswith("first cause: The agent's process died with the call up.")
+
+
+def test_nice_is_the_cause_where_only_a_signal_went_wrong() -> None:
+    entries = [{"when": 101.0, "kind": "sip", "text": BUSY[1].replace("target", "agent ")}]
+    call = {**CALL, "answered": 102.0}
+    sentence = verdict(call, [signal("expired", ended=130.0, expires=140.0)], entries, live=False, now=150.0)
+    assert sentence.endswith("first cause: CXone, to the failed signal: HTTP 503 Busy.")
+
+
+def test_a_target_that_did_not_take_the_caller_is_no_voice_agent_that_did_not_before() -> None:
+    before = ("sip", "agent → us SIP/2.0 503 Busy [1 INVITE] udp 127.0.0.1:5075")
+    deadline = ("decision", "timer deadline ran out")
+    sentence = said(before, INVITE, deadline, SILENT, ("decision", f"{GIVEN_BACK}release"))
+    assert sentence.endswith(SILENCE)
+
+
+def test_an_expiry_to_come_is_told_as_one() -> None:
+    call = {**CALL, "answered": 102.0, "end": "failed", "reason": "agent_lost"}
+    waits = verdict(call, [signal("recorded", ended=101.0, expires=230.0)], None, live=False, now=150.0)
+    assert "WAITS to be sent and expires in 1 min 20 s, at 1970-01-01 00:03:50 UTC" in waits
+    over = verdict(call, [signal("expired", ended=101.0, expires=230.0)], None, live=False, now=150.0)
+    assert "expired at" not in over
+    early = {**signal("expired", ended=101.0, expires=230.0), "moment": "arrival"}
+    overtaken = verdict(call, [early], None, live=False, now=150.0)
+    assert "given up when its call's terminal moment came, though it expires in 1 min 20 s" in overtaken
+    assert "given up, though it expires in 1 min 20 s" in over
+
+
+@pytest.mark.parametrize(
+    ("caller", "agent", "words"),
+    [
+        (NO_RTP, NO_RTP, "no RTP came from either side (0 packets on both legs): a firewall"),
+        (NO_RTP, RTP, "no RTP came from the caller side (0 packets): a firewall or NAT"),
+        (RTP, NO_RTP, "no RTP came from the agent side (0 packets): a firewall or NAT"),
+        (RTP, f"{NO_RTP}, 7 from elsewhere dropped (media.latch)", "another address than the SDP names"),
+        (RTP, RTP, ""),
+    ],
+)
+def test_legs_without_rtp_are_told(caller: str, agent: str, words: str) -> None:
+    story = [("audio", caller.format("caller")), ("audio", agent.format("agent"))]
+    sentence = said(*story, answered=102.0, end="caller", reason="caller_hung_up")
+    assert (words in sentence) if words else ("no RTP" not in sentence)
+
+
+def test_audio_that_was_lost_since_none_ever_came_has_that_as_its_cause() -> None:
+    story = [("audio", "no RTP from the agent any more"), ("audio", NO_RTP.format("agent"))]
+    sentence = said(*story, answered=102.0, end="failed", reason="media_lost")
+    assert "first cause: no RTP came from the agent side" in sentence
+
+
+def test_a_voice_agent_that_failed_before_another_answered_brought_no_rtp_and_no_trouble() -> None:
+    none = "agent: 0 RTP packets in, 0 lost, 0 out, jitter 0.0 ms"
+    assert "no RTP" not in said(("audio", none), ("audio", RTP.format("agent")), answered=102.0)
+
+
+def test_a_call_that_hardly_lasted_tells_nothing_of_its_audio() -> None:
+    assert "no RTP" not in said(("audio", NO_RTP.format("agent")), answered=139.0)

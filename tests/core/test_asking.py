@@ -263,10 +263,12 @@ def test_an_info_that_is_no_json_object_is_refused(body: str) -> None:
             {"call_id": "c-1"},
             "call_id is not known: use destination, skill, reason, parameters, data, shared_id",
         ),
-        ({"skill": [1]}, "skill: Input should be a valid string"),
-        ({"skill": "a\0"}, "skill: the character U+0000 can't be stored"),
-        ({"reason": "r" * 2001}, "reason: String should have at most 2000 characters"),
-        ({"data": "text"}, "data: Input should be a valid dictionary"),
+        ({"shared_id": 4.7e9}, 'shared_id must be text: write it in quotes, such as "4512"'),
+        ({"skill": 4101.0}, 'skill must be text: write it in quotes, such as "4512"'),
+        ({"skill": [1]}, "skill must be text, in quotes"),
+        ({"skill": "a\0"}, "skill holds the character U+0000, which can't be stored: leave it out"),
+        ({"reason": "r" * 2001}, "reason is longer than 2000 characters"),
+        ({"data": "text"}, "data must be an object"),
     ],
 )
 def test_an_info_that_can_not_be_used_says_which_field_is_wrong(body: object, error: str) -> None:
@@ -274,9 +276,9 @@ def test_an_info_that_can_not_be_used_says_which_field_is_wrong(body: object, er
 
 
 def test_numbers_beyond_json_and_endless_nesting_are_refused_in_data() -> None:
-    assert refused('{"data": {"a": [1e999]}}') == "data: it holds a number that is not JSON"
+    assert refused('{"data": {"a": [1e999]}}') == "data holds a number that is not JSON"
     deep = '{"data": ' + '{"a":' * 70 + "1" + "}" * 71
-    assert refused(deep) == "data: it is nested deeper than 64 levels"
+    assert refused(deep) == "data is nested deeper than 64 levels"
 
 
 def test_an_unknown_key_can_not_break_the_line_of_the_error() -> None:

@@ -15,7 +15,7 @@ from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.reasons import End
 from agent.core.records import Attempt, Handoff
-from agent.http.ports import AlreadyEnded, HandoffOutcome, NoSuchCall
+from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall
 
 HANDOFFS = "/v1/acme/acme-care/handoffs"
 STATE = "/v1/acme/acme-care/handoff_state"
@@ -141,6 +141,68 @@ async def test_each_field_that_can_t_be_used_is_named(api: Any, body: Any, field
     assert status == 422
     assert [mistake["field"] for mistake in answer["fields"]] == [field]
     assert all(mistake["error"] for mistake in answer["fields"])
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ({}, "body", "call_id or contact_id is needed"),
+        ([], "body", "must be an object"),
+        ({"call_id": ["c"]}, "call_id", "must be text, in quotes"),
+        ({"call_id": "c" * 257}, "call_id", "is longer than 256 characters"),
+        ({"call_id": "a\nb"}, "call_id", "must be one line, without control characters"),
+        ({"call_id": "c", "reason": "\0"}, "reason", "holds the character U+0000, which can't be stored"),
+        ({"call_id": "c", "parameters": {"p10": "x"}}, "parameters.p10", "must be one of p1, p2, p3,"),
+        ({"call_id": "c", "parameters": {"p1": None}}, "parameters.p1", "must be text, in quotes"),
+        ({"call_id": "c", "parameters": "x"}, "parameters", "must be an object"),
+        ({"call_id": "c", "data": [1]}, "data", "must be an object"),
+        ({"call_id": "c", "destiny": "x"}, "destiny", "is not known: use call_id, contact_id, destination,"),
+    ],
+)
+async def test_what_would_be_right_is_said_in_the_agent_s_words(
+    api: Any, body: Any, field: str, words: str
+) -> None:
+    status, answer, _ = await api("POST", HANDOFFS, json=body, headers=KEY)
+    (mistake,) = answer["fields"]
+    assert (status, mistake["field"]) == (422, field)
+    assert mistake["error"].startswith(words)
+    assert words in answer["error_message"]
+
+
+async def test_what_was_cut_is_said_beside_what_was_taken(api: Any, desk: Any) -> None:
+    desk.answer = lambda: HandoffAccepted("handoff-1", warnings=(("p1", "it was cut"),))
+    status, answer, _ = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
+    assert (status, answer["warnings"]) == (202, [{"field": "p1", "warning": "it was cut"}])
+
+
+IDS = ("call_id", "contact_id", "shared_id", "skill")
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("digits", ["4512", "0", "4700000000", "1" * 19])
+async def test_an_id_that_is_a_whole_number_is_its_digits(
+    api: Any, desk: Any, name: str, digits: str
+) -> None:
+    named = "" if name in ("call_id", "contact_id") else '"call_id": "c", '
+    body = f'{{{named}"{name}": {digits}}}'
+    assert (await api("POST", HANDOFFS, data=body, headers=KEY))[0] == 202
+    assert getattr(desk.asked[0], name) == digits
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [*((HANDOFFS, name) for name in IDS), *(("/v1/acme/acme-care/transcript", name) for name in IDS[:2])],
+)
+@pytest.mark.parametrize("written", ["4.7e9", "4700000000.0", "0.0", "1E3", "-1.5", "true", "false", "null"])
+async def test_an_id_that_is_another_number_or_none_is_to_be_sent_as_text(
+    api: Any, desk: Any, path: str, name: str, written: str
+) -> None:
+    other = "contact_id" if name == "call_id" else "call_id"
+    body = f'{{"{other}": "c", "{name}": {written}}}'
+    status, answer, _ = await api("POST", path, data=body, headers=KEY)
+    wanted = {"field": name, "error": 'must be text: write it in quotes, such as "4512"'}
+    assert (status, answer["fields"]) == (422, [wanted])
+    assert desk.asked == desk.posted == []
 
 
 @pytest.mark.parametrize(("outcome", "expected"), [(NoSuchCall(), 404), (AlreadyEnded(End.FAILED), 409)])
