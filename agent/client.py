@@ -86,12 +86,14 @@ class Handoff:
         caller: where the caller is: ``voice_agent`` (go on until the agent ends your leg), ``on_the_way``,
             ``queue``, ``gone``, or ``kept``: CXone did not take the caller, who stays with you.
         attempts: each try to signal, as the agent tells it.
+        warnings: of p1 to p9 that were too long and were cut, each ``{"field": "p1", "warning": …}``.
     """
 
     id: str
     state: str
     caller: str
     attempts: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[Mapping[str, str], ...] = ()
 
 
 class HandoffClient:
@@ -180,4 +182,5 @@ class HandoffClient:
 
 
 def _handoff(answer: Mapping[str, Any]) -> Handoff:
-    return Handoff(answer["id"], answer["state"], answer["caller"], tuple(answer.get("attempts", ())))
+    attempts, warnings = tuple(answer.get("attempts", ())), tuple(answer.get("warnings", ()))
+    return Handoff(answer["id"], answer["state"], answer["caller"], attempts, warnings)

@@ -96,12 +96,14 @@ class Desks:
         asker = await call.hand_off(request)
         if asker is None:
             return AlreadyEnded(call.end, call.handed_off)
+        warnings = call.warnings
         seconds = call.longest_decision if wait is None else wait
         if seconds:
             await asker.decided(seconds)
         state = await self._standing(call.record.call_id)
         caller = whereabouts(call.state)
-        return HandoffAccepted(asker.handoff.handoff_id, cast("SignalStanding", state), caller)
+        handoff_id, standing = asker.handoff.handoff_id, cast("SignalStanding", state)
+        return HandoffAccepted(handoff_id, standing, caller, warnings)
 
     async def _standing(self, call_id: str) -> str:
         """Where the signal of a durable handoff stands; that nothing can be read now does not undo it."""

@@ -31,6 +31,7 @@ class Legs:
         self.audio = Audio.NOTHING
         self._comfort = comfort
         self._dialled: dict[int, tuple[Side, int]] = {}  # leg key → its side, the attempt it came from
+        self._released: Leg | None = None  # the voice agent's, hung up last
 
     def side_of(self, leg: int) -> Side | None:
         """Which side the leg of this key is on now; None for one that was given up."""
@@ -60,11 +61,23 @@ class Legs:
         leg = self.caller if side is Side.CALLER else self.legs.pop(side, None)
         if leg is None:
             return
+        if side is Side.AGENT:
+            self._released = leg
         try:
             leg.hang_up()
         except Exception:
             leg.give_up()
             raise
+
+    def when_released(self, then: Callable[[], None]) -> None:
+        """Call `then` once the voice agent was sent its BYE: at once, unless a NOTIFY is unanswered as yet.
+
+        The voice agent is let go of before media goes back.
+        """
+        if self._released is None:
+            then()
+        else:
+            self._released.when_left(then)
 
     def send_dtmf(self, side: Side, digit: str, milliseconds: int) -> None:
         """Send a digit of this length on a leg, if it is there."""

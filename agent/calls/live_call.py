@@ -106,6 +106,11 @@ class LiveCall:
         return handoff.handoff_id if handoff else ""
 
     @property
+    def warnings(self) -> tuple[tuple[str, str], ...]:
+        """What had to be cut of the handoff's p1..p9: the name, and what became of it."""
+        return self._record.warnings
+
+    @property
     def asking_headers(self) -> Mapping[str, str]:
         """Headers of the voice agent's BYE or REFER that ask for a handoff: field → name."""
         return self._project.handoff.headers
@@ -231,8 +236,6 @@ class LiveCall:
         match action:
             case on.Start():
                 self.handle(on.TimerFired(action.timer))  # a clock that can't run has run out
-            case on.Refer():
-                self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
             case _:
                 self.handle(on.ActionFailed(action))
 
@@ -255,7 +258,7 @@ class LiveCall:
             case on.AwaitSilence():
                 self._await_silence()
             case on.Dial():
-                self._services.run(self._dial(action))
+                self._legs.when_released(lambda: self._services.run(self._dial(action)))
             case on.Relay():
                 self._invite.ring(action.status, media=action.media)
             case on.AnswerCaller():
@@ -273,7 +276,7 @@ class LiveCall:
             case on.Report():
                 self._report(taken=action.taken)
             case on.Refer():
-                self._refer(action.target)
+                self._legs.when_released(lambda: self._refer(action.target))
             case on.Returned():
                 self._returned(action.method)
             case on.Start():
@@ -363,12 +366,16 @@ class LiveCall:
         return hop
 
     def _refer(self, target: int) -> None:
+        if self._over:
+            return  # the caller hung up while the voice agent was let go of
         targets = self._destinations.of(Side.TARGET, self._handoff)
         uri = targets[target].uri
         self.note("decision", f"{story.REFERRED}{uri} ({target + 1} of {len(targets)})")
         try:
             self._legs.caller.refer(uri, self._destinations.headers(Side.TARGET, self._handoff))
-        except SipError as error:
+        except Exception as error:  # noqa: BLE001 - as in `_dial`
+            if not isinstance(error, SipError):
+                self._took("action", error)
             self.note("decision", f"{uri}: {error}")
             self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
 

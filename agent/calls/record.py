@@ -16,6 +16,7 @@ from agent.core import webhook
 from agent.core.brief import Brief
 from agent.core.call import State
 from agent.core.moments import Moment, SignalState
+from agent.core.parameters import cut_warnings
 from agent.core.reasons import Reason
 from agent.core.records import Channel, Handoff, Signal
 
@@ -45,6 +46,7 @@ class DurableRecord:
     Attributes:
         record: the call as it is stored.
         opened: whether the call is durable.
+        warnings: of the last handoff that was to be told: p1..p9 that had to be cut, and what became of each.
     """
 
     def __init__(self, brief: Brief, services: Services, sip_call_id: str) -> None:
@@ -58,6 +60,7 @@ class DurableRecord:
         self._saved = 0
         self.record = brief.record(sip_call_id, State.RECORDING.value, time.time())
         self.opened = False
+        self.warnings: tuple[tuple[str, str], ...] = ()
 
     async def open(self) -> None:
         """Record the call with its arrival signal, and begin that one; raises `StorageError`."""
@@ -205,6 +208,8 @@ class DurableRecord:
         if composed is None:
             return None
         signal, cut = composed
+        if handoff is not None:
+            self.warnings = cut_warnings(cut, signal.parameters, handoff.parameters)
         if cut:
             self.note("signal", f"{moment.value}: {', '.join(cut)} cut at the limit")
             self._services.metrics.parameters_cut(self.record.project, len(cut))

@@ -20,7 +20,11 @@ _EXAMPLE = """examples:
   handoff-agent simulate cxone
   handoff-agent simulate cxone --listen 127.0.0.1:0 --business-unit 4599999
   curl -X PUT http://127.0.0.1:8090/simulator/faults -d '{"signal": {"status": 503, "retry_after": 1}}'
+  curl -X PUT http://127.0.0.1:8090/simulator/faults -d '{"signal": {"answer": "reset", "times": 1}}'
+  curl -X DELETE http://127.0.0.1:8090/simulator/faults
   curl http://127.0.0.1:8090/simulator/signals
+
+all targets, fields and modes of faults: docs/simulators.md
 
 exit codes: 0 ended as asked, 2 could not run"""
 

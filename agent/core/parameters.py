@@ -9,7 +9,7 @@ reads p3 where the project wrote p3.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -101,6 +101,34 @@ def shortened(value: str, limit_bytes: int) -> str:
     if limit_bytes < _MARKER_BYTES:
         return ""
     return encoded[: limit_bytes - _MARKER_BYTES].decode(errors="ignore") + MARKER
+
+
+def cut_warnings(
+    cut: Iterable[str], sent: Mapping[str, str], given: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """What whoever gave the values is told of those that were cut.
+
+    Args:
+        cut: their names.
+        sent: p1..p9 as they go to the script.
+        given: p1..p9 that came as such, not out of a template.
+
+    Returns:
+        Name, and what became of it, in bytes of UTF-8.
+    """
+    told = []
+    for name in cut:
+        size, kept = (
+            f" of {len(given[name].encode())} bytes" if name in given else "",
+            len(sent[name].encode()),
+        )
+        came = (
+            f"cut to {kept} bytes, and ends in {MARKER}"
+            if kept
+            else "left out: those before it fill the room"
+        )
+        told.append((name, f"the value{size} is longer than the project sends: it was {came}"))
+    return tuple(told)
 
 
 def _one_line(value: str) -> str:

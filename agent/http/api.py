@@ -20,6 +20,7 @@ from agent.http.errors import RefusalError, json_errors
 from agent.http.gate import Gate
 from agent.http.models import (
     AttemptAnswer,
+    FieldWarning,
     HandoffAnswer,
     HandoffRequest,
     HandoffState,
@@ -130,9 +131,11 @@ class _Routes:
         wait = waiting.wanted(request)
         asked = await bodies.read(request, HandoffRequest, HANDOFF_BYTES)
         match await self._desk.hand_off(account, project, asked, wait):
-            case HandoffAccepted(handoff_id, state, caller):
+            case HandoffAccepted(handoff_id, state, caller, warnings):
                 request[FACTS]["handoff_id"] = handoff_id
-                return _json(HandoffAnswer(id=handoff_id, state=state, caller=caller), 202)
+                answer = HandoffAnswer(id=handoff_id, state=state, caller=caller)
+                answer.warnings = [FieldWarning(field=name, warning=text) for name, text in warnings]
+                return web.json_response(answer.model_dump(mode="json", exclude_defaults=True), status=202)
             case NoSuchCall():
                 raise RefusalError(404, _NO_CALL)
             case NotAnswered():

@@ -150,6 +150,13 @@ class TranscriptAnswer(BaseModel):
     state: str = Field(description="Where it stands.")
 
 
+class FieldWarning(BaseModel):
+    """A parameter of the signal that did not go out as it was meant."""
+
+    field: str = Field(description="p1 to p9.")
+    warning: str = Field(description="What became of it, with its size in bytes of UTF-8.")
+
+
 class HandoffAnswer(BaseModel):
     """The handoff is on disk, and readable."""
 
@@ -158,6 +165,9 @@ class HandoffAnswer(BaseModel):
     caller: Whereabouts = Field(
         description="Where the caller is: still with the voice_agent, on_the_way, bridged to a queue, kept "
         "by the voice agent because the signal failed, or gone back to CXone."
+    )
+    warnings: list[FieldWarning] = Field(
+        default=[], description="What was cut of p1 to p9, by name; absent where nothing was."
     )
 
 

@@ -24,11 +24,13 @@ class HandoffAccepted:
         handoff_id: its id.
         state: where the signal stands.
         caller: where the caller is.
+        warnings: p1..p9 that had to be cut, and what became of each.
     """
 
     handoff_id: str
     state: SignalStanding = "recorded"
     caller: Whereabouts = Whereabouts.VOICE_AGENT
+    warnings: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ class Leg(LegState):
         self._presses = Presses(self._pressed)
         self._native: NativeCall | None = NativeCall(self, account, emit, self._presses, native_id)
         self._notifying = False
-        self._leave: Callable[[], None] | None = None
+        self._leave: Callable[[], None] | None = None  # a BYE that waits
+        self._afterwards: list[Callable[[], None]] = []  # what waits for that BYE
 
     # -- signalling ----------------------------------------------------------------------------------------
 
@@ -122,7 +123,22 @@ class Leg(LegState):
         elif self._leave is None:
             kept, self.leaving, self.takes_handoffs = tuple(headers), True, False
             self._leave = lambda: self._end(0, "", kept)
-            asyncio.get_running_loop().call_later(_NOTIFY_SECONDS, self._leave)
+            asyncio.get_running_loop().call_later(_NOTIFY_SECONDS, self._depart)
+
+    def when_left(self, then: Callable[[], None]) -> None:
+        """Call `then` once a BYE that waits is on its way; at once where none does."""
+        if self._leave is None:
+            then()
+        else:
+            self._afterwards.append(then)
+
+    def _depart(self) -> None:
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
+        waiting, self._afterwards = self._afterwards, []
+        for then in waiting:
+            then()
 
     def give_up(self) -> None:
         """Tell that the leg is over though it can't be ended: the stack lets go of it, and that ends it."""
@@ -159,8 +175,7 @@ class Leg(LegState):
         if self.subscription:
             return
         self._notifying = False
-        if self._leave is not None:
-            self._leave()
+        self._depart()
 
     def inform(self, body: str) -> None:
         """Send an INFO with a JSON body; whether the far end makes anything of it is its own affair."""
@@ -223,6 +238,8 @@ class Leg(LegState):
         self.audio.close()
         self._presses.close()
         self._native = None
+        if self._leave is not None:  # the far end was quicker: nothing more to wait for
+            asyncio.get_running_loop().call_soon(self._depart)
 
     def _pressed(self, digit: str, milliseconds: int) -> None:
         self._emit(on.Digit(self.key, digit, milliseconds))

@@ -153,12 +153,11 @@ async def _accepted_late(talk: Talk) -> None:
 # -- refer -------------------------------------------------------------------------------------------------
 
 
-@path("referred, and CXone says BYE", REFER)
+@path("referred, and taken", REFER)
 async def _transferred(talk: Talk) -> None:
     await _is_referred(talk)
-    tell(talk.caller, OK)
     await talk.hears_comfort(25)
-    talk.caller.cue()
+    tell(talk.caller, OK)  # our BYE follows at once: the caller is elsewhere
 
 
 @path("referred in vain: refused, then refused again", REFER)

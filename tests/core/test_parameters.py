@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.parameters import MARKER, NAMES, header_value, render, render_headers, shortened
+from agent.core.parameters import MARKER, NAMES, cut_warnings, header_value, render, render_headers, shortened
 
 anything = st.text(st.characters(exclude_categories=()), max_size=60)  # surrogates and controls too
 named = st.dictionaries(st.sampled_from(NAMES), anything)
@@ -97,3 +97,14 @@ def test_a_header_value_can_t_begin_another_header(text: str) -> None:
 @pytest.mark.parametrize("text", ["a\r\nVia: evil", "a\nVia: evil", "a\x00Via: evil"])
 def test_line_ends_and_nul_are_removed_from_headers(text: str) -> None:
     assert header_value(text) == "aVia: evil"
+
+
+def test_of_what_was_cut_the_size_is_told_and_what_was_left_of_it() -> None:
+    given = {"p1": "ä" * 30, "p2": "b"}
+    rendered = render({"p3": "{reason}"}, {"reason": "c" * 90}, given, 50, 52)
+    assert rendered.cut == ("p1", "p3")
+    (first, told), (second, left_out) = cut_warnings(rendered.cut, rendered.parameters, given)
+    assert (first, second) == ("p1", "p3")
+    assert "of 60 bytes" in told
+    assert f"cut to {len(rendered.parameters['p1'].encode())} bytes" in told
+    assert "left out" in left_out

@@ -15,7 +15,7 @@ from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.reasons import End
 from agent.core.records import Attempt, Handoff
-from agent.http.ports import AlreadyEnded, HandoffOutcome, NoSuchCall
+from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall
 
 HANDOFFS = "/v1/acme/acme-care/handoffs"
 STATE = "/v1/acme/acme-care/handoff_state"
@@ -167,6 +167,12 @@ async def test_what_would_be_right_is_said_in_the_agent_s_words(
     assert (status, mistake["field"]) == (422, field)
     assert mistake["error"].startswith(words)
     assert words in answer["error_message"]
+
+
+async def test_what_was_cut_is_said_beside_what_was_taken(api: Any, desk: Any) -> None:
+    desk.answer = lambda: HandoffAccepted("handoff-1", warnings=(("p1", "it was cut"),))
+    status, answer, _ = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=KEY)
+    assert (status, answer["warnings"]) == (202, [{"field": "p1", "warning": "it was cut"}])
 
 
 IDS = ("call_id", "contact_id", "shared_id", "skill")

@@ -65,6 +65,19 @@ async def test_a_handoff_is_accepted_once_it_is_durable_and_on_its_way(node: She
     assert node.nice.sent == ["arrival", "handoff"]
 
 
+async def test_what_had_to_be_cut_of_the_parameters_is_said_and_the_caller_goes(node: Shell) -> None:
+    await after(node, *BRIDGED)
+    said = {"contact_id": CONTACT, "parameters": {"p2": "x" * 21, "p3": "ä" * 10}}
+    outcome = await node.desks.hand_off("acme", "care", HandoffRequest.model_validate(said), 0)
+    assert isinstance(outcome, HandoffAccepted)
+    ((name, text),) = outcome.warnings
+    assert name == "p2"
+    assert "of 21 bytes" in text
+    assert "cut to 20 bytes" in text
+    await node.settled()
+    assert node.nice.sent == ["arrival", "handoff"]
+
+
 async def test_the_call_may_be_named_by_its_own_id(node: Shell) -> None:
     await after(node, *BRIDGED)
     assert isinstance(await answer(node, call_id=node.call.record.call_id), HandoffAccepted)

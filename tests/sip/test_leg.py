@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import cast
 
@@ -16,6 +17,8 @@ from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
 from agent.sip.presses import Presses
 
+BYE = 0
+
 
 class Native:
     """A native call that notes how it is answered, and keeps what tells of keys."""
@@ -25,6 +28,10 @@ class Native:
     def __init__(self, leg: Leg, _: object, __: object, presses: Presses, ___: object) -> None:
         self.leg, self.presses = leg, presses
         self.statuses: list[int] = []
+
+    def hangup(self, _: pjsua2.CallOpParam) -> None:
+        """A BYE was asked for."""
+        self.statuses.append(BYE)
 
     def answer(self, parameters: pjsua2.CallOpParam) -> None:
         """An answer was asked for."""
@@ -82,3 +89,25 @@ async def test_a_digit_is_told_with_its_length_until_the_leg_ends(leg: Leg, told
     presses.down("6")
     leg.dispose()
     assert told == [on.Digit(leg.key, "5", 600)]
+
+
+async def test_what_comes_after_the_bye_waits_with_it_for_the_answer_to_a_notify(leg: Leg) -> None:
+    after: list[list[int]] = []
+    leg.when_left(lambda: after.append([]))
+    leg._notifying = True
+    leg.hang_up()
+    leg.when_left(lambda: after.append(list(native(leg).statuses)))
+    assert after == [[]]
+    leg.notified()
+    assert after == [[], [BYE]]
+    leg.notified()
+    assert native(leg).statuses == [BYE]
+
+
+async def test_nothing_waits_for_the_bye_of_a_leg_that_is_gone(leg: Leg) -> None:
+    leg._notifying = True
+    leg.hang_up()
+    gone = asyncio.Event()
+    leg.when_left(gone.set)
+    leg.dispose()
+    await gone.wait()

@@ -49,7 +49,7 @@ def as_listed(name: str) -> dict[str, object]:
 
 
 class Fault(BaseModel):
-    """One fault; the package docstring has a row per field."""
+    """One fault; docs/simulators.md has a row per field."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -125,6 +125,11 @@ class FakeLeg(Leg):
             self.got.append(_words("BYE" if self.answered else "CANCEL", headers))
             self.ends(_OK if self.answered else 487)
 
+    def when_left(self, then: Callable[[], None]) -> None:
+        """At once: no BYE waits here."""
+        _ = self
+        then()
+
     def give_up(self) -> None:
         """Note it; the end follows."""
         self._called("give_up")
