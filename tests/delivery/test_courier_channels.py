@@ -219,7 +219,7 @@ async def test_what_waited_on_disk_as_sending_is_taken_up_like_the_rest(bench: B
 async def test_a_webhook_nobody_takes_expires(bench: Bench) -> None:
     bench.webhooks.script = [SILENT]
     entry = await bench.begun(Channel.WEBHOOK, expires=1000.04)
-    await bench.reached(entry, SignalState.RECORDED)  # tried in vain; it waits for its end, there is no more time
+    await bench.reached(entry, SignalState.RECORDED)  # tried in vain, and no time for more
     bench.now = entry.expires
     event = await bench.reached(entry, SignalState.EXPIRED)
     assert event.outcome == "expired"
