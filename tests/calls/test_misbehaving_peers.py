@@ -15,6 +15,7 @@ from tests.calls.harness.plan import CARE
 from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.torture import MESSAGES, read
 from tests.calls.harness.waiting import eventually
+from tests.harness.streams import hang_up
 
 pytestmark = pytest.mark.calls
 
@@ -118,8 +119,7 @@ async def test_a_tcp_peer_that_sends_half_a_message_and_goes_is_survived(house: 
         _, writer = await asyncio.open_connection("127.0.0.1", house.plan.sip)
         writer.write(part)
         await writer.drain()
-        writer.close()
-        await writer.wait_closed()
+        await hang_up(writer)
     await still_serves(house)
 
 

@@ -17,6 +17,7 @@ from tests.calls.harness.plan import CARE, FAILOVER, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_port
 from tests.calls.harness.waiting import eventually
 from tests.harness.name_server import NameServer
+from tests.harness.streams import hang_up
 from tests.http.harness.certificates import new_pair
 
 pytestmark = pytest.mark.calls
@@ -88,7 +89,7 @@ async def tls_voice_agent(files: Path) -> AsyncIterator[tuple[list[str | None], 
                 ]
                 answer = ["SIP/2.0 486 Busy Here", *kept, "Content-Length: 0", "", ""]
                 writer.write("\r\n".join(answer).encode())
-        writer.close()
+        await hang_up(writer)
 
     listening = await asyncio.start_server(serve, VOICE_AGENT, TLS_PORT, ssl=context)
     try:
@@ -158,5 +159,5 @@ async def shown(files: Path) -> bytes:
     context.load_cert_chain(files / "bot.pem", files / "bot.key")
     _, writer = await asyncio.open_connection("127.0.0.1", AGENT_TLS_PORT, ssl=context)
     found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
+    await hang_up(writer)
     return found

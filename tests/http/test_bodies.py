@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agent.http import bodies
+from tests.harness.streams import hang_up
 
 HANDOFFS = "/v1/acme/acme-care/handoffs"
 TRANSCRIPT = "/v1/acme/acme-care/transcript"
@@ -62,7 +63,7 @@ async def test_an_endless_body_is_given_up_at_the_limit(api: Any) -> None:
     for _ in range(17):
         writer.write(b"1000\r\n" + b" " * 4096 + b"\r\n")
     assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_body_that_does_not_come_is_given_up(
@@ -73,7 +74,7 @@ async def test_a_body_that_does_not_come_is_given_up(
     head = f"POST {HANDOFFS} HTTP/1.1\r\nHost: e\r\nx-api-key: care-key\r\nContent-Length: 100\r\n\r\n{{"
     writer.write(head.encode())
     assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
-    writer.close()
+    await hang_up(writer)
     assert desk.asked == []
 
 
@@ -84,8 +85,7 @@ async def test_a_client_that_goes_away_in_its_body_leaves_nothing_behind(
     head = f"POST {HANDOFFS} HTTP/1.1\r\nHost: e\r\nx-api-key: care-key\r\nContent-Length: 100\r\n\r\n{{"
     writer.write(head.encode())
     await writer.drain()
-    writer.close()
-    await writer.wait_closed()
+    await hang_up(writer)
     await api.server.aclose()
     assert desk.asked == []
     assert "Traceback" not in "".join(capsys.readouterr())
@@ -104,7 +104,7 @@ async def test_a_body_that_is_no_sound_http_is_no_fault_of_ours(api: Any) -> Non
     head = f"POST {HANDOFFS} HTTP/1.1\r\nHost: e\r\nx-api-key: care-key\r\nTransfer-Encoding: chunked\r\n\r\n"
     writer.write(head.encode() + b"zz\r\n")
     assert b" 400 " in await reader.readline()
-    writer.close()
+    await hang_up(writer)
 
 
 @pytest.mark.parametrize(

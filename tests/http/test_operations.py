@@ -15,6 +15,7 @@ from aiohttp import web
 from agent.http.ports import ReloadAnswer
 from agent.http.serving import HttpError, serve
 from agent.telemetry.metrics import CONTENT_TYPE
+from tests.harness.streams import hang_up
 
 
 async def test_alive_is_not_the_same_as_ready(operations: Any, desk: Any) -> None:
@@ -146,21 +147,21 @@ async def test_a_host_that_is_none_is_not_served(operations: Any, host: str) -> 
     reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
     writer.write(f"GET /calls HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     assert (await reader.read()).split()[1] in (b"400", b"421")
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_two_hosts_are_none(operations: Any) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
     writer.write(b"GET /calls HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\nConnection: close\r\n\r\n")
     assert (await reader.read()).split()[1] == b"400"
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_balancer_of_http_1_0_names_none(operations: Any) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
     writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
     assert (await reader.read()).split()[1] == b"200"
-    writer.close()
+    await hang_up(writer)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ async def test_what_a_page_could_send_without_asking_changes_nothing(
     assert answer.split()[1] == b"403"
     assert b"X-Requested-By" in answer
     assert not desk.drained
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_json_is_not_what_a_page_could_send(operations: Any, desk: Any) -> None:
@@ -189,7 +190,7 @@ async def test_json_is_not_what_a_page_could_send(operations: Any, desk: Any) ->
     )
     assert (await reader.read()).split()[1] == b"202"
     assert desk.drained
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_drain_is_taken_back_but_not_the_end_of_the_process(operations: Any, desk: Any) -> None:
@@ -220,4 +221,4 @@ async def test_a_page_s_own_request_gets_no_number_in_clear(operations: Any, des
     reader, writer = await asyncio.open_connection("127.0.0.1", operations.port)
     writer.write(b"GET /calls?numbers=shown HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert b"********00" in await reader.read()
-    writer.close()
+    await hang_up(writer)

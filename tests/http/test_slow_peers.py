@@ -22,6 +22,7 @@ from agent.http import bodies, connection, listener
 from agent.http.listener import Room
 from agent.http.operations import operations_app
 from agent.http.serving import Server, serve
+from tests.harness.streams import hang_up
 from tests.http.harness.certificates import new_pair
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -64,7 +65,7 @@ async def test_a_head_that_does_not_end_ends_the_connection(
     writer.write(sent)
     assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
     await empty(server)
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_drops_do_not_make_it_wait_longer(listening: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,7 @@ async def test_drops_do_not_make_it_wait_longer(listening: Serve, monkeypatch: p
     with suppress(ConnectionError):  # a drop that crossed the answer
         assert (await answer).startswith(b"HTTP/1.1 408 ")
     await empty(server)
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_second_request_has_its_own_time_and_a_first_one_that_was_whole_is_served(
@@ -98,7 +99,7 @@ async def test_a_second_request_has_its_own_time_and_a_first_one_that_was_whole_
     assert (await reader.readuntil(b'{"alive": true}')).startswith(b"HTTP/1.1 200 ")
     writer.write(HALF)
     assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_handler_may_take_longer_than_a_head(
@@ -116,7 +117,7 @@ async def test_a_handler_may_take_longer_than_a_head(
     reader, writer = await connect(server)
     writer.write(WHOLE)
     assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200 ")
-    writer.close()
+    await hang_up(writer)
 
 
 @pytest.mark.parametrize("path", ["/signals/s-1/retry", "/signals/s-1/discard"])
@@ -130,7 +131,7 @@ async def test_a_body_that_does_not_end_is_answered_408(
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     writer.write(head.encode() + b"X-Requested-By: test\r\nContent-Length: 100\r\n\r\n{")
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 408 ")
-    writer.close()
+    await hang_up(writer)
 
 
 async def test_a_peer_that_never_reads_its_answer_is_let_go(
@@ -185,7 +186,7 @@ async def test_a_tls_handshake_that_does_not_end_is_ended(
     writer.write(b"\x16\x03\x01")
     assert await reader.read() == b""
     await empty(server)
-    writer.close()
+    await hang_up(writer)
 
 
 # -- many --------------------------------------------------------------------------------------------------
@@ -201,15 +202,14 @@ async def test_what_finds_no_room_gets_503_and_is_counted(listening: Serve) -> N
     assert b"Retry-After: 1\r\n" in answer
     assert answer.endswith(b'{"error_message": "too many connections: try again in a moment"}')
     assert (server.connections, shed) == (3, [True])
-    writer.close()
-    held[0][1].close()
+    await hang_up(writer)
+    await hang_up(held[0][1])
     while server.connections == 3:
         await asyncio.sleep(0.01)
     reader, writer = await connect(server)
     writer.write(WHOLE)
     assert (await reader.readuntil(b'{"alive": true}')).startswith(b"HTTP/1.1 200 ")
-    for _, one in (*held, (reader, writer)):
-        one.close()
+    await hang_up(writer, *(one for _, one in held))
 
 
 async def test_an_address_has_no_more_than_its_share(listening: Serve) -> None:
@@ -222,8 +222,7 @@ async def test_an_address_has_no_more_than_its_share(listening: Serve) -> None:
     )
     neighbour.write(WHOLE)
     assert (await neighbour_reader.readuntil(b'{"alive": true}')).startswith(b"HTTP/1.1 200 ")
-    for _, one in (*held, (reader, writer), (neighbour_reader, neighbour)):
-        one.close()
+    await hang_up(writer, neighbour, *(one for _, one in held))
 
 
 async def test_a_listener_of_a_name_listens_on_all_its_addresses(desk: Any) -> None:
@@ -231,7 +230,7 @@ async def test_a_listener_of_a_name_listens_on_all_its_addresses(desk: Any) -> N
     reader, writer = await connect(server)
     writer.write(WHOLE.replace(b"127.0.0.1", b"localhost"))
     assert (await reader.readuntil(b'{"alive": true}')).startswith(b"HTTP/1.1 200 ")
-    writer.close()
+    await hang_up(writer)
     await server.aclose()
 
 

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Streams of tests that talk to a listener by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+
+async def hang_up(*writers: asyncio.StreamWriter) -> None:
+    """Close connections and wait until they are: a loop that ends before complains in another test."""
+    for writer in writers:
+        writer.close()
+    for writer in writers:
+        with suppress(OSError):
+            await writer.wait_closed()
