@@ -75,11 +75,13 @@ async def tls_voice_agent(files: Path) -> AsyncIterator[tuple[list[str | None], 
     """Takes TLS connections and refuses each call; the names that were asked for (SNI), and what was said."""
     asked: list[str | None] = []
     said: list[str] = []
+    open_ones: list[asyncio.StreamWriter] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files / "bot.pem", files / "bot.key")
     context.sni_callback = lambda _, name, __: asked.append(name)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.append(writer)
         while data := await reader.read(65536):
             said.append(data.decode(errors="replace"))
             if data.startswith(b"INVITE"):
@@ -89,13 +91,13 @@ async def tls_voice_agent(files: Path) -> AsyncIterator[tuple[list[str | None], 
                 ]
                 answer = ["SIP/2.0 486 Busy Here", *kept, "Content-Length: 0", "", ""]
                 writer.write("\r\n".join(answer).encode())
-        await hang_up(writer)
 
     listening = await asyncio.start_server(serve, VOICE_AGENT, TLS_PORT, ssl=context)
     try:
         yield asked, said
     finally:
         listening.close()
+        await hang_up(*open_ones)
 
 
 async def test_a_name_goes_out_as_it_was_written_and_a_dead_address_is_followed_by_the_next(
