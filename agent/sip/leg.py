@@ -134,6 +134,7 @@ class Leg(LegState):
 
     def _depart(self) -> None:
         leave, self._leave = self._leave, None
+        self._notifying = False  # answered, or waited for long enough
         if leave is not None:
             leave()
         waiting, self._afterwards = self._afterwards, []
@@ -174,7 +175,6 @@ class Leg(LegState):
         """A NOTIFY was answered: a BYE that waited for the last one's answer may go."""
         if self.subscription:
             return
-        self._notifying = False
         self._depart()
 
     def inform(self, body: str) -> None:
