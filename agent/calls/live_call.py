@@ -342,9 +342,7 @@ class LiveCall:
                 latch=self._media.latch_of(nat=target.nat),
             )
         except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
-            if not isinstance(error, SipError):
-                self._took("action", error)
-            self.note("decision", f"{target.uri}: {error}")
+            self._unreached(target.uri, error)
             self.handle(on.LegEnded(side, 503, action.attempt))
             return
         leg.takes_handoffs = side is Side.AGENT
@@ -374,10 +372,13 @@ class LiveCall:
         try:
             self._legs.caller.refer(uri, self._destinations.headers(Side.TARGET, self._handoff))
         except Exception as error:  # noqa: BLE001 - as in `_dial`
-            if not isinstance(error, SipError):
-                self._took("action", error)
-            self.note("decision", f"{uri}: {error}")
+            self._unreached(uri, error)
             self.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
+
+    def _unreached(self, uri: str, error: Exception) -> None:
+        if not isinstance(error, SipError):
+            self._took("action", error)
+        self.note("decision", f"{uri}: {error}")
 
     @property
     def _handoff(self) -> Handoff | None:
@@ -451,9 +452,7 @@ class LiveCall:
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}
         self._contain("record", lambda: self._record.save(State.ENDED, **ended))
         self.note("decision", f"over: {end.value}, {reason.text}")
-        if self._record.opened:
-            self._contain("record", lambda: self._services.metrics.call_ended(self.record.project, end.value))
-        self._contain("action", lambda: self._closed(self))
+        self._gone(end)
 
     def _abandon(self) -> None:
         """Let go of everybody. The call stays up on disk: the next process tells the script."""
@@ -465,8 +464,9 @@ class LiveCall:
         self._contain("action", lambda: self._invite.give_up(Reason.INTERNAL))
         for side in tuple(self._legs.legs):
             self._contain("action", lambda side=side: self._legs.hang_up(side))  # type: ignore[misc]  # bound now
+        self._gone(End.FAILED)
+
+    def _gone(self, end: End) -> None:
         if self._record.opened:
-            self._contain(
-                "record", lambda: self._services.metrics.call_ended(self.record.project, End.FAILED.value)
-            )
+            self._contain("record", lambda: self._services.metrics.call_ended(self.record.project, end.value))
         self._contain("action", lambda: self._closed(self))
