@@ -175,9 +175,8 @@ class DurableRecord:
             state = self._services.courier.opening_state(self._brief.admitted.project, signal.contact_id)
             terminal = replace(terminal, signal=replace(signal, state=state))
         entries = terminal.entries
-        if not await self._write(
-            terminal
-        ):  # the write that failed may stand; and another moment may be first
+        if not await self._write(terminal):
+            # The write that failed may stand, and another moment may be first.
             found = [await self._services.store.signal(entry.signal_id) for entry in entries]
             entries = tuple(entry for entry in found if entry is not None and not entry.state.final)
         for entry in entries:

@@ -13,10 +13,9 @@ from typing import Final
 
 from agent.core.model import LABEL_PREFIX, Project, Snapshot, Target, parse_template
 from agent.core.model.keys import easy_to_guess
-from agent.core.units import PortRange
+from agent.core.units import SIP_PORTS, PortRange
 
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_SIP_PORTS: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _FILE_REFERENCE: Final = re.compile(r"\$\{file:([^{}]+)\}")
 _LIKE_OURS: Final = (".yaml", ".yml", ".json")
 _READ: Final = ("agent.yaml", "carriers.yaml", "projects/*.yaml", "numbers/*.yaml")
@@ -164,7 +163,7 @@ def _targets(snapshot: Snapshot, project: Project) -> Iterator[str]:
 
 def _where(target: Target) -> tuple[str, str, str, str]:
     address = target.address
-    port = address.port or _SIP_PORTS[address.transport]
+    port = address.port or SIP_PORTS[address.transport]
     return address.user, address.host.lower(), address.transport, str(port)
 
 

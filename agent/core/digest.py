@@ -22,6 +22,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from agent.core.headers import Message
+from agent.core.units import SIP_PORTS
 
 _NONCE_SECONDS: Final = 300
 _FIELD = re.compile(r'(?<!\w)(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
@@ -184,5 +185,5 @@ def _same_uri(one: str, other: str) -> bool:
 
 def _place(uri: re.Match[str]) -> tuple[str, str, str, int]:
     scheme, user, host, port, _ = uri.groups()
-    secure = scheme.lower() == "sips"
-    return scheme.lower(), unquote(user or ""), host.lower(), int(port or (5061 if secure else 5060))
+    usual = SIP_PORTS["tls" if scheme.lower() == "sips" else "udp"]
+    return scheme.lower(), unquote(user or ""), host.lower(), int(port or usual)

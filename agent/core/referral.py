@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from urllib.parse import unquote
 
 from agent.core.headers import Message, address_of, user_part
-from agent.core.units import is_ip
+from agent.core.units import SIP_PORTS, is_ip
 from agent.core.uris import SipUri, sip_uri
 
 _LONGEST = 500  # pjsip, as it is built here, takes none of 512 characters
@@ -31,7 +31,6 @@ _QUOTED_OR_BRACKETED = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>')
 _ESCAPE = re.compile(r"%..")
 _MISLEADING = re.compile(r"[^!-~]|[@<>\"?;:/\\%]", re.ASCII)  # what an escape in the user part may not hide
 _NOT_KEPT = frozenset({"method", "ttl", "lr"})
-_DEFAULT_PORT = {"udp": 5060, "tcp": 5060, "tls": 5061}  # RFC 3263 section 4.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _matches(uri: SipUri, pattern: str) -> bool:
     host, port = _place(place)
     given, wanted = unquote(uri.user), unquote(user.removesuffix("*"))
     user_fits = given.startswith(wanted) if user.endswith("*") else given == wanted
-    port_fits = uri.port == port if port else uri.port in (None, _DEFAULT_PORT[uri.transport])
+    port_fits = uri.port == port if port else uri.port in (None, SIP_PORTS[uri.transport])
     return bool(given) and user_fits and port_fits and _host_fits(uri.host, host)
 
 

@@ -11,10 +11,13 @@ import math
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Literal
+from typing import Final, Literal
 
 Transport = Literal["udp", "tcp", "tls"]
 Network = IPv4Network | IPv6Network
+
+SIP_PORTS: Final[dict[Transport, int]] = {"udp": 5060, "tcp": 5060, "tls": 5061}
+"""The port where none is written (RFC 3261 section 19.1.2)."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+", re.ASCII)
@@ -143,7 +146,7 @@ def listen(value: object) -> Listen:
         raise ValueError(
             f"{host!r} is not an IP address: listen on 0.0.0.0, [::] or an address of this machine"
         )
-    return Listen(transport, host, port if port is not None else (5061 if transport == "tls" else 5060))
+    return Listen(transport, host, SIP_PORTS[transport] if port is None else port)
 
 
 def address(value: object) -> Address:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from agent.names.answers import Answers, LookUp
 from agent.names.cares import Cares
 from agent.names.found import Service, Source, Version
 from agent.names.hosts import Hosts
+from agent.names.reach import own_address_towards
 
 _BOTH: Final[tuple[Version, ...]] = (4, 6)
 _OTHER_VERSION_SECONDS: Final = 0.05  # RFC 8305 section 3, "Resolution Delay"
@@ -136,11 +136,5 @@ def version_of(host: str) -> Version | None:
 
 
 def _beyond_reach(address: str) -> bool:
-    """Whether this machine has no route to an address (RFC 6724 rule 1); nothing is sent."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as looking:
-            looking.connect((address, 53))
-    except OSError:
-        return True
-    return False
+    """Whether this machine has no route to an address (RFC 6724 rule 1); the port is any."""
+    return own_address_towards(address, 53) is None

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
@@ -16,7 +15,8 @@ from agent.core.errors import SipError
 from agent.core.model import Agent
 from agent.core.reasons import Reason
 from agent.core.units import Listen, bracketed
-from agent.core.uris import SipUri, sip_uri
+from agent.core.uris import SipUri
+from agent.names.reach import own_address_towards
 from agent.sip.resolver import Hop
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
@@ -129,22 +129,13 @@ def host(settings: Agent) -> str:
     return bracketed(settings.sip.public_address or settings.sip.listen[0].host)
 
 
-def host_towards(settings: Agent, uri: str) -> str:
-    """Our host as it stands in URIs that go to `uri`, whose host is an address: what that peer sees of us.
-
-    Nothing is sent, and no name looked up.
-    """
+def host_towards(settings: Agent, hop: Hop) -> str:
+    """Our host as it stands in URIs of what goes to `hop`: what that peer sees of us."""
     ours = host(settings)
     if not ip_address(ours.strip("[]")).is_unspecified:
         return ours
-    target = sip_uri(uri)
-    with contextlib.suppress(OSError, ValueError):
-        address = ip_address(target.host.strip("[]"))
-        family = socket.AF_INET6 if ":" in str(address) else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(address), target.port or 5060))
-            return bracketed(str(probe.getsockname()[0]))
-    return ours
+    seen = own_address_towards(hop.address, hop.port)
+    return bracketed(seen) if seen else ours
 
 
 def account(settings: Agent, native: Any) -> Any:

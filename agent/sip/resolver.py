@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from agent.core.errors import NamesError, SipError
 from agent.core.targets import draw
-from agent.core.units import Listen, Transport, bracketed
+from agent.core.units import SIP_PORTS, Listen, Transport, bracketed
 from agent.core.uris import SipUri
 from agent.names.found import Service, Version
 from agent.names.names import Names, version_of
 
-_DEFAULT_PORT = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _SERVICES = {"udp": "_sip._udp.", "tcp": "_sip._tcp.", "tls": "_sips._tcp."}
 _MOST_HOPS = 8
 _LAST_SECONDS = 30.0
@@ -29,11 +28,6 @@ class Hop:
     transport: Transport
     address: str
     port: int
-
-    @property
-    def uri(self) -> str:
-        """The address as a SIP URI."""
-        return f"sip:{bracketed(self.address)}:{self.port};transport={self.transport}"
 
     def __str__(self) -> str:
         return f"{self.transport} {bracketed(self.address)}:{self.port}"
@@ -103,7 +97,7 @@ class Resolver:
     async def _found(
         self, host: str, port: int | None, transport: Transport, versions: Sequence[Version]
     ) -> list[Hop]:
-        default = _DEFAULT_PORT[transport]
+        default = SIP_PORTS[transport]
         if port is None and version_of(host) is None and not self._names.at_home(host):
             services = await self._services(_SERVICES[transport] + host)
             if services:

@@ -183,7 +183,7 @@ class Stack:
             raise SipError("the SIP stack has ended")
         leg = self._new_leg()
         leg.latch = latch
-        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop.uri)}>"
+        local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
         try:
             with native.pinned(target, hop):
                 leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
@@ -206,7 +206,7 @@ class Stack:
         """
         if self._closed:
             raise SipError("the SIP stack has ended")
-        host = native.host_towards(self._settings, hop.uri)
+        host = native.host_towards(self._settings, hop)
         with native.pinned(target, hop):
             number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")
         if number < 0:
@@ -261,14 +261,20 @@ class Stack:
     def _drain(self) -> None:
         self._scheduled = False
         while self._events:
-            event = self._events.popleft()
-            try:
-                if isinstance(event, on.RefusedByStack):
-                    self._report(event)
-                elif (leg := self._legs.get(event.leg)) is not None:
-                    self._hand_on(leg, event)
-            except Exception as error:  # noqa: BLE001 - those behind it wait
-                self.took("event", error)
+            self._contain("event", partial(self._hand_over, self._events.popleft()))
+
+    def _contain(self, where: str, work: Callable[[], None]) -> None:
+        """Do something that ends nothing else, whatever goes wrong in it."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - what is behind it waits
+            self.took(where, error)
+
+    def _hand_over(self, event: on.StackEvent) -> None:
+        if isinstance(event, on.RefusedByStack):
+            self._report(event)
+        elif (leg := self._legs.get(event.leg)) is not None:
+            self._hand_on(leg, event)
 
     def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
         match event:
@@ -313,24 +319,14 @@ class Stack:
         now = self._loop.time()
         late, due = max(0.0, now - due), max(now, due) + _TICK_SECONDS
         self._timer = self._loop.call_at(due, self._tick, due)
-        parts: tuple[tuple[str, Callable[[], None]], ...] = (
-            ("lag", partial(self._lag, late)),
-            ("tick", self._poll),
-            ("probe", self._look_for_probes),
-            ("trace", self._look_for_messages),
-        )
-        for where, work in parts:
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - the others, and the next tick
-                self.took(where, error)
+        self._contain("lag", partial(self._lag, late))
+        self._contain("tick", self._poll)
+        self._contain("probe", self._look_for_probes)
+        self._contain("trace", self._look_for_messages)
 
     def _look_for_probes(self) -> None:
         for number, status in native.probes():
-            try:
-                self._probed(number, status)
-            except Exception as error:  # noqa: BLE001 - the other probes
-                self.took("probe", error)
+            self._contain("probe", partial(self._probed, number, status))
 
     def _look_for_messages(self) -> None:
         if records := native.trace(_TRACE_RECORDS):

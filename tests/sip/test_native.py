@@ -7,6 +7,7 @@ import pytest
 
 from agent.core.model import Agent
 from agent.sip import native
+from agent.sip.resolver import Hop
 
 
 def node(**sip: object) -> Agent:
@@ -14,18 +15,18 @@ def node(**sip: object) -> Agent:
 
 
 @pytest.mark.parametrize(
-    ("listen", "uri", "ours"),
+    ("listen", "hop", "ours"),
     [
-        ("udp://0.0.0.0:5060", "sip:bot@127.0.0.1:5070", "127.0.0.1"),
-        ("udp://0.0.0.0:5060", "sip:bot@127.0.0.1;transport=tcp", "127.0.0.1"),
-        ("udp://127.0.0.2:5060", "sip:bot@127.0.0.1", "127.0.0.2"),
-        ("udp://0.0.0.0:5060", "sip:bot@bot.example", "0.0.0.0"),  # no name is looked up
+        ("udp://0.0.0.0:5060", Hop("udp", "127.0.0.1", 5070), "127.0.0.1"),
+        ("udp://0.0.0.0:5060", Hop("tcp", "127.0.0.1", 5060), "127.0.0.1"),
+        ("udp://127.0.0.2:5060", Hop("udp", "127.0.0.1", 5060), "127.0.0.2"),
+        ("udp://0.0.0.0:5060", Hop("udp", "bot.example", 5060), "0.0.0.0"),  # no name is looked up
     ],
 )
-def test_a_peer_reads_an_address_that_is_ours(listen: str, uri: str, ours: str) -> None:
-    assert native.host_towards(node(listen=[listen]), uri) == ours
+def test_a_peer_reads_an_address_that_is_ours(listen: str, hop: Hop, ours: str) -> None:
+    assert native.host_towards(node(listen=[listen]), hop) == ours
 
 
 def test_a_public_address_is_ours_to_everybody() -> None:
     settings = node(listen=["udp://0.0.0.0:5060"], public_address="203.0.113.10")
-    assert native.host_towards(settings, "sip:bot@127.0.0.1") == "203.0.113.10"
+    assert native.host_towards(settings, Hop("udp", "127.0.0.1", 5060)) == "203.0.113.10"
