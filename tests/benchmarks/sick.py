@@ -7,13 +7,8 @@ Store, courier, client and the CXone simulator are real; see `tests.benchmarks.s
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from contextlib import ExitStack, redirect_stderr
-from pathlib import Path
 
-from agent.telemetry import logs
-from tests.benchmarks.signals import Bench, Result
-from tests.calls.harness import cxone as simulated
+from tests.benchmarks.signals import Bench, Result, simulated_nice
 from tests.calls.harness.web import ask
 
 _RATE, _SECONDS, _DEAD_SECONDS = 20, 20, 10
@@ -21,13 +16,7 @@ _RATE, _SECONDS, _DEAD_SECONDS = 20, 20, 10
 
 async def sick() -> Result:
     """Half of the requests answered 503 at random, then NICE dead for 10 s: accepted, requests, longest."""
-    with ExitStack() as held:
-        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="handoff-bench-")))
-        held.enter_context(redirect_stderr(held.enter_context((folder / "log").open("w"))))
-        logs.configure("error")
-        simulator = simulated.Cxone(folder)
-        simulator.start()
-        held.callback(simulator.stop)
+    with simulated_nice("error") as (folder, simulator):
         bench = Bench(simulator.port)
         await bench.open(folder)
         try:

@@ -12,8 +12,8 @@ import gc
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
@@ -43,15 +43,22 @@ _RENEWED_AFTER = 0.75 * _TOKEN_SECONDS  # a short-lived token is renewed after t
 _FIRST_CONTACT = 7_000_000
 
 
-async def signals() -> Result:
-    """Signals alone, at 1 and at 100 a second: moment to first byte, CPU of a signal, log-ins."""
+@contextmanager
+def simulated_nice(level: logs.Level) -> Iterator[tuple[Path, simulated.Cxone]]:
+    """A simulator that is up and a folder, in which our own log of this level is a file."""
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="handoff-bench-")))
         held.enter_context(redirect_stderr(held.enter_context((folder / "log").open("w"))))
-        logs.configure("info")
+        logs.configure(level)
         simulator = simulated.Cxone(folder)
         simulator.start()
         held.callback(simulator.stop)
+        yield folder, simulator
+
+
+async def signals() -> Result:
+    """Signals alone, at 1 and at 100 a second: moment to first byte, CPU of a signal, log-ins."""
+    with simulated_nice("info") as (folder, simulator):
         simulator.turn(expires_in=_TOKEN_SECONDS)
         bench = Bench(simulator.port)
         await bench.open(folder)

@@ -8,7 +8,7 @@ import pytest
 from tests.calls.harness.asking import handed_off, went_back
 from tests.calls.harness.house import House
 from tests.calls.harness.plan import REFER, VOICE_AGENT, Change, Plan
-from tests.calls.harness.referring import ACTIVE, OK, TRYING, referred, tell
+from tests.calls.harness.referring import ACTIVE, OK, TRYING, is_taken, referred, tell
 
 pytestmark = pytest.mark.calls
 
@@ -69,10 +69,7 @@ async def test_a_refer_that_is_not_taken_just_now_is_sent_again(house: House, an
         talk.caller.cue(answer)
         second = await talk.caller.saw("REFER", 2)
         assert second.header("Refer-To") == first.header("Refer-To")
-        talk.caller.cue("ACCEPT")
-        tell(talk.caller, OK)
-        await talk.caller.saw("BYE")
-        await talk.caller.succeeds()
+        await is_taken(talk)
     await went_back(since, "refer")
     await handed_off(talk)
 
@@ -84,10 +81,7 @@ async def test_a_subscription_that_ends_without_a_word_is_followed_by_the_next_t
         tell(talk.caller, "")
         second = await talk.caller.saw("REFER", 2)
         assert f":{house.plan.overflow}" in second.header("Refer-To")
-        talk.caller.cue("ACCEPT")
-        tell(talk.caller, OK)
-        await talk.caller.saw("BYE")
-        await talk.caller.succeeds()
+        await is_taken(talk)
     await went_back(since, "refer")
     await handed_off(talk)
 

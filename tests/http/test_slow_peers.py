@@ -52,6 +52,18 @@ async def empty(server: Server) -> None:
         await asyncio.sleep(0.01)
 
 
+async def left_unread(listening: Serve, answer: Callable[[web.Request], Awaitable[web.Response]]) -> None:
+    """A peer asks, reads nothing, and loses its connection all the same."""
+    app = web.Application()
+    app.router.add_get("/healthz", answer)
+    server = await listening(app)
+    with socket.create_connection(("127.0.0.1", server.port)) as peer:
+        peer.send(WHOLE)
+        while not server.connections:
+            await asyncio.sleep(0.01)
+        await empty(server)
+
+
 # -- slow --------------------------------------------------------------------------------------------------
 
 
@@ -142,14 +154,7 @@ async def test_a_peer_that_never_reads_its_answer_is_let_go(
     async def much(_: web.Request) -> web.Response:
         return web.Response(body=b"x" * 50_000_000)
 
-    app = web.Application()
-    app.router.add_get("/healthz", much)
-    server = await listening(app)
-    with socket.create_connection(("127.0.0.1", server.port)) as peer:
-        peer.send(WHOLE)
-        while not server.connections:
-            await asyncio.sleep(0.01)
-        await empty(server)
+    await left_unread(listening, much)
 
 
 async def test_nor_one_that_does_not_read_what_was_left_when_it_closed(
@@ -166,14 +171,7 @@ async def test_nor_one_that_does_not_read_what_was_left_when_it_closed(
         answer.force_close()
         return answer
 
-    app = web.Application()
-    app.router.add_get("/healthz", much)
-    server = await listening(app)
-    with socket.create_connection(("127.0.0.1", server.port)) as peer:
-        peer.send(WHOLE)
-        while not server.connections:
-            await asyncio.sleep(0.01)
-        await empty(server)
+    await left_unread(listening, much)
 
 
 async def test_a_tls_handshake_that_does_not_end_is_ended(

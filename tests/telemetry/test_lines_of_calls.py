@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from agent.telemetry import logs
 
@@ -62,17 +61,7 @@ def test_each_part_of_the_agent_has_a_logger_that_names_it() -> None:
             assert "structlog.get_logger" not in text, file
 
 
-@pytest.fixture
-def _restore() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("_restore")
+@pytest.mark.usefixtures("logging_restored")
 def test_a_line_of_a_library_has_it_as_its_part(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure()
     logging.getLogger("aiohttp.server").warning("broken")

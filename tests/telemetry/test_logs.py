@@ -7,25 +7,15 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.telemetry import logs
 
-
-@pytest.fixture(autouse=True)
-def _restore() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_restored")
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -28,3 +28,11 @@ async def referred(house: House, number: str) -> AsyncIterator[Talk]:
 def tell(caller: Sipp, said: str, state: str = DONE, event: str = "refer") -> None:
     """Send a NOTIFY with this status line; without one, a NOTIFY without a body."""
     caller.cue("TELL" if said else "END-TELLING", said, state=state, event=event)
+
+
+async def is_taken(talk: Talk) -> None:
+    """The caller takes the REFER, has got where it was sent, and hears our BYE."""
+    talk.caller.cue("ACCEPT")
+    tell(talk.caller, OK)
+    await talk.caller.saw("BYE")
+    await talk.caller.succeeds()
