@@ -8,8 +8,9 @@ from typing import Final
 
 from agent.core import events as on
 from agent.core.call.call import Call
+from agent.core.call.dialling import STOP_DIALLING, TRYING, located
 from agent.core.call.states import UNANSWERED, UNREACHED, State
-from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table, during
+from agent.core.call.table import Actions, Table, during
 from agent.core.events import (
     Audio,
     CancelSignals,
@@ -212,12 +213,6 @@ def _dial(call: Call) -> Actions:
     return [Dial(Side.TARGET, call.tried - 1, call.back_attempt, call.address), Start(Timer.RESPONSE)]
 
 
-def _located(call: Call, event: on.Located) -> Actions:
-    if call.wants(event.side, event.attempt):
-        call.addresses = event.addresses
-    return []
-
-
 def _nobody_there(call: Call) -> Actions:
     return [*STOP_DIALLING, *_wait_for_bye(call, Method.RELEASE)]
 
@@ -311,7 +306,7 @@ TABLE: Final[Table] = {
         (State.STORING_REFERRING, State.STORING_RETURNING, State.STORING_OVER),
         {on.Told: _told_after_all, on.NotTold: _not_told_after_all},
     ),
-    (State.DIALLING_BACK, on.Located): _located,
+    (State.DIALLING_BACK, on.Located): located,
     (State.DIALLING_BACK, on.TargetProgress): _target_progress,
     (State.DIALLING_BACK, on.TargetAnswered): _target_answered,
     (State.DIALLING_BACK, on.LegEnded): _ended_while_dialling_back,

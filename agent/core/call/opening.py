@@ -7,8 +7,9 @@ from typing import Final
 
 from agent.core import events as on
 from agent.core.call.call import Call
+from agent.core.call.dialling import STOP_DIALLING, TRYING, located
 from agent.core.call.states import UNREACHED, State
-from agent.core.call.table import STOP_DIALLING, TRYING, Actions, Table
+from agent.core.call.table import Actions, Table
 from agent.core.call.telling import lose_caller, tell
 from agent.core.events import (
     AnswerCaller,
@@ -101,12 +102,6 @@ def _dial(call: Call) -> Actions:
     return [Dial(Side.AGENT, call.tried - 1, call.attempt, call.address), Start(Timer.RESPONSE)]
 
 
-def _located(call: Call, event: on.Located) -> Actions:
-    if call.wants(event.side, event.attempt):
-        call.addresses = event.addresses
-    return []
-
-
 def _no_agent(call: Call) -> Actions:
     return _fail(call, Reason.NO_AGENT)
 
@@ -173,7 +168,7 @@ TABLE: Final[Table] = {
     (State.RECORDING_ENDING, on.TimerFired): _timer_while_recording,
     (State.RECORDING_REFUSED, on.Recorded): _recorded_too_late,
     (State.RECORDING_REFUSED, on.NotRecorded): _not_recorded_anyway,
-    (State.DIALLING, on.Located): _located,
+    (State.DIALLING, on.Located): located,
     (State.DIALLING, on.AgentProgress): _progress,
     (State.DIALLING, on.AgentAnswered): _agent_answered,
     (State.DIALLING, on.LegEnded): _ended_while_dialling,

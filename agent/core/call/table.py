@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from agent.core.call.call import Call
 from agent.core.call.states import State
-from agent.core.events import Action, Stop, Timer
+from agent.core.events import Action
 
 Actions: TypeAlias = list[Action]
 # Each reaction takes the one kind of event that it stands next to; hence Any.
 Reaction: TypeAlias = Callable[[Call, Any], Actions]
 Table: TypeAlias = dict[tuple[State, type], Reaction]
-
-TRYING: Final = 100
-STOP_DIALLING: Final = (Stop(Timer.RING), Stop(Timer.RESPONSE), Stop(Timer.TRYING))
 
 
 def during(states: Iterable[State], reactions: Mapping[type, Reaction]) -> Table:
