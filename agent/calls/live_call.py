@@ -340,6 +340,7 @@ class LiveCall:
                 local_user=self._brief.caller_user,
                 max_forwards=self._brief.hops_left,
                 latch=self._media.latch_of(nat=target.nat),
+                others=self._hops,
             )
         except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
             self._unreached(target.uri, error)

@@ -90,6 +90,10 @@ class Leg(LegState):
         except pjsua2.Error as error:
             raise SipError(f"can't dial: {error.reason}") from None
 
+    def heeds(self, addresses: Iterable[str]) -> None:
+        """Take requests of the far end from these addresses too, once it was dialled."""
+        pjsua2.handoff_leg_hosts(self._call.number, " ".join(addresses))
+
     def ring(self, status: int, *, media: bool) -> None:
         """Give the caller a provisional response; with `media` it carries our SDP and audio may flow.
 

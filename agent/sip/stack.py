@@ -171,10 +171,11 @@ class Stack:
         local_user: str,
         max_forwards: int,
         latch: Latch = "strict",
+        others: Iterable[Hop] = (),
     ) -> Leg:
         """A new leg towards `target` from `local_user`, its INVITE sent to the address `hop`.
 
-        `latch` says whose RTP is taken.
+        `latch` says whose RTP is taken; requests of the far end may come from any of the `others`, too.
 
         Raises:
             SipError: the stack would not send it.
@@ -187,6 +188,7 @@ class Stack:
         try:
             with native.pinned(target, hop):
                 leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
+            leg.heeds(other.address for other in others)
         except SipError:
             self._dispose(leg)
             raise

@@ -8,6 +8,9 @@
 /* The module whose place in each dialog is used. */
 void handoff_dialogs_install(int module_id);
 
+/* It may also speak from these hosts: literal addresses, one blank between two. */
+void handoff_dialog_hosts(pjsip_dialog *dialog, const char *addresses);
+
 /* A request of ours is about to leave: remember where it goes. */
 void handoff_dialog_sent(const pjsip_tx_data *tdata);
 

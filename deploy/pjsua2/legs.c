@@ -6,6 +6,7 @@
  */
 #include <pjsua-lib/pjsua.h>
 #include <pjsua-lib/pjsua_internal.h>
+#include "dialogs.h"
 #include "legs.h"
 
 static pjsua_call *call_of(int call_id)
@@ -119,6 +120,14 @@ void handoff_leg_latch(int call_id, int mode)
     if (call)
         call->latch.mode = mode == 1 ? PJMEDIA_RTP_LATCH_ONCE
                          : mode == 2 ? PJMEDIA_RTP_LATCH_OFF : PJMEDIA_RTP_LATCH_STRICT;
+}
+
+void handoff_leg_hosts(int call_id, const char *addresses)
+{
+    pjsua_call *call = call_of(call_id);
+
+    if (call && call->inv && call->inv->dlg)
+        handoff_dialog_hosts(call->inv->dlg, addresses);
 }
 
 int handoff_audio_connect(int source, int sink, int join)

@@ -35,6 +35,10 @@ const char *handoff_leg_traffic(int call_id);
  * Before its first offer and answer; 0 is what a new call has. */
 void handoff_leg_latch(int call_id, int mode);
 
+/* From where its far end may speak besides, as literal addresses with one blank between two: the other hosts of
+ * a target that was dialled by name. Once its INVITE is sent. */
+void handoff_leg_hosts(int call_id, const char *addresses);
+
 /* Let the port in slot `source` be heard by the one in slot `sink`, or no more; 0 = done or under way. */
 int handoff_audio_connect(int source, int sink, int join);
 

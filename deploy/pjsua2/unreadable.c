@@ -83,18 +83,42 @@ static int status_of(const char *at, const char *end, pj_status_t status)
     return status == PJSIP_ERXOVERFLOW ? PJSIP_SC_MESSAGE_TOO_LARGE : PJSIP_SC_BAD_REQUEST;
 }
 
-/* The topmost Via says where the request came from (section 18.2.1, RFC 3581); a To has a tag (8.2.6.2). */
+/* The topmost Via, of which the first value says where the request came from (section 18.2.1, RFC 3581). */
+static void add_top_via(struct text *text, const char *at, const char *end, const pjsip_rx_data *rdata)
+{
+    const pj_str_t name = { ";rport", 6 };
+    const char *comma = memchr(at, ',', end - at), *stop = comma ? comma : end;
+    const char *rport = pj_stristr(&(pj_str_t){ (char *)at, stop - at }, &name);
+    char more[128];
+
+    if (rport)
+        rport += name.slen;
+    if (rport && (rport == stop || *rport == ';' || *rport == ' ')) { /* as yet without a value */
+        snprintf(more, sizeof(more), "=%d", rdata->pkt_info.src_port);
+        add(text, at, rport - at);
+        add(text, more, strlen(more));
+        at = rport;
+    }
+    snprintf(more, sizeof(more), ";received=%s", rdata->pkt_info.src_name);
+    add(text, at, stop - at);
+    add(text, more, strlen(more));
+    add(text, stop, end - stop);
+}
+
+/* A To has a tag (section 8.2.6.2). */
 static void add_header(struct text *text, int part, pj_bool_t first, const char *at, const char *end,
                        const pjsip_rx_data *rdata)
 {
-    char more[128] = "";
+    char tag[32] = "";
 
-    if (part == VIA && first)
-        snprintf(more, sizeof(more), ";received=%s", rdata->pkt_info.src_name);
-    else if (part == TO && !pj_stristr(&(pj_str_t){ (char *)at, end - at }, &(pj_str_t){ ";tag=", 5 }))
-        snprintf(more, sizeof(more), ";tag=%08x", (unsigned)pj_rand());
-    add(text, at, end - at);
-    add(text, more, strlen(more));
+    if (part == VIA && first) {
+        add_top_via(text, at, end, rdata);
+    } else {
+        if (part == TO && !pj_stristr(&(pj_str_t){ (char *)at, end - at }, &(pj_str_t){ ";tag=", 5 }))
+            snprintf(tag, sizeof(tag), ";tag=%08x", (unsigned)pj_rand());
+        add(text, at, end - at);
+        add(text, tag, strlen(tag));
+    }
     add(text, "\r\n", 2);
 }
 

@@ -15,7 +15,7 @@ from agent.simulators.messages import WireMessage
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import Change, Plan, carrier
-from tests.calls.harness.sip_socket import SipSocket
+from tests.calls.harness.sip_socket import SipSocket, offer
 from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
@@ -42,17 +42,23 @@ def change() -> Change:
 
 
 class SixSocket(SipSocket):
-    """The same on ::1: what is written for 127.0.0.1 leaves with that address instead."""
+    """The same on ::1: what is written for 127.0.0.1 leaves with that address instead.
+
+    Attributes:
+        keeps_bodies: whether SDP goes on saying IPv4.
+    """
 
     def __init__(self, agent: int, port: int = 0) -> None:
         super().__init__(agent, "::1", port)
         self._agent = ("::1", agent)
+        self.keeps_bodies = False
 
     def send(self, data: bytes) -> None:
         """Send a datagram to the agent."""
         head, _, body = data.partition(b"\r\n\r\n")
         head = head.replace(b"127.0.0.1", b"[::1]").replace(b"@::1:", b"@[::1]:")
-        body = body.replace(b"IP4 127.0.0.1", b"IP6 ::1")
+        if not self.keeps_bodies:
+            body = body.replace(b"IP4 127.0.0.1", b"IP6 ::1")
         head = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(body), head)
         super().send(head + b"\r\n\r\n" + body)
 
@@ -134,6 +140,45 @@ async def test_audio_runs_over_ipv6_both_ways(house: House) -> None:
             every=0.02,
         )
         caller.in_dialog("BYE", 2)
+        await caller.answered("BYE", 200)
+        await bot.asked("BYE")
+    await house.signalled(contact, CONNECTED)
+    await house.at_rest()
+
+
+async def test_an_offer_of_ipv4_audio_is_refused_with_488(house: House) -> None:
+    async with SixSocket(house.plan.sip) as near:
+        near.keeps_bodies = True
+        caller = caller_on(house, near, new_contact(), 4000)
+        caller.invite()
+        await caller.answered("INVITE", 488)
+    await house.at_rest()
+
+
+async def test_ipv4_audio_in_a_call_is_refused_with_488_and_the_call_goes_on(house: House) -> None:
+    contact = new_contact()
+    async with (
+        Ear() as ear,
+        Ear() as mouth,
+        SixSocket(house.plan.sip, house.plan.first) as far,
+        SixSocket(house.plan.sip) as near,
+    ):
+        caller, bot = caller_on(house, near, contact, ear.port), HandVoiceAgent(far, mouth.port, contact)
+        caller.invite()
+        invite = await bot.asked("INVITE")
+        bot.answer(invite, 200)
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        near.keeps_bodies = True
+        caller.in_dialog("INVITE", 2, body=offer(ear.port))
+        await caller.answered("INVITE", 488)
+        ours, theirs = audio(caller.answers("INVITE", 200)[0]), audio(invite)
+        await eventually(
+            lambda: ear.speaks_to(ours) and mouth.speaks_to(theirs) and ear.got > 9 and mouth.got > 9,
+            what="audio both ways",
+            every=0.02,
+        )
+        caller.in_dialog("BYE", 3)
         await caller.answered("BYE", 200)
         await bot.asked("BYE")
     await house.signalled(contact, CONNECTED)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
+from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, FAILOVER, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_port
+from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.waiting import eventually
 from tests.harness.name_server import NameServer
 from tests.harness.streams import hang_up
@@ -120,6 +122,27 @@ async def test_a_name_goes_out_as_it_was_written_and_a_dead_address_is_followed_
     told = house.operations("GET", f"/calls/{row['call_id']}/story").json["story"]
     where = [entry["text"] for entry in told if entry["text"].startswith("bot.example is at ")]
     assert where == [f"bot.example is at udp {address}:{house.plan.first}" for address in (DEAD, VOICE_AGENT)]
+    await house.at_rest(45)
+
+
+async def test_a_request_from_another_address_of_the_name_is_taken(house: House) -> None:
+    contact = new_contact()
+    uri = f"sip:{FAILOVER}@127.0.0.1:{house.plan.sip}"
+    async with (
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as wire,
+        SipSocket(house.plan.sip, DEAD) as other,
+        SipSocket(house.plan.sip) as near,
+    ):
+        caller, bot = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), 4000), HandVoiceAgent(wire, 4000, contact)
+        near.on_request = caller.takes
+        caller.invite()
+        bot.answer(await bot.asked("INVITE"), 200)
+        await bot.asked("ACK")
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        bot.asks("BYE", 2, of=other)
+        await eventually(lambda: 200 in other.statuses(), what="the BYE is answered")
+        await eventually(lambda: caller.requests("BYE"), what="the caller is let go of")
     await house.at_rest(45)
 
 

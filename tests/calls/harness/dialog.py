@@ -174,24 +174,25 @@ class HandVoiceAgent:
         )
         self.wire.send("\r\n".join(lines).encode())
 
-    def asks(self, method: str, cseq: int, *headers: str) -> None:
-        """Send a request in the dialog, once it has been answered."""
+    def asks(self, method: str, cseq: int, *headers: str, of: SipSocket | None = None) -> None:
+        """Send a request in the dialog, once it has been answered, from this socket or another one."""
         (invite, *_) = self.requests("INVITE")
+        wire = of or self.wire
         lines = (
             f"{method} {invite.first('Contact').strip('<>')} SIP/2.0",
-            f"Via: SIP/2.0/UDP {self.wire.address}:{self.wire.port};branch=z9hG4bK{uuid.uuid4().hex};rport",
+            f"Via: SIP/2.0/UDP {wire.address}:{wire.port};branch=z9hG4bK{uuid.uuid4().hex};rport",
             f"From: {invite.first('To')};tag=hand",
             f"To: {invite.first('From')}",
             f"Call-ID: {invite.first('Call-ID')}",
             f"CSeq: {cseq} {method}",
-            f"Contact: <sip:bot@{self.wire.address}:{self.wire.port}>",
+            f"Contact: <sip:bot@{wire.address}:{wire.port}>",
             "Max-Forwards: 70",
             *headers,
             "Content-Length: 0",
             "",
             "",
         )
-        self.wire.send("\r\n".join(lines).encode())
+        wire.send("\r\n".join(lines).encode())
 
     def _by_itself(self, data: bytes) -> None:
         asked = read(data)

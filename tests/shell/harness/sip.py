@@ -76,6 +76,7 @@ class FakeLeg(Leg):
         self.loud = 0
         self.leaving = False
         self.hop: Hop | None = None  # where it was dialled
+        self.others: tuple[Hop, ...] = ()  # of the same target
         self._received = 0
 
     def __repr__(self) -> str:
@@ -260,10 +261,11 @@ class FakeStack(Stack):
         local_user: str,
         max_forwards: int,
         latch: Latch = "strict",
+        others: Iterable[Hop] = (),
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
         leg = self._new("target" if target.user.startswith("queue") else "agent")
-        leg.hop, leg.latch = hop, latch
+        leg.hop, leg.latch, leg.others = hop, latch, tuple(others)
         try:
             leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
         except Exception:
