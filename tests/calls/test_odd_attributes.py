@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An attribute that can't be read, or that names a host, costs nothing but itself: audio runs both ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
+from tests.calls.harness.house import House, identity, new_contact
+from tests.calls.harness.plan import CARE, VOICE_AGENT
+from tests.calls.harness.ports import free_rtp_port
+from tests.calls.harness.rtp import RtpPeer
+from tests.calls.harness.sip_socket import SipSocket, offer, request
+from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY
+from tests.calls.harness.waiting import eventually
+
+pytestmark = pytest.mark.calls
+
+ODD = {
+    "RTCP at a name": "a=rtcp:4001 IN IP4 host.invalid",
+    "RTCP at no address": "a=rtcp:4001 IN IP4 999.1.1.1",
+    "RTCP at an address of the other family": "a=rtcp:4001 IN IP6 ::1",
+    "RTCP at no port": "a=rtcp:many",
+    "RTCP at port 0": "a=rtcp:0",
+    "RTCP at a port too high": "a=rtcp:70000",
+    "RTCP without a value": "a=rtcp:",
+    "SSRC that is no number": "a=ssrc:x cname:y",
+    "SSRC of 33 bits": "a=ssrc:8589934592 cname:y",
+    "SSRC without a value": "a=ssrc:",
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+async def test_audio_runs_both_ways_beside(house: House, what: str) -> None:
+    contact = new_contact()
+    async with (
+        RtpPeer(free_rtp_port(), CALLER_TONE) as phone,
+        RtpPeer(free_rtp_port(), BOT_TONE) as mouth,
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
+        SipSocket(house.plan.sip) as near,
+    ):
+        uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
+        caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), phone.port)
+        bot = HandVoiceAgent(far, mouth.port, contact)
+        near.send(
+            request(
+                "INVITE",
+                uri,
+                near,
+                call_id=caller.call_id,
+                branch=caller.branch,
+                headers=caller.identity,
+                body=f"{offer(phone.port)}{ODD[what]}\r\n",
+            )
+        )
+        invite = await bot.asked("INVITE")
+        bot.answer(invite, 200, body=f"{offer(mouth.port)}{ODD[what]}\r\n")
+        await bot.asked("ACK")
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        phone.speak_to(audio_port(caller.answers("INVITE", 200)[0].body))
+        mouth.speak_to(audio_port(invite.body))
+        await eventually(lambda: phone.hears(BOT_TONE), QUICKLY, "the caller hears the voice agent")
+        await eventually(lambda: mouth.hears(CALLER_TONE), QUICKLY, "the voice agent hears the caller")
+        caller.in_dialog("BYE", 2)
+        await caller.answered("BYE", 200)
+        await bot.asked("BYE")
+    await house.signalled(contact, {"p1": "Connected"})
+    await house.at_rest()
+
+
+def audio_port(sdp: str) -> int:
+    """Where the sender of an SDP takes audio."""
+    return int(sdp.partition("m=audio ")[2].split()[0])
