@@ -133,7 +133,10 @@ async def test_a_request_from_another_address_of_the_name_is_taken(house: House)
         SipSocket(house.plan.sip, DEAD) as other,
         SipSocket(house.plan.sip) as near,
     ):
-        caller, bot = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), 4000), HandVoiceAgent(wire, 4000, contact)
+        caller, bot = (
+            HandCaller(near, uri, tuple(identity(contact).split("\r\n")), 4000),
+            HandVoiceAgent(wire, 4000, contact),
+        )
         near.on_request = caller.takes
         caller.invite()
         bot.answer(await bot.asked("INVITE"), 200)
