@@ -32,6 +32,7 @@ from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
 from agent.sip.resolver import Hop
+from agent.telemetry.logs import of_call
 
 _SERVER_INTERNAL_ERROR = 500
 
@@ -117,7 +118,8 @@ class LiveCall:
 
     def begin(self) -> None:
         """Start with the first actions."""
-        self._perform(self._machine.begin())
+        with of_call(self.record.call_id, self.record.project):
+            self._perform(self._machine.begin())
 
     def handle(self, event: Event) -> None:
         """Let the state machine take an event; raises nothing.
@@ -129,8 +131,9 @@ class LiveCall:
             return
         self._acting = True
         try:
-            while self._events:
-                self._take(self._events.popleft())
+            with of_call(self.record.call_id, self.record.project):
+                while self._events:
+                    self._take(self._events.popleft())
         finally:
             self._acting = False
 
