@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from agent.core.troubles import Troubles
@@ -53,6 +54,10 @@ class Contained:
             of_call = {"call_id": call_id, "project": project} if call_id else call_facts()
             _log.error("an internal error was contained", where=where, **of_call, exc_info=error)
 
+    def of_call(self, call_id: str, project: str) -> ContainedInCall:
+        """The same for one call: what went wrong in it is logged with its id."""
+        return ContainedInCall(self, call_id, project)
+
     def run(self, where: str, work: Callable[[], object], *, call_id: str = "", project: str = "") -> bool:
         """Do something that must end nothing else; False when it failed."""
         try:
@@ -61,3 +66,20 @@ class Contained:
             self.took(where, error, call_id=call_id, project=project)
             return False
         return True
+
+
+@dataclass(frozen=True)
+class ContainedInCall:
+    """Takes what went wrong in one call."""
+
+    contained: Contained
+    call_id: str
+    project: str
+
+    def took(self, where: str, error: BaseException) -> None:
+        """An error was contained; see `Contained.took`."""
+        self.contained.took(where, error, call_id=self.call_id, project=self.project)
+
+    def run(self, where: str, work: Callable[[], object]) -> bool:
+        """Do something that must end nothing else; False when it failed."""
+        return self.contained.run(where, work, call_id=self.call_id, project=self.project)

@@ -93,11 +93,11 @@ class Desks:
             return await self._not_live(account, project, request)
         if call.state in (State.RECORDING, State.DIALLING):
             return NotAnswered()
-        asker = await call.hand_off(request)
+        asker = await call.asking.by_http(request)
         if asker is None:
             return AlreadyEnded(call.end, call.handed_off)
-        warnings = call.warnings
-        seconds = call.longest_decision if wait is None else wait
+        warnings = call.asking.warnings
+        seconds = call.asking.longest_decision if wait is None else wait
         if seconds:
             await asker.decided(seconds)
         state = await self._standing(call.record.call_id)

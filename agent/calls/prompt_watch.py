@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from agent.core.events import Side
+from agent.core.model.handoff import FinishPrompt
 from agent.sip.leg import Leg
 
 _LOOK_SECONDS = 0.02  # a frame
@@ -13,50 +15,61 @@ _VOICE = 100  # mean amplitude, about -50 dB below full scale: above the noise f
 
 
 class PromptWatch:
-    """Looks at the level of a leg frame by frame.
+    """Looks at the level of the voice agent's leg frame by frame.
 
     Args:
-        leg: the voice agent's.
-        silence: how long it has to be without voice, in seconds. A leg that brings no RTP is silent too.
-        finished: called once.
+        settings: how long it has to be without voice; None where nobody waits for that. A leg that brings
+            no RTP is silent too.
+        legs: the call's legs, as they are when the watch begins.
+        finished: called once each time.
         took: told of what goes wrong in a look: the place, the error. Such a leg counts as silent.
     """
 
     def __init__(
         self,
-        leg: Leg,
-        silence: float,
+        settings: FinishPrompt | None,
+        legs: Mapping[Side, Leg],
         finished: Callable[[], None],
         took: Callable[[str, Exception], None],
     ) -> None:
-        self._leg = leg
-        self._silence = silence
+        self._settings = settings
+        self._legs = legs
         self._finished = finished
         self._took = took
         self._loop = asyncio.get_running_loop()
+        self._spoke = 0.0
+        self._packets = -1
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Start to look, if there is a leg to look at."""
+        leg = self._legs.get(Side.AGENT)
+        if self._settings is None or leg is None:
+            return
         self._spoke = self._loop.time()
         self._packets = -1
-        self._speaks()
-        self._timer = self._loop.call_later(_LOOK_SECONDS, self._look)
+        self._speaks(leg)
+        self._timer = self._loop.call_later(_LOOK_SECONDS, self._look, leg, self._settings.silence)
 
     def end(self) -> None:
         """Look no more."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
-    def _look(self) -> None:
+    def _look(self, leg: Leg, silence: float) -> None:
         now = self._loop.time()
-        if self._speaks():
+        if self._speaks(leg):
             self._spoke = now
-        if now - self._spoke >= self._silence:
+        if now - self._spoke >= silence:
             self._finished()
         else:
-            self._timer = self._loop.call_later(_LOOK_SECONDS, self._look)
+            self._timer = self._loop.call_later(_LOOK_SECONDS, self._look, leg, silence)
 
-    def _speaks(self) -> bool:
+    def _speaks(self, leg: Leg) -> bool:
         before = self._packets
         try:
-            self._packets = self._leg.measure().received
-            level = self._leg.level
+            self._packets = leg.measure().received
+            level = leg.level
         except Exception as error:  # noqa: BLE001 - the next look comes all the same
             self._took("watch", error)
             return False

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from agent.calls.chronicle import Chronicle
 from agent.calls.contained import Contained
@@ -36,7 +35,7 @@ class SignalEvents:
     def take(self, event: SignalEvent) -> None:
         """Take one change of an entry of the outbox."""
         signal = event.signal
-        run = partial(self._contained.run, call_id=signal.call_id, project=signal.project)
+        run = self._contained.of_call(signal.call_id, signal.project).run
         run("news", lambda: self._chronicle.signal(event))
         if signal.channel is not Channel.SIGNAL:
             return  # no call waits for what becomes of a webhook or a transcript

@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from agent.calls.chronicle import Chronicle
 from agent.calls.live_call import LiveCall
@@ -123,7 +122,7 @@ class Switchboard:
         call = self._register.by_leg(event.leg)
         if isinstance(event, sip.Ended):
             self._leg_over(event, call)
-        elif call is not None and (side := call.side_of(event.leg)) is not None:
+        elif call is not None and (side := call.legs.side_of(event.leg)) is not None:
             self._pass_on(call, side, event)
 
     def _leg_over(self, event: sip.Ended, call: LiveCall | None) -> None:
@@ -131,10 +130,10 @@ class Switchboard:
         if call is None:
             self._told.leg_over(None, None, event.traffic)
             return
-        record, side = call.record, call.dialled_as(event.leg)
-        run = partial(self._services.contained.run, call_id=record.call_id, project=record.project)
+        record, side = call.record, call.legs.dialled_as(event.leg)
+        run = self._services.contained.of_call(record.call_id, record.project).run
         run("news", lambda: self._told.leg_over(call.record, side, event.traffic))
-        if (bye := event.bye) is not None and call.side_of(event.leg) is on.Side.AGENT:
+        if (bye := event.bye) is not None and call.legs.side_of(event.leg) is on.Side.AGENT:
             run("event", lambda: self._read_bye(call, bye))
         call.leg_ended(event)  # whatever became of that
 
@@ -153,16 +152,18 @@ class Switchboard:
             case sip.TransferProgress(), on.Side.CALLER:
                 call.handle(on.TransferProgress(event.status, event.final, event.retry_after))
             case sip.Referred(), on.Side.AGENT:
-                asked = from_refer(event.message, call.asking_headers)
-                call.asked(asked.ask, Way.REFER, refer_to=asked.refer_to, subscription=event.subscription)
+                asked = from_refer(event.message, call.asking.headers)
+                call.asking.on_leg(
+                    asked.ask, Way.REFER, refer_to=asked.refer_to, subscription=event.subscription
+                )
             case sip.Informed(), on.Side.AGENT:
-                call.asked(from_info(event.body), Way.INFO)
+                call.asking.on_leg(from_info(event.body), Way.INFO)
 
     def _read_bye(self, call: LiveCall, bye: Message) -> None:
         """A voice agent hung up: with the project's headers it hands the caller back."""
-        ask = from_bye(bye, call.asking_headers)
+        ask = from_bye(bye, call.asking.headers)
         if ask is not None:
-            call.asked(ask, Way.BYE)
+            call.asking.on_leg(ask, Way.BYE)
 
     def _intake(self, event: sip.IncomingCall) -> None:
         """Admit an INVITE or refuse it; where that breaks, refuse it too."""

@@ -232,7 +232,7 @@ async def test_the_target_that_a_refer_names_is_tried_first_where_the_project_al
     allowed = back("bridge", refer_to_allowed=["sip:*@cc.example"])
     async with node_of(care(handoff=allowed)) as node:
         await after(node, *BRIDGED, step.asked_by_refer)
-        handoff = node.call._asker.handoff if node.call._asker else None
+        handoff = node.call.asking.handoff
         assert handoff is not None
         assert handoff.target == "sip:sales@cc.example"
 

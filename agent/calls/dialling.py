@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a call goes out: an INVITE to the next hop of a target, or a REFER that sends the caller there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.calls.destinations import Destinations
+from agent.calls.parts import Parts
+from agent.core import events as on
+from agent.core import story
+from agent.core.errors import SipError
+from agent.core.events import Side
+from agent.core.model import Media, Target
+from agent.core.records import Handoff
+from agent.sip.leg import Leg
+from agent.sip.resolver import Hop
+
+_SERVER_INTERNAL_ERROR = 500
+_SERVICE_UNAVAILABLE = 503
+
+
+class Dialling:
+    """Dials the targets of one call; one that can't be dialled counts as one that refused.
+
+    Args:
+        parts: the call.
+        media: the node's settings of audio, as the call began with them.
+        handoff: what the voice agent asked for, if it did.
+        dialled: called with each new leg and its side.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        media: Media,
+        handoff: Callable[[], Handoff | None],
+        dialled: Callable[[Leg, Side], None],
+    ) -> None:
+        self._call = parts
+        self._media = media
+        self._handoff = handoff
+        self._dialled = dialled
+        self._destinations = Destinations(parts.brief, parts.services.targets_down())
+        self._hops: tuple[Hop, ...] = ()  # of the target that is being dialled
+
+    async def dial(self, action: on.Dial) -> None:
+        """Send an INVITE to a target, at its next address; raises nothing."""
+        call, side, handoff = self._call, action.side, self._handoff()
+        targets, headers = self._destinations.of(side, handoff), self._destinations.headers(side, handoff)
+        target = targets[action.target]
+        again = "" if not action.address else ", its next address"
+        call.note("decision", f"dial {target.uri} ({action.target + 1} of {len(targets)}{again})")
+        try:
+            hop = await self._hop(action, target)
+            if hop is None:
+                return  # given up while its name was looked up
+            leg = call.services.stack.dial(
+                target.address,
+                hop,
+                headers,
+                local_user=call.brief.caller_user,
+                max_forwards=call.brief.hops_left,
+                latch=self._media.latch_of(nat=target.nat),
+            )
+        except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
+            self._unreached(target.uri, error)
+            call.handle(on.LegEnded(side, _SERVICE_UNAVAILABLE, action.attempt))
+            return
+        leg.takes_handoffs = side is Side.AGENT
+        call.legs.add(side, leg, action.attempt)
+        self._dialled(leg, side)
+
+    def refer(self, target: int) -> None:
+        """Send the caller to a target by REFER (RFC 3515); raises nothing."""
+        call, handoff = self._call, self._handoff()
+        targets = self._destinations.of(Side.TARGET, handoff)
+        uri = targets[target].uri
+        call.note("decision", f"{story.REFERRED}{uri} ({target + 1} of {len(targets)})")
+        try:
+            call.legs.caller.refer(uri, self._destinations.headers(Side.TARGET, handoff))
+        except Exception as error:  # noqa: BLE001 - as in `dial`
+            self._unreached(uri, error)
+            call.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
+
+    async def _hop(self, action: on.Dial, target: Target) -> Hop | None:
+        """The address of the target that comes next (RFC 3263); None when it is not wanted any more."""
+        call = self._call
+        hops = self._hops if action.address else await call.services.locate(target)
+        if not call.machine.wants(action.side, action.attempt):
+            return None
+        self._hops = hops
+        if action.address:
+            call.services.resolver.silent(hops[action.address - 1])
+        else:
+            call.handle(on.Located(action.side, action.attempt, len(hops)))
+        hop = hops[action.address]
+        if hop.address != target.address.host:
+            call.note("decision", f"{target.address.host} is at {hop}")
+        return hop
+
+    def _unreached(self, uri: str, error: Exception) -> None:
+        if not isinstance(error, SipError):
+            self._call.contained.took("action", error)
+        self._call.note("decision", f"{uri}: {error}")
