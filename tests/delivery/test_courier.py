@@ -291,8 +291,9 @@ async def test_whoever_sends_a_signal_knows_whose_it_is_for_its_log(
     asked: dict[str, dict[str, str]] = {}
 
     class Asking(Scripted):
-        async def signal(self, _project: Project, contact_id: str, *_: object, **__: object) -> Answer:
+        async def signal(self, project: Project, contact_id: str, *_: object, **__: object) -> Answer:
             facts = logs.call_facts()
+            assert facts["project"] == project.project
             asked[facts["call_id"]] = {"contact": contact_id, **facts}
             return ACCEPTED
 
