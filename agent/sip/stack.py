@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -30,7 +31,7 @@ from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
 from agent.sip.resolver import Hop
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger, of_call
 
 _log = logger("sip")
 _TICK_SECONDS = 0.01
@@ -260,7 +261,13 @@ class Stack:
     def _drain(self) -> None:
         self._scheduled = False
         while self._events:
-            self._contain("event", partial(self._hand_over, self._events.popleft()))
+            event = self._events.popleft()
+            with self._of_call(event):
+                self._contain("event", partial(self._hand_over, event))
+
+    def _of_call(self, event: on.StackEvent) -> AbstractContextManager[None]:
+        leg = None if isinstance(event, on.RefusedByStack) else self._legs.get(event.leg)
+        return of_call(leg.call_id, leg.project) if leg is not None else nullcontext()
 
     def _contain(self, where: str, work: Callable[[], None]) -> None:
         """Do something that ends nothing else, whatever goes wrong in it."""
@@ -383,4 +390,4 @@ def _unheard(_: on.StackEvent) -> None:
 
 
 def _logged(where: str, error: Exception) -> None:
-    _log.error("an internal error was contained", where=where, exc_info=error)
+    _log.error("an internal error was contained", where=where, **call_facts(), exc_info=error)
