@@ -14,7 +14,7 @@ from agent.core.records import CallRecord, Channel
 from agent.core.refusals import Refusals, RefusedInvite
 from agent.delivery.courier import SignalEvent
 from agent.sip.traffic import Traffic
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
 
@@ -109,7 +109,9 @@ class Chronicle:
         """Nothing more of a call is stored: too much waits for the storage."""
         self._metrics.moment_dropped()
         _log.error(
-            "too much waits for the storage: the next process tells this call as failed", call_id=call_id
+            "too much waits for the storage: the next process tells this call as failed",
+            call_id=call_id,
+            project=call_facts().get("project", ""),
         )
 
     def not_stored(self, call: CallRecord, error: Exception) -> None:

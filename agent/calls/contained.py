@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.core.troubles import Troubles
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger
 from agent.telemetry.metrics import Metrics
 
 _LOG_SECONDS: Final = 1.0
@@ -43,7 +43,7 @@ class Contained:
         Args:
             where: what it happened in; a label, so one of a few words of ours.
             error: what happened.
-            call_id: the call that it concerns, if there is one.
+            call_id: the call that it concerns, if there is one; that of the task when not given.
             project: that call's.
         """
         now = self._clock()
@@ -51,13 +51,8 @@ class Contained:
         self._troubles.took(where, now)
         if now - self._logged.get(where, -_LOG_SECONDS) >= _LOG_SECONDS:
             self._logged[where] = now
-            _log.error(
-                "an internal error was contained",
-                where=where,
-                call_id=call_id,
-                project=project,
-                exc_info=error,
-            )
+            of_call = {"call_id": call_id, "project": project} if call_id else call_facts()
+            _log.error("an internal error was contained", where=where, **of_call, exc_info=error)
 
     def of_call(self, call_id: str, project: str) -> ContainedInCall:
         """The same for one call: what went wrong in it is logged with its id."""

@@ -30,6 +30,7 @@ from agent.core.records import CallRecord
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
+from agent.telemetry.logs import of_call
 
 
 class LiveCall:
@@ -109,7 +110,8 @@ class LiveCall:
 
     def begin(self) -> None:
         """Start with the first actions."""
-        self._perform(self._machine.begin())
+        with of_call(self.record.call_id, self.record.project):
+            self._perform(self._machine.begin())
 
     def handle(self, event: Event) -> None:
         """Let the state machine take an event; raises nothing.
@@ -121,8 +123,9 @@ class LiveCall:
             return
         self._acting = True
         try:
-            while self._events:
-                self._take(self._events.popleft())
+            with of_call(self.record.call_id, self.record.project):
+                while self._events:
+                    self._take(self._events.popleft())
         finally:
             self._acting = False
 

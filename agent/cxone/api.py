@@ -13,7 +13,7 @@ from agent.core.outcomes import Answer
 from agent.cxone.access import Access
 from agent.cxone.answers import of_response
 from agent.cxone.signal import Request
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger
 from agent.web.posting import post
 from agent.web.session import beginning
 
@@ -62,5 +62,6 @@ async def ask(
         status=answer.status,
         detail=answer.detail,
         correlation_id=correlation_id,
+        **call_facts(),
     )
     return answer

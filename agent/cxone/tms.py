@@ -22,7 +22,7 @@ from agent.cxone.access import Access, no_access
 from agent.cxone.api import ask
 from agent.cxone.client import Cxone
 from agent.cxone.signal import Request
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger
 from agent.web.breaker import Breaker
 from agent.web.written import watch
 
@@ -92,7 +92,7 @@ class Tms:
         try:
             return await self._cxone.fresh_access(access, limit)
         except CxoneError as error:
-            _log.warning("no fresh token for TMS", why=str(error))
+            _log.warning("no fresh token for TMS", why=str(error), **call_facts())
             return None
 
     async def _send(self, access: Access, body: str, limit: float) -> Answer:

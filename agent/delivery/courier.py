@@ -232,10 +232,11 @@ class Courier:
     async def _run(self, queue: ContactQueue[Job], key: QueueKey) -> None:
         """Deliver the entries of one queue, one after the other, in the order in which they were begun."""
         while (job := queue.first) is not None:
-            try:
-                await self._deliver(job)
-            except Exception:  # noqa: BLE001 - the other signals of the contact must go on
-                _log.exception("delivery broke", call_id=job.signal.call_id)  # the next process delivers it
+            with logs.of_call(job.signal.call_id, job.signal.project):
+                try:
+                    await self._deliver(job)
+                except Exception:  # noqa: BLE001 - the other signals of the contact must go on
+                    _log.exception("delivery broke", **logs.call_facts())  # the next process delivers it
             queue.remove(job)
         del self._queues[key]
 
@@ -265,7 +266,8 @@ class Courier:
 
     async def _aside(self, job: Job, action: on.Action | None) -> None:
         """Carry out an action for an entry before its turn; one that is over by it leaves its queue."""
-        await self._sending.until_turn(job, action)
+        with logs.of_call(job.signal.call_id, job.signal.project):
+            await self._sending.until_turn(job, action)
         queue = self._queues.get(job.queue_key)
         if job.phase is Phase.OVER and queue is not None and queue.first is not job:
             queue.remove(job)

@@ -159,7 +159,7 @@ class Sending:
         except _NotToLeaveError:
             return action
         except Exception:  # noqa: BLE001 - an internal error: what is known of the entry must be recorded
-            _log.exception("sending broke", call_id=job.signal.call_id)
+            _log.exception("sending broke", **_of(job.signal))
             on_wire = job.phase is Phase.ON_WIRE
             answer = Answer(Outcome.UNCERTAIN if on_wire else Outcome.NOT_SENT, None, "sending broke")
         policy = policy_of(project, job.signal.channel)
@@ -213,9 +213,7 @@ class Sending:
                 if not await self._store.update_signal(job.signal.signal_id, action.state, action.attempt):
                     return job.handle(on.SettledElsewhere())
             except StorageError as error:
-                _log.warning(
-                    "a signal's state can't be recorded yet", call_id=job.signal.call_id, error=str(error)
-                )
+                _log.warning("a signal's state can't be recorded yet", **_of(job.signal), error=str(error))
                 return job.handle(on.NotWritten(self._clock(), str(error), STORAGE_RETRY))
             attempt, action = action.attempt, job.handle(on.Written(self._clock()))
             if job.signal.state is SignalState.RECORDED or isinstance(action, on.Send):
@@ -244,7 +242,7 @@ class Sending:
         try:
             await self._store.update_signal(signal.signal_id, signal.state, attempt)
         except StorageError as error:
-            _log.error("a signal's end can't be recorded yet", call_id=signal.call_id, error=str(error))
+            _log.error("a signal's end can't be recorded yet", **_of(signal), error=str(error))
             self._unwritten.append((signal.signal_id, signal.state, attempt))
             if self._writer is None or self._writer.done():
                 self._writer = asyncio.get_running_loop().create_task(self._write_when_healed())
@@ -266,9 +264,8 @@ class Sending:
         if signal.state.final:
             _log.info(
                 f"{signal.channel.value} settled",
-                call_id=signal.call_id,
+                **_of(signal),
                 contact_id=signal.contact_id,
-                project=signal.project,
                 moment=signal.moment.value,
                 outcome=event.outcome,
                 status=None if attempt is None else attempt.status,
@@ -278,4 +275,9 @@ class Sending:
         try:
             self._on_event(event)
         except Exception:  # noqa: BLE001 - an internal error of a listener must not end the delivery
-            _log.exception("nobody could be told of a signal", call_id=signal.call_id)
+            _log.exception("nobody could be told of a signal", **_of(signal))
+
+
+def _of(signal: Signal) -> dict[str, str]:
+    """What each line of the log about an entry says."""
+    return {"call_id": signal.call_id, "project": signal.project}

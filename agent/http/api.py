@@ -16,7 +16,7 @@ from agent.core.records import Handoff, Signal, Whereabouts
 from agent.delivery.queries import SignalQuery
 from agent.http import bodies, waiting
 from agent.http.cors import add_preflight, cors
-from agent.http.errors import RefusalError, json_errors
+from agent.http.errors import FACTS, RefusalError, json_errors
 from agent.http.gate import Gate
 from agent.http.models import (
     AttemptAnswer,
@@ -28,7 +28,7 @@ from agent.http.models import (
     TranscriptAnswer,
     TranscriptRequest,
 )
-from agent.http.observing import FACTS, Count, observed
+from agent.http.observing import Count, observed
 from agent.http.openapi import HANDOFF, HANDOFF_STATE, HANDOFFS, OPENAPI, TRANSCRIPT, document
 from agent.http.ports import (
     AlreadyEnded,
@@ -130,6 +130,7 @@ class _Routes:
     async def hand_off(self, request: web.Request, account: str, project: str) -> web.Response:
         wait = waiting.wanted(request)
         asked = await bodies.read(request, HandoffRequest, HANDOFF_BYTES)
+        _names(request, asked.call_id)
         match await self._desk.hand_off(account, project, asked, wait):
             case HandoffAccepted(handoff_id, state, caller, warnings):
                 request[FACTS]["handoff_id"] = handoff_id
@@ -153,6 +154,7 @@ class _Routes:
             first.append(found)
             if found is not None:
                 about.add(found.call_id)
+                _names(request, found.call_id)
             return found
 
         def done(found: HandoffStatus | None) -> bool:
@@ -189,6 +191,7 @@ class _Routes:
 
     async def transcript(self, request: web.Request, account: str, project: str) -> web.Response:
         asked = await bodies.read(request, TranscriptRequest, TRANSCRIPT_BYTES)
+        _names(request, asked.call_id)
         match await self._desk.transcript(account, project, asked):
             case TranscriptAccepted(transcript_id, state):
                 request[FACTS]["transcript_id"] = transcript_id
@@ -209,6 +212,12 @@ class _Routes:
             return None
         signals = await states.signals(SignalQuery(found.call_id, moment=Moment.HANDOFF))
         return _told(found, next(iter(signals), None), await self._desk.whereabouts(found.call_id))
+
+
+def _names(request: web.Request, call_id: str) -> None:
+    """The request is about this call, if it says which."""
+    if call_id:
+        request[FACTS]["call_id"] = call_id
 
 
 def _told(handoff: Handoff, signal: Signal | None, caller: Whereabouts) -> HandoffStatus:

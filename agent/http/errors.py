@@ -7,13 +7,15 @@ import math
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
 from agent.core.errors import AgentError, StorageError
 from agent.telemetry import logs
 
+FACTS: Final = web.RequestKey("facts", dict[str, Any])
+"""What a handler adds to a request's lines in the log; ``project`` becomes a label of its count too."""
 REQUEST_ID: Final = "X-Request-Id"
 RETRY_AFTER: Final = "Retry-After"
 _USABLE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
@@ -99,7 +101,8 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
     except RefusalError as error:
         return error.answer
     except StorageError as error:
-        _log.error("a request could not be recorded", request_id=request_id, error=str(error))
+        facts = request.get(FACTS, {})
+        _log.error("a request could not be recorded", request_id=request_id, error=str(error), **facts)
         return RefusalError(503, "it could not be recorded now: try again", retry_after=1).answer
     except AgentError as error:
         if error.retryable:
@@ -108,5 +111,6 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
     except ConnectionError:
         return refusal(400, "the connection was lost")  # nobody is there to read it
     except Exception:  # noqa: BLE001 - the client gets an id, the log the rest
-        _log.exception("a request broke", request_id=request_id, method=request.method)
+        facts = request.get(FACTS, {})
+        _log.exception("a request broke", request_id=request_id, method=request.method, **facts)
         return refusal(500, f"the agent could not go on; its log has more under {request_id}")

@@ -10,11 +10,9 @@ from typing import Any, Final, TypeAlias
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from agent.http.errors import REQUEST_ID, Handler
+from agent.http.errors import FACTS, REQUEST_ID, Handler
 from agent.telemetry import logs
 
-FACTS: Final = web.RequestKey("facts", dict[str, Any])
-"""What a handler adds to the request's line in the log; ``project`` becomes a label of the count too."""
 Count: TypeAlias = Callable[[str, str, int], None]
 """Takes project (empty without a usable key), route and status."""
 _TOO_MANY: Final = 429

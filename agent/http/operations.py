@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
 from agent.http.bodies import read
-from agent.http.errors import json_errors, refusal
+from agent.http.errors import FACTS, json_errors, refusal
 from agent.http.own_hosts import not_simple, own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
@@ -127,19 +127,19 @@ class _Routes:
         return web.json_response({"refused": [self._shown(request, one) for one in self._desk.refused()]})
 
     async def call(self, request: web.Request) -> web.Response:
-        found = await self._desk.call(request.match_info["id"])
+        found = await self._desk.call(_call_id(request))
         if found is None:
             return refusal(404, "there is no such call")
         return web.json_response(self._shown(request, found))
 
     async def hang_up(self, request: web.Request) -> web.Response:
-        call_id = request.match_info["id"]
+        call_id = _call_id(request)
         if not await self._desk.hang_up(call_id):
             return refusal(404, "no such call is up")
         return web.json_response({"call_id": call_id, "ending": True}, status=202)
 
     async def story(self, request: web.Request) -> web.Response:
-        call_id = request.match_info["id"]
+        call_id = _call_id(request)
         story = self._desk.story(call_id)
         if story is None:
             return refusal(404, "there is no story of such a call (any more)")
@@ -151,3 +151,10 @@ class _Routes:
         if in_clear or self._desk.numbers_shown() or "number" not in call:
             return call
         return {**call, "number": masked(call["number"])}
+
+
+def _call_id(request: web.Request) -> str:
+    """The call that a request is about, in its lines of the log too."""
+    call_id = request.match_info["id"]
+    request[FACTS] = {"call_id": call_id}
+    return call_id

@@ -10,7 +10,7 @@ import pjsua2
 from agent.sip.audio import LegAudio
 from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger
 
 _log = logger("sip")
 
@@ -123,7 +123,7 @@ class BridgeAudio:
         if pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
             self._joined = joined
         else:
-            _log.warning("audio can't be joined", to=self._name, source=repr(source))
+            _log.warning("audio can't be joined", to=self._name, source=repr(source), **call_facts())
 
     def _part(self, source: Place) -> None:
         if isinstance(source, BridgeAudio):

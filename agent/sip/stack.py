@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,12 +26,12 @@ from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.core.uris import SipUri
 from agent.sip import events as on
-from agent.sip import native
+from agent.sip import guard, native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
 from agent.sip.resolver import Hop
-from agent.telemetry.logs import logger
+from agent.telemetry.logs import call_facts, logger, of_call
 
 _log = logger("sip")
 _TICK_SECONDS = 0.01
@@ -79,13 +80,12 @@ class Stack:
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(self, report: Callable[[on.StackEvent], None], doors: guard.Doors) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
-            sources: who may send requests: CIDRs, white space between them.
-            reject_unknown: whether others are told so, or hear nothing.
+            doors: who may send requests.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
@@ -97,7 +97,7 @@ class Stack:
             self._endpoint.libCreate()
             self._endpoint.libInit(native.endpoint_config(self._settings))
             self._endpoint.audDevManager().setNullDev()
-            native.install_guard(sources, reject_unknown=reject_unknown)
+            guard.install(doors)
             for listen in self._settings.sip.listen:
                 self._open(listen)
             if fault := native.renew_certificates():
@@ -137,10 +137,10 @@ class Stack:
         """
         return native.renew_certificates()
 
-    def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
-        """Replace the guard's table of who may send requests."""
+    def let_in(self, doors: guard.Doors) -> None:
+        """Take requests from these from now on; raises `SipError` when the guard won't."""
         if not self._closed:
-            native.set_sources(sources, reject_unknown=reject_unknown)
+            guard.use(doors)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
@@ -263,7 +263,13 @@ class Stack:
     def _drain(self) -> None:
         self._scheduled = False
         while self._events:
-            self._contain("event", partial(self._hand_over, self._events.popleft()))
+            event = self._events.popleft()
+            with self._of_call(event):
+                self._contain("event", partial(self._hand_over, event))
+
+    def _of_call(self, event: on.StackEvent) -> AbstractContextManager[None]:
+        leg = None if isinstance(event, on.RefusedByStack) else self._legs.get(event.leg)
+        return of_call(leg.call_id, leg.project) if leg is not None else nullcontext()
 
     def _contain(self, where: str, work: Callable[[], None]) -> None:
         """Do something that ends nothing else, whatever goes wrong in it."""
@@ -386,4 +392,4 @@ def _unheard(_: on.StackEvent) -> None:
 
 
 def _logged(where: str, error: Exception) -> None:
-    _log.error("an internal error was contained", where=where, exc_info=error)
+    _log.error("an internal error was contained", where=where, **call_facts(), exc_info=error)

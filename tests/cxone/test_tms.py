@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
@@ -17,6 +18,7 @@ from agent.cxone.client import Cxone
 from agent.cxone.tms import Tms
 from agent.names.names import Names
 from agent.simulators.cxone import CxoneSimulator
+from agent.telemetry.logs import of_call
 from agent.web.session import new_session_apart
 from tests.clock import Clock
 
@@ -71,6 +73,13 @@ async def post(tms: Tms, project: Project, limit: float = 60.0) -> tuple[Answer,
 
 def repeated(answer: Answer) -> bool:
     return AT_MOST_ONCE.leaves_to_repeat(answer)
+
+
+async def test_the_line_of_an_answer_says_of_which_call_it_is(tms: Tms, project: Project) -> None:
+    with capture_logs() as said, of_call("call-7", "acme-care"):
+        await post(tms, project)
+    (line,) = (line for line in said if line["event"] == "tms answered")
+    assert (line["call_id"], line["project"]) == ("call-7", "acme-care")
 
 
 async def test_it_is_posted_with_the_token_of_signals(

@@ -9,11 +9,14 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
+from structlog.testing import capture_logs
 
+from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
 from agent.delivery.courier import SignalEvent
+from agent.telemetry import logs
 from tests.delivery.bench import ACCEPTED, BUSY, NOT_SENT, Bench, Scripted, configured
 from tests.delivery.outbox import unsettled
 
@@ -273,9 +276,44 @@ async def test_a_mistake_of_a_listener_or_of_the_client_stops_nothing(
         raise RuntimeError("odd")
 
     bench.courier = bench.new(cxone=Broken(), on_event=listen)
-    await bench.record(signal)
-    event = await bench.reached(signal, SignalState.EXPIRED)
+    with capture_logs() as said:
+        await bench.record(signal)
+        event = await bench.reached(signal, SignalState.EXPIRED)
     assert [attempt.outcome for attempt in event.signal.attempts] == ["not_sent"]
+    assert {line["event"] for line in said} >= {"sending broke", "signal settled"}
+    assert {(line["call_id"], line["project"]) for line in said} == {("call-1", "acme-care")}
+
+
+async def test_whoever_sends_a_signal_knows_whose_it_is_for_its_log(
+    bench: Bench, make_signal: MakeSignal
+) -> None:
+    """Two contacts at once, and one that waits behind another of its contact."""
+    asked: dict[str, dict[str, str]] = {}
+
+    class Asking(Scripted):
+        async def signal(self, project: Project, contact_id: str, *_: object, **__: object) -> Answer:
+            facts = logs.call_facts()
+            assert facts["project"] == project.project
+            asked[facts["call_id"]] = {"contact": contact_id, **facts}
+            return ACCEPTED
+
+    signals = [
+        make_signal(f"call-{number}", contact_id=contact) for number, contact in enumerate(("1", "2", "1"))
+    ]
+    bench.courier = bench.new(cxone=Asking())
+    for signal in signals:
+        await bench.record(signal)
+    for signal in signals:
+        await bench.reached(signal, SignalState.ACCEPTED)
+    assert asked == {
+        signal.call_id: {
+            "contact": signal.contact_id,
+            "call_id": signal.call_id,
+            "project": "acme-care",
+        }
+        for signal in signals
+    }
+    assert logs.call_facts() == {}
 
 
 async def test_a_new_process_sends_what_was_recorded_and_does_not_repeat_what_was_sending(

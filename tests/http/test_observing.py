@@ -77,6 +77,7 @@ async def test_a_line_of_the_log_has_the_request_s_id_and_what_came_of_it(api: A
         "status": 202,
         "remote": "127.0.0.1",
         "project": "acme-care",
+        "call_id": "call-1",
         "handoff_id": "handoff-1",
     }
 
