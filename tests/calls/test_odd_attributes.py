@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
+from tests.calls.harness.dialog import HandCaller, HandVoiceAgent, talking_by_hand
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
@@ -66,6 +66,14 @@ async def test_audio_runs_both_ways_beside(house: House, what: str) -> None:
         await caller.answered("BYE", 200)
         await bot.asked("BYE")
     await house.signalled(contact, {"p1": "Connected"})
+    await house.at_rest()
+
+
+async def test_audio_of_another_family_offered_in_a_call_is_refused_and_the_call_goes_on(house: House) -> None:
+    async with talking_by_hand(house, new_contact()) as (caller, bot):
+        caller.in_dialog("INVITE", 2, body=offer(4000).replace("c=IN IP4 127.0.0.1", "c=IN IP6 ::1"))
+        await caller.answered("INVITE", 488)
+        assert not bot.received("BYE")
     await house.at_rest()
 
 

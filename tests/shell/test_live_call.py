@@ -127,7 +127,7 @@ async def test_a_dead_address_is_followed_by_the_next_before_the_next_target(
         node.leg("agent").ends(status)
         await node.settled()
         assert dialled(node) == ["10.0.0.7", "10.0.0.8"]
-        assert [hop.address for hop in node.leg("agent").others] == ["10.0.0.7", "10.0.0.8"]
+        assert node.leg("agent").heeded == ("10.0.0.7", "10.0.0.8")
         node.leg("agent").ends(status)
         await node.settled()
         assert dialled(node) == ["10.0.0.7", "10.0.0.8", address_of(SECOND_AGENT)]

@@ -76,7 +76,7 @@ class FakeLeg(Leg):
         self.loud = 0
         self.leaving = False
         self.hop: Hop | None = None  # where it was dialled
-        self.others: tuple[Hop, ...] = ()  # of the same target
+        self.heeded: tuple[str, ...] = ()  # from where its far end may speak besides
         self._received = 0
 
     def __repr__(self) -> str:
@@ -95,6 +95,10 @@ class FakeLeg(Leg):
         """Note it."""
         self._called("dial")
         self.got.append(_words(f"INVITE {uri} from {local_uri} hops {max_forwards}", headers))
+
+    def heeds(self, addresses: Iterable[str]) -> None:
+        """Note it."""
+        self.heeded = tuple(addresses)
 
     def ring(self, status: int, *, media: bool) -> None:
         """Note it."""
@@ -265,9 +269,10 @@ class FakeStack(Stack):
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
         leg = self._new("target" if target.user.startswith("queue") else "agent")
-        leg.hop, leg.latch, leg.others = hop, latch, tuple(others)
+        leg.hop, leg.latch = hop, latch
         try:
             leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
+            leg.heeds(other.address for other in others)
         except Exception:
             self._over(leg)
             raise
