@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -35,12 +34,13 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.listener import Room
 from agent.http.operations import operations_app
-from agent.http.serving import Server, serve_app
+from agent.http.serving import serve_app
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
 from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before, ended_by_signals
+from agent.renewal import Renewal
 from agent.settings import Mistakes, Summary, load_in_child
-from agent.sip import native
+from agent.sip import guard
 from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
@@ -140,7 +140,6 @@ class Node:
         self._metrics = Metrics()
         self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
         self._bell = Bell()
-        self._api: Server | None = None
         self._stories = Stories()
         self._register = Register()
         chronicle = Chronicle(self._metrics, self._stories)
@@ -161,6 +160,7 @@ class Node:
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
+        self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -201,19 +201,12 @@ class Node:
         add("records of calls", self._tasks.end, usual=5.0, forced=0.4)
         add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
         add("reload", self._end_reloads, usual=2.0, forced=0.2)
-        reject = self._configuration.snapshot.unknown_source == "reject"
         self._loop.set_exception_handler(self._escaped)
         closing.callback(self._loop.set_exception_handler, None)
-        self._stack.start(
-            self._switchboard.on_sip_event,
-            self._sources(),
-            reject_unknown=reject,
-        )
-        native.set_peers(self._peers())
-        native.set_rate(settings.limits.calls_per_second)
+        self._stack.start(self._switchboard.on_sip_event, guard.Doors.of(self._configuration.snapshot))
         self._prepare_comfort()
         self._connect_metrics()
-        self._tell_certificates()
+        self._renewal.tell(self._configuration.snapshot)
         keeper = Keeper(self._store, lambda: self._configuration.snapshot.agent.retention, self.took)
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
@@ -314,14 +307,15 @@ class Node:
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
-            self._api = self._api or server
+            if name == "api":
+                self._renewal.serves(server)
             self._ending.add(closing, f"HTTP {name}", server.aclose, usual=5.0, forced=0.2)
 
     def _connect_metrics(self) -> None:
         metrics, courier, stack, store = self._metrics, self._outbound.courier, self._stack, self._store
         metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
-        metrics.set_guard_reader(native.invites_refused)
-        metrics.set_names_reader(native.names_refused)
+        metrics.set_guard_reader(guard.invites_refused)
+        metrics.set_names_reader(guard.names_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
         metrics.set_owed_reader(lambda: self._saves.owed)
         metrics.set_credential_alarm_reader(self._outbound.refused)
@@ -336,52 +330,19 @@ class Node:
         if self._down:
             return  # what it would be told to is closed
         snapshot = self._configuration.snapshot
-        if difference.sources:
-            self._stack.set_sources(self._sources(), reject_unknown=snapshot.unknown_source == "reject")
-        native.set_peers(self._peers())
-        native.set_rate(snapshot.agent.limits.calls_per_second)
+        self._stack.let_in(guard.Doors.of(snapshot))
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers)
         self._outbound.applied()
         if difference.renewed:
-            self._tasks.run(self._renew(difference.renewed))
+            self._tasks.run(self._renewal.renew(difference.renewed, snapshot))
         self._prepare_comfort()
         self._probes.follow(snapshot)
         self._switchboard.refresh()
 
-    async def _renew(self, names: Iterable[str]) -> None:
-        """Use renewed certificates for handshakes from now on; no connection and no listener is closed."""
-        self._tell_certificates()
-        tls = self._configuration.snapshot.agent.http.tls
-        for name in names:
-            fault = ""
-            if name == "sip.tls":
-                fault = self._stack.renew_certificates()
-            elif self._api is not None and tls is not None:
-                try:
-                    await self._api.renew_certificate(tls)
-                except AgentError as error:
-                    fault = str(error)
-            if fault:
-                _log.error("a renewed certificate can't be used, the old one stays", of=name, fault=fault)
-            else:
-                _log.info("a renewed certificate is in use", of=name)
-
-    def _tell_certificates(self) -> None:
-        for name, certificate in self._configuration.snapshot.certificates.items():
-            self._metrics.certificate_loaded(name, certificate.until)
-
     def _prepare_comfort(self) -> None:
         projects = self._configuration.projects()
         self._stack.comfort.prepare(project.handoff.comfort_audio for project in projects)
-
-    def _sources(self) -> str:
-        carriers = self._configuration.snapshot.carriers.values()
-        return " ".join(str(network) for carrier in carriers for network in carrier.sources)
-
-    def _peers(self) -> str:
-        projects = self._configuration.snapshot.projects.values()
-        return " ".join(str(network) for project in projects for network in project.voice_agent.sources)
 
     async def _end_calls(self) -> None:
         """Let the last transactions and records end: no peer is left to find out by itself."""

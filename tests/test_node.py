@@ -28,6 +28,7 @@ from agent.node import Node, serve
 from agent.process import Asked, Ending
 from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
+from agent.sip.guard import Doors
 from tests.core.examples import record, snapshot
 from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
@@ -75,12 +76,7 @@ class Parts:
             "Keeper": lambda *_: Part(self, "keeper"),
             "serve_app": self._listener,
             "notify": lambda **facts: self.trail.append("ready") if "READY" in facts else None,
-            "native": SimpleNamespace(
-                set_rate=lambda _: None,
-                set_peers=lambda _: None,
-                invites_refused=dict,
-                names_refused=int,
-            ),
+            "guard": SimpleNamespace(Doors=Doors, invites_refused=dict, names_refused=int),
             "gc": SimpleNamespace(collect=lambda *_: 0, freeze=lambda: None, disable=lambda: None),
         }.items():
             monkeypatch.setattr(node_module, name, part)
@@ -125,9 +121,9 @@ class PartStack(FakeStack):
         self.comfort = cast("Any", SimpleNamespace(prepare=lambda _: None))
         self._parts = parts
 
-    def start(self, report: Callable[[sip.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(self, report: Callable[[sip.StackEvent], None], doors: Doors) -> None:
         """Come up, for the one carrier of the configuration."""
-        assert (sources, reject_unknown) == ("192.0.2.0/24", False)
+        assert (doors.sources, doors.reject_unknown) == ("192.0.2.0/24", False)
         self._parts.up("stack")
         self.report = report
 

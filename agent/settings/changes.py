@@ -53,7 +53,6 @@ class Summary:
     Attributes:
         lines: the changes in words; of numbers only the first ones are named.
         restart: as in `Changes`.
-        sources: whether who may send calls, or what strangers are answered, changed.
         before: rules that the old map has.
         renewed: as in `Changes`.
         lost: by how many rules fewer would be left of the old map's numbers, those that appear set off.
@@ -61,7 +60,6 @@ class Summary:
 
     lines: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
-    sources: bool = False
     before: int = 0
     lost: int = 0
     renewed: tuple[str, ...] = ()
@@ -123,7 +121,6 @@ class Changes:
         return Summary(
             lines=tuple(self.lines(MOST_TOLD)),
             restart=self.restart,
-            sources=self.unknown_source or self.carriers != Names(),
             before=before,
             renewed=self.renewed,
             lost=max(0, len(self.gone) - len(self.appeared)),

@@ -27,6 +27,7 @@ from agent.core.units import Address, bracketed
 from agent.simulators import asking
 from agent.simulators.conversation import Conversation, say
 from agent.sip import events as sip
+from agent.sip.guard import Doors
 from agent.sip.players import Player
 from agent.sip.stack import Stack
 
@@ -102,7 +103,7 @@ class VoiceAgent:
         """Take calls from loopback, or from anywhere when that was allowed."""
         everyone = "0.0.0.0/0 ::/0"
         sources = everyone if self._options.allow_remote else "127.0.0.0/8 ::1/128"
-        self._stack.start(self._report, sources, reject_unknown=True)
+        self._stack.start(self._report, Doors(sources, reject_unknown=True))
         self._stack.apply(NodeStatus(NodeState.READY, "ready", None))
         said = self._options.speak or (_VOICE if _VOICE.exists() else None)
         self._stack.comfort.prepare(["tone"])

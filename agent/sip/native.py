@@ -13,7 +13,6 @@ import pjsua2
 from agent import __version__
 from agent.core.errors import SipError
 from agent.core.model import Agent
-from agent.core.reasons import Reason
 from agent.core.units import Listen, bracketed
 from agent.core.uris import SipUri
 from agent.names.reach import own_address_towards
@@ -22,15 +21,6 @@ from agent.sip.resolver import Hop
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
 _NARROW = ("PCMU", "PCMA")
-_REASONS_OF_GUARD = {
-    "unknown_source": Reason.UNKNOWN_SOURCE,
-    "draining": Reason.DRAINING,
-    "over_limit": Reason.OVER_LIMIT,
-    "not_ready": Reason.NOT_READY,
-    "too_many_hops": Reason.TOO_MANY_HOPS,
-    "too_large": Reason.MALFORMED,
-    "malformed": Reason.MALFORMED,
-}
 _SRTP = {
     "none": pjsua2.PJMEDIA_SRTP_DISABLED,
     "optional": pjsua2.PJMEDIA_SRTP_OPTIONAL,
@@ -166,61 +156,7 @@ def account(settings: Agent, native: Any) -> Any:
     return native
 
 
-# -- the guard and the trace, in C --------------------------------------------------------------------------
-
-
-def install_guard(sources: str, *, reject_unknown: bool) -> None:
-    """Put the guard and the trace in front of the transaction layer; no call is admitted yet."""
-    if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
-        raise SipError("the guard can't be installed in this pjsua2")
-    pjsua2.handoff_requests_install()
-    if pjsua2.handoff_resolve_install() != 0:
-        raise SipError(
-            "pjsip can't be kept from looking names up: use the wheel that deploy/pjsua2/build makes"
-        )
-    pjsua2.handoff_guard_set_cause(2)
-    pjsua2.handoff_guard_set_state(0, 5)
-    set_sources(sources, reject_unknown=reject_unknown)
-
-
-def set_sources(sources: str, *, reject_unknown: bool) -> None:
-    """Replace the table of known sources as a whole."""
-    if pjsua2.handoff_guard_set_sources(sources) < 0:
-        raise SipError("the guard does not take the carriers' sources; the old ones stay in force")
-    pjsua2.handoff_guard_set_unknown_source(int(reject_unknown))
-
-
-def set_peers(sources: str) -> None:
-    """Replace the table of those who may speak inside a call though nobody called them there."""
-    if pjsua2.handoff_guard_set_peers(sources) < 0:
-        raise SipError("the guard does not take the voice agents' sources; the old ones stay in force")
-
-
-def set_rate(calls_per_second: int) -> None:
-    """Admit so many new INVITEs a second, with a burst of as many."""
-    pjsua2.handoff_guard_set_rate(calls_per_second, calls_per_second)
-
-
-def invites_refused() -> dict[str, int]:
-    """INVITEs that the guard refused since the start, by the value of their reason.
-
-    What it could not even read counts whatever its method was.
-    """
-    refused: dict[str, int] = {}
-    which = 0
-    while name := pjsua2.handoff_guard_counter_name(which):
-        reason = _REASONS_OF_GUARD.get(name)
-        if reason is not None:
-            unread = reason is Reason.MALFORMED
-            count = pjsua2.handoff_guard_counter(which) if unread else pjsua2.handoff_guard_invites(which)
-            refused[reason.value] = refused.get(reason.value, 0) + int(count)
-        which += 1
-    return refused
-
-
-def names_refused() -> int:
-    """Names that pjsip or pjmedia wanted looked up since the start. None is: it would hold up every call."""
-    return int(pjsua2.handoff_names_refused())
+# -- the trace and the probes, in C ------------------------------------------------------------------------
 
 
 def call_count() -> int:

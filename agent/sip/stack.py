@@ -26,7 +26,7 @@ from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.core.uris import SipUri
 from agent.sip import events as on
-from agent.sip import native
+from agent.sip import guard, native
 from agent.sip.bridge import BridgeAudio
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
@@ -80,13 +80,12 @@ class Stack:
 
     # -- life ----------------------------------------------------------------------------------------------
 
-    def start(self, report: Callable[[on.StackEvent], None], sources: str, *, reject_unknown: bool) -> None:
+    def start(self, report: Callable[[on.StackEvent], None], doors: guard.Doors) -> None:
         """Open the listeners and take calls.
 
         Args:
             report: called with each `StackEvent`, on the loop, never inside native code.
-            sources: who may send requests: CIDRs, white space between them.
-            reject_unknown: whether others are told so, or hear nothing.
+            doors: who may send requests.
 
         Raises:
             SipError: a port is taken, a certificate can't be read, or this pjsua2 is too small.
@@ -98,7 +97,7 @@ class Stack:
             self._endpoint.libCreate()
             self._endpoint.libInit(native.endpoint_config(self._settings))
             self._endpoint.audDevManager().setNullDev()
-            native.install_guard(sources, reject_unknown=reject_unknown)
+            guard.install(doors)
             for listen in self._settings.sip.listen:
                 self._open(listen)
             if fault := native.renew_certificates():
@@ -138,10 +137,10 @@ class Stack:
         """
         return native.renew_certificates()
 
-    def set_sources(self, sources: str, *, reject_unknown: bool) -> None:
-        """Replace the guard's table of who may send requests."""
+    def let_in(self, doors: guard.Doors) -> None:
+        """Take requests from these from now on; raises `SipError` when the guard won't."""
         if not self._closed:
-            native.set_sources(sources, reject_unknown=reject_unknown)
+            guard.use(doors)
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""

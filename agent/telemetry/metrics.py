@@ -7,7 +7,6 @@ not see each other's counts. All verbs cost about a microsecond and are called o
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -20,59 +19,12 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.registry import Collector
+
+from agent.telemetry import buckets as within
+from agent.telemetry.readings import Readings
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-
-# Each row of buckets reaches past the promise it is held against on both sides, so that a quantile near the
-# promise is not just the edge of the last bucket.
-_SETUP: Final = (
-    0.005,
-    0.01,
-    0.02,
-    0.03,
-    0.05,
-    0.1,
-    0.15,
-    0.2,
-    0.3,
-    0.5,
-    0.75,
-    1,
-    1.5,
-    2,
-    3,
-    5,
-    10,
-    20,
-    30,
-    60,
-)  # ring: 30 s
-_SIGNAL: Final = (
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.5,
-    1,
-    2,
-    3,
-    4,
-    5,
-    10,
-    30,
-    60,
-    120,
-    300,
-)  # 3 s; TTL 2 min
-_START: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 3, 10, 30, 120)
-_RETURN: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 15, 30)  # 3 s + 5 s for a BYE
-_JITTER: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
-_LAG: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 # `_created` series double what is stored for a fact that a restart shows anyway. The switch is the library's.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -97,109 +49,12 @@ class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
         return child
 
 
-class _Readings(Collector):
-    """Values that are read at their source at each scrape, so that they are never stale.
-
-    INVITEs are counted in two places, by Python and by the guard in C; one family shows both, so that nothing
-    is copied over and counted twice.
-    """
-
-    def __init__(self) -> None:
-        self.invites: Tally[tuple[str, str]] = Tally()
-        self.guard: Callable[[], Mapping[str, int]] = dict
-        self.node_state: Callable[[], str] = str
-        self.node_states: tuple[str, ...] = ()
-        self.pending: Callable[[], int] = int
-        self.outbox: Callable[[], Mapping[str, int]] = dict
-        self.storage_fault: Callable[[], str | None] = str
-        self.owed: Callable[[], int] = int
-        self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
-        self.failing: Callable[[], Mapping[str, bool]] = dict
-        self.legs: Callable[[], int] = int
-        self.native_calls: Callable[[], int] = int
-        self.names: Callable[[], int] = int
-        self.tasks: Callable[[], int] = int
-        self.log_lines_dropped: Callable[[], int] = int
-
-    def collect(self) -> Iterable[Metric]:
-        states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
-        current = self.node_state()
-        for state in dict.fromkeys((*self.node_states, *filter(None, (current,)))):
-            states.add_metric([state], float(state == current))
-        yield states
-        invites = CounterMetricFamily(
-            "handoff_invites", "INVITEs by what became of them", labels=["project", "result"]
-        )
-        tally = Tally(self.invites)
-        for result, count in self.guard().items():
-            tally["", result] += count
-        for labels, count in sorted(tally.items()):
-            invites.add_metric(labels, count)
-        yield invites
-        yield GaugeMetricFamily(
-            "handoff_moments_waiting",
-            "Terminal moments and other promises in memory that the storage did not take yet",
-            value=self.owed(),
-        )
-        yield GaugeMetricFamily("handoff_legs_active", "SIP legs that are up", value=self.legs())
-        yield GaugeMetricFamily(
-            "handoff_loop_tasks", "Tasks of the event loop that are not done", value=self.tasks()
-        )
-        yield GaugeMetricFamily(
-            "handoff_native_calls",
-            "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
-            value=self.native_calls(),
-        )
-        yield CounterMetricFamily(
-            "handoff_log_lines_dropped",
-            "Log lines lost, since their reader was too slow",
-            value=self.log_lines_dropped(),
-        )
-        yield CounterMetricFamily(
-            "handoff_names_refused",
-            "Names for which SIP or SDP would have needed DNS; none is looked up there",
-            value=self.names(),
-        )
-        alarms = GaugeMetricFamily(
-            "handoff_credential_alarm",
-            "1 while the project's CXone credential is refused and must be corrected",
-            labels=["project"],
-        )
-        for project, refused in sorted(self.credential_alarms().items()):
-            alarms.add_metric([project], float(refused))
-        yield alarms
-        failing = GaugeMetricFamily(
-            "handoff_signals_failing",
-            "1 while signals of the project do not get through, whatever the reason",
-            labels=["project"],
-        )
-        for project, fails in sorted(self.failing().items()):
-            failing.add_metric([project], float(fails))
-        yield failing
-        yield GaugeMetricFamily(
-            "handoff_signals_pending",
-            "Signals recorded or on the wire, not settled yet",
-            value=self.pending(),
-        )
-        outbox = GaugeMetricFamily(
-            "handoff_outbox_pending", "Entries of the outbox that are not settled yet", labels=["channel"]
-        )
-        for channel, count in sorted(self.outbox().items()):
-            outbox.add_metric([channel], count)
-        yield outbox
-        yield GaugeMetricFamily(
-            "handoff_storage_fault",
-            "1 while records can't be made durable",
-            value=float(bool(self.storage_fault())),
-        )
-
-
 class Metrics:
     """The agent's metrics. Times go in as seconds; label values are names of settings or core enums."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry(auto_describe=False)
-        self._readings = _Readings()
+        self._readings = Readings()
         registry.register(self._readings)
         ProcessCollector(registry=registry)
 
@@ -214,13 +69,13 @@ class Metrics:
 
         self._calls_active = _Children(gauge("calls_active", "Calls that are up", "project"))
         self._calls = _Children(counter("calls", "Calls that ended, by how", "project", "end"))
-        self._setup = _Children(histogram("setup_seconds", "INVITE to our 200", _SETUP, "project"))
+        self._setup = _Children(histogram("setup_seconds", "INVITE to our 200", within.SETUP, "project"))
         self._signals = _Children(
             counter("signals", "Signals settled, by outcome", "project", "moment", "outcome")
         )
-        self._signal = _Children(histogram("signal_seconds", "Moment to accepted", _SIGNAL, "moment"))
+        self._signal = _Children(histogram("signal_seconds", "Moment to accepted", within.SIGNAL, "moment"))
         self._signal_start = _Children(
-            histogram("signal_start_seconds", "Moment to its first request going out", _START, "moment")
+            histogram("signal_start_seconds", "Moment to its first request going out", within.START, "moment")
         )
         self._webhooks = _Children(counter("webhooks", "Webhooks settled, by outcome", "project", "outcome"))
         self._transcripts = _Children(
@@ -236,12 +91,14 @@ class Metrics:
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
         self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
         self._media_return = _Children(
-            histogram("media_return_seconds", "Terminal moment to the caller given back", _RETURN, "method")
+            histogram(
+                "media_return_seconds", "Terminal moment to the caller given back", within.RETURN, "method"
+            )
         )
         self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
         self._packets_received = counter("rtp_packets_received", "RTP packets received")
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
-        self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", _JITTER)
+        self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", within.JITTER)
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
         self._kept_out = gauge(
             "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
@@ -252,7 +109,7 @@ class Metrics:
         self._config_loaded = gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
-        self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", _LAG)
+        self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", within.LAG)
         self._dropped = counter("moments_dropped", "Calls of which nothing more is stored: too much waits")
         self._internal_errors = _Children(
             counter(

@@ -30,6 +30,7 @@ OF_ALL_CALLS = {
     "http/listener.py",
     "node.py",
     "process.py",
+    "renewal.py",
     "web/last_good.py",
 }
 OF_NO_CALL = {

@@ -12,6 +12,7 @@ import sys
 
 from agent.core.model import Agent
 from agent.core.node import NodeState, NodeStatus
+from agent.sip.guard import Doors
 from agent.sip.stack import Stack
 from tests.calls.harness.sip_socket import offer
 
@@ -37,7 +38,7 @@ async def main(port: int, call_id: str) -> None:
         }
     )
     stack = Stack(settings, trace=take, lag=lambda _: None)
-    stack.start(lambda _: None, f"{HOST}/32", reject_unknown=True)
+    stack.start(lambda _: None, Doors(f"{HOST}/32", reject_unknown=True))
     stack.apply(NodeStatus(NodeState.READY, "ready", None))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind((HOST, 0))

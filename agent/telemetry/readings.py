@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Metrics that are read at their source, at each scrape."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class Readings(Collector):
+    """Values that are read at their source at each scrape, so that they are never stale.
+
+    INVITEs are counted in two places, by Python and by the guard in C; one family shows both, so that nothing
+    is copied over and counted twice.
+    """
+
+    def __init__(self) -> None:
+        self.invites: Tally[tuple[str, str]] = Tally()
+        self.guard: Callable[[], Mapping[str, int]] = dict
+        self.node_state: Callable[[], str] = str
+        self.node_states: tuple[str, ...] = ()
+        self.pending: Callable[[], int] = int
+        self.outbox: Callable[[], Mapping[str, int]] = dict
+        self.storage_fault: Callable[[], str | None] = str
+        self.owed: Callable[[], int] = int
+        self.credential_alarms: Callable[[], Mapping[str, bool]] = dict
+        self.failing: Callable[[], Mapping[str, bool]] = dict
+        self.legs: Callable[[], int] = int
+        self.native_calls: Callable[[], int] = int
+        self.names: Callable[[], int] = int
+        self.tasks: Callable[[], int] = int
+        self.log_lines_dropped: Callable[[], int] = int
+
+    def collect(self) -> Iterable[Metric]:
+        """Each of them, as it is now."""
+        states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
+        current = self.node_state()
+        for state in dict.fromkeys((*self.node_states, *filter(None, (current,)))):
+            states.add_metric([state], float(state == current))
+        yield states
+        invites = CounterMetricFamily(
+            "handoff_invites", "INVITEs by what became of them", labels=["project", "result"]
+        )
+        tally = Tally(self.invites)
+        for result, count in self.guard().items():
+            tally["", result] += count
+        for labels, count in sorted(tally.items()):
+            invites.add_metric(labels, count)
+        yield invites
+        yield GaugeMetricFamily(
+            "handoff_moments_waiting",
+            "Terminal moments and other promises in memory that the storage did not take yet",
+            value=self.owed(),
+        )
+        yield GaugeMetricFamily("handoff_legs_active", "SIP legs that are up", value=self.legs())
+        yield GaugeMetricFamily(
+            "handoff_loop_tasks", "Tasks of the event loop that are not done", value=self.tasks()
+        )
+        yield GaugeMetricFamily(
+            "handoff_native_calls",
+            "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
+            value=self.native_calls(),
+        )
+        yield CounterMetricFamily(
+            "handoff_log_lines_dropped",
+            "Log lines lost, since their reader was too slow",
+            value=self.log_lines_dropped(),
+        )
+        yield CounterMetricFamily(
+            "handoff_names_refused",
+            "Names for which SIP or SDP would have needed DNS; none is looked up there",
+            value=self.names(),
+        )
+        alarms = GaugeMetricFamily(
+            "handoff_credential_alarm",
+            "1 while the project's CXone credential is refused and must be corrected",
+            labels=["project"],
+        )
+        for project, refused in sorted(self.credential_alarms().items()):
+            alarms.add_metric([project], float(refused))
+        yield alarms
+        failing = GaugeMetricFamily(
+            "handoff_signals_failing",
+            "1 while signals of the project do not get through, whatever the reason",
+            labels=["project"],
+        )
+        for project, fails in sorted(self.failing().items()):
+            failing.add_metric([project], float(fails))
+        yield failing
+        yield GaugeMetricFamily(
+            "handoff_signals_pending",
+            "Signals recorded or on the wire, not settled yet",
+            value=self.pending(),
+        )
+        outbox = GaugeMetricFamily(
+            "handoff_outbox_pending", "Entries of the outbox that are not settled yet", labels=["channel"]
+        )
+        for channel, count in sorted(self.outbox().items()):
+            outbox.add_metric([channel], count)
+        yield outbox
+        yield GaugeMetricFamily(
+            "handoff_storage_fault",
+            "1 while records can't be made durable",
+            value=float(bool(self.storage_fault())),
+        )
