@@ -67,7 +67,7 @@ class Configuration:
         self._folder = folder
         self._metrics = metrics
         self._applied = applied
-        self._watch = Watch(folder)
+        self._watch = Watch(folder, self._beside)
         self._fault: str | None = None
         self._looking = False
         self._one_at_a_time = asyncio.Lock()
@@ -99,6 +99,16 @@ class Configuration:
         finally:
             self._looking = False
 
+    def _beside(self) -> list[Path]:
+        """The certificates in force, and what belongs to them: others renew these files."""
+        agent = self.snapshot.agent
+        paths = [
+            getattr(tls, key, None)
+            for tls in (agent.sip.tls, agent.http.tls)
+            for key in ("certificate", "private_key", "ca")
+        ]
+        return [Path(path) for path in paths if path]
+
     async def reload(self, *, confirmed: bool = False) -> Reloaded:
         """Load the files in a child process and put them in force, all or nothing.
 
@@ -114,6 +124,9 @@ class Configuration:
             return self._judge(fresh, confirmed=confirmed)
 
     def _judge(self, fresh: Fresh, *, confirmed: bool) -> Reloaded:
+        for name, certificate in fresh.snapshot.certificates.items():
+            if certificate.until <= time.time():
+                _log.error("a certificate in use has expired, peers refuse it: renew its files", of=name)
         summary, running = fresh.summary or Summary(), self.snapshot.agent
         restart = restart_needed(running, fresh.snapshot.agent)
         if fresh.snapshot.fingerprint == self.snapshot.fingerprint:

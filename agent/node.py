@@ -96,6 +96,12 @@ async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExi
         if node is not None:
             node.refresh()
 
+    def storage_broke(error: Exception) -> None:
+        if node is not None:
+            node.took("storage", error)
+        else:
+            _log.error("the storage broke", exc_info=error)
+
     settings = snapshot.agent
     names = Names(settings.dns.servers)
     ending = Ending(asked)
@@ -103,7 +109,7 @@ async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExi
     loop = asyncio.get_running_loop()
     if isinstance(loop, NamesLoop):
         loop.names = names
-    store = await open_store(settings.storage, storage_changed, node=settings.node)
+    store = await open_store(settings.storage, storage_changed, storage_broke, node=settings.node)
     ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
     node = Node(folder, snapshot, store, names, ending)
     await node.startup(closing)
@@ -201,7 +207,7 @@ class Node:
         self._prepare_comfort()
         self._connect_metrics()
         self._renewal.tell(self._configuration.snapshot)
-        keeper = Keeper(self._store, lambda: self._configuration.snapshot.agent.retention)
+        keeper = Keeper(self._store, lambda: self._configuration.snapshot.agent.retention, self.took)
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
         await self._listen(closing)
@@ -240,6 +246,10 @@ class Node:
         """Judge the node's state anew, now that the storage has changed; what waits for it is stored."""
         self._switchboard.refresh()
         self._saves.save_late()
+
+    def took(self, where: str, error: Exception) -> None:
+        """An error was contained in what is no call's: counted, logged, and part of the node's state."""
+        self._contained.took(where, error)
 
     def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An error of a timer or a task reached the loop itself: it ends nothing, and is counted."""

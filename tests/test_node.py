@@ -513,13 +513,21 @@ class Process:
     async def _read(self, _: Path) -> Fresh:
         return Fresh(snapshot())
 
-    async def _open(self, _: str, changed: Callable[[str | None], None], *, node: str) -> Storage:
+    async def _open(
+        self,
+        _: str,
+        changed: Callable[[str | None], None],
+        broke: Callable[[Exception], None],
+        *,
+        node: str,
+    ) -> Storage:
         assert node == "edge-1"
         self.told_of_storage = changed
         if self.storage_fails:
             raise StorageError("another agent is using it")
         self.parts.trail.append("store up")
         changed("slow")  # there is no node yet that could follow it
+        broke(RuntimeError("odd"))
         return self.storage
 
     def serve(self, folder: Path) -> Coroutine[Any, Any, int]:

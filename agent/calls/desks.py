@@ -164,7 +164,7 @@ class Desks:
         if call is not None:
             return _shown(call)
         record = await self._services.store.call(call_id)
-        return asdict(record) if record else None
+        return record.shown() if record else None
 
     async def hang_up(self, call_id: str) -> bool:
         """End a call; False when no such call is up."""
@@ -265,7 +265,7 @@ class Desks:
 
 
 def _shown(call: LiveCall) -> dict[str, Any]:
-    return {**asdict(call.record), "state": call.state.value}
+    return {**call.record.shown(), "state": call.state.value}
 
 
 def expiring(certificates: Mapping[str, Certificate], now: float) -> Iterator[dict[str, Any]]:

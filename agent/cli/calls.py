@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from agent.cli import refused
@@ -122,7 +122,7 @@ async def _past(options: argparse.Namespace, where: Where) -> list[dict[str, Any
         found = await store.calls(
             CallQuery(options.contact, options.project, since=options.since, limit=options.limit)
         )
-    return [asdict(call) for call in found]
+    return [call.shown() for call in found]
 
 
 def _as_json(call: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from agent.core.moments import Moment, SignalState
 
@@ -35,6 +36,10 @@ class CallRecord:
     end: str = ""
     reason: str = ""
     version: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        """All but ``version``, which is the storage's own affair; as JSON has it."""
+        return {name: value for name, value in asdict(self).items() if name != "version"}
 
 
 class Channel(StrEnum):

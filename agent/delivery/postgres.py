@@ -42,6 +42,7 @@ class PostgresStore(Reading):
         cls,
         url: str,
         on_fault: Callable[[str | None], None] | None = None,
+        broke: Callable[[Exception], None] | None = None,
         *,
         node: str = "",
         owner: bool = True,
@@ -51,6 +52,7 @@ class PostgresStore(Reading):
         Args:
             url: ``postgresql://…`` as libpq takes it.
             on_fault: told on the loop when writing begins to fail (why) and when it heals (None).
+            broke: told of an error of ours in the beat, which goes on.
             node: the name under which signals are delivered from here.
             owner: whether they are; False for a command that looks or helps.
 
@@ -71,7 +73,7 @@ class PostgresStore(Reading):
             raise StorageError(f"storage {shown(url)} can't be used: {said(error)}") from error
         store._writer.start(connection)
         if store._lease is not None:
-            store._beating = asyncio.get_running_loop().create_task(store._beat(store._lease))
+            store._beating = asyncio.get_running_loop().create_task(store._beat(store._lease, broke))
         return store
 
     @property
@@ -211,11 +213,16 @@ class PostgresStore(Reading):
 
             await upgrade_postgresql(self._connect)
 
-    async def _beat(self, lease: Lease) -> None:
+    async def _beat(self, lease: Lease, broke: Callable[[Exception], None] | None) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS if self._writer.fault is None else _PROBE_SECONDS)
-            with suppress(StorageError):  # the writer's fault says it
+            try:
                 await self._writer.do(lease.beat)
+            except StorageError:
+                pass  # the writer's fault says it
+            except Exception as error:  # noqa: BLE001 - a node that beats no more is given up by its neighbours
+                if broke is not None:
+                    broke(error)
 
 
 def shown(url: str) -> str:

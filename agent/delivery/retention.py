@@ -27,14 +27,21 @@ class Keeper:
     Args:
         store: what to delete from.
         wanted: how many days and calls to keep now; a reload may change it.
+        took: told of an error that is none of the storage's: it counts it and logs it.
         clock: seconds since the epoch.
     """
 
     def __init__(
-        self, store: Store, wanted: Callable[[], Retention], *, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        wanted: Callable[[], Retention],
+        took: Callable[[str, Exception], None],
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._wanted = wanted
+        self._took = took
         self._clock = clock
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -62,4 +69,6 @@ class Keeper:
                     _log.info("old calls were deleted", calls=gone)
             except StorageError as error:
                 _log.debug("old calls can't be deleted now", error=str(error))
+            except Exception as error:  # noqa: BLE001 - a record that nobody tidies grows without bound
+                self._took("retention", error)
             await asyncio.sleep(LOOK_SECONDS)

@@ -14,6 +14,7 @@ from agent.delivery.store import Store
 async def open_store(
     storage: str,
     on_fault: Callable[[str | None], None] | None = None,
+    broke: Callable[[Exception], None] | None = None,
     *,
     node: str = "",
     owner: bool = True,
@@ -23,6 +24,7 @@ async def open_store(
     Args:
         storage: the URL.
         on_fault: told on the loop when writing begins to fail (why) and when it heals (None).
+        broke: told on the loop of an error of ours in what goes on in the background.
         node: the name of this node, under which its neighbours on a shared database know it.
         owner: whether signals are delivered from here; False for a command that looks or helps.
 
@@ -35,5 +37,5 @@ async def open_store(
     if scheme == "postgresql":
         from agent.delivery.postgres import PostgresStore  # noqa: PLC0415 - only those who use it load the driver
 
-        return await PostgresStore.open(storage, on_fault, node=node, owner=owner)
+        return await PostgresStore.open(storage, on_fault, broke, node=node, owner=owner)
     raise StorageError(f"storage {scheme}:// is not built in: write sqlite:///path/agent.db")

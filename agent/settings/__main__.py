@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 from agent.core.errors import AgentError
+from agent.core.frozen import NOTHING
 from agent.core.model import Snapshot
-from agent.settings.changes import Summary, changes
+from agent.settings.changes import changes
 from agent.settings.handover import PackedFresh, fill, pack, unpack
 from agent.settings.loader import load
 
@@ -31,8 +32,10 @@ def main(folder: str, memory: str, *in_force: str) -> None:
         os.nice(_NICENESS)
     result: PackedFresh | AgentError | str
     try:
-        fresh = load(Path(folder))
-        result = PackedFresh(pack(fresh), _summary(fresh, *in_force))
+        old = _in_force(*in_force)
+        fresh = load(Path(folder), in_force=NOTHING if old is None else old.certificates)
+        summary = None if old is None else changes(old, fresh).summary(len(old.numbers))
+        result = PackedFresh(pack(fresh), summary)
         fill(int(memory), fresh.numbers)
     except AgentError as error:
         result = error
@@ -50,13 +53,12 @@ def _die_with_parent() -> None:
         os._exit(1)  # it was quicker
 
 
-def _summary(fresh: Snapshot, memory: str | None = None) -> Summary | None:
-    """What ``fresh`` changes of the snapshot in force; None where there is none."""
+def _in_force(memory: str | None = None) -> Snapshot | None:
+    """The snapshot in force; None where there is none."""
     if memory is None:
         return None
     with os.fdopen(os.dup(sys.stdin.fileno()), "rb") as pipe:
-        old = unpack(pickle.load(pipe), int(memory))  # noqa: S301 - it comes from our own parent
-    return changes(old, fresh).summary(len(old.numbers))
+        return unpack(pickle.load(pipe), int(memory))  # noqa: S301 - it comes from our own parent
 
 
 if __name__ == "__main__":

@@ -26,7 +26,12 @@ class Fault:
 
 
 def examine(
-    certificate: Path, private_key: Path, ca: Path | None = None, *, now: datetime | None = None
+    certificate: Path,
+    private_key: Path,
+    ca: Path | None = None,
+    *,
+    now: datetime | None = None,
+    in_force: str = "",
 ) -> Certificate | list[Fault]:
     """Look at the files of one listener, which must be readable. Blocks.
 
@@ -35,17 +40,20 @@ def examine(
         private_key: its key, PEM, without a password.
         ca: authorities that peers are checked against.
         now: the time; that of the clock when None.
+        in_force: digest of the files that are in use already. That their time is over is no fault then: to
+            refuse them would change nothing for peers, and keep every other edit out.
 
     Returns:
         What is known of the certificate, or what is wrong.
     """
     now = now or datetime.now(UTC)
-    faults = [*_of_pair(certificate, private_key, now), *(_of_authorities(ca, now) if ca else ())]
-    if faults:
-        return faults
     digest = hashlib.sha256()
     for path in (certificate, private_key, *((ca,) if ca else ())):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
+    if digest.hexdigest() != in_force:
+        faults = [*_of_pair(certificate, private_key, now), *(_of_authorities(ca, now) if ca else ())]
+        if faults:
+            return faults
     return Certificate(_read(certificate)[0].not_valid_after_utc.timestamp(), digest.hexdigest())
 
 

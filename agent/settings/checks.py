@@ -92,8 +92,13 @@ def _same_sources(checked: Checked[Carriers], carriers: Carriers) -> Iterator[Mi
                 yield checked.mistake(text, *path)
 
 
-def certificates(checked: Checked[Agent], agent: Agent) -> tuple[dict[str, Certificate], list[Mistake]]:
-    """What is known of the listeners' certificates, and what is wrong with them."""
+def certificates(
+    checked: Checked[Agent], agent: Agent, in_force: Mapping[str, Certificate]
+) -> tuple[dict[str, Certificate], list[Mistake]]:
+    """What is known of the listeners' certificates, and what is wrong with them.
+
+    Those that are `in_force` already may have expired meanwhile.
+    """
     known: dict[str, Certificate] = {}
     mistakes: list[Mistake] = []
     for name, tls in (("sip", agent.sip.tls), ("http", agent.http.tls)):
@@ -106,7 +111,12 @@ def certificates(checked: Checked[Agent], agent: Agent) -> tuple[dict[str, Certi
         if unreadable:
             continue
         folder = Path(checked.document.file).parent
-        found = examine(folder / tls.certificate, folder / tls.private_key, folder / ca if ca else None)
+        found = examine(
+            folder / tls.certificate,
+            folder / tls.private_key,
+            folder / ca if ca else None,
+            in_force=in_force[f"{name}.tls"].digest if f"{name}.tls" in in_force else "",
+        )
         if isinstance(found, Certificate):
             known[f"{name}.tls"] = found
         else:

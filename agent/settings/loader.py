@@ -14,7 +14,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from agent.core.conflicts import find_conflicts
-from agent.core.frozen import FrozenDict
+from agent.core.frozen import NOTHING, FrozenDict
 from agent.core.model import Agent, Carriers, Certificate, Project, Snapshot
 from agent.core.number_map import NumberMap
 from agent.core.numbers import NumberRule
@@ -30,20 +30,25 @@ from agent.settings.validation import validate
 ModelOf = TypeVar("ModelOf", bound=BaseModel)
 
 
-def load(folder: Path, environment: Mapping[str, str] | None = None) -> Snapshot:
+def load(
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    in_force: Mapping[str, Certificate] = NOTHING,
+) -> Snapshot:
     """Read the configuration in ``folder``. Blocks: not for the loop of a running agent.
 
     Args:
         folder: holds agent.yaml, carriers.yaml, projects/*.yaml and numbers/*.yaml. Relative paths in these
             files start here.
         environment: what ``${env:…}`` is looked up in; the process's own when None.
+        in_force: certificates that are in use; that one of them has expired is no mistake.
 
     Raises:
         Mistakes: something is wrong; all that is known to be wrong is in it.
     """
-    reading = _Reading(
-        folder, References(folder.absolute(), os.environ if environment is None else environment)
-    )
+    references = References(folder.absolute(), os.environ if environment is None else environment)
+    reading = _Reading(folder, references, in_force)
     with _without_collector():
         return reading.snapshot()
 
@@ -64,6 +69,7 @@ def _without_collector() -> Iterator[None]:
 class _Reading:
     folder: Path
     references: References
+    in_force: Mapping[str, Certificate] = NOTHING
     mistakes: list[Mistake] = field(default_factory=list)
     names_known: bool = True
 
@@ -81,7 +87,7 @@ class _Reading:
         self.mistakes += checks.across(carriers, projects)
         certificates: dict[str, Certificate] = {}
         if agent is not None and agent.model is not None:
-            certificates, mistakes = checks.certificates(agent, agent.model)
+            certificates, mistakes = checks.certificates(agent, agent.model, self.in_force)
             self.mistakes += mistakes
         if (
             self.mistakes

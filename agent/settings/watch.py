@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -26,8 +26,10 @@ _LONGEST = 10.0
 _CLOSED = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
-def stamp(folder: Path) -> Stamp:
+def stamp(folder: Path, beside: Iterable[Path] = ()) -> Stamp:
     """What the files in ``folder`` look like; hidden ones (an editor's, a repository's) are passed over.
+
+    So do those `beside` it, wherever they lie: certificates, for instance.
 
     What vanishes meanwhile is not there; a folder that is not there, or may not be read, has no files.
 
@@ -39,6 +41,10 @@ def stamp(folder: Path) -> Stamp:
         found.append((path, seen.st_mtime_ns, seen.st_size))
         if len(found) == MOST_FILES:
             break
+    for file in beside:
+        with suppress(OSError):
+            seen = file.stat()
+            found.append((str(file), seen.st_mtime_ns, seen.st_size))
     return tuple(sorted(found))
 
 
@@ -64,19 +70,21 @@ class Watch:
 
     Args:
         folder: holds the configuration that was read just now.
+        beside: gives the files elsewhere that it names.
 
     Attributes:
         fault: why the last look failed; None when it did not.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, beside: Callable[[], Iterable[Path]] = tuple) -> None:
         self.fault: str | None = None
         self._folder = folder
+        self._beside = beside
         self._read: Stamp = ()
         self._edit: Stamp | None = None
         self._looking = False
         with suppress(OSError):  # then nothing is known, and the files are read once too often
-            self._read = stamp(folder)
+            self._read = stamp(folder, beside())
 
     async def mark_read(self) -> None:
         """The files are read from now on: only what changes after this is an edit."""
@@ -122,10 +130,12 @@ class Watch:
             else:
                 done.set_result(result)
 
+        beside = tuple(self._beside())
+
         def look() -> None:
             result: Stamp | OSError
             try:
-                result = stamp(self._folder)
+                result = stamp(self._folder, beside)
             except OSError as error:
                 result = error
             with suppress(RuntimeError):  # the loop has ended meanwhile

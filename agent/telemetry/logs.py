@@ -85,6 +85,7 @@ def configure(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after],
         )
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # how it sets itself up is no news
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(logging.getLevelName(level.upper()), logging.INFO))

@@ -14,6 +14,7 @@ from agent.core.errors import StorageError
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.delivery.postgres import PostgresStore, shown
+from agent.delivery.postgres_writer import Rows, Work, Writer
 from agent.delivery.queries import CallQuery
 from agent.delivery.store import NO_ORPHANS
 from tests.calls.harness.ports import free_port
@@ -333,3 +334,27 @@ async def test_a_full_queue_is_refused(
         *(store.open_call(make_call(f"call-{number}"), None) for number in range(5)), return_exceptions=True
     )
     assert [type(result) for result in results] == [type(None)] * 3 + [StorageError] * 2
+
+
+async def test_a_beat_that_breaks_is_told_and_the_next_one_comes(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that beats no more would be given up by its neighbours, with its calls up."""
+    do, beats, told = Writer.do, asyncio.Event(), list[str]()
+
+    async def odd(self: Writer, work: Work) -> Rows:
+        if not told:
+            raise RuntimeError("odd")
+        done = await do(self, work)
+        beats.set()
+        return done
+
+    def took(error: Exception) -> None:
+        told.append(str(error))
+
+    monkeypatch.setattr(Writer, "do", odd)
+    store = await PostgresStore.open(url, broke=took, node="edge-1")
+    async with asyncio.timeout(10):
+        await beats.wait()
+    assert told == ["odd"]
+    await store.aclose()

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from agent.core.model import Snapshot
-from agent.settings import changes
+from agent.core.model import Certificate, Snapshot
+from agent.settings import Mistakes, changes, load
+from agent.settings.certificates import examine
 from tests.http.harness.certificates import new_pair
 
 API_TLS = "node: e\nhttp: {tls: {certificate: edge.pem, private_key: edge.key}}\n"
@@ -19,6 +21,7 @@ class Folder(Protocol):
     """The folder of conftest.py."""
 
     path: Path
+    environment: dict[str, str]
 
     def write(self, name: str, text: str) -> None:
         """Replace a file."""
@@ -143,3 +146,20 @@ def sound(folder: Folder) -> None:
     new_pair(folder.path, "ca")
     folder.write("agent.yaml", SIP_TLS)
     assert folder.mistakes() == []
+
+
+def test_a_certificate_in_use_that_has_expired_keeps_no_edit_out_and_another_expired_one_does(
+    folder: Folder,
+) -> None:
+    sound(folder)
+    new_pair(folder.path, valid=(-48.0, -1.0))
+    pair = folder.path / "edge.pem", folder.path / "edge.key"
+    ca = folder.path / "ca.pem"
+    assert isinstance(examine(*pair, ca), list), "it is refused where it is new"
+    known = examine(*pair, ca, now=datetime.now(UTC) - timedelta(hours=12))
+    assert isinstance(known, Certificate)
+    loaded = load(folder.path, folder.environment, in_force={"sip.tls": known})
+    assert loaded.certificates["sip.tls"] == known
+    new_pair(folder.path, valid=(-48.0, -2.0))
+    with pytest.raises(Mistakes, match="expired on"):
+        load(folder.path, folder.environment, in_force={"sip.tls": known})

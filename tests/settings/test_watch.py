@@ -123,3 +123,20 @@ async def test_hidden_files_are_passed_over(folder: Path) -> None:
 def test_a_folder_full_of_files_is_no_endless_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "MOST_FILES", 2)
     assert len(stamp(folder)) == 2
+
+
+async def test_a_file_elsewhere_that_the_configuration_names_is_watched(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "config", tmp_path / "pki" / "edge.pem"
+    folder.mkdir()
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("old")
+    watch = Watch(folder, lambda: [elsewhere])
+    assert not await watch.edited()
+    elsewhere.write_text("renewed")
+    assert not await watch.edited(), "it may be half written"
+    assert await watch.edited()
+    await watch.mark_read()
+    assert not await watch.edited()
+    elsewhere.unlink()
+    assert not await watch.edited()
+    assert await watch.edited()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
 import sys
 from typing import Any, Literal
 
@@ -114,3 +115,10 @@ def test_a_reader_that_went_away_does_not_end_the_process(monkeypatch: pytest.Mo
     logs.configure()
     monkeypatch.setattr(sys, "stderr", Gone())
     logs.logger("sip").info("listening")
+
+
+def test_what_brings_the_tables_up_to_date_says_nothing_of_how_it_sets_itself_up() -> None:
+    """A process of its own: the library says it while it is imported, which is once."""
+    program = "from agent.telemetry import logs; logs.configure(); import agent.delivery.schema.steps"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +54,6 @@ async def upgrade_postgresql(connect: Any, *, target: str = HEAD) -> None:  # no
 
 
 def _upgrade(connection: Connection, target: str) -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # how it goes about it is no news
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
