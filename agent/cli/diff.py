@@ -19,7 +19,7 @@ from agent.settings.changes import changes
 
 _EXAMPLE = f"""examples:
   handoff-agent diff /etc/handoff-agent /tmp/edited
-  handoff-agent diff /etc/handoff-agent /tmp/edited --node http://127.0.0.1:8081
+  handoff-agent diff /etc/handoff-agent /tmp/edited --operations http://127.0.0.1:8081
 
 Calls that are up keep the configuration they began with; the next call of their number gets the new one.
 {EXIT_CODES}"""
@@ -38,6 +38,7 @@ def add(subparsers: Commands) -> None:
     parser.add_argument("old", type=Path, metavar="OLD", help="configuration folder as it is")
     parser.add_argument("new", type=Path, metavar="NEW", help="configuration folder as it will be")
     parser.add_argument(
+        "--operations",
         "--node",
         metavar="URL",
         help="operations listener of a running agent: its live calls on those numbers",
@@ -54,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
         return COULD_NOT_RUN
     difference = changes(old, new)
     touched = None
-    if options.node:
-        touched = _touched(Operations(options.node).get("calls", numbers="shown")["calls"], old, new)
+    if options.operations:
+        touched = _touched(Operations(options.operations).get("calls", numbers="shown")["calls"], old, new)
     if options.json:
         print(json.dumps({**asdict(difference), "live_calls": touched}))
         return DONE

@@ -7,15 +7,13 @@ import getpass
 import json
 import socket
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from agent.cli.where import Where, url_of
+from agent.cli.where import Where
 from agent.core.errors import AgentError
-from agent.settings.listener import operations_listener
 
 _SECONDS: Final = 5.0
 
@@ -52,11 +50,6 @@ class Operations:
     def of(cls, where: Where) -> Operations:
         """The listener of a node."""
         return cls(where.url)
-
-    @classmethod
-    def at(cls, folder: Path) -> Operations:
-        """The same of a configuration that may have mistakes elsewhere; see `operations_listener`."""
-        return cls(url_of(operations_listener(folder)))
 
     def get(self, *path: str, **query: str | float) -> dict[str, Any]:
         """GET a JSON object; see `ask`."""

@@ -40,10 +40,15 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def add_where(parser: argparse.ArgumentParser) -> None:
     """Add what says where the agent and its record are: ``--config``, ``--operations``, ``--storage``."""
     add_config(parser)
-    parser.add_argument(
-        "--operations", metavar="URL", help="operations listener (default: as agent.yaml says)"
-    )
+    add_operations(parser)
     parser.add_argument("--storage", metavar="URL", help="record (default: as agent.yaml says)")
+
+
+def add_operations(parser: argparse.ArgumentParser) -> None:
+    """Add ``--operations``, which some say as ``--node``."""
+    parser.add_argument(
+        "--operations", "--node", metavar="URL", help="operations listener (default: as agent.yaml says)"
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

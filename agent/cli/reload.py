@@ -10,7 +10,8 @@ from typing import Any
 
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import Operations, RefusedError
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json, add_operations
+from agent.cli.where import node_asked
 from agent.settings.child import LONGEST
 
 _KEPT_OUT = (409, 422)
@@ -31,7 +32,7 @@ def add(subparsers: Commands) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("--yes", action="store_true", help="also when most of the numbers go")
-    parser.add_argument("--node", metavar="URL", help="operations listener of the agent, if not of --config")
+    add_operations(parser)
     add_config(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -39,7 +40,7 @@ def add(subparsers: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the agent. Returns the exit code."""
-    node = Operations(options.node) if options.node else Operations.at(options.config)
+    node = Operations(node_asked(options))
     code = DONE
     try:
         answer = node.ask("POST", "reload", body={"yes": options.yes}, seconds=LONGEST)

@@ -69,18 +69,25 @@ class Where:
         return self.storage
 
 
+def node_asked(options: argparse.Namespace) -> str:
+    """The URL of ``--operations``, else that of agent.yaml as far as it can be read."""
+    return options.operations or _in_file(options.config).url
+
+
 def _in_file(folder: Path) -> Where:
     file = folder / "agent.yaml"
     usual = url_of(Agent.model_fields["http"].default.operations)
     document = read(file, str(file))
     if isinstance(document, Mistake):
-        print(f"note: {document}; asking {usual}, --operations URL names another", file=sys.stderr)
+        _note(document, usual)
         return Where(usual, "", str(document))
     plain, mistakes, spoiled = values(document, References(folder.absolute(), os.environ))
     http = plain.get("http")
+    written = http.get("operations") if isinstance(http, Mapping) else None
     try:
-        url = url_of(units.address(http["operations"])) if isinstance(http, Mapping) else usual
-    except (KeyError, ValueError):
+        url = url_of(units.address(written)) if written is not None else usual
+    except ValueError as error:
+        _note(document.mistake(document.at(("http", "operations")), str(error)), usual)
         url = usual
     storage: Any = plain.get("storage", Agent.model_fields["storage"].default)
     if ("storage",) in spoiled or not isinstance(storage, str):
@@ -90,6 +97,10 @@ def _in_file(folder: Path) -> Where:
     if scheme == "sqlite":
         storage = f"sqlite://{os.path.normpath(folder.absolute() / path)}"
     return Where(url, str(storage))
+
+
+def _note(mistake: Mistake, usual: str) -> None:
+    print(f"note: {mistake}; asking {usual}, --operations URL names another", file=sys.stderr)
 
 
 def url_of(address: Address) -> str:

@@ -48,9 +48,12 @@ def test_without_an_agent_it_is_one_line(bench: Any, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == f"handoff-agent: no agent listens on http://127.0.0.1:{bench.port}\n"
 
 
-def test_an_agent_yaml_that_can_t_be_read_is_one_line(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_that_is_none_is_told_and_the_usual_one_asked(
+    bench: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     (bench.config / "agent.yaml").write_text("http: {operations: nowhere}\n", encoding="utf-8")
     assert bench.command("reload") == 2
-    assert capsys.readouterr().err.startswith(
-        f"handoff-agent: {bench.config}/agent.yaml:1:20: 'nowhere' has no port"
-    )
+    note, end = capsys.readouterr().err.splitlines()
+    assert note.startswith(f"note: {bench.config}/agent.yaml:1:20: 'nowhere' has no port")
+    assert note.endswith("; asking http://127.0.0.1:8081, --operations URL names another")
+    assert end == "handoff-agent: no agent listens on http://127.0.0.1:8081"

@@ -76,7 +76,7 @@ class VoiceAgent(Model):
     sources: Annotated[tuple[Source, ...], Listed] = Field(
         default=(),
         description="Addresses and networks (CIDR) from which its requests inside a call may come, besides "
-        "those that it is dialled at and that its Contact names.",
+        "all addresses of its targets and what its Contact names.",
     )
     response_timeout: Duration = Field(
         default=4.0,
