@@ -91,6 +91,11 @@ class Asking:
         call.handle(on.HandoffAsked(handoff))
         return asker
 
+    def tell_uui_left_out(self) -> None:
+        """Say in the story that User-to-User information (RFC 7433) went no further, and what to write."""
+        advice = "name it in handoff.headers to read it; handoff.transfer_headers is what the target gets"
+        self._call.note("decision", f"User-to-User in Refer-To is not carried on: {advice}")
+
     def forget(self) -> None:
         """It could not be recorded: the voice agent may ask again."""
         self._asker = None

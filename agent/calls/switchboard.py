@@ -156,6 +156,8 @@ class Switchboard:
                 call.asking.on_leg(
                     asked.ask, Way.REFER, refer_to=asked.refer_to, subscription=event.subscription
                 )
+                if asked.uui_left_out:
+                    call.asking.tell_uui_left_out()
             case sip.Informed(), on.Side.AGENT:
                 call.asking.on_leg(from_info(event.body), Way.INFO)
 

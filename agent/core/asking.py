@@ -99,6 +99,9 @@ class Ask(BaseModel):
     shared_id: Key = Field(default="", description="Key of your own under which handoff_state finds it.")
 
 
+_UUI = "user-to-user"
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a REFER says.
@@ -107,10 +110,12 @@ class Asked:
         ask: what goes to the script and the desktop.
         refer_to: the URI of Refer-To without display name and embedded headers; ``""`` where it is no sip:
             or tel: URI. Nothing may dial it that `allowed` has not let through.
+        uui_left_out: Refer-To embeds User-to-User information (RFC 7433) that no field of ours reads.
     """
 
     ask: Ask
     refer_to: str = ""
+    uui_left_out: bool = False
 
 
 def from_bye(message: Message, names: Mapping[str, str]) -> Ask | None:
@@ -140,7 +145,9 @@ def from_refer(message: Message, names: Mapping[str, str]) -> Asked:
     refer_to = read_refer_to(message.first("refer-to"))
     said = _said([message, refer_to.headers], names)
     destination = said.get("destination") or one_line(refer_to.user)
-    return Asked(_ask({**said, "destination": destination}), refer_to.uri)
+    read = any(header.lower() == _UUI for header in names.values())
+    left_out = bool(refer_to.headers.all(_UUI)) and not read
+    return Asked(_ask({**said, "destination": destination}), refer_to.uri, left_out)
 
 
 def from_info(body: str) -> Ask:

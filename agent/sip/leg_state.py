@@ -31,6 +31,7 @@ class LegState:
         leaving: whether we have ended it.
         audio: what carries its audio.
         held: whether the far end has put it on hold.
+        unasked_srtp: its 2xx answers an offer of plain RTP with SRTP, which is no answer to it (RFC 4568).
         takes_handoffs: whether its far end may hand off: by REFER, by INFO, with the headers of its BYE. On
             any other leg a REFER is declined.
         subscription: that of a REFER of its far end which waits for the last word; 0 when there is none.
@@ -51,6 +52,7 @@ class LegState:
         self.leaving = False
         self.audio = audio(f"leg {self.key}")
         self.held = False
+        self.unasked_srtp = False
         self.takes_handoffs = False
         self.subscription = 0
         self.latch: Latch = "strict"

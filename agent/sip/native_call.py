@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +25,7 @@ _BAD_REQUEST = 400
 _DECLINE = 603
 _BUSY_HERE = 486
 _REQUEST_PENDING = 491
+_SRTP = re.compile(r"^m=audio [1-9]\d* (?:\S+/)?RTP/SAVPF?\s", re.MULTILINE | re.IGNORECASE)
 _END_OF_DIGIT = 1 << 1  # PJMEDIA_STREAM_DTMF_IS_END, which SWIG does not see
 _EARLY = pjsua2.PJSIP_INV_STATE_EARLY
 _CONNECTING = pjsua2.PJSIP_INV_STATE_CONNECTING
@@ -67,6 +69,7 @@ class NativeCall(pjsua2.Call):
             self._emit(on.Provisional(leg.key, pjsua2.handoff_leg_status(number), media=False))
         elif state == _CONNECTING:
             leg.answered = True
+            leg.unasked_srtp = leg.dialled and _SRTP.search(_body(prm.e)) is not None
         elif state == _CONFIRMED:
             self._emit(on.Confirmed(leg.key))
         elif state == _DISCONNECTED:
@@ -161,6 +164,13 @@ class NativeCall(pjsua2.Call):
     def onCallRedirected(self, _: Any) -> int:
         """A 3xx came: it counts as a refusal."""
         return int(pjsua2.PJSIP_REDIRECT_STOP)
+
+
+def _body(event: Any) -> str:
+    """The body of the message that an event of the INVITE session tells of, if it is one."""
+    if event.type != pjsua2.PJSIP_EVENT_TSX_STATE or event.body.tsxState.type != pjsua2.PJSIP_EVENT_RX_MSG:
+        return ""
+    return str(event.body.tsxState.src.rdata.wholeMsg).partition("\r\n\r\n")[2]
 
 
 def _bye(event: Any) -> Message | None:

@@ -303,7 +303,8 @@ class Stack:
             case on.Confirmed():
                 leg.confirmed = True
                 # On hold from its first moment (RFC 3264 section 8.4) it has no stream yet, and is good.
-                event = replace(event, audio=leg.audio.flowing or leg.held)
+                useless = leg.unasked_srtp and self._settings.media.srtp == "none"
+                event = replace(event, audio=(leg.audio.flowing or leg.held) and not useless)
             case on.Provisional() if event.status > _TRYING:
                 leg.early = True
                 # Whether audio can flow is known only when the stack has read the SDP. Where the 2xx is

@@ -23,6 +23,8 @@ USELESS = {
     "another kind of media": f"{SESSION}{HERE}m=video 4000 RTP/AVP 31\r\n",
     "an address of the other family": f"{SESSION}c=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
     "no address": f"{SESSION}t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+    "SRTP that was never offered": f"{SESSION}{HERE}m=audio 4000 RTP/SAVP 0\r\n"
+    f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}\r\n",
     "rubbish": "v=0\r\no=bot one two IN IP4 nowhere\r\ns=-\r\nm=audio x RTP/AVP many\r\n",
     "nothing": "",
 }

@@ -353,3 +353,10 @@ def test_an_info_is_either_read_or_refused_in_one_line(body: str) -> None:
 ), max_size=4))  # fmt: skip
 def test_any_json_object_is_either_read_or_refused_in_one_line(body: dict[str, object]) -> None:
     test_an_info_is_either_read_or_refused_in_one_line.hypothesis.inner_test(json.dumps(body))  # type: ignore[attr-defined]  # Hypothesis keeps it there
+
+
+def test_user_to_user_embedded_in_refer_to_that_nothing_reads_is_told() -> None:
+    refer = request("Refer-To: <sip:q@cc.example?User-to-User=4A6F%3Bencoding%3Dhex>", method="REFER")
+    assert from_refer(refer, {}).uui_left_out
+    assert not from_refer(refer, {"data": "User-to-User"}).uui_left_out
+    assert not from_refer(request("Refer-To: <sip:q@cc.example>", method="REFER"), {}).uui_left_out
