@@ -123,7 +123,10 @@ class Switchboard:
         if isinstance(event, sip.Ended):
             self._leg_over(event, call)
         elif call is not None and (side := call.legs.side_of(event.leg)) is not None:
-            self._pass_on(call, side, event)
+            if not isinstance(event, sip.AudioCarried):
+                self._pass_on(call, side, event)
+            elif side is on.Side.CALLER:  # the other leg says the same
+                self._told.carried(call.record, relayed=event.relayed, why=event.why)
 
     def _leg_over(self, event: sip.Ended, call: LiveCall | None) -> None:
         self._register.remove_leg(event.leg)
@@ -140,7 +143,7 @@ class Switchboard:
     def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
         match event, side:
             case sip.Digit(), _:
-                call.handle(on.DtmfReceived(side, event.digit, event.milliseconds))
+                call.handle(on.DtmfReceived(side, event.digit, event.milliseconds, event.across))
             case sip.Provisional(), on.Side.AGENT:
                 call.handle(on.AgentProgress(event.status, event.media))
             case sip.Confirmed(), on.Side.AGENT:
