@@ -14,6 +14,7 @@ _WHY: Final = {
     2: "the legs have different codecs",
     3: "the legs have different packet times",
     4: "one leg is relayed elsewhere",
+    5: "one leg is on hold",
 }
 _NOT_TOLD = -1
 

@@ -316,8 +316,6 @@ static void map_types(leg *l, const pjmedia_stream_info *from, const pjmedia_str
     l->loudness = from->fmt.pt == PJMEDIA_RTP_PT_PCMU ? ulaw : from->fmt.pt == PJMEDIA_RTP_PT_PCMA ? alaw : NULL;
     l->level = 0;
     l->audio_type = (pj_uint8_t)(from->rx_pt & 127);
-    if (!(from->dir & PJMEDIA_DIR_DECODING) || !(to->dir & PJMEDIA_DIR_ENCODING))
-        return; /* on hold: nothing goes this way */
     l->payload_type[l->audio_type] = (pj_uint8_t)to->tx_pt;
     l->passes_events = from->rx_event_pt >= 0 && to->tx_event_pt >= 0;
     if (l->passes_events)
@@ -361,6 +359,8 @@ int handoff_relay_join(int call_a, int call_b)
 
     if (!stream_a || !stream_b || !a || !b || a == b)
         return HANDOFF_RELAY_NO_STREAM;
+    if ((info_a.dir & info_b.dir) != PJMEDIA_DIR_ENCODING_DECODING)
+        return HANDOFF_RELAY_ON_HOLD;
     if (pj_stricmp(&info_a.fmt.encoding_name, &info_b.fmt.encoding_name) != 0 ||
         info_a.fmt.clock_rate != info_b.fmt.clock_rate || info_a.fmt.channel_cnt != info_b.fmt.channel_cnt)
         return HANDOFF_RELAY_CODECS;

@@ -16,6 +16,7 @@ enum handoff_relay_refusal {
     HANDOFF_RELAY_CODECS = 2,       /* other codecs, clock rates or channels */
     HANDOFF_RELAY_PACKET_TIMES = 3, /* other packet times */
     HANDOFF_RELAY_TAKEN = 4,        /* one is relayed to a third leg */
+    HANDOFF_RELAY_ON_HOLD = 5,      /* one is on hold: the bridge sends silence to the other */
 };
 
 /* After libInit, before the first call: each leg's media transport can relay from then on. 0, or -1. */

@@ -168,7 +168,10 @@ def offer(port=40000, formats="0 101", more="a=rtpmap:101 telephone-event/8000\r
 
 
 class Peer:
+    all = []  # kept, so that no later one gets a port to which an earlier one's answers are still repeated
+
     def __init__(self, source):
+        Peer.all.append(self)
         self.source = source
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((source, 0))
