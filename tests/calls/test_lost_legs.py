@@ -15,7 +15,7 @@ import pytest
 from agent.simulators.messages import WireMessage
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
-from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
+from tests.calls.harness.plan import Change, Plan
 from tests.calls.harness.records import Row
 from tests.calls.harness.sip_socket import SipSocket
 from tests.calls.harness.waiting import eventually
@@ -24,23 +24,21 @@ pytestmark = [pytest.mark.calls, pytest.mark.slow]
 
 CONNECTED = {"p1": "Connected"}
 LONG = 100.0
-NUMBERS = {
-    f"999555040{place}": port for place, port in enumerate(("first", "second", "queue", "overflow", "lost"))
-}
-EXPIRING, UNHEARD, UNRUNG, DYING, BUSY = NUMBERS
+NUMBERS = {f"999555040{place}": f"127.0.4.{place}" for place in range(1, 7)}
+EXPIRING, UNHEARD, UNRUNG, DYING, BUSY, BUSY_WITHOUT_UPDATE = NUMBERS
 TIMER = ("Supported: timer", "Session-Expires: 90;refresher=uac")
 
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """A project for each port of a voice agent."""
+    """A project for each address of a voice agent."""
 
     def add(plan: Plan) -> None:
         plan.agent["limits"]["ring"] = "90s"
         plan.agent["media"]["silence_timeout"] = "10m"
-        for number, port in NUMBERS.items():
-            project = plan.add(f"acme-{port}", number)
-            uri = f"sip:bot@{VOICE_AGENT}:{getattr(plan, port)}"
+        for number, address in NUMBERS.items():
+            project = plan.add(f"acme-{number}", number)
+            uri = f"sip:bot@{address}:{plan.first}"
             project["voice_agent"] = {**project["voice_agent"], "targets": [{"uri": uri}]}
             project["handoff"]["wait_for_bye"] = "1s"
 
@@ -53,8 +51,8 @@ async def ends(
 ) -> AsyncIterator[tuple[HandCaller, HandVoiceAgent, str]]:
     """A caller who has sent INVITE with these headers, and a voice agent that has not answered yet."""
     contact = new_contact()
-    port = getattr(house.plan, NUMBERS[number])
-    async with SipSocket(house.plan.sip, VOICE_AGENT, port) as far, SipSocket(house.plan.sip) as near:
+    sip, first = house.plan.sip, house.plan.first
+    async with SipSocket(sip, NUMBERS[number], first) as far, SipSocket(sip) as near:
         uri = f"sip:{number}@127.0.0.1:{house.plan.sip}"
         caller = HandCaller(near, uri, (*identity(contact).split("\r\n"), *headers), 4000)
         near.on_request = caller.takes
@@ -121,23 +119,34 @@ async def asked_again(bot: HandVoiceAgent, method: str, count: int) -> WireMessa
     return bot.requests(method)[-1]
 
 
-async def refuses_to_refresh(house: House) -> None:
-    async with ends(house, BUSY) as (caller, bot, contact):
-        allow = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE"
+async def refuses_to_refresh(house: House, number: str, method: str) -> None:
+    """A peer that takes no UPDATE is asked by re-INVITE (RFC 4028 section 7.4)."""
+    async with ends(house, number) as (caller, bot, contact):
+        allow = ", ".join(dict.fromkeys(("Allow: INVITE", "ACK", "BYE", "CANCEL", method)))
         again = ("Require: timer", "Session-Expires: 90;refresher=uac")
         bot.answer(await bot.asked("INVITE"), 200, headers=(allow, *again))
         await caller.answered("INVITE", 200)
         caller.in_dialog("ACK", 1)
+        await bot.asked("ACK")
+        before = len(bot.requests(method))
         refusals = ((491, "Request Pending", ()), (500, "Later", ("Retry-After: 1",)), (200, "OK", again))
-        for count, (status, text, headers) in enumerate(refusals, 1):
-            refresh = await asked_again(bot, "UPDATE", count)
+        for count, (status, text, headers) in enumerate(refusals, before + 1):
+            refresh = await asked_again(bot, method, count)
             bot.answer(refresh, status, text, headers=headers)
+        if method == "INVITE":
+            await eventually(lambda: acknowledged(bot, refresh), what="ACK of the refresh")
         caller.in_dialog("BYE", 2)
         await caller.answered("BYE", 200)
         await bot.asked("BYE")
         row = await eventually(lambda: house.records.call(caller.call_id), what="a record")
         assert row is not None
         await house.signalled(contact, CONNECTED)
+
+
+def acknowledged(bot: HandVoiceAgent, invite: WireMessage) -> bool:
+    """Whether an INVITE got its ACK."""
+    number = invite.first("CSeq").split()[0]
+    return any(ack.first("CSeq").split()[0] == number for ack in bot.requests("ACK"))
 
 
 @pytest.mark.timeout(280)
@@ -148,10 +157,11 @@ async def test_each_script_is_told_once_and_a_healthy_call_goes_on(house: House)
         is_never_acknowledged(house),
         rings_unheard(house),
         expires_at_the_voice_agent(house),
-        refuses_to_refresh(house),
+        refuses_to_refresh(house, BUSY, "UPDATE"),
+        refuses_to_refresh(house, BUSY_WITHOUT_UPDATE, "INVITE"),
     )
     assert since.moved("handoff_calls_total", end="failed") == 4
-    assert since.moved("handoff_calls_total", end="caller") == 1
+    assert since.moved("handoff_calls_total", end="caller") == 2
     assert since.moved("handoff_invites_total", result="no_prack") == 1
-    assert since.moved("handoff_invites_total", result="answered") == 4
+    assert since.moved("handoff_invites_total", result="answered") == 5
     await house.at_rest(40)
