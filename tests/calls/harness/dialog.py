@@ -31,9 +31,9 @@ class HandCaller:
         self.branch = f"z9hG4bK{self.call_id}"
         self.wire.acknowledges = True
 
-    def invite(self, *, offers: bool = True) -> None:
-        """Send the INVITE, with an offer or without; again, if it was sent before."""
-        body = offer(self.rtp_port) if offers else ""
+    def invite(self, *, offers: bool = True, body: str = "") -> None:
+        """Send the INVITE, with an offer (G.711, or this one) or without; again, if it was sent before."""
+        body = body or (offer(self.rtp_port) if offers else "")
         self.wire.send(self._request("INVITE", headers=self.identity, body=body))
 
     def cancel(self) -> None:
