@@ -28,16 +28,17 @@ from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip import guard, native
 from agent.sip.bridge import BridgeAudio
+from agent.sip.intake import Endpoint, IncomingAccount, source_of
 from agent.sip.leg import Leg
 from agent.sip.players import Comfort
 from agent.sip.resolver import Hop
+from agent.sip.sent_probes import SentProbes
 from agent.telemetry.logs import call_facts, logger, of_call
 
 _log = logger("sip")
 _TICK_SECONDS = 0.01
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
-_REQUEST_TIMEOUT = 408
 _TRYING = 100
 _SESSION_PROGRESS = 183
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
@@ -67,7 +68,7 @@ class Stack:
         self._lag = lag
         self.took = took or _logged
         self._loop = asyncio.get_running_loop()
-        self._endpoint = _Endpoint(self)
+        self._endpoint = Endpoint(self)
         self._events: deque[on.StackEvent] = deque()
         self._legs: dict[int, Leg] = {}
         self._descriptor = -1
@@ -75,7 +76,7 @@ class Stack:
         self._scheduled = False
         self._polling = False
         self._closed = False
-        self._probes: dict[int, Callable[[int], None]] = {}
+        self._probes = SentProbes(settings, self._loop, self._contain)
         self.comfort = Comfort(self.took)
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -199,26 +200,14 @@ class Stack:
         return self._legs[key]
 
     def probe(self, target: SipUri, hop: Hop, seconds: float, done: Callable[[int], None]) -> None:
-        """Send OPTIONS to the address `hop` of `target`; `done` is told the status that came.
-
-        It is 408 when none did for so many seconds.
+        """Send OPTIONS to the address `hop` of `target`; see `SentProbes.send`.
 
         Raises:
             SipError: the stack would not send it.
         """
         if self._closed:
             raise SipError("the SIP stack has ended")
-        host = native.host_towards(self._settings, hop)
-        with native.pinned(target, hop):
-            number = pjsua2.handoff_probe_send(target.text, f"<sip:handoff-agent@{host}>")
-        if number < 0:
-            raise SipError(f"can't probe {target.text}")
-        self._probes[number] = done
-        self._loop.call_later(seconds, self._probed, number, _REQUEST_TIMEOUT)
-
-    def _probed(self, number: int, status: int) -> None:
-        if (done := self._probes.pop(number, None)) is not None:
-            done(status)
+        self._probes.send(target, hop, seconds, done)
 
     @property
     def legs_alive(self) -> int:
@@ -330,53 +319,12 @@ class Stack:
         self._timer = self._loop.call_at(due, self._tick, due)
         self._contain("lag", partial(self._lag, late))
         self._contain("tick", self._poll)
-        self._contain("probe", self._look_for_probes)
+        self._contain("probe", self._probes.look)
         self._contain("trace", self._look_for_messages)
-
-    def _look_for_probes(self) -> None:
-        for number, status in native.probes():
-            self._contain("probe", partial(self._probed, number, status))
 
     def _look_for_messages(self) -> None:
         if records := native.trace(_TRACE_RECORDS):
             self._trace(records)
-
-
-class _Endpoint(pjsua2.Endpoint):
-    """The library; it says which INVITEs it refused by itself."""
-
-    def __init__(self, stack: Stack) -> None:
-        super().__init__()
-        self._stack = stack
-
-    def onRejectedIncomingCall(self, prm: Any) -> None:
-        """An INVITE was answered before it became a call."""
-        try:
-            message = parse(prm.rdata.wholeMsg)
-            self._stack.emit(on.RefusedByStack(source_of(prm), message, prm.statusCode, prm.reason))
-        except Exception as error:  # noqa: BLE001 - native code can make nothing of it
-            self._stack.took("intake", error)
-
-
-class IncomingAccount(pjsua2.Account):
-    """The local account that all calls belong to."""
-
-    def __init__(self, stack: Stack) -> None:
-        super().__init__()
-        self._stack = stack
-
-    def onIncomingCall(self, prm: Any) -> None:
-        """A new INVITE passed the guard."""
-        try:
-            self._stack.take(prm)
-        except Exception as error:  # noqa: BLE001 - pjsua2 refuses a call that nobody took
-            self._stack.took("intake", error)
-
-
-def source_of(prm: Any) -> str:
-    """The address that a request came from, without its port."""
-    address: str = prm.rdata.srcAddress
-    return address.rpartition(":")[0].strip("[]")
 
 
 def _lost(leg: Leg, event: on.Ended) -> Reason | None:

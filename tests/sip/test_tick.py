@@ -44,7 +44,7 @@ class Running:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = Clock(monkeypatch)
-        monkeypatch.setattr(stack_module, "_Endpoint", Pjsip)
+        monkeypatch.setattr(stack_module, "Endpoint", Pjsip)
         monkeypatch.setattr(native, "probes", list)
         monkeypatch.setattr(native, "trace", lambda _: [])
         self.lags: list[float] = []
@@ -165,7 +165,7 @@ async def test_an_error_in_any_part_of_the_tick_ends_neither_it_nor_the_other_pa
         monkeypatch.setattr(running.stack, place, broken)
     monkeypatch.setattr(native, "probes", lambda: [(1, 200), (2, 200)])
     probed: list[int] = []
-    running.stack._probes = {1: broken, 2: probed.append}
+    running.stack._probes._waiting = {1: broken, 2: probed.append}
     running.library.polled = lambda: broken(None)
     loop.call_soon(running.stack._tick, loop.time())
     await running.turns()
