@@ -136,7 +136,7 @@ class Stack:
         Returns:
             Why that can't be done, in which case the old certificates stay in use; or nothing.
         """
-        return native.renew_certificates()
+        return "the SIP stack has ended" if self._closed else native.renew_certificates()
 
     def let_in(self, doors: guard.Doors) -> None:
         """Take requests from these from now on; raises `SipError` when the guard won't."""
@@ -181,8 +181,7 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
-        if self._closed:
-            raise SipError("the SIP stack has ended")
+        native.require_open()
         leg = self._new_leg()
         leg.latch = latch
         local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
@@ -205,8 +204,7 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
-        if self._closed:
-            raise SipError("the SIP stack has ended")
+        native.require_open()
         self._probes.send(target, hop, seconds, done)
 
     @property
