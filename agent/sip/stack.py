@@ -104,6 +104,7 @@ class Stack:
             if fault := native.renew_certificates():
                 raise SipError(f"sip.tls can't be used: {fault}")
             self._endpoint.libStart()
+            guard.names_of_ours = guard.names_refused()
             native.choose_codecs(self._endpoint, self._settings.media.codecs)
             self.account = native.account(self._settings, IncomingAccount(self))
         except pjsua2.Error as error:
