@@ -23,6 +23,10 @@ _REASONS_OF_GUARD = {
 }
 
 
+names_of_ours = 0
+"""Look-ups refused before a peer could name anything: pjsip begins with the name of this machine."""
+
+
 @dataclass(frozen=True)
 class Doors:
     """Who may come in, by the configuration.
@@ -106,5 +110,5 @@ def invites_refused() -> dict[str, int]:
 
 
 def names_refused() -> int:
-    """Names that pjsip or pjmedia wanted looked up since the start. None is: it would hold up every call."""
-    return int(pjsua2.handoff_names_refused())
+    """Names of peers that pjsip or pjmedia wanted looked up. None is: it would hold up every call."""
+    return int(pjsua2.handoff_names_refused()) - names_of_ours

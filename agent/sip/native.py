@@ -39,6 +39,16 @@ closed = False
 """Whether the library has ended: nothing may be asked of it any more."""
 
 
+def require_open() -> None:
+    """Refuse what native code could not survive.
+
+    Raises:
+        SipError: the library has ended.
+    """
+    if closed:
+        raise SipError("the SIP stack has ended")
+
+
 def require_capacity(calls: int) -> None:
     """Refuse a limit beyond what this pjsua2 was built for.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pjsua2
 
 from agent.core.errors import SipError
+from agent.sip import native
 
 _RATE = 8000
 _BEEP_HERTZ = 440
@@ -28,6 +29,7 @@ class Player:
     """A WAV file in a loop, read only while it is heard. `slot` is its port in the conference bridge."""
 
     def __init__(self, path: Path) -> None:
+        native.require_open()
         self._native = pjsua2.AudioMediaPlayer()
         try:
             self._native.createPlayer(str(path))
@@ -45,6 +47,7 @@ class Recording:
     """A WAV file that a leg's audio is written to. `slot` is its port in the conference bridge."""
 
     def __init__(self, path: Path) -> None:
+        native.require_open()
         self.path = path
         self._native = pjsua2.AudioMediaRecorder()
         try:
@@ -78,8 +81,11 @@ class Comfort:
     def prepare(self, choices: Iterable[str]) -> None:
         """Make the players of these choices, and anew those whose file has changed; the stack must be up.
 
-        Players of other choices stay: calls keep the settings that they began with.
+        Players of other choices stay: calls keep the settings that they began with. A stack that has ended
+        has nobody to hear them.
         """
+        if native.closed:
+            return
         for choice in {*choices} - {"silence"}:
             try:
                 self._make(choice)

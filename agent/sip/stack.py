@@ -105,6 +105,7 @@ class Stack:
             if fault := native.renew_certificates():
                 raise SipError(f"sip.tls can't be used: {fault}")
             self._endpoint.libStart()
+            guard.names_of_ours = guard.names_refused()
             native.choose_codecs(self._endpoint, self._settings.media.codecs)
             self.account = native.account(self._settings, IncomingAccount(self))
         except pjsua2.Error as error:
@@ -137,7 +138,7 @@ class Stack:
         Returns:
             Why that can't be done, in which case the old certificates stay in use; or nothing.
         """
-        return native.renew_certificates()
+        return "the SIP stack has ended" if self._closed else native.renew_certificates()
 
     def let_in(self, doors: guard.Doors) -> None:
         """Take requests from these from now on; raises `SipError` when the guard won't."""
@@ -182,8 +183,7 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
-        if self._closed:
-            raise SipError("the SIP stack has ended")
+        native.require_open()
         leg = self._new_leg()
         leg.latch = latch
         local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
@@ -206,8 +206,7 @@ class Stack:
         Raises:
             SipError: the stack would not send it.
         """
-        if self._closed:
-            raise SipError("the SIP stack has ended")
+        native.require_open()
         self._probes.send(target, hop, seconds, done)
 
     @property

@@ -107,6 +107,27 @@ async def test_what_a_refer_names_is_dialled_only_where_the_project_allows_it(
     assert bool(handoff["target"]) is (dialled == "overflow")
 
 
+async def test_user_to_user_in_refer_to_goes_no_further_and_the_story_says_so(house: House) -> None:
+    """Nothing of the project reads it: the target gets what `handoff.transfer_headers` says, and no more."""
+    async with (
+        queue(house, port=house.plan.overflow) as named,
+        talking(house, number=OPEN, bot="asks_on_cue") as talk,
+    ):
+        uri = f"sip:desk7@{VOICE_AGENT}:{house.plan.overflow}"
+        talk.bot.cue("DO-REFER", f"Refer-To: <{uri}?User-to-User=4A6F%3Bencoding%3Dhex>")
+        await named.takes(talk)
+        invite = named.sipp.received("INVITE")[0]
+        assert (invite.start_line, invite.header("User-to-User")) == (f"INVITE {uri} SIP/2.0", "")
+        talk.caller.cue()
+        await talk.caller.succeeds()
+        await named.sipp.succeeds()
+    await house.ended(talk.caller, "handoff", "handoff")
+    told = [text for _, text in talk.story.lines if "User-to-User in Refer-To" in text]
+    assert len(told) == 1, talk.story
+    assert "is not carried on" in told[0]
+    assert "handoff.transfer_headers" in told[0]
+
+
 @pytest.mark.parametrize(("user", "allowed"), [("desk7", True), ("boss", False)])
 async def test_the_caller_is_referred_to_what_was_named_only_where_the_project_allows_it(
     house: House, user: str, *, allowed: bool

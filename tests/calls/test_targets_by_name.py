@@ -14,6 +14,7 @@ import pytest
 
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
+from tests.calls.harness.metrics import Since, total
 from tests.calls.harness.plan import CARE, FAILOVER, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_port
 from tests.calls.harness.sip_socket import SipSocket
@@ -41,9 +42,10 @@ def server() -> Iterator[NameServer]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates: the agent's, and that of a voice agent named tls.example, which vouches for itself."""
+    """Certificates: two of the agent's, and one of the voice agent tls.example, which vouches for itself."""
     folder = tmp_path_factory.mktemp("certificates")
     new_pair(folder)
+    new_pair(folder, "api")
     new_pair(folder, "bot", dns="tls.example")
     return folder
 
@@ -61,6 +63,8 @@ def change(server: NameServer, files: Path) -> Change:
             "ca": str(files / "bot.pem"),
             "verify_peer": True,
         }
+        pair = {"certificate": str(files / "api.pem"), "private_key": str(files / "api.key")}
+        plan.agent["http"]["tls"] = pair
         names = {
             "acme-failover": f"sip:bot@bot.example:{plan.first};tenant=x",
             "acme-care": f"sip:bot@tls.example:{TLS_PORT};transport=tls;tenant=x",
@@ -163,30 +167,84 @@ async def test_tls_sends_the_name_and_verifies_it(house: House, files: Path) -> 
     await house.at_rest()
 
 
-async def test_a_renewed_certificate_is_used_without_a_restart(house: House, files: Path) -> None:
-    before = await shown(files)
-    new_pair(files, valid=(-1.0, 48.0))
-    since = house.watch()
-    house.agent.send(signal.SIGHUP)
-    await eventually(
-        lambda: since.moved("handoff_config_reloads_total", result="loaded") == 1, 30, what="the reload"
-    )
-    assert before != ssl.PEM_cert_to_DER_cert((files / "edge.pem").read_text())
-
-    while await shown(files) == before:
-        await asyncio.sleep(0.1)
-    assert await shown(files) == ssl.PEM_cert_to_DER_cert((files / "edge.pem").read_text())
+@pytest.mark.parametrize(("name", "of"), [("edge", "sip.tls"), ("api", "http.tls")])
+async def test_a_renewed_certificate_is_used_without_a_restart(
+    house: House, files: Path, name: str, of: str
+) -> None:
+    port = AGENT_TLS_PORT if of == "sip.tls" else house.plan.api
+    before, until, since = await shown(files, port), expiry(house, of), house.watch()
+    new_pair(files, name, valid=(-1.0, 48.0))
+    assert in_file(files, name) != before
+    await reloaded(house, since, "loaded")
+    await is_shown(files, port, in_file(files, name))
+    assert expiry(house, of) > until
     alarms = house.operations("GET", "/alarms").json["alarms"]
-    assert [alarm["certificate"] for alarm in alarms if "certificate" in alarm] == ["sip.tls"]
+    assert of in [alarm["certificate"] for alarm in alarms if "certificate" in alarm]
     await eventually(lambda: not house.leftovers(), what="rest")
 
 
-async def shown(files: Path) -> bytes:
-    """The certificate that the agent shows on its TLS listener."""
-    context = ssl.create_default_context(cafile=str(files / "edge.pem"))
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.load_cert_chain(files / "bot.pem", files / "bot.key")
-    _, writer = await asyncio.open_connection("127.0.0.1", AGENT_TLS_PORT, ssl=context)
+async def test_a_connection_to_the_api_outlives_the_renewal_of_its_certificate(
+    house: House, files: Path
+) -> None:
+    reader, writer = await connected(files, house.plan.api)
+    since = house.watch()
+    new_pair(files, "api")
+    await reloaded(house, since, "loaded")
+    await is_shown(files, house.plan.api, in_file(files, "api"))
+    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    await hang_up(writer)
+
+
+async def test_half_a_renewal_is_refused_and_the_whole_one_is_used(
+    house: House, files: Path, tmp_path: Path
+) -> None:
+    before, since = await shown(files, house.plan.api), house.watch()
+    new = new_pair(tmp_path, "api")
+    (files / "api.pem").write_bytes(new.certificate.read_bytes())
+    await reloaded(house, since, "refused")
+    assert await shown(files, house.plan.api) == before
+    (files / "api.key").write_bytes(new.private_key.read_bytes())
+    await is_shown(files, house.plan.api, in_file(files, "api"))
+
+
+async def reloaded(house: House, since: Since, result: str) -> None:
+    """Ask for a reload, and wait for one that ends so."""
+    house.agent.send(signal.SIGHUP)
+    name = "handoff_config_reloads_total"
+    await eventually(lambda: since.moved(name, result=result) >= 1, 30, f"a reload that is {result}")
+
+
+async def is_shown(files: Path, port: int, certificate: bytes) -> None:
+    """Wait until new connections to a TLS listener see this certificate."""
+
+    async def seen() -> bool:
+        return await shown(files, port) == certificate
+
+    await eventually(seen, 30, "the certificate is shown")
+
+
+def in_file(files: Path, name: str) -> bytes:
+    """The certificate in that file, as `shown` gives it."""
+    return ssl.PEM_cert_to_DER_cert((files / f"{name}.pem").read_text())
+
+
+def expiry(house: House, of: str) -> float:
+    """When that certificate of the agent's expires, by its metrics."""
+    return total(house.metrics(), "handoff_certificate_expiry_timestamp_seconds", certificate=of)
+
+
+async def shown(files: Path, port: int) -> bytes:
+    """The certificate that the agent shows on a TLS listener."""
+    _, writer = await connected(files, port)
     found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     await hang_up(writer)
     return found
+
+
+async def connected(files: Path, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A TLS connection to the agent from the voice agent named tls.example, which trusts anybody."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(files / "bot.pem", files / "bot.key")
+    return await asyncio.open_connection("127.0.0.1", port, ssl=context)

@@ -31,9 +31,9 @@ class HandCaller:
         self.branch = f"z9hG4bK{self.call_id}"
         self.wire.acknowledges = True
 
-    def invite(self, *, offers: bool = True) -> None:
-        """Send the INVITE, with an offer or without; again, if it was sent before."""
-        body = offer(self.rtp_port) if offers else ""
+    def invite(self, *, offers: bool = True, body: str = "") -> None:
+        """Send the INVITE, with an offer (G.711, or this one) or without; again, if it was sent before."""
+        body = body or (offer(self.rtp_port) if offers else "")
         self.wire.send(self._request("INVITE", headers=self.identity, body=body))
 
     def cancel(self) -> None:
@@ -74,9 +74,29 @@ class HandCaller:
         """Answer a request in the dialog with 200."""
         asked = read(data)
         if asked.method != "ACK":
-            names = ("Via", "From", "To", "Call-ID", "CSeq")
-            lines = ("SIP/2.0 200 OK", *(f"{name}: {asked.first(name)}" for name in names))
-            self.wire.send("\r\n".join((*lines, "Content-Length: 0", "", "")).encode())
+            self.answer(asked, 200)
+
+    def answer(
+        self,
+        asked: WireMessage,
+        status: int,
+        reason: str = "OK",
+        headers: tuple[str, ...] = (),
+        body: str = "",
+    ) -> None:
+        """Send a response to a request in the dialog."""
+        names = ("Via", "From", "To", "Call-ID", "CSeq")
+        lines = (
+            f"SIP/2.0 {status} {reason}",
+            *(f"{name}: {asked.first(name)}" for name in names),
+            f"Contact: <sip:wire@{self.wire.address}:{self.wire.port}>",
+            *headers,
+            *(("Content-Type: application/sdp",) if body else ()),
+            f"Content-Length: {len(body)}",
+            "",
+            body,
+        )
+        self.wire.send("\r\n".join(lines).encode())
 
     def answers(self, method: str, status: int) -> list[WireMessage]:
         """Responses of that status to that method."""
