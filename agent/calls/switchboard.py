@@ -216,8 +216,11 @@ class Switchboard:
         self._told.bound(call_id, sip_call_id, on.Side.CALLER)
         invite = Invite(event.source, event.message)
         verdict = admit(invite, self._snapshot(), self._load())
-        project = verdict.project.project if isinstance(verdict, Admitted) else verdict.project
-        refused = Refused(of_status(event.status), event.text, project, status=event.status)
+        if isinstance(verdict, Refused) and verdict.code == event.status:
+            refused = verdict  # for the same reason, and in better words
+        else:
+            project = verdict.project.project if isinstance(verdict, Admitted) else verdict.project
+            refused = Refused(of_status(event.status), event.text, project, status=event.status)
         self._tell_refused(call_id, sip_call_id, invite, refused)
 
     def _tell_refused(self, call_id: str, sip_call_id: str, invite: Invite, refused: Refused) -> None:

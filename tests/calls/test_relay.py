@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Audio that goes straight across: one clean stream to each end, its digits, its reports; the mixer's part."""
+"""Audio that goes straight across: one clean stream to each end, its digits and reports; the mixer's part."""
 
 from __future__ import annotations
 
