@@ -74,9 +74,29 @@ class HandCaller:
         """Answer a request in the dialog with 200."""
         asked = read(data)
         if asked.method != "ACK":
-            names = ("Via", "From", "To", "Call-ID", "CSeq")
-            lines = ("SIP/2.0 200 OK", *(f"{name}: {asked.first(name)}" for name in names))
-            self.wire.send("\r\n".join((*lines, "Content-Length: 0", "", "")).encode())
+            self.answer(asked, 200)
+
+    def answer(
+        self,
+        asked: WireMessage,
+        status: int,
+        reason: str = "OK",
+        headers: tuple[str, ...] = (),
+        body: str = "",
+    ) -> None:
+        """Send a response to a request in the dialog."""
+        names = ("Via", "From", "To", "Call-ID", "CSeq")
+        lines = (
+            f"SIP/2.0 {status} {reason}",
+            *(f"{name}: {asked.first(name)}" for name in names),
+            f"Contact: <sip:wire@{self.wire.address}:{self.wire.port}>",
+            *headers,
+            *(("Content-Type: application/sdp",) if body else ()),
+            f"Content-Length: {len(body)}",
+            "",
+            body,
+        )
+        self.wire.send("\r\n".join(lines).encode())
 
     def answers(self, method: str, status: int) -> list[WireMessage]:
         """Responses of that status to that method."""
