@@ -37,7 +37,7 @@ from agent.http.operations import operations_app
 from agent.http.serving import serve_app
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
-from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before, ended_by_signals
+from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before
 from agent.renewal import Renewal
 from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import guard
@@ -58,8 +58,12 @@ _FORCED_GRACE_SECONDS = 0.6
 _FULL_COLLECTION_EVERY = 60
 
 
-async def serve(folder: Path) -> int:
+async def serve(folder: Path, *, for_good: bool = False) -> int:
     """Run the agent until a signal ends it.
+
+    Args:
+        folder: of the configuration.
+        for_good: whether the process ends with it; see `Asked.capture_signals`.
 
     Returns:
         The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run.
@@ -72,17 +76,18 @@ async def serve(folder: Path) -> int:
     log = snapshot.agent.log
     logs.configure(log.level, log.format, log.numbers)
     asked = Asked()
-    with logs.in_background(), asked.capture_signals():
+    failed: AgentError | None = None
+    with logs.in_background(), asked.capture_signals(for_good=for_good):
         try:
             async with AsyncExitStack() as closing:
                 await _run(folder, snapshot, asked, closing)
             _log.info("ended")
         except AgentError as error:
             failed = error
-        else:
-            return 0
-    logs.say(f"handoff-agent: {failed}\n")
-    return 2
+        code = asked.last_resort.code = 0 if failed is None else 2
+    if failed is not None:
+        logs.say(f"handoff-agent: {failed}\n")
+    return code
 
 
 async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExitStack) -> None:
@@ -358,9 +363,8 @@ class Node:
         await self._reloads.cancel()
 
     async def _end_sip(self) -> None:
-        """End the stack; native code may hang, and then hears no thread: signals end the process at once."""
-        with ended_by_signals():
-            self._stack.close()
+        """End the stack: about a second of native code, in which the loop hears nothing."""
+        self._stack.close()
 
     async def _end_deliveries(self) -> None:
         """Give what is under way its time, and less of it as soon as the node is to end now."""

@@ -27,6 +27,7 @@ LEAVE_SECONDS: Final = 5.0
 """From the end of all parts to the end of the process, though a library's thread hangs."""
 _GIVE_UP_SECONDS: Final = 0.1  # in which a part that was cancelled may tidy up
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+_HEARD: Final = (*_ENDING, signal.SIGHUP)
 
 _log = logs.logger("node")
 
@@ -59,10 +60,13 @@ class LastResort:
 
     Attributes:
         step: what is being done just now; named in the log when it hangs.
+        code: the exit code once all parts have ended, after which only a thread of a library can hang; None
+            before, when an end by it is one by force.
     """
 
     def __init__(self) -> None:
         self.step = ""
+        self.code: int | None = None
         self._wanted = threading.Condition()
         self._at: float | None = None
         self._over = False
@@ -79,7 +83,7 @@ class LastResort:
             self._wanted.notify()
 
     def disarm(self) -> None:
-        """All went well: let the process end by itself."""
+        """All went well: let the process go on."""
         with self._wanted:
             self._over = True
             self._wanted.notify()
@@ -93,6 +97,8 @@ class LastResort:
                 self._wanted.wait(left)
             if self._over:
                 return
+        if self.code is not None:
+            os._exit(self.code)
         logs.last_words("ended by force: something hung", step=self.step or "the event loop")
         os._exit(ENDED_BY_FORCE)
 
@@ -114,61 +120,85 @@ class Asked:
         self.last_resort = LastResort()
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take SIGHUP, SIGTERM and SIGINT meanwhile."""
-        loop = asyncio.get_running_loop()
-        handlers = {signal.SIGHUP: self._reload, signal.SIGTERM: self._end, signal.SIGINT: self._end}
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-        try:
-            with _watched(self.last_resort):
-                yield
-        finally:
-            for number in handlers:
-                loop.remove_signal_handler(number)
-            self.last_resort.disarm()
+    def capture_signals(self, *, for_good: bool = False) -> Iterator[None]:
+        """Take SIGHUP, SIGTERM and SIGINT meanwhile.
 
-    def _reload(self) -> None:
-        self.reload = True
+        Args:
+            for_good: whether nothing but the end of the process follows. They are ignored from then on, as
+                each would end it by the default action; the last resort sees to it that it ends.
+        """
+        before = {number: signal.getsignal(number) for number in _HEARD}
+        try:
+            with _watched(self.last_resort, self._take):
+                # asyncio's own handlers would give way to the default action when they are taken away.
+                for number in _HEARD:
+                    signal.signal(number, _heard_elsewhere)
+                    signal.siginterrupt(number, False)  # noqa: FBT003 - Python's signature
+                try:
+                    yield
+                finally:
+                    for number in _HEARD:
+                        signal.signal(number, signal.SIG_IGN if for_good else before[number])
+        finally:
+            if for_good:
+                self.last_resort.within(LEAVE_SECONDS)
+            else:
+                self.last_resort.disarm()
+
+    def _take(self, number: int) -> None:
+        if number in _ENDING:
+            self._end()
+        elif number in _HEARD:
+            self.reload = True
 
     def _end(self) -> None:
-        if self.end.is_set():
-            _log.warning("ending now: calls that are up are told to their scripts as failed")
-            self.end_now.set()
-        else:
+        if not self.end.is_set():
             _log.info("draining: no new calls are taken, the agent ends with the last call")
             self.end.set()
+        elif not self.end_now.is_set():
+            _log.warning("ending now: calls that are up are told to their scripts as failed")
+            self.end_now.set()
+
+
+def _heard_elsewhere(*_: object) -> None:
+    """The interpreter has written the number to the descriptor that a thread reads."""
 
 
 @contextmanager
-def _watched(last_resort: LastResort) -> Iterator[None]:
+def _watched(last_resort: LastResort, take: Callable[[int], None]) -> Iterator[None]:
     """Hear signals in a thread of its own: a second one that asks for the end is heard though the loop hangs.
 
-    The interpreter writes the number of each signal to one descriptor, asyncio's. Here it writes to ours, and
-    a thread writes it on.
+    The interpreter writes the number of each signal to a descriptor; the thread reads it and lets the loop
+    `take` it.
     """
+    loop = asyncio.get_running_loop()
     ours, written = os.pipe()
     os.set_blocking(written, False)
-    of_loop = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-    thread = threading.Thread(target=_hand_on, args=(ours, of_loop, last_resort), name="signals", daemon=True)
+    before = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+
+    def hand_on(number: int) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(take, number)
+
+    thread = threading.Thread(target=_hear, args=(ours, last_resort, hand_on), name="signals", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        signal.set_wakeup_fd(of_loop)
+        signal.set_wakeup_fd(before)
         os.close(written)
         thread.join()
         os.close(ours)
 
 
-def _hand_on(ours: int, of_loop: int, last_resort: LastResort) -> None:
+def _hear(ours: int, last_resort: LastResort, hand_on: Callable[[int], None]) -> None:
     asked = 0
     while numbers := os.read(ours, 64):
         asked += sum(number in _ENDING for number in numbers)
         if asked > 1:
             last_resort.within(FORCED_SECONDS)
-        with suppress(OSError):  # a full pipe of asyncio's: it has plenty to wake up for
-            os.write(of_loop, numbers)
+        for number in numbers:
+            hand_on(number)
 
 
 class Ending:
@@ -223,17 +253,6 @@ class Ending:
             _log.error("a part broke when it was to end", name=name, error=repr(error), exc_info=error)
 
 
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGINT end the process by themselves meanwhile, as no Python code would hear them."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in _ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 async def done_before(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
     """Let ``work`` run until it is done, or cancel it when the event comes first; whether it is done."""
     if event.is_set():
@@ -255,10 +274,3 @@ async def done_before(event: asyncio.Event, work: Coroutine[Any, Any, None]) -> 
 
 async def _awaited(end: Callable[[], Awaitable[object]]) -> None:
     await end()
-
-
-def leave_within(seconds: float, code: int) -> None:
-    """End the process with this code in so many seconds, whatever thread of a library would not end."""
-    timer = threading.Timer(seconds, os._exit, (code,))
-    timer.daemon = True
-    timer.start()

@@ -10,7 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -133,7 +133,7 @@ HANGS = """
 import asyncio, sys, time
 from agent.process import Asked, Ending
 from agent.telemetry import logs
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 logs.configure()
 where = sys.argv[1]
@@ -196,32 +196,52 @@ def test_a_process_whose_parts_all_end_ends_by_itself() -> None:
         assert child.wait(60) == 0
 
 
-NATIVE = """
-import time, signal
-from agent.process import ended_by_signals
+LEAVES = """
+import asyncio, signal, sys, threading, time
+from agent.process import Asked
+from agent.telemetry import logs
 
-with ended_by_signals():
-    print("up", flush=True)
-    time.sleep(3600)
+logs.configure()
+
+async def main():
+    asked = Asked()
+    with asked.capture_signals(for_good=True):
+        print("up", flush=True)
+        await asked.end.wait()
+        asked.last_resort.code = 7
+
+asyncio.run(main())
+print("left", flush=True)
+if sys.argv[1] == "hangs":
+    threading.Thread(target=time.sleep, args=(3600,)).start()
 """
 
 
-def test_while_native_code_ends_a_signal_ends_the_process_at_once() -> None:
-    with subprocess.Popen([sys.executable, "-c", NATIVE], stdout=subprocess.PIPE, cwd=ROOT) as child:
+def leaving(how: str) -> int:
+    """The exit code of a process that is asked again and again, until it is no more."""
+    with subprocess.Popen([sys.executable, "-c", LEAVES, how], stdout=subprocess.PIPE, cwd=ROOT) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"up\n"
         child.send_signal(signal.SIGTERM)
-        assert child.wait(60) == -signal.SIGTERM
+        assert child.stdout.readline() == b"left\n"
+        while True:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                child.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                return child.wait(0.005)
 
 
-LEAVES = """
-import threading, time
-from agent.process import leave_within
-
-threading.Thread(target=time.sleep, args=(3600,)).start()
-leave_within(0.2, 7)
-"""
+def test_from_the_end_of_all_parts_on_no_signal_ends_it_otherwise() -> None:
+    assert leaving("ends") == 0
 
 
 def test_a_thread_of_a_library_does_not_keep_the_process() -> None:
-    assert subprocess.run([sys.executable, "-c", LEAVES], cwd=ROOT, check=False, timeout=60).returncode == 7
+    assert leaving("hangs") == 7
+
+
+async def test_signals_do_what_they_did_before_once_nobody_captures_them() -> None:
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    with Asked().capture_signals():
+        assert not set(before) & {signal.getsignal(number) for number in numbers}
+    assert [signal.getsignal(number) for number in numbers] == before

@@ -34,12 +34,6 @@ def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it. Returns the exit code."""
     # Imported here so that the other commands need no SIP stack.
     node, loop = importlib.import_module("agent.node"), importlib.import_module("agent.names.loop")
-    process = importlib.import_module("agent.process")
-
-    async def served() -> int:
-        code: int = await node.serve(options.config)
-        process.leave_within(process.LEAVE_SECONDS, code)
-        return code
-
     with asyncio.Runner(loop_factory=loop.NamesLoop) as runner:
-        return runner.run(served())
+        code: int = runner.run(node.serve(options.config, for_good=True))
+        return code
