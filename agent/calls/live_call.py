@@ -273,7 +273,7 @@ class LiveCall:
         self._over = True
         self._watch.end()
         # Where nothing else did: the caller gave up, or was lost.
-        result = reason if reason is Reason.NO_PRACK else Reason.CANCELLED
+        result = reason if end is End.FAILED and reason.code else Reason.CANCELLED
         self._contained.run("action", lambda: self._invite.settle(result))
         self._contained.run("action", self.asking.close)
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}

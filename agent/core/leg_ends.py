@@ -11,6 +11,9 @@ _BYE: Final = 200
 _CANCEL: Final = 487
 _TIMED_OUT: Final = 408
 _NO_PRACK: Final = 504
+# What the stack says where a peer can't be reached or knows of no dialog (RFC 3261 section 12.2.1.2); another
+# error is its own word, such as 488 where it can't make the media that was agreed on.
+_UNREACHED: Final = (_TIMED_OUT, 481, 503)
 _NO_ANSWER: Final = "No SDP answer in ACK"  # as well (RFC 3261 section 13.2.1)
 _NO_REFRESH: Final = "No session refresh"  # in the stack's own words (RFC 4028 section 10)
 
@@ -32,7 +35,7 @@ def lost_caller(status: int, text: str, *, answered: bool, confirmed: bool) -> R
         return Reason.NO_ACK
     if not answered and status == _NO_PRACK:
         return Reason.NO_PRACK
-    return Reason.CALLER_LOST
+    return Reason.CALLER_LOST if status in _UNREACHED else Reason.INTERNAL
 
 
 def lost_callee(status: int, *, confirmed: bool) -> Reason | None:

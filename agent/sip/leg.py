@@ -266,8 +266,10 @@ class Leg(LegState):
         try:
             self._call.answer(parameters)
         except pjsua2.Error:
-            # Over already, its end is on the way to us; if not, it can't go on like this.
+            # Over already, its end is on the way to us; if not, it can't go on like this. Nobody wanted that.
+            wanted = self.leaving
             self._end(_SERVER_INTERNAL_ERROR, "", ())
+            self.leaving = wanted
             return False
         return True
 

@@ -45,6 +45,7 @@ from tests.core.calls import (
 
 EXPIRED = on.LegEnded(Side.CALLER, 408, lost=Reason.SESSION_EXPIRED)
 NO_PRACK = on.LegEnded(Side.CALLER, 504, lost=Reason.NO_PRACK)
+UNABLE = on.LegEnded(Side.CALLER, 488, lost=Reason.INTERNAL)
 AGENT_LOST = on.LegEnded(Side.AGENT, 408, attempt=1, lost=Reason.AGENT_LOST)
 NEXT = [HangUp(Side.AGENT), Dial(Side.AGENT, 1, 2), Start(Timer.RESPONSE)]
 
@@ -97,7 +98,12 @@ def test_where_no_other_target_is_left_the_call_fails_as_if_nobody_had_answered(
 
 @pytest.mark.parametrize(
     ("before", "lost", "reason"),
-    [(BRIDGED, EXPIRED, Reason.SESSION_EXPIRED), (RECORDED, NO_PRACK, Reason.NO_PRACK)],
+    [
+        (BRIDGED, EXPIRED, Reason.SESSION_EXPIRED),
+        (RECORDED, NO_PRACK, Reason.NO_PRACK),
+        (BRIDGED, UNABLE, Reason.INTERNAL),
+        (RECORDED, UNABLE, Reason.INTERNAL),
+    ],
 )
 def test_the_script_of_a_caller_whose_leg_is_lost_is_told(
     before: Sequence[Event], lost: Event, reason: Reason
@@ -106,6 +112,17 @@ def test_the_script_of_a_caller_whose_leg_is_lost_is_told(
     assert acts(call, lost) == [HangUp(Side.AGENT), Tell(Moment.FAILED, reason)]
     assert whereabouts(stands(call)) is Whereabouts.GONE
     assert acts(call, TOLD) == [Close(End.FAILED, reason)]
+
+
+def test_one_that_is_lost_while_its_call_is_recorded_is_told_once_it_is() -> None:
+    call = call_after((UNABLE,))
+    assert acts(call, on.Recorded()) == [Tell(Moment.FAILED, Reason.INTERNAL)]
+    assert acts(call, TOLD) == [Close(End.FAILED, Reason.INTERNAL)]
+
+
+def test_and_has_failed_though_it_never_is() -> None:
+    call = call_after((UNABLE,))
+    assert acts(call, on.NotRecorded()) == [Close(End.FAILED, Reason.INTERNAL)]
 
 
 def test_a_lost_leg_is_over_even_if_the_signal_can_not_be_recorded() -> None:

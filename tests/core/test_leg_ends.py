@@ -24,7 +24,13 @@ NO_REFRESH = "No session refresh received."  # as the stack says it
         (408, "Request Timeout", True, False, Reason.NO_ACK),
         (488, "No SDP answer in ACK", True, True, Reason.NO_ACK),  # one that is as good as none
         (504, "Reliable response timed out", False, False, Reason.NO_PRACK),
-        (503, "Service Unavailable", False, False, Reason.CALLER_LOST),
+        (503, "Service Unavailable", False, False, Reason.CALLER_LOST),  # what we sent reached nobody
+        (503, "Service Unavailable", True, True, Reason.CALLER_LOST),
+        (488, "Unable to create media session", False, False, Reason.INTERNAL),  # instead of our 200
+        (500, "", False, False, Reason.INTERNAL),
+        (488, "Unable to create media session", True, True, Reason.INTERNAL),
+        (500, "Internal server error", True, True, Reason.INTERNAL),
+        (415, "Unsupported Media Type", True, False, Reason.INTERNAL),
     ],
 )
 def test_why_a_callers_leg_is_over(

@@ -195,6 +195,25 @@ async def test_our_answer_carries_what_the_script_may_read(node_of: NodeOf) -> N
         assert invites(node) == {"answered": 1}
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "result"),
+    [(488, "internal", "internal"), (500, "internal", "internal"), (503, "caller_lost", "cancelled")],
+)
+async def test_a_stack_that_gives_the_caller_up_instead_of_answering_fails_the_call(
+    node: Shell, status: int, reason: str, result: str
+) -> None:
+    node.stack.verbs.plan["caller.answer", 1] = None
+    await after(node, step.caller_comes, step.nice_accepts)
+    node.leg("caller").in_vain = status
+    call = node.call
+    await after(node, step.agent_answers)
+    assert (call.record.end, call.record.reason, call.record.answered) == ("failed", reason, None)
+    assert invites(node) == {result: 1}
+    signals = await node.store.signals_on_disk(call.record.call_id)
+    assert [one.moment for one in signals] == [Moment.ARRIVAL, Moment.FAILED]
+    assert not node.leg("agent").up
+
+
 async def test_a_cancel_that_was_quicker_than_our_answer_leaves_no_answered_call(node: Shell) -> None:
     node.stack.verbs.plan["caller.answer", 1] = None
     await after(node, step.caller_comes)

@@ -28,13 +28,16 @@ class Native:
     def __init__(self, leg: Leg, _: object, __: object, presses: Presses, ___: object) -> None:
         self.leg, self.presses = leg, presses
         self.statuses: list[int] = []
+        self.refuses = False
 
-    def hangup(self, _: pjsua2.CallOpParam) -> None:
-        """A BYE was asked for."""
-        self.statuses.append(BYE)
+    def hangup(self, parameters: pjsua2.CallOpParam) -> None:
+        """The end was asked for: by BYE, or by this status."""
+        self.statuses.append(parameters.statusCode or BYE)
 
     def answer(self, parameters: pjsua2.CallOpParam) -> None:
         """An answer was asked for."""
+        if self.refuses:
+            raise pjsua2.Error
         self.statuses.append(parameters.statusCode)
 
 
@@ -80,6 +83,15 @@ def test_whose_rtp_is_taken_is_settled_before_any_can_come(
     leg.latch = latch
     leg.ring(183, media=True)
     assert settled == [(7, mode)]
+
+
+def test_one_that_can_t_be_answered_was_not_wanted_to_end(leg: Leg) -> None:
+    native(leg).refuses = True
+    assert not leg.answer()
+    assert native(leg).statuses == [500], "it is ended all the same"
+    assert not leg.leaving
+    leg.hang_up()
+    assert leg.leaving
 
 
 async def test_a_digit_is_told_with_its_length_until_the_leg_ends(leg: Leg, told: list[on.LegEvent]) -> None:

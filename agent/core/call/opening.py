@@ -37,6 +37,8 @@ def _recorded(call: Call, _: on.Recorded) -> Actions:
 
 
 def _recorded_for_nobody(call: Call, _: on.Recorded) -> Actions:
+    if call.terminal is not None:
+        return lose_caller(call, call.reason)
     return [CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
 
 
@@ -65,6 +67,8 @@ def _not_recorded(call: Call, _: on.NotRecorded) -> Actions:
 
 
 def _not_recorded_for_anybody(call: Call, _: on.NotRecorded) -> Actions:
+    if call.terminal is not None:
+        return call.close(call.end, call.reason)
     return call.close(End.CALLER, Reason.CANCELLED)
 
 
@@ -73,6 +77,8 @@ def _gave_up_while_recording(call: Call, event: on.LegEnded) -> Actions:
     if event.side is not Side.CALLER:
         return []
     call.state = State.RECORDING_LEFT
+    if event.lost is not None:
+        call.terminal, call.reason = Moment.FAILED, event.lost
     return [Stop(Timer.RECORD)]
 
 

@@ -12,6 +12,7 @@ from typing import cast
 
 from agent.core.digits import USUAL
 from agent.core.headers import Message
+from agent.core.leg_ends import lost_caller
 from agent.core.model import Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
@@ -62,6 +63,7 @@ class FakeLeg(Leg):
         silent: whether its far end brings no RTP.
         loud: how loud its far end is.
         leaving: whether it was ended, from either side.
+        in_vain: the status that ends it where an answer of ours has no effect.
     """
 
     def __init__(self, verbs: Verbs, emit: Callable[[on.LegEvent], None], role: str, call_id: str) -> None:
@@ -77,6 +79,7 @@ class FakeLeg(Leg):
         self.leaving = False
         self.hop: Hop | None = None  # where it was dialled
         self.heeded: tuple[str, ...] = ()  # from where its far end may speak besides
+        self.in_vain = 487
         self._received = 0
 
     def __repr__(self) -> str:
@@ -106,10 +109,10 @@ class FakeLeg(Leg):
         self.got.append(f"{status}{' with media' if media else ''}")
 
     def answer(self, headers: Iterable[tuple[str, str]] = ()) -> bool:
-        """Note it; the ACK follows, or else the CANCEL that was quicker."""
+        """Note it; the ACK follows, or else the CANCEL that was quicker, or the stack's own end."""
         if not self._called("answer") or not self.up:
-            if self.up:
-                self.ends(487)
+            lost = lost_caller(self.in_vain, "", answered=False, confirmed=False)
+            self.ends(self.in_vain, lost=lost)
             return False
         self.got.append(_words("200", headers))
         self.answered = True
