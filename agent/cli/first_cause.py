@@ -22,6 +22,8 @@ Json: TypeAlias = Mapping[str, Any]
 _REASONS: Final = {reason.value: reason for reason in Reason}
 # Nothing that went before explains these.
 _OF_THEMSELVES: Final = (Reason.PROCESS_DIED, Reason.SHUTDOWN, Reason.OPERATOR, Reason.TOO_LONG)
+DIED_LATER: Final = "The agent's process died before the call was over"
+"""In place of the reason's text where the call's terminal moment came before its process died."""
 # What a story's line looks like when it tells of trouble (agent.core.story, agent.telemetry.stories).
 _SIP_ERROR: Final = re.compile(r"\w+\s+→ us SIP/2\.0 (?P<said>[4-6]\d\d [^\[]*)\[")
 _TROUBLE: Final = re.compile(rf"^({REFUSED}|{TIMER}.* ran out|{NO_RTP}|{LOST}|{NO_ANSWER}|sip:.*: )")
@@ -54,7 +56,8 @@ def first_cause(call: Json, signals: Sequence[Json], story: Sequence[Json] | Non
     """
     reason, entries = _REASONS.get(call["reason"]), story or ()
     if reason in _OF_THEMSELVES and not any(one["state"] == "refused" for one in signals):
-        return reason.text
+        later = reason is Reason.PROCESS_DIED and call["end"] != End.FAILED.value
+        return DIED_LATER if later else reason.text
     of_signals = sorted(_in_signals(signals))
     failed = call["end"] == End.FAILED.value and reason is not Reason.SIGNAL_FAILED
     if failed or unserved:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from agent.cli import telling
-from agent.cli.first_cause import first_cause, no_audio
+from agent.cli.first_cause import DIED_LATER, first_cause, no_audio
 from agent.cli.wording import printable, span
 from agent.core.events import Side
-from agent.core.reasons import Reason
+from agent.core.reasons import End, Reason
 from agent.core.story import GIVEN_BACK, REFERRED
 
 Json: TypeAlias = Mapping[str, Any]
@@ -35,6 +35,7 @@ _HOW: Final = {
     Reason.SHUTDOWN: "the agent was stopped with the call up; it ended after {}",
     Reason.PROCESS_DIED: "the agent's process died with the call up; that was found {} after it began",
 }
+_BEFORE: Final = {End.HANDOFF.value: Reason.HANDOFF, End.COMPLETED.value: Reason.COMPLETED}
 _REASONS: Final = {reason.value: reason for reason in Reason}
 _GIVEN_BACK: Final = re.compile(rf"{GIVEN_BACK}(\w+)$")
 _TRIED: Final = re.compile(rf"{REFERRED}|{Side.TARGET} +us → INVITE ")
@@ -55,7 +56,7 @@ def verdict(
     """
     back = _given_back(story or ())
     parts = [
-        _ended(call, live=live, now=now),
+        _ended(call, signals, live=live, now=now),
         *_signalled(call, signals, live=live, now=now),
         *([back] if back else []),
     ]
@@ -73,7 +74,7 @@ def verdict(
     return printable(f"{text[0].upper()}{text[1:]}.")
 
 
-def _ended(call: Json, *, live: bool, now: float) -> str:
+def _ended(call: Json, signals: Sequence[Json], *, live: bool, now: float) -> str:
     if call["ended"] is None:
         lasted = span(now - call["began"])
         if live:
@@ -83,6 +84,11 @@ def _ended(call: Json, *, live: bool, now: float) -> str:
     reason = _REASONS.get(call["reason"])
     if reason is None:
         return f"the call ended after {lasted} ({call['reason'] or 'no reason is recorded'})"
+    before = next((one for one in signals if one["moment"] == call["end"]), None)
+    if reason is Reason.PROCESS_DIED and before is not None and call["end"] in _BEFORE:
+        how = _HOW[_BEFORE[call["end"]]].format(span(before["recorded"] - call["began"]))
+        died = f"{DIED_LATER[0].lower()}{DIED_LATER[1:]}"
+        return f"{how}; then {died}, which was found {lasted} after the call began"
     return _HOW.get(reason, f"{reason.text[0].lower()}{reason.text[1:]}, after {{}}").format(lasted)
 
 

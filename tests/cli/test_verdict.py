@@ -101,6 +101,27 @@ def test_a_process_that_died_is_the_cause_though_nice_failed_then() -> None:
     assert sentence.endswith("first cause: The agent's process died with the call up.")
 
 
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        ("completed", "The voice agent hung up after 20.0 s, without a handoff"),
+        ("handoff", "The voice agent handed the caller back after 20.0 s"),
+    ],
+)
+@pytest.mark.parametrize("state", ["unknown", "accepted"])
+def test_what_ended_the_call_before_its_process_died_is_told_too(moment: str, words: str, state: str) -> None:
+    call = {**CALL, "answered": 101.0, "end": moment, "reason": "process_died"}
+    told = {**signal(state, ended=121.0), "moment": moment, "recorded": 120.0}
+    sentence = verdict(call, [told], None, live=False, now=150.0)
+    assert sentence.startswith(
+        f"{words}; then the agent's process died before the call was over, "
+        f"which was found 40.0 s after the call began; the {moment} signal"
+    )
+    cause = "first cause: The agent's process died before the call was over."
+    assert sentence.endswith(cause) is (state == "unknown")
+    assert "with the call up" not in sentence
+
+
 def test_nice_is_the_cause_where_only_a_signal_went_wrong() -> None:
     entries = [{"when": 101.0, "kind": "sip", "text": BUSY[1].replace("target", "agent ")}]
     call = {**CALL, "answered": 102.0}
