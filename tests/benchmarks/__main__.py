@@ -19,6 +19,7 @@ from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_dr
 from tests.benchmarks.maps import maps
 from tests.benchmarks.records import records
 from tests.benchmarks.recovery import recovery
+from tests.benchmarks.relay import relay
 from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
 
@@ -118,6 +119,7 @@ def _reading(pid: int, samples: Mapping[tuple[str, frozenset[tuple[str, str]]], 
 PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "setup": setup,
     "media": media,
+    "relay": relay,
     "soak": soak,
     "signals": signals_alone.signals,
     "records": records,

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House
 from tests.calls.harness.metrics import Samples, total
-from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT, Plan
+from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_port, free_range
 from tests.calls.harness.sipp import SCENARIOS
 
@@ -71,8 +71,11 @@ def quantile(after: Samples, before: Samples, name: str, share: float) -> float:
 
 
 @asynccontextmanager
-async def edge(calls: int) -> AsyncIterator[House]:
-    """An agent with room for so many calls, its CXone simulator and its records, in a folder of its own."""
+async def edge(calls: int, change: Change | None = None) -> AsyncIterator[House]:
+    """An agent with room for so many calls, its CXone simulator and its records, in a folder of its own.
+
+    `change` has the last word about its configuration.
+    """
     with tempfile.TemporaryDirectory(prefix="handoff-bench-") as folder:
         cxone = Cxone(Path(folder))
         cxone.start()
@@ -81,6 +84,8 @@ async def edge(calls: int) -> AsyncIterator[House]:
         plan.agent["media"] |= {"rtp_ports": ports, "silence_timeout": "10m"}
         plan.agent["limits"] |= {"calls": calls, "calls_per_second": 1000}
         plan.agent["log"]["level"] = "info"
+        if change is not None:
+            change(plan)
         house = House(plan, cxone, Path(folder))
         house.start()
         try:
