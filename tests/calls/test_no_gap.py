@@ -32,11 +32,12 @@ RELEASE, KEEP, REFER, BRIDGE, LOST, PROMPT = (f"999555036{last}" for last in ran
 LOUD, QUIET = b"\x10\x90" * (FRAME // 2), b"\x7b\xfb" * (FRAME // 2)  # a voice, and the room around it
 
 
-@pytest.fixture(scope="module")
-def change() -> Change:
-    """A project for each way back, with short times."""
+@pytest.fixture(scope="module", params=["auto", "mix"])
+def change(request: pytest.FixtureRequest) -> Change:
+    """A project for each way back, with short times; its audio relayed where it can be, or always mixed."""
 
     def add(plan: Plan) -> None:
+        plan.agent["media"]["mode"] = request.param
         two, lost = plan.back(plan.queue, plan.overflow), plan.back(plan.lost, plan.overflow)
         plan.projects["acme-care"]["handoff"] |= {"deadline": "1s", "wait_for_bye": "1s"}
         plan.projects["acme-care"]["signal_ttl"] = "4s"
