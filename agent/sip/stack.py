@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pjsua2 on the asyncio loop: one thread, no queue of commands, no locks.
 
-pjsip's epoll descriptor is watched by the loop, and a 10 ms tick drives pjsip's own timers. Native callbacks
-queue plain events; they are handed on once the native code has returned.
+pjsip's epoll descriptor is watched by the loop, and a tick drives pjsip's own timers, every 10 ms while there
+are calls. Native callbacks queue plain events; they are handed on once the native code has returned.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from agent.telemetry.logs import call_facts, logger, of_call
 
 _log = logger("sip")
 _TICK_SECONDS = 0.01
+_IDLE_TICK_SECONDS = 0.1  # without calls only transactions have timers, the shortest of half a second
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
 _TRYING = 100
@@ -306,6 +307,10 @@ class Stack:
         mode = self._settings.media.mode
         leg = Leg(self.account, partial(BridgeAudio, relays=mode != "mix"), self.emit, native_id)
         leg.audio.carried = lambda relayed, why: self._carried(leg, relayed=relayed, why=why)
+        if not self._legs and self._timer is not None:  # no longer idle
+            self._timer.cancel()
+            due = self._loop.time() + _TICK_SECONDS
+            self._timer = self._loop.call_at(due, self._tick, due)
         self._legs[leg.key] = leg
         return leg
 
@@ -322,12 +327,16 @@ class Stack:
     def _tick(self, due: float) -> None:
         """Drive pjsip's timers, and look for what C has for us. Nothing that goes wrong here ends it."""
         now = self._loop.time()
-        late, due = max(0.0, now - due), max(now, due) + _TICK_SECONDS
+        late, due = max(0.0, now - due), max(now, due) + self._step
         self._timer = self._loop.call_at(due, self._tick, due)
         self._contain("lag", partial(self._lag, late))
         self._contain("tick", self._poll)
         self._contain("probe", self._probes.look)
         self._contain("trace", self._look_for_messages)
+
+    @property
+    def _step(self) -> float:
+        return _TICK_SECONDS if self._legs or native.call_count() else _IDLE_TICK_SECONDS
 
     def _look_for_messages(self) -> None:
         if records := native.trace(_TRACE_RECORDS):

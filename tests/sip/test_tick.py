@@ -47,6 +47,8 @@ class Running:
         monkeypatch.setattr(stack_module, "Endpoint", Pjsip)
         monkeypatch.setattr(native, "probes", list)
         monkeypatch.setattr(native, "trace", lambda _: [])
+        self.lingering = 0
+        monkeypatch.setattr(native, "call_count", lambda: self.lingering)
         self.lags: list[float] = []
         self.took: list[str] = []
         self.stack = Stack(
@@ -142,6 +144,7 @@ async def test_an_answer_that_is_on_hold_at_once_is_one_with_audio(running: Runn
 
 async def test_the_tick_polls_and_comes_again_and_says_how_late_it_was(running: Running) -> None:
     loop = asyncio.get_running_loop()
+    running.leg()
     running.stack._tick(loop.time())
     for number in (2, 3):
         running.clock.push(0.5)
@@ -153,6 +156,22 @@ async def test_the_tick_polls_and_comes_again_and_says_how_late_it_was(running: 
 
 def broken(_: object) -> None:
     raise RuntimeError("planned")
+
+
+async def test_without_calls_it_comes_a_tenth_as_often(running: Running) -> None:
+    running.stack._tick(asyncio.get_running_loop().time())
+    polls = []
+    for lingering, leg in ((0, False), (1, False), (0, True)):
+        running.lingering = lingering
+        if leg:
+            running.leg()
+        running.clock.push(0.2)  # whatever was due
+        await running.turns()
+        running.clock.push(0.05)
+        before = running.library.polls
+        await running.turns()
+        polls.append(running.library.polls - before)
+    assert polls == [0, 1, 1]
 
 
 async def test_an_error_in_any_part_of_the_tick_ends_neither_it_nor_the_other_parts(
