@@ -123,7 +123,10 @@ class Switchboard:
         if isinstance(event, sip.Ended):
             self._leg_over(event, call)
         elif call is not None and (side := call.legs.side_of(event.leg)) is not None:
-            self._pass_on(call, side, event)
+            if not isinstance(event, sip.AudioCarried):
+                self._pass_on(call, side, event)
+            elif side is on.Side.CALLER:  # the other leg says the same
+                self._told.carried(call.record, relayed=event.relayed, why=event.why)
 
     def _leg_over(self, event: sip.Ended, call: LiveCall | None) -> None:
         self._register.remove_leg(event.leg)
@@ -140,7 +143,7 @@ class Switchboard:
     def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
         match event, side:
             case sip.Digit(), _:
-                call.handle(on.DtmfReceived(side, event.digit, event.milliseconds))
+                call.handle(on.DtmfReceived(side, event.digit, event.milliseconds, event.across))
             case sip.Provisional(), on.Side.AGENT:
                 call.handle(on.AgentProgress(event.status, event.media))
             case sip.Confirmed(), on.Side.AGENT:
@@ -213,8 +216,11 @@ class Switchboard:
         self._told.bound(call_id, sip_call_id, on.Side.CALLER)
         invite = Invite(event.source, event.message)
         verdict = admit(invite, self._snapshot(), self._load())
-        project = verdict.project.project if isinstance(verdict, Admitted) else verdict.project
-        refused = Refused(of_status(event.status), event.text, project, status=event.status)
+        if isinstance(verdict, Refused) and verdict.code == event.status:
+            refused = verdict  # for the same reason, and in better words
+        else:
+            project = verdict.project.project if isinstance(verdict, Admitted) else verdict.project
+            refused = Refused(of_status(event.status), event.text, project, status=event.status)
         self._tell_refused(call_id, sip_call_id, invite, refused)
 
     def _tell_refused(self, call_id: str, sip_call_id: str, invite: Invite, refused: Refused) -> None:

@@ -175,11 +175,15 @@ class MediaLost:
 
 @dataclass(frozen=True, slots=True)
 class DtmfReceived:
-    """A digit (RFC 4733 or SIP INFO) arrived on a leg, and lasted so long."""
+    """A digit (RFC 4733 or SIP INFO) arrived on a leg, and lasted so long.
+
+    `across`: the other leg has it already, as a part of the audio that is relayed.
+    """
 
     side: Side
     digit: str
     milliseconds: int = USUAL
+    across: bool = False
 
 
 @dataclass(frozen=True, slots=True)

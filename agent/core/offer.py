@@ -30,6 +30,7 @@ _KEY_BYTES: Final = {
 """The suites that the stack is built with, and how long key and salt are together."""
 _PLAIN: Final = ("RTP/AVP", "RTP/AVPF")
 _SECURE: Final = ("RTP/SAVP", "RTP/SAVPF")
+_MOST_STREAMS: Final = 8  # PJMEDIA_MAX_SDP_MEDIA
 _WARNING_ADDRESS: Final = 301  # RFC 3261 section 20.43
 _WARNING_TRANSPORT: Final = 302
 _WARNING_FORMAT: Final = 305
@@ -89,6 +90,10 @@ def fault_of(sdp: str, terms: Terms) -> Fault | None:
     """
     if not sdp.strip():
         return None
+    count = len(re.findall(r"^m=", sdp, flags=re.MULTILINE))
+    if count > _MOST_STREAMS:
+        text = f"the offer has {count} streams, up to {_MOST_STREAMS} can be answered"
+        return Fault(Reason.BAD_OFFER, text, _WARNING_OTHER)
     faults = [_fault(stream, terms) for stream in _streams(sdp)]
     if None in faults:
         return None
@@ -159,7 +164,7 @@ def _fault_of_address(connection: str, version: int) -> Fault | None:
         return _bad_address("what c= says of its address is not what it is")
     if address.version != version:
         return _bad_address(f"the offer's address is IPv{address.version}, where media runs on IPv{version}")
-    if address.is_multicast or text == "255.255.255.255":
+    if address.is_multicast or (address.version == 4 and address.is_reserved):  # noqa: PLR2004 - 240.0.0.0/4
         return _bad_address("the offer's address is of many")
     return None
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A leg's audio through pjmedia's conference bridge: decoded, mixed, encoded again."""
+"""A leg's audio: straight across in C where two legs allow it, else through pjmedia's conference bridge."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, cast
 
 import pjsua2
 
+from agent.sip import relay
 from agent.sip.audio import LegAudio
 from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
@@ -30,17 +32,19 @@ class Place(Protocol):
 class BridgeAudio:
     """A leg's port in the conference bridge; an `agent.sip.audio.LegAudio`.
 
-    Each offer/answer gives it another place.
+    Each offer/answer gives it another place. Two legs that hear each other, and nobody else, are relayed:
+    their places stay joined, and rest.
 
     Args:
         name: of the leg, for logs.
+        relays: whether it may be relayed at all.
 
     Attributes:
         slot: where it is; -1 while no audio flows.
         generation: grows with each new place.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, relays: bool = False) -> None:
         self.slot = -1
         self.generation = 0
         self._name = name
@@ -50,6 +54,10 @@ class BridgeAudio:
         self._joined: tuple[Place, int, int] | None = None
         self._listeners: set[BridgeAudio] = set()
         self._recording: Recording | None = None
+        self._relays = relays
+        self.carried: Callable[[bool, str], None] | None = None
+        self._said: tuple[bool, str] | None = None
+        self._mixed = ""  # why it goes through the mixer until its next stream
 
     def __repr__(self) -> str:
         """Short, for logs."""
@@ -63,7 +71,24 @@ class BridgeAudio:
     @property
     def level(self) -> int:
         """See `LegAudio`."""
-        return int(pjsua2.handoff_leg_level(self._number)) if self._number >= 0 else 0
+        if self._number < 0:
+            return 0
+        if self.relayed:
+            level = relay.level(self._number)
+            if level is not None:
+                return level
+            self.mix()
+        return int(pjsua2.handoff_leg_level(self._number))
+
+    @property
+    def relayed(self) -> bool:
+        """See `LegAudio`."""
+        return self._number >= 0 and relay.is_joined(self._number)
+
+    @property
+    def passes_events(self) -> bool:
+        """See `LegAudio`."""
+        return self._number >= 0 and relay.passes_events(self._number)
 
     @property
     def traffic(self) -> Traffic:
@@ -75,6 +100,7 @@ class BridgeAudio:
         self._number = number
         self.slot = pjsua2.handoff_leg_audio(number)
         self.generation += 1
+        self._mixed = ""
 
     def stopping(self, number: int) -> None:
         """See `LegAudio`."""
@@ -91,9 +117,15 @@ class BridgeAudio:
             source._listeners.add(self)  # noqa: SLF001 - another object of this class
         self._join()
 
+    def mix(self) -> None:
+        """See `LegAudio`."""
+        self._mixed = "the mixer is needed for more than audio"
+        self._part_relay()
+
     def record(self, recording: Recording) -> None:
         """See `LegAudio`."""
         self._recording = recording
+        self.mix()
         self.reconnect()
 
     def reconnect(self) -> None:
@@ -119,14 +151,48 @@ class BridgeAudio:
             return
         joined = (source, source.generation, self.generation)
         if joined == self._joined:
-            return
-        if pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
+            self._relay()
+        elif pjsua2.handoff_audio_connect(source.slot, self.slot, 1) == 0:
             self._joined = joined
+            self._relay()
         else:
             _log.warning("audio can't be joined", to=self._name, source=repr(source), **call_facts())
 
+    def _relay(self) -> None:
+        """Two legs that hear each other need no mixer."""
+        other = self._heard
+        if not isinstance(other, BridgeAudio) or other._heard is not self:  # noqa: SLF001 - as above
+            return
+        if not self._is_joined or not other._is_joined:  # noqa: SLF001 - as above
+            return
+        why = self._mixed or other._mixed  # noqa: SLF001 - as above
+        if not self._relays:
+            why = "media.mode says so"
+        elif not why:
+            why = relay.join(self._number, other._number)  # noqa: SLF001 - as above
+        for one in (self, other):
+            one._say(not why, why)  # noqa: SLF001 - as above
+
+    @property
+    def _is_joined(self) -> bool:
+        return self._heard is not None and self._joined == (
+            self._heard,
+            self._heard.generation,
+            self.generation,
+        )
+
+    def _say(self, relayed: bool, why: str) -> None:  # noqa: FBT001 - an answer
+        if self.carried is not None and self._said != (relayed, why):
+            self._said = relayed, why
+            self.carried(relayed, why)
+
+    def _part_relay(self) -> None:
+        if self._number >= 0:
+            relay.part(self._number)
+
     def _part(self, source: Place) -> None:
         if isinstance(source, BridgeAudio):
+            self._part_relay()
             source._listeners.discard(self)  # noqa: SLF001 - as above
         if self._joined == (source, source.generation, self.generation):
             pjsua2.handoff_audio_connect(source.slot, self.slot, 0)

@@ -98,11 +98,24 @@ class NotifyAnswered:
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO), and has ended after so long."""
+    """A DTMF digit arrived on a leg (RFC 4733 or SIP INFO), and has ended after so long.
+
+    `across`: it has gone to the other leg by itself.
+    """
 
     leg: int
     digit: str
     milliseconds: int = USUAL
+    across: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCarried:
+    """A leg's audio goes straight to and from another leg now, or through the mixer, because of `why`."""
+
+    leg: int
+    relayed: bool
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,6 @@ class RefusedByStack:
 
 LegEvent = (
     IncomingCall | Provisional | Confirmed | Ended | Digit | Referred | Informed | TransferProgress
-    | AudioChanged | NotifyAnswered
+    | AudioCarried | AudioChanged | NotifyAnswered
 )  # fmt: skip
 StackEvent = LegEvent | RefusedByStack

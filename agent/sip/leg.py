@@ -204,6 +204,8 @@ class Leg(LegState):
         """Send a digit of this length as RFC 4733 event where the peer offered it, else as SIP INFO."""
         if not self.alive or not self.confirmed:
             return
+        if self.audio.relayed:
+            self.audio.mix()  # which alone can put a digit into the stream
         for method in (pjsua2.PJSUA_DTMF_METHOD_RFC2833, pjsua2.PJSUA_DTMF_METHOD_SIP_INFO):
             parameters = pjsua2.CallSendDtmfParam()
             parameters.method = method
@@ -245,8 +247,8 @@ class Leg(LegState):
         if self._leave is not None:  # the far end was quicker: nothing more to wait for
             asyncio.get_running_loop().call_soon(self._depart)
 
-    def _pressed(self, digit: str, milliseconds: int) -> None:
-        self._emit(on.Digit(self.key, digit, milliseconds))
+    def _pressed(self, digit: str, milliseconds: int, across: bool) -> None:  # noqa: FBT001 - a callback
+        self._emit(on.Digit(self.key, digit, milliseconds, across))
 
     @property
     def _call(self) -> NativeCall:

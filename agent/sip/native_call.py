@@ -98,10 +98,11 @@ class NativeCall(pjsua2.Call):
 
     def onDtmfEvent(self, prm: Any) -> None:
         """A key went down, or up again (RFC 4733)."""
+        across = self._leg.audio.passes_events
         if prm.flags & _END_OF_DIGIT:
-            self._presses.up(prm.digit, prm.duration)
+            self._presses.up(prm.digit, prm.duration, across=across)
         else:
-            self._presses.down(prm.digit)
+            self._presses.down(prm.digit, across=across)
 
     def onCallTsxState(self, prm: Any) -> None:
         """A 100 came, or an answer to our NOTIFY; or a REFER or an INFO of ours: answer it, or leave it."""

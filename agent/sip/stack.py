@@ -26,7 +26,7 @@ from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
 from agent.core.uris import SipUri
 from agent.sip import events as on
-from agent.sip import guard, native
+from agent.sip import guard, native, relay
 from agent.sip.bridge import BridgeAudio
 from agent.sip.intake import Endpoint, IncomingAccount, source_of
 from agent.sip.leg import Leg
@@ -99,6 +99,7 @@ class Stack:
             self._endpoint.libInit(native.endpoint_config(self._settings))
             self._endpoint.audDevManager().setNullDev()
             guard.install(doors)
+            relay.install()
             for listen in self._settings.sip.listen:
                 self._open(listen)
             if fault := native.renew_certificates():
@@ -302,9 +303,16 @@ class Stack:
 
     def _new_leg(self, native_id: int | None = None) -> Leg:
         """A leg, held until its end is confirmed."""
-        leg = Leg(self.account, BridgeAudio, self.emit, native_id)
+        mode = self._settings.media.mode
+        leg = Leg(self.account, partial(BridgeAudio, relays=mode != "mix"), self.emit, native_id)
+        leg.audio.carried = lambda relayed, why: self._carried(leg, relayed=relayed, why=why)
         self._legs[leg.key] = leg
         return leg
+
+    def _carried(self, leg: Leg, *, relayed: bool, why: str) -> None:
+        if not relayed and self._settings.media.mode == "relay":
+            _log.warning("audio is mixed", why=why, call_id=leg.call_id, project=leg.project)
+        self.emit(on.AudioCarried(leg.key, relayed, why))
 
     def _dispose(self, leg: Leg) -> None:
         """Let go of a leg's native object; no native code of it is on the stack."""

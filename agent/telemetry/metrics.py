@@ -95,6 +95,9 @@ class Metrics:
                 "media_return_seconds", "Terminal moment to the caller given back", within.RETURN, "method"
             )
         )
+        self._paths = _Children(
+            counter("media_paths", "How audio went from leg to leg, at each change", "project", "path")
+        )
         self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
         self._packets_received = counter("rtp_packets_received", "RTP packets received")
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
@@ -189,6 +192,10 @@ class Metrics:
     def media_returned(self, method: str, seconds: float) -> None:
         """The caller's media went back to CXone, `seconds` after the terminal moment."""
         self._media_return[method,].observe(seconds)
+
+    def audio_carried(self, project: str, path: str) -> None:
+        """A call's audio goes this way from now on: ``relay`` or ``mix``."""
+        self._paths[project, path].inc()
 
     def rtp_measured(self, packets_received: int, packets_lost: int, jitter: float) -> None:
         """A leg is over: RTP packets received and lost, mean jitter in seconds."""

@@ -20,6 +20,7 @@ ODD = {
     "RTCP at a name": "a=rtcp:4001 IN IP4 host.invalid",
     "RTCP at no address": "a=rtcp:4001 IN IP4 999.1.1.1",
     "RTCP at an address of the other family": "a=rtcp:4001 IN IP6 ::1",
+    "RTCP at a group": "a=rtcp:4001 IN IP4 224.0.0.1",
     "RTCP at no port": "a=rtcp:many",
     "RTCP at port 0": "a=rtcp:0",
     "RTCP at a port too high": "a=rtcp:70000",
@@ -69,11 +70,23 @@ async def test_audio_runs_both_ways_beside(house: House, what: str) -> None:
     await house.at_rest()
 
 
-async def test_audio_of_another_family_offered_in_a_call_is_488_and_the_call_goes_on(
-    house: House,
+ELSEWHERE = ["IN IP6 ::1", "IN IP4 224.0.0.1", "IN IP4 255.255.255.255", "IN IP4 999.1.1.1"]
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+async def test_audio_to_where_none_can_go_offered_in_a_call_is_488_and_the_call_goes_on(
+    house: House, where: str
 ) -> None:
     async with talking_by_hand(house, new_contact()) as (caller, bot):
-        caller.in_dialog("INVITE", 2, body=offer(4000).replace("c=IN IP4 127.0.0.1", "c=IN IP6 ::1"))
+        caller.in_dialog("INVITE", 2, body=offer(4000).replace("c=IN IP4 127.0.0.1", f"c={where}"))
+        await caller.answered("INVITE", 488)
+        assert not bot.received("BYE")
+    await house.at_rest()
+
+
+async def test_more_streams_than_there_is_room_for_offered_in_a_call_are_488(house: House) -> None:
+    async with talking_by_hand(house, new_contact()) as (caller, bot):
+        caller.in_dialog("INVITE", 2, body=offer(4000) + "m=video 0 RTP/AVP 31\r\n" * 8)
         await caller.answered("INVITE", 488)
         assert not bot.received("BYE")
     await house.at_rest()

@@ -144,6 +144,20 @@ async def test_a_second_call_of_a_contact_is_refused_where_the_carrier_says_so(h
         await bot.succeeds()
 
 
+async def test_more_streams_than_there_is_room_for_are_refused_before_anybody_is_called(house: House) -> None:
+    contact = new_contact()
+    since = house.watch()
+    async with SipSocket(house.plan.sip) as wire:
+        wire.acknowledges = True
+        body = offer(4000) + "m=video 0 RTP/AVP 31\r\n" * 8
+        uri, lines = f"sip:{CARE}@127.0.0.1:{house.plan.sip}", tuple(identity(contact).split("\r\n"))
+        wire.send(request("INVITE", uri, wire, headers=lines, body=body))
+        await eventually(lambda: 488 in wire.statuses(), what="488")
+    assert since.moved("handoff_invites_total", result="bad_offer") == 1
+    assert not house.cxone.signals(contact)
+    await house.at_rest()
+
+
 @pytest.mark.parametrize("connection", ["IN IP6 ::1", "IN IP4 300.1.1.1"])
 async def test_an_offer_with_an_address_of_no_use_is_refused_before_anybody_is_called(
     house: House, connection: str

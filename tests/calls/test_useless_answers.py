@@ -22,6 +22,10 @@ USELESS = {
     "no port": f"{SESSION}{HERE}m=audio 0 RTP/AVP 0\r\n",
     "another kind of media": f"{SESSION}{HERE}m=video 4000 RTP/AVP 31\r\n",
     "an address of the other family": f"{SESSION}c=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+    "a group's address": f"{SESSION}c=IN IP4 224.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+    "everybody's address": f"{SESSION}c=IN IP4 255.255.255.255\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+    "more streams than there is room for": f"{SESSION}{HERE}m=audio 4000 RTP/AVP 0\r\n"
+    + "m=video 0 RTP/AVP 31\r\n" * 8,
     "no address": f"{SESSION}t=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
     "SRTP that was never offered": f"{SESSION}{HERE}m=audio 4000 RTP/SAVP 0\r\n"
     f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}\r\n",
@@ -85,6 +89,21 @@ async def test_nobody_answered_where_every_answer_is_useless(house: House) -> No
     assert caller.received("480 INVITE")
     await house.ended(caller, "failed", "no_agent")
     await house.signalled(contact, CONNECTED, ESCALATE)
+    await house.at_rest()
+
+
+async def test_a_record_route_that_is_no_sip_uri_costs_nothing(house: House) -> None:
+    contact = new_contact()
+    async with (
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as wire,
+        house.caller("basic_call", contact, number=FAILOVER, talk=100) as caller,
+    ):
+        bot = HandVoiceAgent(wire, 4000, contact)
+        bot.answer(await bot.asked("INVITE"), 200, headers=("Record-Route: <tel:+1>",))
+        await bot.asked("ACK")
+        await caller.succeeds()
+        await bot.asked("BYE")
+    await house.ended(caller, "caller", "caller_hung_up")
     await house.at_rest()
 
 

@@ -60,3 +60,24 @@ async def test_a_caller_behind_nat_is_heard_and_nobody_after_it(house: House) ->
         assert mouth.hears(CALLER_TONE)
         caller.cue()
         await caller.succeeds()
+
+
+async def test_whom_sdp_names_gets_its_place_back_by_speaking(house: House) -> None:
+    async with (
+        house.voice_agent("on_cue") as agent,
+        house.caller("on_cue", new_contact()) as caller,
+        RtpPeer(agent.rtp_port, BOT_TONE, VOICE_AGENT) as mouth,
+        RtpPeer(caller.rtp_port, CALLER_TONE) as phone,
+        RtpPeer(ANY_PORT, STRANGERS_TONE, STRANGER) as stranger,
+    ):
+        port = (await caller.saw("200 INVITE")).audio_port
+        mouth.speak_to((await agent.saw("INVITE")).audio_port)
+        stranger.speak_to(port)
+        await eventually(lambda: mouth.hears(STRANGERS_TONE), QUICKLY, "whoever speaks first is taken for it")
+        phone.speak_to(port)
+        await eventually(lambda: phone.hears(BOT_TONE), QUICKLY, "the caller hears the voice agent")
+        await eventually(lambda: mouth.hears(CALLER_TONE), QUICKLY, "the voice agent hears the caller")
+        heard = len(stranger.packets)
+        await throughout(1.0, lambda: len(stranger.packets) == heard, "the stranger hears nothing any more")
+        caller.cue()
+        await caller.succeeds()

@@ -112,6 +112,7 @@ def test_an_address_of_our_family_is_taken(connection: str, version: int) -> Non
         "c=IN IP4 224.2.1.1/127",
         "c=IN IP4 224.2.1.1",
         "c=IN IP4 255.255.255.255",
+        "c=IN IP4 240.0.0.1",
         "c=IN IP4 ",
         "c=IN",
         "c=ATM NSAP 47.0091",
@@ -144,6 +145,16 @@ def test_one_stream_that_can_be_taken_is_enough() -> None:
 # -- transport and keys -------------------------------------------------------------------------------------
 
 CRYPTO = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}"
+
+
+def test_more_streams_than_can_be_answered_are_refused_with_a_warning_that_says_so() -> None:
+    many = media() + "m=video 0 RTP/AVP 31\r\n" * 8
+    fault = fault_of(many, Terms(ALL))
+    assert fault is not None
+    assert (fault.reason, fault.text) == (
+        Reason.BAD_OFFER,
+        "the offer has 9 streams, up to 8 can be answered",
+    )
 
 
 @pytest.mark.parametrize(

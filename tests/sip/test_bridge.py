@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from agent.sip import bridge
+from agent.sip import bridge, relay
 from agent.sip.bridge import BridgeAudio
 from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
@@ -22,6 +22,9 @@ class Native:
         self.counts: dict[int, str] = {}
         self.joined: set[tuple[int, int]] = set()
         self.refuses = False
+        self.relayed: set[int] = set()
+        self.unlike = 0
+        self.levels: dict[int, int] = {}
 
     def handoff_audio_connect(self, source: int, sink: int, on: int) -> int:
         """Join or part two ports; 0 when done."""
@@ -38,6 +41,29 @@ class Native:
         """How loud it is."""
         return 100 + number
 
+    def handoff_relay_join(self, one: int, other: int) -> int:
+        """Relay two native calls; 0 when done."""
+        if not self.unlike:
+            self.relayed = {one, other}
+        return self.unlike
+
+    def handoff_relay_part(self, number: int) -> None:
+        """No more."""
+        if number in self.relayed:
+            self.relayed = set()
+
+    def handoff_relay_joined(self, number: int) -> int:
+        """Whether it is relayed."""
+        return int(number in self.relayed)
+
+    def handoff_relay_passes_events(self, number: int) -> int:
+        """Whether digits go across."""
+        return int(number in self.relayed)
+
+    def handoff_relay_level(self, number: int) -> int:
+        """How loud it is; -1 for unknown."""
+        return self.levels.get(number, -1)
+
     def handoff_leg_traffic(self, number: int) -> str:
         """What was counted of its stream."""
         return self.counts.get(number, "")
@@ -52,12 +78,13 @@ def player() -> Player:
 def native(monkeypatch: pytest.MonkeyPatch) -> Native:
     made = Native()
     monkeypatch.setattr(bridge, "pjsua2", made)
+    monkeypatch.setattr(relay, "pjsua2", made)
     return made
 
 
-def flowing(native: Native, number: int, port: int) -> BridgeAudio:
+def flowing(native: Native, number: int, port: int, *, relays: bool = False) -> BridgeAudio:
     """The audio of a native call, with a stream at this port."""
-    audio = BridgeAudio(f"leg {number}")
+    audio = BridgeAudio(f"leg {number}", relays=relays)
     native.ports[number] = port
     audio.changed(number)
     return audio
@@ -214,3 +241,76 @@ def test_a_leg_without_a_stream_counts_nothing(native: Native) -> None:
     assert audio.traffic == Traffic()
     assert repr(audio) == "<audio of leg 1>"
     assert native.joined == set()
+
+
+# -- relayed -----------------------------------------------------------------------------------------------
+
+
+def talking(
+    native: Native, *, relays: bool = True
+) -> tuple[BridgeAudio, BridgeAudio, list[tuple[bool, str]]]:
+    """Two that hear each other, and what the first was told of how."""
+    one, other = flowing(native, 1, 10, relays=relays), flowing(native, 2, 20, relays=relays)
+    told: list[tuple[bool, str]] = []
+    one.carried = lambda relayed, why: told.append((relayed, why))
+    one.hear(other)
+    assert told == [], "one that hears nobody is not relayed"
+    other.hear(one)
+    return one, other, told
+
+
+def test_two_that_hear_each_other_are_relayed(native: Native) -> None:
+    one, other, told = talking(native)
+    assert (one.relayed, other.relayed, told) == (True, True, [(True, "")])
+    assert native.joined == {(10, 20), (20, 10)}, "their places rest, so that they are there when needed"
+
+
+def test_whoever_hears_somebody_else_is_relayed_no_more(native: Native) -> None:
+    one, other, _ = talking(native)
+    one.hear(player())
+    assert (one.relayed, other.relayed) == (False, False)
+
+
+def test_those_who_can_t_be_relayed_are_mixed_and_it_is_said_why(native: Native) -> None:
+    native.unlike = 2
+    one, _, told = talking(native)
+    assert (one.relayed, told) == (False, [(False, "the legs have different codecs")])
+
+
+def test_nobody_is_relayed_where_the_node_mixes(native: Native) -> None:
+    one, _, told = talking(native, relays=False)
+    assert (one.relayed, told) == (False, [(False, "media.mode says so")])
+
+
+def test_a_new_stream_is_relayed_once_it_is_joined_again(native: Native) -> None:
+    one, other, told = talking(native)
+    native.handoff_relay_part(1)  # C does, as the old stream goes
+    native.unlike = 2
+    one.stopping(1)
+    native.ports[1] = 11
+    one.changed(1)
+    one.reconnect()
+    assert (one.relayed, told[-1]) == (False, (False, "the legs have different codecs"))
+    native.unlike = 0
+    other.changed(2)
+    other.reconnect()
+    assert (one.relayed, told[-1]) == (True, (True, ""))
+
+
+def test_a_level_that_takes_a_decoder_brings_the_mixer_back_until_the_next_stream(native: Native) -> None:
+    one, other, told = talking(native)
+    native.levels[1] = 7
+    assert (one.level, one.relayed) == (7, True)
+    assert (other.level, one.relayed) == (102, False)
+    one.reconnect()
+    assert told[-1] == (False, "the mixer is needed for more than audio")
+    other.changed(2)
+    other.reconnect()
+    assert one.relayed
+
+
+def test_a_recording_is_made_by_the_mixer(native: Native) -> None:
+    one, _, _ = talking(native)
+    one.record(cast("Recording", SimpleNamespace(slot=40, close=lambda: None)))
+    assert not one.relayed
+    assert (10, 40) in native.joined

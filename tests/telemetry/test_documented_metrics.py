@@ -27,6 +27,7 @@ def everything() -> Metrics:
     metrics.call_answered("care", 0.1)
     metrics.call_ended("care", "handoff")
     metrics.media_returned("release", 0.1)
+    metrics.audio_carried("care", "relay")
     metrics.signal_started("handoff", 0.1)
     metrics.signal_settled("care", "handoff", "accepted", 0.1)
     metrics.webhook_settled("care", "accepted")

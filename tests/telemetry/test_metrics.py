@@ -77,6 +77,12 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ("name_lookups_total", {"outcome": "stale"}, lambda m: m.name_looked_up("stale"), 1),
     ("media_return_seconds_count", {"method": "release"}, lambda m: m.media_returned("release", 0.2), 1),
     (
+        "media_paths_total",
+        {"project": "care", "path": "relay"},
+        lambda m: m.audio_carried("care", "relay"),
+        1,
+    ),
+    (
         "target_up",
         {"project": "acme-care", "target": "sip:bot@10.0.0.5"},
         lambda m: m.target_probed("acme-care", "sip:bot@10.0.0.5", up=True),

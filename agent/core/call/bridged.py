@@ -82,6 +82,8 @@ def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
 
 
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
+    if event.across:
+        return []
     return [
         SendDtmf(Side.AGENT if event.side is Side.CALLER else Side.CALLER, event.digit, event.milliseconds)
     ]

@@ -275,8 +275,8 @@ def _action_failed(call: Call, event: on.ActionFailed) -> Actions:
 
 
 def _dtmf(_: Call, event: on.DtmfReceived) -> Actions:
-    if event.side is Side.AGENT:
-        return []  # a late one of the voice agent, which is gone
+    if event.side is Side.AGENT or event.across:
+        return []  # a late one of the voice agent, which is gone; or one that needs no help
     return [
         SendDtmf(Side.TARGET if event.side is Side.CALLER else Side.CALLER, event.digit, event.milliseconds)
     ]

@@ -40,6 +40,7 @@ Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 CODECS: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "opus")
 """The codecs that the SIP stack is built with, as SDP writes them (RFC 3551, RFC 7587)."""
 Latch = Literal["strict", "once", "off"]
+MediaMode = Literal["auto", "relay", "mix"]
 """From whom RTP is taken."""
 PORTS_PER_CALL = 4
 """Two legs, each with a port for RTP and one for RTCP (RFC 3550 section 11)."""
@@ -150,6 +151,12 @@ class Media(Model):
         default="strict",
         description="From whom RTP is taken: strict: from the host that the SDP names; once: another host is "
         "learned once, where the SDP's is silent; off: from anywhere, and ours goes where the SDP says.",
+    )
+    mode: MediaMode = Field(
+        default="auto",
+        description="How audio goes from leg to leg: auto: straight across where both have one codec, clock "
+        "rate and packet time, else through the mixer; relay: the same, with a warning in the log for each "
+        "call that is mixed; mix: always through the mixer.",
     )
     silence_timeout: Span = Field(
         default=60.0,

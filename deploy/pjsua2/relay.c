@@ -1,0 +1,564 @@
+/* Relay: the RTP of two legs handed across by the thread that received it.
+ *
+ * Each leg's media transport is wrapped (stream, relay, SRTP, UDP), so what is seen here is plain RTP, and what is
+ * sent is encrypted where that leg is. While two legs are joined, a packet that one of them gets is first shown to
+ * its own stream (whose it is, counters, RTCP, digits), then sent from the other at once. Their ports in the
+ * conference rest meanwhile: nothing is decoded, buffered or encoded.
+ *
+ * Towards a far end there is one stream, whatever its source: one SSRC; sequence numbers and timestamps are moved
+ * by an offset that is found anew, and the marker set, when the source changes (RFC 3550 section 5.1).
+ *
+ * Locks. `pairs`: held for reading while a packet goes across; the pjsip thread takes it for writing to join and to
+ * part, and parts before it stops, detaches or closes a transport: afterwards no other thread is inside that leg.
+ * Under it only `leg->out` is taken, then the locks of the transport below. No callback of a stream runs under
+ * either: it may want a lock that the pjsip thread holds.
+ */
+#include <pjsua-lib/pjsua.h>
+#include <pjsua-lib/pjsua_internal.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include "relay.h"
+
+enum source { NOBODY, STREAM, PEER };
+
+#define DROP            0xff    /* a payload type that does not go across */
+#define JUMP            3000    /* packets, 60 s: so far ahead or behind it is another line of numbers */
+#define SENDER_REPORT   200
+
+typedef struct leg {
+    pjmedia_transport base;
+    pj_pool_t *pool;
+    pjmedia_transport *below;
+
+    /* of the stream; written while no packet can come */
+    void *user;
+    void (*rtp_cb)(void *, void *, pj_ssize_t);
+    void (*rtp_cb2)(pjmedia_tp_cb_param *);
+    void (*rtcp_cb)(void *, void *, pj_ssize_t);
+
+    /* guarded by `pairs`; only the pjsip thread writes, so that it reads without */
+    struct leg *peer;
+    pjmedia_stream *stream;
+    pjmedia_rtcp_session *rtcp;     /* of the stream: counts what is sent in its place */
+    int slot;                       /* in the conference */
+    pj_uint8_t payload_type[128];   /* the far end's → what the peer's far end calls it */
+    pj_uint8_t audio_type;          /* of them, that of the audio */
+    pj_bool_t passes_events;
+    const pj_int16_t *loudness;     /* of G.711's 256 samples; NULL for other codecs */
+
+    /* what goes out; guarded by `out` */
+    pthread_mutex_t out;
+    enum source from;
+    pj_uint32_t from_ssrc, ssrc;    /* in network order */
+    pj_bool_t has_ssrc, has_sent;
+    pj_uint16_t seq_offset, last_seq;
+    pj_uint32_t ts_offset, last_ts;
+    pj_timestamp last_time;
+    unsigned clock, frame;          /* RTP clock in Hz, its ticks per packet */
+    pj_uint32_t packets, octets;    /* sent since the leg began */
+
+    /* for whoever asks, no more exact than it needs to be */
+    unsigned level, relayed, dropped, switches;
+} leg;
+
+static pthread_rwlock_t pairs;
+static pj_timestamp tick_rate;
+static pjmedia_transport_op relay_op;
+static pj_int16_t ulaw[256], alaw[256];
+
+static leg *peer_of(leg *l)
+{
+    return __atomic_load_n(&l->peer, __ATOMIC_ACQUIRE);
+}
+
+/* ---- Towards the far end ------------------------------------------------------------------------ */
+
+static pj_uint32_t ticks_since_last(const leg *l)
+{
+    pj_timestamp now;
+
+    pj_get_timestamp(&now);
+    return (pj_uint32_t)((now.u64 - l->last_time.u64) * l->clock / tick_rate.u64);
+}
+
+/* Another source: what it sends goes on where the last one ended, as late as it is. */
+static void begin_source(leg *l, enum source from, pjmedia_rtp_hdr *header, pj_uint16_t seq, pj_uint32_t ts)
+{
+    pj_uint32_t frames;
+
+    l->seq_offset = 0;
+    l->ts_offset = 0;
+    if (l->has_sent) {
+        frames = (ticks_since_last(l) + l->frame / 2) / l->frame;
+        l->seq_offset = (pj_uint16_t)(l->last_seq + 1 - seq);
+        l->ts_offset = l->last_ts + PJ_MAX(frames, 1) * l->frame - ts;
+        header->m = 1;
+        ++l->switches;
+    }
+    l->from = from;
+    l->from_ssrc = header->ssrc;
+}
+
+/* One continuous stream; `leg->out` is held. */
+static void rewrite(leg *l, enum source from, pjmedia_rtp_hdr *header)
+{
+    pj_uint16_t seq = pj_ntohs(header->seq);
+    pj_uint32_t ts = pj_ntohl(header->ts);
+
+    if (!l->has_ssrc && from == STREAM) {
+        l->ssrc = header->ssrc;
+        l->has_ssrc = PJ_TRUE;
+    }
+    if (from != l->from || header->ssrc != l->from_ssrc ||
+        (pj_uint16_t)(seq + l->seq_offset - l->last_seq + JUMP) > 2 * JUMP)
+        begin_source(l, from, header, seq, ts);
+    seq = (pj_uint16_t)(seq + l->seq_offset);
+    ts += l->ts_offset;
+    if (!l->has_sent || (pj_int16_t)(seq - l->last_seq) > 0) {
+        l->last_seq = seq;
+        if (!l->has_sent || (pj_int32_t)(ts - l->last_ts) > 0) {
+            l->last_ts = ts;
+            pj_get_timestamp(&l->last_time);
+        }
+    }
+    l->has_sent = PJ_TRUE;
+    header->seq = pj_htons(seq);
+    header->ts = pj_htonl(ts);
+    if (l->has_ssrc)
+        header->ssrc = l->ssrc;
+}
+
+/* `leg->out` is held. */
+static pj_status_t send_on(leg *l, const void *packet, pj_size_t size)
+{
+    pj_status_t status = pjmedia_transport_send_rtp(l->below, packet, size);
+
+    if (status == PJ_SUCCESS) {
+        ++l->packets;
+        l->octets += (pj_uint32_t)(size - sizeof(pjmedia_rtp_hdr));
+    }
+    return status;
+}
+
+static void hear_level(leg *l, const pj_uint8_t *packet, pj_ssize_t size)
+{
+    const pjmedia_rtp_hdr *header = (const pjmedia_rtp_hdr *)packet;
+    unsigned sum = 0;
+    pj_ssize_t i;
+
+    if (header->cc || header->x || header->p || size <= (pj_ssize_t)sizeof(*header))
+        return;
+    for (i = sizeof(*header); i < size; ++i)
+        sum += (unsigned)l->loudness[packet[i]];
+    __atomic_store_n(&l->level, sum / (unsigned)(size - (pj_ssize_t)sizeof(*header)), __ATOMIC_RELAXED);
+}
+
+/* A packet of one far end to the other's, ours to change; `pairs` is held. */
+static void pass_on(leg *from, leg *to, pj_uint8_t *packet, pj_ssize_t size)
+{
+    pjmedia_rtp_hdr *header = (pjmedia_rtp_hdr *)packet;
+    pj_uint8_t type = from->payload_type[header->pt];
+
+    pthread_mutex_lock(&to->out);
+    if (type == DROP) {
+        if (to->from == PEER)
+            --to->seq_offset; /* what is left out is no loss */
+        ++from->dropped;
+    } else {
+        if (from->loudness && header->pt == from->audio_type)
+            hear_level(from, packet, size);
+        header->pt = type;
+        rewrite(to, PEER, header);
+        if (send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
+            pjmedia_rtcp_tx_rtp(to->rtcp, (unsigned)(size - (pj_ssize_t)sizeof(*header)));
+            to->rtcp->stat.rtp_tx_last_ts = to->last_ts; /* the leg's next stream begins there */
+            to->rtcp->stat.rtp_tx_last_seq = to->last_seq;
+            ++to->relayed;
+        } else {
+            ++from->dropped;
+        }
+    }
+    pthread_mutex_unlock(&to->out);
+}
+
+static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj_size_t size)
+{
+    leg *l = (leg *)transport;
+    pj_uint8_t copy[PJMEDIA_MAX_MTU];
+    pj_status_t status;
+
+    if (size < sizeof(pjmedia_rtp_hdr) || size > sizeof(copy))
+        return pjmedia_transport_send_rtp(l->below, packet, size);
+    if (peer_of(l))
+        return PJ_SUCCESS; /* at worst one frame more or less at the switch */
+    pj_memcpy(copy, packet, size);
+    pthread_mutex_lock(&l->out);
+    rewrite(l, STREAM, (pjmedia_rtp_hdr *)copy);
+    status = send_on(l, copy, size);
+    pthread_mutex_unlock(&l->out);
+    return status;
+}
+
+/* A sender report is the stream's own, but for what it says of RTP: the time, and how much was sent. */
+static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, pj_size_t size)
+{
+    leg *l = (leg *)transport;
+    pj_uint8_t copy[PJMEDIA_MAX_MTU];
+    pj_uint32_t said[3]; /* RTP time, packets, octets: RFC 3550 section 6.4.1 */
+
+    if (size >= 28 && size <= sizeof(copy) && ((const pj_uint8_t *)packet)[1] == SENDER_REPORT) {
+        pthread_mutex_lock(&l->out);
+        said[0] = pj_htonl(l->last_ts + ticks_since_last(l));
+        said[1] = pj_htonl(l->packets);
+        said[2] = pj_htonl(l->octets);
+        size = l->has_sent ? size : 0;
+        pthread_mutex_unlock(&l->out);
+        if (size) {
+            pj_memcpy(copy, packet, size);
+            pj_memcpy(copy + 16, said, sizeof(said));
+            packet = copy;
+        }
+    }
+    return size ? pjmedia_transport_send_rtcp(l->below, packet, size) : PJ_SUCCESS;
+}
+
+/* ---- From the far end --------------------------------------------------------------------------- */
+
+static void on_rtp(pjmedia_tp_cb_param *param)
+{
+    leg *l = param->user_data;
+    pjmedia_tp_cb_param own = *param;
+
+    own.user_data = l->user;
+    own.taken = PJ_FALSE;
+    if (l->rtp_cb2)
+        l->rtp_cb2(&own);
+    else if (l->rtp_cb)
+        l->rtp_cb(l->user, own.pkt, own.size);
+    param->rem_switch = own.rem_switch;
+    if (!own.taken || param->size > PJMEDIA_MAX_MTU || !peer_of(l))
+        return;
+    pthread_rwlock_rdlock(&pairs);
+    if (l->peer)
+        pass_on(l, l->peer, param->pkt, param->size);
+    pthread_rwlock_unlock(&pairs);
+}
+
+static void on_rtcp(void *user, void *packet, pj_ssize_t size)
+{
+    leg *l = user;
+
+    if (l->rtcp_cb)
+        l->rtcp_cb(l->user, packet, size);
+}
+
+/* ---- Joining and parting ------------------------------------------------------------------------ */
+
+static pjsua_call_media *audio_of(int call_id)
+{
+    pjsua_call *call = call_id >= 0 && call_id < (int)pjsua_var.ua_cfg.max_calls ? &pjsua_var.calls[call_id] : NULL;
+    int index = call ? call->audio_idx : -1;
+
+    return index >= 0 && index < (int)call->med_cnt ? &call->media[index] : NULL;
+}
+
+static leg *leg_of(int call_id)
+{
+    pjsua_call_media *media = audio_of(call_id);
+
+    return media && media->tp && media->tp->op == &relay_op ? (leg *)media->tp : NULL;
+}
+
+/* Neither the conference nor the stream does anything with its audio, or both do again. */
+static void rest(leg *l, pj_bool_t rests)
+{
+    pjmedia_port_op op = rests ? PJMEDIA_PORT_DISABLE : PJMEDIA_PORT_ENABLE;
+
+    pjmedia_stream_set_relayed(l->stream, rests);
+    if (l->slot >= 0)
+        pjmedia_conf_configure_port(pjsua_var.mconf, (unsigned)l->slot, op, op);
+}
+
+static void part(leg *l, pj_bool_t is_stopping)
+{
+    leg *peer = l->peer;
+
+    if (!peer)
+        return;
+    pthread_rwlock_wrlock(&pairs);
+    __atomic_store_n(&l->peer, NULL, __ATOMIC_RELEASE);
+    __atomic_store_n(&peer->peer, NULL, __ATOMIC_RELEASE);
+    l->rtcp = peer->rtcp = NULL;
+    pthread_rwlock_unlock(&pairs);
+    if (!is_stopping) /* else it is half gone, and its port in the conference with it */
+        rest(l, PJ_FALSE);
+    rest(peer, PJ_FALSE);
+    l->stream = peer->stream = NULL;
+}
+
+static unsigned clock_of(const pjmedia_stream_info *info)
+{
+    return info->fmt.pt == PJMEDIA_RTP_PT_G722 ? 8000 : info->fmt.clock_rate; /* RFC 3551 section 4.5.2 */
+}
+
+static unsigned ticks_per_packet(const pjmedia_stream_info *info)
+{
+    unsigned milliseconds = info->param->info.frm_ptime * PJ_MAX(1, info->param->setting.frm_per_pkt);
+    unsigned ticks = clock_of(info) * milliseconds / 1000 / PJ_MAX(1, info->param->info.frm_ptime_denum);
+
+    return PJ_MAX(1, ticks);
+}
+
+static void map_types(leg *l, const pjmedia_stream_info *from, const pjmedia_stream_info *to)
+{
+    pj_memset(l->payload_type, DROP, sizeof(l->payload_type));
+    l->passes_events = PJ_FALSE;
+    l->loudness = from->fmt.pt == PJMEDIA_RTP_PT_PCMU ? ulaw : from->fmt.pt == PJMEDIA_RTP_PT_PCMA ? alaw : NULL;
+    l->level = 0;
+    l->audio_type = (pj_uint8_t)(from->rx_pt & 127);
+    l->payload_type[l->audio_type] = (pj_uint8_t)to->tx_pt;
+    l->passes_events = from->rx_event_pt >= 0 && to->tx_event_pt >= 0;
+    if (l->passes_events)
+        l->payload_type[from->rx_event_pt & 127] = (pj_uint8_t)to->tx_event_pt;
+}
+
+static pjmedia_stream *running(int call_id, pjmedia_stream_info *info)
+{
+    pjsua_call_media *media = audio_of(call_id);
+
+    if (!media || media->type != PJMEDIA_TYPE_AUDIO || !media->strm.a.stream ||
+        pjmedia_stream_get_info(media->strm.a.stream, info) != PJ_SUCCESS || !info->param)
+        return NULL;
+    return media->strm.a.stream;
+}
+
+/* `pairs` is held for writing. */
+static void begin_relaying(leg *l, pjmedia_stream *stream, const pjmedia_stream_info *info, leg *peer)
+{
+    pjmedia_stream_rtp_sess_info sessions;
+
+    pj_bzero(&sessions, sizeof(sessions));
+    pjmedia_stream_get_rtp_session_info(stream, &sessions);
+    pthread_mutex_lock(&l->out);
+    l->rtcp = (pjmedia_rtcp_session *)sessions.rtcp;
+    l->clock = clock_of(info);
+    l->frame = ticks_per_packet(info);
+    l->from = NOBODY; /* whatever was relayed before is another source now */
+    if (!l->has_ssrc)
+        l->ssrc = pj_htonl(info->ssrc);
+    l->has_ssrc = PJ_TRUE;
+    pthread_mutex_unlock(&l->out);
+    __atomic_store_n(&l->peer, peer, __ATOMIC_RELEASE);
+}
+
+int handoff_relay_join(int call_a, int call_b)
+{
+    pjmedia_stream_info info_a, info_b;
+    pjmedia_stream *stream_a = running(call_a, &info_a), *stream_b = running(call_b, &info_b);
+    leg *a = leg_of(call_a), *b = leg_of(call_b);
+
+    if (!stream_a || !stream_b || !a || !b || a == b)
+        return HANDOFF_RELAY_NO_STREAM;
+    if ((info_a.dir & info_b.dir) != PJMEDIA_DIR_ENCODING_DECODING)
+        return HANDOFF_RELAY_ON_HOLD;
+    if (pj_stricmp(&info_a.fmt.encoding_name, &info_b.fmt.encoding_name) != 0 ||
+        info_a.fmt.clock_rate != info_b.fmt.clock_rate || info_a.fmt.channel_cnt != info_b.fmt.channel_cnt)
+        return HANDOFF_RELAY_CODECS;
+    if (ticks_per_packet(&info_a) != ticks_per_packet(&info_b))
+        return HANDOFF_RELAY_PACKET_TIMES;
+    if (a->peer || b->peer)
+        return a->peer == b ? HANDOFF_RELAY_DONE : HANDOFF_RELAY_TAKEN;
+    a->stream = stream_a;
+    b->stream = stream_b;
+    a->slot = audio_of(call_a)->strm.a.conf_slot;
+    b->slot = audio_of(call_b)->strm.a.conf_slot;
+    rest(a, PJ_TRUE);
+    rest(b, PJ_TRUE);
+    pthread_rwlock_wrlock(&pairs);
+    map_types(a, &info_a, &info_b);
+    map_types(b, &info_b, &info_a);
+    begin_relaying(a, stream_a, &info_a, b);
+    begin_relaying(b, stream_b, &info_b, a);
+    pthread_rwlock_unlock(&pairs);
+    return HANDOFF_RELAY_DONE;
+}
+
+void handoff_relay_part(int call_id)
+{
+    leg *l = leg_of(call_id);
+
+    if (l)
+        part(l, PJ_FALSE);
+}
+
+int handoff_relay_joined(int call_id)
+{
+    leg *l = leg_of(call_id);
+
+    return l && l->peer;
+}
+
+int handoff_relay_passes_events(int call_id)
+{
+    leg *l = leg_of(call_id);
+
+    return l && l->peer && l->passes_events;
+}
+
+int handoff_relay_level(int call_id)
+{
+    leg *l = leg_of(call_id);
+
+    return l && l->peer && l->loudness ? (int)__atomic_load_n(&l->level, __ATOMIC_RELAXED) : -1;
+}
+
+const char *handoff_relay_counts(int call_id)
+{
+    static char text[64];
+    leg *l = leg_of(call_id);
+
+    text[0] = '\0';
+    if (l) {
+        pthread_mutex_lock(&l->out);
+        pj_ansi_snprintf(text, sizeof(text), "%u %u %u", l->relayed, l->dropped, l->switches);
+        pthread_mutex_unlock(&l->out);
+    }
+    return text;
+}
+
+/* ---- The transport ------------------------------------------------------------------------------ */
+
+static pj_status_t get_info(pjmedia_transport *transport, pjmedia_transport_info *info)
+{
+    return pjmedia_transport_get_info(((leg *)transport)->below, info);
+}
+
+static pj_status_t attach2(pjmedia_transport *transport, pjmedia_transport_attach_param *param)
+{
+    leg *l = (leg *)transport;
+    pjmedia_transport_attach_param own = *param;
+
+    part(l, PJ_FALSE);
+    l->user = param->user_data;
+    l->rtp_cb = param->rtp_cb;
+    l->rtp_cb2 = param->rtp_cb2;
+    l->rtcp_cb = param->rtcp_cb;
+    own.user_data = l;
+    own.rtp_cb = NULL;
+    own.rtp_cb2 = &on_rtp;
+    own.rtcp_cb = &on_rtcp;
+    return pjmedia_transport_attach2(l->below, &own);
+}
+
+static void detach(pjmedia_transport *transport, void *user)
+{
+    leg *l = (leg *)transport;
+
+    part(l, PJ_TRUE);
+    pjmedia_transport_detach(l->below, l);
+}
+
+static pj_status_t send_rtcp2(pjmedia_transport *transport, const pj_sockaddr_t *to, unsigned length,
+                              const void *packet, pj_size_t size)
+{
+    return pjmedia_transport_send_rtcp2(((leg *)transport)->below, to, length, packet, size);
+}
+
+static pj_status_t media_create(pjmedia_transport *transport, pj_pool_t *pool, unsigned options,
+                                const pjmedia_sdp_session *remote, unsigned index)
+{
+    return pjmedia_transport_media_create(((leg *)transport)->below, pool, options, remote, index);
+}
+
+static pj_status_t encode_sdp(pjmedia_transport *transport, pj_pool_t *pool, pjmedia_sdp_session *local,
+                              const pjmedia_sdp_session *remote, unsigned index)
+{
+    return pjmedia_transport_encode_sdp(((leg *)transport)->below, pool, local, remote, index);
+}
+
+static pj_status_t media_start(pjmedia_transport *transport, pj_pool_t *pool, const pjmedia_sdp_session *local,
+                               const pjmedia_sdp_session *remote, unsigned index)
+{
+    return pjmedia_transport_media_start(((leg *)transport)->below, pool, local, remote, index);
+}
+
+static pj_status_t media_stop(pjmedia_transport *transport)
+{
+    part((leg *)transport, PJ_TRUE);
+    return pjmedia_transport_media_stop(((leg *)transport)->below);
+}
+
+static pj_status_t simulate_lost(pjmedia_transport *transport, pjmedia_dir direction, unsigned percent)
+{
+    return pjmedia_transport_simulate_lost(((leg *)transport)->below, direction, percent);
+}
+
+static void on_destroy(void *argument)
+{
+    leg *l = argument;
+
+    pthread_mutex_destroy(&l->out);
+    pj_pool_safe_release(&l->pool);
+}
+
+static pj_status_t destroy(pjmedia_transport *transport)
+{
+    leg *l = (leg *)transport;
+    pjmedia_transport *below = l->below;
+
+    part(l, PJ_TRUE);
+    pj_grp_lock_dec_ref(l->base.grp_lock); /* `below` holds its own until it is closed */
+    return pjmedia_transport_close(below);
+}
+
+static pjmedia_transport_op relay_op = {
+    &get_info, NULL, &detach, &send_rtp, &send_rtcp, &send_rtcp2, &media_create, &encode_sdp,
+    &media_start, &media_stop, &simulate_lost, &destroy, &attach2,
+};
+
+/* pjsua has made SRTP by now, so that it is below. */
+static pjmedia_transport *wrap(pjsua_call_id call_id, unsigned index, pjmedia_transport *below, unsigned flags)
+{
+    pj_pool_t *pool;
+    leg *l;
+
+    if (!below->grp_lock || !(flags & PJSUA_MED_TP_CLOSE_MEMBER))
+        return below; /* never so in 2.17 */
+    pool = pjmedia_endpt_create_pool(pjsua_var.med_endpt, "relay%p", 1024, 512);
+    if (!pool)
+        return below; /* it is mixed, then */
+    l = PJ_POOL_ZALLOC_T(pool, leg);
+    l->pool = pool;
+    l->below = below;
+    l->slot = -1;
+    l->clock = 8000;
+    l->frame = 160;
+    pthread_mutex_init(&l->out, NULL);
+    pj_ansi_strxcpy(l->base.name, pool->obj_name, sizeof(l->base.name));
+    l->base.type = (pjmedia_transport_type)(PJMEDIA_TRANSPORT_TYPE_USER + 1);
+    l->base.op = &relay_op;
+    l->base.grp_lock = below->grp_lock;
+    pj_grp_lock_add_ref(below->grp_lock);
+    pj_grp_lock_add_handler(below->grp_lock, pool, l, &on_destroy);
+    return &l->base;
+}
+
+int handoff_relay_install(void)
+{
+    pthread_rwlockattr_t attributes;
+    int i;
+
+    pthread_rwlockattr_init(&attributes);
+    /* Or joining would wait for as long as packets come. */
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    if (pthread_rwlock_init(&pairs, &attributes) != 0)
+        return -1;
+    pthread_rwlockattr_destroy(&attributes);
+    pj_get_timestamp_freq(&tick_rate);
+    for (i = 0; i < 256; ++i) {
+        ulaw[i] = (pj_int16_t)PJ_MIN(32767, abs(pjmedia_ulaw2linear((pj_uint8_t)i)));
+        alaw[i] = (pj_int16_t)PJ_MIN(32767, abs(pjmedia_alaw2linear((pj_uint8_t)i)));
+    }
+    pjsua_var.ua_cfg.cb.on_create_media_transport = &wrap;
+    return 0;
+}
