@@ -8,6 +8,7 @@ from typing import Final
 import pjsua2
 
 from agent.core.errors import SipError
+from agent.telemetry.logs import logger
 
 _WHY: Final = {
     1: "one leg has no audio just now",
@@ -17,6 +18,8 @@ _WHY: Final = {
     5: "one leg is on hold",
 }
 _NOT_TOLD = -1
+_WITHOUT_PRIORITY = 1
+_log = logger("sip")
 
 
 def install() -> None:
@@ -25,8 +28,11 @@ def install() -> None:
     Raises:
         SipError: this pjsua2 can't.
     """
-    if pjsua2.handoff_relay_install() != 0:
+    installed = pjsua2.handoff_relay_install()
+    if installed < 0:
         raise SipError("the relay can't be installed in this pjsua2")
+    if installed == _WITHOUT_PRIORITY:
+        _log.info("audio has no priority over signalling: LimitNICE=-11 (systemd) or CAP_SYS_NICE gives it")
 
 
 def join(call: int, other: int) -> str:

@@ -17,6 +17,9 @@
 #include <pjsua-lib/pjsua_internal.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "relay.h"
 
 enum source { NOBODY, STREAM, PEER };
@@ -24,6 +27,7 @@ enum source { NOBODY, STREAM, PEER };
 #define DROP            0xff    /* a payload type that does not go across */
 #define JUMP            3000    /* packets, 60 s: so far ahead or behind it is another line of numbers */
 #define SENDER_REPORT   200
+#define NICE            (-11)
 
 typedef struct leg {
     pjmedia_transport base;
@@ -65,6 +69,19 @@ static pthread_rwlock_t pairs;
 static pj_timestamp tick_rate;
 static pjmedia_transport_op relay_op;
 static pj_int16_t ulaw[256], alaw[256];
+
+static pthread_t pjsip_thread;
+static pj_bool_t may_raise;
+
+/* A busy machine delays signalling before it delays audio: the threads that carry it come first. */
+static void raise_priority(void)
+{
+    static __thread pj_bool_t is_raised;
+
+    if (!is_raised && may_raise && !pthread_equal(pthread_self(), pjsip_thread))
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
+    is_raised = PJ_TRUE;
+}
 
 static leg *peer_of(leg *l)
 {
@@ -187,6 +204,7 @@ static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj
     pj_uint8_t copy[PJMEDIA_MAX_MTU];
     pj_status_t status;
 
+    raise_priority();
     if (size < sizeof(pjmedia_rtp_hdr) || size > sizeof(copy))
         return pjmedia_transport_send_rtp(l->below, packet, size);
     if (peer_of(l))
@@ -229,6 +247,7 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     leg *l = param->user_data;
     pjmedia_tp_cb_param own = *param;
 
+    raise_priority();
     own.user_data = l->user;
     own.taken = PJ_FALSE;
     if (l->rtp_cb2)
@@ -546,7 +565,7 @@ static pjmedia_transport *wrap(pjsua_call_id call_id, unsigned index, pjmedia_tr
 int handoff_relay_install(void)
 {
     pthread_rwlockattr_t attributes;
-    int i;
+    int i, usual = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
 
     pthread_rwlockattr_init(&attributes);
     /* Or joining would wait for as long as packets come. */
@@ -560,5 +579,9 @@ int handoff_relay_install(void)
         alaw[i] = (pj_int16_t)PJ_MIN(32767, abs(pjmedia_alaw2linear((pj_uint8_t)i)));
     }
     pjsua_var.ua_cfg.cb.on_create_media_transport = &wrap;
-    return 0;
+    pjsip_thread = pthread_self();
+    may_raise = setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE) == 0;
+    if (may_raise)
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), usual);
+    return may_raise ? 0 : 1;
 }

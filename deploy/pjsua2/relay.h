@@ -19,7 +19,8 @@ enum handoff_relay_refusal {
     HANDOFF_RELAY_ON_HOLD = 5,      /* one is on hold: the bridge sends silence to the other */
 };
 
-/* After libInit, before the first call: each leg's media transport can relay from then on. 0, or -1. */
+/* After libInit, before the first call: each leg's media transport can relay from then on. 0, or 1 where audio can't
+ * have priority over all else (that takes CAP_SYS_NICE, or RLIMIT_NICE), or -1. */
 int handoff_relay_install(void);
 
 /* Let the audio of both legs go straight across, past the bridge. 0, or why it can't (see above); nothing has
