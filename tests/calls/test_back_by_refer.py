@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from tests.calls.harness.asking import handed_off, went_back
-from tests.calls.harness.house import House
+from agent.simulators.messages import read
+from tests.calls.harness.asking import handed_off, post, went_back
+from tests.calls.harness.dialog import HandCaller
+from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import REFER, VOICE_AGENT, Change, Plan
 from tests.calls.harness.referring import ACTIVE, OK, TRYING, is_taken, referred, tell
+from tests.calls.harness.sip_socket import SipSocket
+from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
@@ -152,3 +158,26 @@ async def test_a_caller_who_hangs_up_in_the_middle_of_a_transfer_leaves_nothing_
         talk.caller.cue()
         await talk.caller.succeeds()
     await handed_off(talk)
+
+
+async def test_a_notify_that_does_not_say_its_state_is_taken_by_what_it_says(house: House) -> None:
+    contact = new_contact()
+    uri = f"sip:{REFER}@127.0.0.1:{house.plan.sip}"
+    async with house.voice_agent("answers") as bot, SipSocket(house.plan.sip) as near:
+        caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), 4000)
+        caller.invite()
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        await bot.saw("ACK")
+        reply = await asyncio.to_thread(post, house, "acme-refer", contact)
+        assert reply.status == 202
+        refer = (await eventually(lambda: caller.requests("REFER"), what="our REFER"))[0]
+        near.on_request = lambda data: caller.takes(data) if read(data).method == "BYE" else None
+        caller.answer(refer, 202, "Accepted")
+        caller.in_dialog("NOTIFY", 2, ("Event: refer",), f"{OK}\r\n", "message/sipfrag;version=2.0")
+        await caller.answered("NOTIFY", 200)
+        await eventually(lambda: caller.requests("BYE"), what="our BYE")
+        assert not caller.requests("SUBSCRIBE")
+        assert len({one.first("CSeq") for one in caller.requests("REFER")}) == 1, "nobody else is asked"
+        await bot.succeeds()
+    await house.at_rest()

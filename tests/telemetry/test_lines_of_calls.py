@@ -31,6 +31,7 @@ OF_ALL_CALLS = {
     "node.py",
     "process.py",
     "renewal.py",
+    "sip/relay.py",
     "web/last_good.py",
 }
 OF_NO_CALL = {
