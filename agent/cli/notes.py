@@ -179,7 +179,7 @@ def _too_long(whose: str, settings: object, most: dict[str, float]) -> Iterator[
         for name in path.split("."):
             value = getattr(value, name, None)
         if isinstance(value, float) and value > seconds:
-            yield f"{whose}: {path} is {value:g} s; more than {seconds:g} s is seldom meant"
+            yield f"{whose}: {path} is {value:.15g} s; more than {seconds:g} s is seldom meant"
 
 
 def _not_read(folder: Path) -> Iterator[str]:
