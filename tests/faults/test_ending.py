@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ import pytest
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import Plan
-from tests.calls.harness.processes import Process
 from tests.calls.harness.waiting import eventually
 from tests.calls.harness.web import answers
 
@@ -52,16 +50,6 @@ async def test_a_reload_that_takes_long_does_not_outlive_the_process(house: Hous
     assert not Path(f"/proc/{child}").exists()
 
 
-async def asked_again_and_again(agent: Process, *numbers: signal.Signals) -> int:
-    """Send these over and over until the process has ended; its exit code."""
-    while agent.code is None:
-        for number in numbers:
-            with suppress(ProcessLookupError):
-                agent.send(number)
-        await asyncio.sleep(0.003)  # how often, not for how long
-    return agent.code
-
-
 @pytest.mark.parametrize(
     "numbers",
     [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGHUP,), (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)],
@@ -71,9 +59,7 @@ async def test_however_often_an_idle_agent_is_asked_it_ends_well(
     house: House, numbers: tuple[signal.Signals, ...]
 ) -> None:
     await asyncio.to_thread(house.start)
-    house.agent.send(signal.SIGTERM)
-    assert await asked_again_and_again(house.agent, *numbers) == 0
-    await asyncio.to_thread(house.agent.ends)
+    assert await house.agent.asked_to_end(*numbers) == 0
 
 
 async def test_one_that_is_asked_again_while_a_signal_is_under_way_ends_well(
@@ -84,10 +70,7 @@ async def test_one_that_is_asked_again_while_a_signal_is_under_way_ends_well(
     cxone.fault(signal={"mode": "slow", "seconds": 30, "contact_id": contact})
     async with house.voice_agent("hangs_up"), house.caller("on_cue", contact) as caller:
         await caller.succeeds()
-    house.agent.send(signal.SIGTERM)
-    await eventually(lambda: "draining" in house.agent.tail(), what="it drains")
-    assert await asked_again_and_again(house.agent, signal.SIGTERM) == 0
-    await asyncio.to_thread(house.agent.ends)
+    assert await house.agent.asked_to_end() == 0
 
 
 async def test_a_log_that_nobody_reads_holds_up_no_call_and_no_end(house: House) -> None:

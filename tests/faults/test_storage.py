@@ -152,8 +152,12 @@ async def test_what_ends_while_the_disk_is_full_is_told_once_there_is_room(
         await at.stop()
 
 
-async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_dies_too(
-    cxone: Cxone, tmp_path: Path, small_disk: Path
+@pytest.mark.parametrize("killed", [True, False], ids=["is killed", "is asked to end again and again"])
+async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_ends_too(
+    cxone: Cxone,
+    tmp_path: Path,
+    small_disk: Path,
+    killed: bool,  # noqa: FBT001
 ) -> None:
     path = small_disk / "agent.db"
     async with site(cxone, tmp_path, on(path)) as at:
@@ -165,7 +169,10 @@ async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_die
         for call in calls:
             at.crowd.agent_hangs_up(call)
         await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
-        await at.kill()
+        if killed:
+            await at.kill()
+        else:
+            assert await at.house.agent.asked_to_end() == 0
         ballast.unlink()
         await at.start()
         found = await settled(path)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -88,6 +89,22 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         """Send it a POSIX signal."""
         os.kill(self.pid, number)
+
+    async def asked_to_end(self, *numbers: signal.Signals, every: float = 0.003) -> int:
+        """Send it SIGTERM, then these over and over, SIGTERM unless they are given, until it has ended.
+
+        Returns:
+            The exit code.
+        """
+        self.send(signal.SIGTERM)
+        while self.code is None:
+            for number in numbers or (signal.SIGTERM,):
+                with contextlib.suppress(ProcessLookupError):
+                    self.send(number)
+            await asyncio.sleep(every)
+        self._close()
+        self.said_nothing_bad()
+        return self.code
 
     def stop(self, within: float = 15.0) -> None:
         """End it with SIGTERM and hold it to a clean end: exit code 0, no traceback, no assertion.
