@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent.cli import refused
 from agent.cli.configuration import DONE
 from agent.cli.operations import NotRunningError, Operations
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
 from agent.cli.storage import opened
 from agent.cli.where import Where
 from agent.cli.wording import at_least_one, cut, moment, since, span, table
@@ -45,8 +45,8 @@ def add(subparsers: Commands) -> None:
     which.add_argument(
         "--refused", action="store_true", help="the newest INVITEs that were refused; the agent must run"
     )
-    parser.add_argument("--contact", metavar="ID", default="", help="of this contact")
-    parser.add_argument("--project", metavar="P", default="", help="of this project")
+    parser.add_argument("--contact", action=Needed, metavar="ID", default="", help="of this contact")
+    parser.add_argument("--project", action=Needed, metavar="P", default="", help="of this project")
     parser.add_argument(
         "--since", type=since, metavar="TIME", help="begun since: 30m, 2h, 3d ago, or 2031-05-04T03:00 (UTC)"
     )

@@ -16,7 +16,7 @@ import structlog
 from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
 from agent.cli.findings import Finding, Health
 from agent.cli.machine import examine_machine
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_config, add_json
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 
@@ -38,8 +38,12 @@ def add(subparsers: Commands) -> None:
         description="Examine this machine and, for each project, the way to NICE CXone, step by step.",
         epilog=_EXAMPLE,
     )
-    parser.add_argument("--project", metavar="P", help="only this project, and not the machine")
-    parser.add_argument("--signal", metavar="CONTACT_ID", help="signal this contact; needs --project")
+    parser.add_argument(
+        "--project", action=Needed, metavar="P", help="only this project, and not the machine"
+    )
+    parser.add_argument(
+        "--signal", action=Needed, metavar="CONTACT_ID", help="signal this contact; needs --project"
+    )
     parser.add_argument(
         "--parameter",
         type=_parameter,

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from agent.cli import refused, telling
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import NotRunningError, Operations, RefusedError
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
 from agent.cli.storage import opened
 from agent.cli.verdict import verdict
 from agent.cli.where import Where
@@ -66,7 +66,7 @@ def add(subparsers: Commands) -> None:
         description="Tell what happened in a call, up or over; the first line is the verdict.",
         epilog=_EXAMPLE,
     )
-    parser.add_argument("id", metavar="CALL_ID", help="call id, contact id or SIP Call-ID")
+    parser.add_argument("id", action=Needed, metavar="CALL_ID", help="call id, contact id or SIP Call-ID")
     add_where(parser)
     add_json(parser)
     parser.set_defaults(run=run)

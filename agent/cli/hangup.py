@@ -7,7 +7,7 @@ import argparse
 
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import Operations, RefusedError
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_where
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_where
 from agent.cli.where import Where
 
 _NOT_FOUND = 404
@@ -27,7 +27,9 @@ def add(subparsers: Commands) -> None:
         description="End a call that is up; the agent must run.",
         epilog=_EXAMPLE,
     )
-    parser.add_argument("call_id", metavar="CALL_ID", help="as handoff-agent calls --live shows it")
+    parser.add_argument(
+        "call_id", action=Needed, metavar="CALL_ID", help="as handoff-agent calls --live shows it"
+    )
     add_where(parser)
     parser.set_defaults(run=run)
 

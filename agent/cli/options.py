@@ -7,6 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
+from agent.core.errors import AgentError
+
 EXIT_CODES = "exit codes: 0 done, 1 found wrong, 2 could not run"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
@@ -24,6 +26,27 @@ def add_command(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+class Needed(argparse.Action):
+    """The action of an argument that is never empty, as an unset variable of a script would make it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse gives it
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the value.
+
+        Raises:
+            AgentError: it is empty.
+        """
+        if not str(values).strip():
+            hint = f"an id is needed, or leave {option_string} out" if option_string else "an id is needed"
+            raise AgentError(f"{option_string or self.metavar} is empty (an unset variable?): {hint}")
+        setattr(namespace, self.dest, values)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_config, add_json
 from agent.core.model import Carrier, Project, Snapshot
 from agent.core.numbers import Kind, NumberRule, normalise
 from agent.core.reasons import Reason
@@ -43,8 +43,10 @@ def add(subparsers: Commands) -> None:
         description="Tell which rule (file:line) and project take a number and why, or the nearest miss.",
         epilog=f"example: handoff-agent route +19995550101 --carrier nice-na1\n\n{EXIT_CODES}",
     )
-    parser.add_argument("number", metavar="NUMBER", help="as the carrier sends it")
-    parser.add_argument("--carrier", metavar="C", help="apply the number rules of this carrier")
+    parser.add_argument("number", action=Needed, metavar="NUMBER", help="as the carrier sends it")
+    parser.add_argument(
+        "--carrier", action=Needed, metavar="C", help="apply the number rules of this carrier"
+    )
     parser.add_argument("--token", metavar="T", help="the connector token that the call carries")
     add_config(parser)
     add_json(parser)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli import outbox, telling
 from agent.cli.configuration import DONE, FOUND_WRONG, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_json, add_where
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
 from agent.cli.storage import in_use, sqlite_path
 from agent.cli.where import Where
 from agent.cli.wording import at_least_one, cut, moment, printable, since, table
@@ -51,7 +51,7 @@ def add(subparsers: Commands) -> None:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_list(verbs)
     show = _parser(verbs, "show", "the whole story of one signal, attempt by attempt")
-    show.add_argument("id", metavar="ID", help="of the signal")
+    show.add_argument("id", action=Needed, metavar="ID", help="of the signal")
     show.add_argument(
         "--values",
         action="store_true",
@@ -59,13 +59,13 @@ def add(subparsers: Commands) -> None:
     )
     show.set_defaults(run=_guarded(_show))
     retry = _parser(verbs, "retry", "send a settled one again that was not accepted")
-    retry.add_argument("id", metavar="ID", help="of the signal")
+    retry.add_argument("id", action=Needed, metavar="ID", help="of the signal")
     retry.add_argument(
         "--yes", action="store_true", help="send it even if that may restart the script on the caller"
     )
     retry.set_defaults(run=_guarded(_retry))
     discard = _parser(verbs, "discard", "cancel one that is recorded and not sent yet")
-    discard.add_argument("id", metavar="ID", help="of the signal")
+    discard.add_argument("id", action=Needed, metavar="ID", help="of the signal")
     discard.set_defaults(run=_guarded(_discard))
     for verb in (show, retry, discard):
         add_where(verb)
@@ -75,10 +75,14 @@ def add(subparsers: Commands) -> None:
 def _add_list(verbs: Commands) -> None:
     parser = _parser(verbs, "list", "signals, webhooks and transcripts, newest first")
     parser.add_argument(
-        "--contact", metavar="ID", default="", help="of this contact; a sentence for each signal comes first"
+        "--contact",
+        action=Needed,
+        metavar="ID",
+        default="",
+        help="of this contact; a sentence for each signal comes first",
     )
-    parser.add_argument("--call", metavar="ID", default="", help="of this call")
-    parser.add_argument("--project", metavar="P", default="", help="of this project")
+    parser.add_argument("--call", action=Needed, metavar="ID", default="", help="of this call")
+    parser.add_argument("--project", action=Needed, metavar="P", default="", help="of this project")
     parser.add_argument("--state", choices=[state.value for state in SignalState], help="in this state")
     parser.add_argument("--channel", choices=[one.value for one in Channel], help="only of this channel")
     parser.add_argument("--moment", choices=[one.value for one in Moment], help="of this moment")

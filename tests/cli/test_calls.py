@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from typing import Any
@@ -204,3 +205,32 @@ def test_diff_of_the_same_says_so_and_a_bad_folder_can_t_be_compared(bench: Any,
     assert main(["diff", str(bench.config), str(bench.config)]) == 0
     assert capsys.readouterr().out == "nothing changes\n"
     assert main(["diff", str(bench.config), str(bench.config / "numbers")]) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["explain", ""],
+        ["hangup", ""],
+        ["signals", "show", ""],
+        ["signals", "retry", ""],
+        ["signals", "discard", ""],
+        ["signals", "list", "--contact", ""],
+        ["signals", "list", "--call", " "],
+        ["signals", "list", "--project", ""],
+        ["calls", "--contact="],
+        ["calls", "--project", ""],
+        ["doctor", "--project", ""],
+        ["doctor", "--project", "acme-care", "--signal", ""],
+        ["route", ""],
+        ["route", "1", "--carrier", ""],
+    ],
+)
+def test_an_unset_variable_of_a_script_is_no_id(bench: Any, capsys: Capture, words: list[str]) -> None:
+    bench.record(SignalState.ACCEPTED, ACCEPTED, contact_id="")
+    assert bench.command(*words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert re.fullmatch(
+        r"handoff-agent: [-A-Z_a-z]+ is empty \(an unset variable\?\): an id is needed.*\n", shown.err
+    )

@@ -370,3 +370,17 @@ def test_the_fingerprint_tells_content_not_writing(folder: Folder) -> None:
 def test_relative_paths_start_at_the_folder(folder: Folder) -> None:
     folder.write("agent.yaml", "node: e\nstorage: sqlite://../var/agent.db\n")
     assert folder.load().agent.database == folder.path.parent / "var/agent.db"
+
+
+@pytest.mark.parametrize("written", ["off", "OFF", '"off"'])
+def test_off_needs_no_quotes(folder: Folder, written: str) -> None:
+    folder.write("agent.yaml", f"node: edge-1\nmedia: {{latch: {written}}}\nreload_guard: off\n")
+    agent = folder.load().agent
+    assert (agent.media.latch, agent.reload_guard) == ("off", None)
+
+
+def test_on_is_no_way_to_latch(folder: Folder) -> None:
+    folder.write("agent.yaml", "node: edge-1\nmedia: {latch: on}\n")
+    assert folder.mistakes() == [
+        "agent.yaml:2:16: 'on' is not known: write 'strict', 'once' or 'off'",
+    ]

@@ -40,8 +40,8 @@ Codec = Literal["PCMU", "PCMA", "G722", "opus"]
 CODECS: tuple[Codec, ...] = ("PCMU", "PCMA", "G722", "opus")
 """The codecs that the SIP stack is built with, as SDP writes them (RFC 3551, RFC 7587)."""
 Latch = Literal["strict", "once", "off"]
-MediaMode = Literal["auto", "relay", "mix"]
 """From whom RTP is taken."""
+MediaMode = Literal["auto", "relay", "mix"]
 PORTS_PER_CALL = 4
 """Two legs, each with a port for RTP and one for RTCP (RFC 3550 section 11)."""
 
@@ -51,6 +51,11 @@ def _codec(value: object) -> object:
         if isinstance(value, str) and value.lower() == codec.lower():
             return codec
     raise ValueError(f"{value} is not a codec of this agent: choose from {', '.join(CODECS)}")
+
+
+def _off(value: object) -> object:
+    """``off`` for what YAML 1.1 reads an unquoted one as."""
+    return "off" if value is False else value
 
 
 def _distinct(values: tuple[object, ...]) -> tuple[object, ...]:
@@ -147,7 +152,7 @@ class Media(Model):
     srtp: Literal["none", "optional", "required"] = Field(
         default="none", description="Encryption of audio (SDES, RFC 4568)."
     )
-    latch: Latch = Field(
+    latch: Annotated[Latch, BeforeValidator(_off)] = Field(
         default="strict",
         description="From whom RTP is taken: strict: from the host that the SDP names; once: another host is "
         "learned once, where the SDP's is silent; off: from anywhere, and ours goes where the SDP says.",
@@ -275,7 +280,7 @@ class Log(Model):
 
 def _share(value: object) -> object:
     """A share such as ``50%`` as 0.5; None for ``off``, which YAML reads as false."""
-    if value is None or value is False or value == "off":
+    if value is None or _off(value) == "off":
         return None
     if isinstance(value, float):  # it was read before
         return value
