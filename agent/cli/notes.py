@@ -15,6 +15,7 @@ from agent.core.methods import Method
 from agent.core.model import LABEL_PREFIX, Project, Snapshot, Target, parse_template
 from agent.core.model.keys import easy_to_guess
 from agent.core.units import SIP_PORTS, PortRange, is_ip
+from agent.settings.document import content
 
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FILE_REFERENCE: Final = re.compile(r"\$\{file:([^{}]+)\}")
@@ -278,4 +279,6 @@ def _texts(folder: Path) -> Iterator[Path]:
 
 
 def _without_remarks(path: Path) -> str:
-    return "\n".join(line.partition("#")[0] for line in path.read_text(encoding="utf-8-sig").splitlines())
+    text = content(path, str(path))
+    lines = text.splitlines() if isinstance(text, str) else ()
+    return "\n".join(line.partition("#")[0] for line in lines)
