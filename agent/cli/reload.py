@@ -14,6 +14,7 @@ from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add
 from agent.cli.where import node_asked
 from agent.settings.child import LONGEST
 
+_BEYOND = 10.0  # the node gives up first, and says why
 _KEPT_OUT = (409, 422)
 _EXAMPLE = f"""examples:
   handoff-agent reload
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     node = Operations(node_asked(options))
     code = DONE
     try:
-        answer = node.ask("POST", "reload", body={"yes": options.yes}, seconds=LONGEST)
+        answer = node.ask("POST", "reload", body={"yes": options.yes}, seconds=LONGEST + _BEYOND)
     except RefusedError as error:
         if error.status not in _KEPT_OUT or "result" not in error.document:
             raise

@@ -95,6 +95,15 @@ class Listener:
         """How many are open."""
         return self._total
 
+    @property
+    def over_tls(self) -> bool:
+        """Whether it speaks TLS."""
+        return self._context is not None
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Use this for handshakes from now on; connections, and handshakes under way, keep theirs."""
+        self._context = context
+
     async def aclose(self) -> None:
         """Take no more; those that are still beginning are ended, the others are the application's."""
         if self._again is not None:

@@ -30,12 +30,9 @@ class HttpError(AgentError):
 class Server:
     """A listener that is up."""
 
-    def __init__(
-        self, runner: web.AppRunner, listener: Listener, context: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, runner: web.AppRunner, listener: Listener) -> None:
         self._runner = runner
         self._listener = listener
-        self._context = context
 
     @property
     def port(self) -> int:
@@ -53,9 +50,9 @@ class Server:
         Raises:
             HttpError: it can't be used; the old certificate stays in use.
         """
-        if self._context is not None:
-            await asyncio.to_thread(tls_context, tls)  # half of it must not get into the one in use
-            await asyncio.to_thread(_load, self._context, tls)
+        if self._listener.over_tls:
+            # A context keeps a pair for each kind of key, and might go on showing an old one of another kind.
+            self._listener.renew(await asyncio.to_thread(tls_context, tls))
 
     async def aclose(self) -> None:
         """Take no more requests, let those that run end for a moment, then close."""
@@ -104,7 +101,7 @@ async def serve(
     def connection(lost: Callable[[], None]) -> Connection:
         return Connection(cast("web.Server", runner.server), lost)
 
-    return Server(runner, Listener(bound, context, connection, room, shed), context)
+    return Server(runner, Listener(bound, context, connection, room, shed))
 
 
 async def _bound(host: str, port: int) -> list[socket.socket]:

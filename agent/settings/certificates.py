@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.core.model.snapshot import Certificate
+from agent.settings.files import read_regular
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+LARGEST_CERTIFICATE = 4 * 1024 * 1024
+"""Bytes of one file; all authorities of the web together take a quarter of a MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def examine(
     now = now or datetime.now(UTC)
     digest = hashlib.sha256()
     for path in (certificate, private_key, *((ca,) if ca else ())):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(hashlib.sha256(read_regular(path, LARGEST_CERTIFICATE)).digest())
     if digest.hexdigest() != in_force:
         faults = [*_of_pair(certificate, private_key, now), *(_of_authorities(ca, now) if ca else ())]
         if faults:
@@ -114,7 +118,7 @@ def _read(path: Path) -> list[x509.Certificate]:
     """The certificates in a PEM file, one at least; raises `ValueError`."""
     from cryptography import x509  # noqa: PLC0415 - most configurations name no certificate
 
-    text = path.read_bytes()
+    text = read_regular(path, LARGEST_CERTIFICATE)
     if text.count(b"-----BEGIN CERTIFICATE-----") != text.count(b"-----END CERTIFICATE-----"):
         raise ValueError("one of them is cut")
     return x509.load_pem_x509_certificates(text)

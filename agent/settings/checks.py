@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from agent.core.model import Agent, Carriers, Certificate, Project, Tls
 from agent.settings import wav
-from agent.settings.certificates import examine
+from agent.settings.certificates import LARGEST_CERTIFICATE, examine
 from agent.settings.document import Document, PathOf
+from agent.settings.files import read_regular
 from agent.settings.maps import Entry
 from agent.settings.mistakes import Mistake
 
@@ -127,8 +128,7 @@ def certificates(
 def _readable(checked: Checked[Agent], path: Path, where: PathOf) -> Iterator[Mistake]:
     found = Path(checked.document.file).parent / path
     try:
-        with found.open("rb"):
-            return
+        read_regular(found, LARGEST_CERTIFICATE)
     except OSError as error:
         yield checked.mistake(f"{found} can't be read: {error.strerror}", *where)
 

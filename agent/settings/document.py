@@ -18,6 +18,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from agent.settings.files import TooLargeError, read_regular
 from agent.settings.mistakes import Mistake
 from agent.settings.references import References
 from agent.settings.syntax import explain
@@ -114,11 +115,11 @@ def read(path: Path, name: str) -> Document | Mistake:
 def content(path: Path, name: str) -> str | Mistake:
     """The text of a file; arguments and mistakes as for `read`."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            return Mistake(name, 1, 1, f"the file is larger than {LARGEST_FILE >> 20} MiB: split it")
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, LARGEST_FILE).decode("utf-8-sig")
     except FileNotFoundError:
         return Mistake(name, 1, 1, "the file is missing")
+    except TooLargeError:
+        return Mistake(name, 1, 1, f"the file is larger than {LARGEST_FILE >> 20} MiB: split it")
     except UnicodeDecodeError:
         return Mistake(name, 1, 1, "the file is not UTF-8: save it as UTF-8")
     except OSError as error:

@@ -152,4 +152,4 @@ def _duration(seconds: float) -> str:
     for size, unit in ((3600, "h"), (60, "m")):
         if seconds >= size and seconds % size == 0 and (unit == "h" or seconds > size):
             return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.15g}s"

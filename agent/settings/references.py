@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.core.model import Resolved
+from agent.settings.files import open_regular
 
 LARGEST_SECRET = 64 * 1024
 _WHOLE = re.compile(r"\$\{(env|file):([^{}]+)\}")
@@ -53,7 +54,7 @@ class References:
         try:
             if not path.is_file():
                 raise ValueError(f"there is no file {path}: create it, or correct the path")
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 content = file.read(LARGEST_SECRET + 1)
         except OSError as error:
             raise ValueError(f"{path} can't be read: {error.strerror}") from None

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from agent.settings.files import open_regular
 
 _PCM = 1
 _LOWEST, _HIGHEST = 8000, 48_000
@@ -21,11 +24,10 @@ def objection(path: Path) -> str | None:
     Raises:
         OSError: it can't be read.
     """
-    size = path.stat().st_size
-    if not path.is_file():
+    if path.exists() and not path.is_file():
         return "is no file: name a WAV file"
-    with path.open("rb") as file:
-        return _judge(file, size)
+    with open_regular(path) as file:
+        return _judge(file, os.fstat(file.fileno()).st_size)
 
 
 def _judge(file: BinaryIO, size: int) -> str | None:

@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -18,6 +18,7 @@ from agent.core.model.node import HttpTls
 from agent.core.units import Address
 from agent.http.api import api_app
 from agent.http.serving import HttpError, serve, serve_app, tls_context
+from tests.harness.streams import hang_up
 from tests.http.harness.certificates import Pair, new_pair
 
 STATE = "/v1/acme/acme-care/handoff_state?id=none"
@@ -45,6 +46,59 @@ async def test_plain_http_is_not_served_on_a_tls_listener(desk: Any, tmp_path: P
         with pytest.raises(aiohttp.ClientError):
             await session.get(f"http://127.0.0.1:{server.port}{STATE}")
     await server.aclose()
+
+
+@pytest.mark.parametrize("kinds", [("EC", "RSA"), ("RSA", "EC"), ("EC", "EC")], ids=" to ".join)
+async def test_a_renewed_certificate_alone_is_shown_whatever_the_kind_of_its_key(
+    desk: Any, tmp_path: Path, kinds: tuple[Literal["EC", "RSA"], Literal["EC", "RSA"]]
+) -> None:
+    pair = new_pair(tmp_path, kind=kinds[0])
+    server = await serve_app(api_app(desk), Address("127.0.0.1", 0), tls(pair))
+    asking = f"GET {STATE} HTTP/1.1\r\nHost: 127.0.0.1\r\nx-api-key: {KEY['x-api-key']}\r\n\r\n".encode()
+    reader, writer = await connected(server.port)
+    new_pair(tmp_path, kind=kinds[1])
+    await server.renew_certificate(tls(pair))
+    renewed = ssl.PEM_cert_to_DER_cert(pair.certificate.read_text())
+    for ciphers in ("ECDSA", "RSA"):
+        if ciphers == ("ECDSA" if kinds[1] == "EC" else "RSA"):
+            assert await shown(server.port, ciphers) == renewed
+        else:
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                await shown(server.port, ciphers)
+    assert await shown(server.port) == renewed
+    writer.write(asking)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 404"), "an open connection lives on"
+    await hang_up(writer)
+    await server.aclose()
+
+
+async def test_a_renewal_that_can_t_be_used_leaves_the_old_pair_in_use(desk: Any, tmp_path: Path) -> None:
+    pair = new_pair(tmp_path)
+    server = await serve_app(api_app(desk), Address("127.0.0.1", 0), tls(pair))
+    before = await shown(server.port)
+    pair.private_key.write_bytes(new_pair(tmp_path, "other").private_key.read_bytes())
+    with pytest.raises(HttpError, match=r"edge\.pem"):
+        await server.renew_certificate(tls(pair))
+    assert await shown(server.port) == before
+    await server.aclose()
+
+
+async def connected(port: int, ciphers: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to a TLS listener whose certificate is not checked; with ciphers of one kind of key."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if ciphers:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(f"ECDHE+a{ciphers}")
+    return await asyncio.open_connection("127.0.0.1", port, ssl=context)
+
+
+async def shown(port: int, ciphers: str = "") -> bytes:
+    """The certificate that is shown on a TLS listener."""
+    _, writer = await connected(port, ciphers)
+    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    await hang_up(writer)
+    return found
 
 
 def test_tls_is_1_2_or_newer(tmp_path: Path) -> None:

@@ -51,6 +51,14 @@ AGENT_MISTAKES = [
     ("node: e\nlimit: {calls: 1}\n", "2:1: unknown key 'limit': did you mean 'limits'?"),
     ("node: e\nlimits: {calls: 1, cals: 1}\n", "2:20: unknown key 'cals': did you mean 'calls'?"),
     ("log: {}\n", "1:1: node is missing: Name of this node"),
+    (
+        "node: e\nsip: {listen: ['udp://0.0.0.0:5060'], public_address: '2001:db8::7'}\n",
+        "2:55: 2001:db8::7 is an IPv6 address, and every listener is on IPv4: write one of the listeners'",
+    ),
+    (
+        "node: e\nsip: {listen: ['udp://[::]:5060'], public_address: 192.0.2.7}\n",
+        "2:52: 192.0.2.7 is an IPv4 address, and every listener is on IPv6: write one of the listeners'",
+    ),
     ("node: 7\n", '1:7: YAML reads 7 as a number: put it in quotes, "7"'),
     ("node: no\n", '1:7: YAML reads no as true or false: put it in quotes, "no"'),
     ("node:\n", "1:6: nothing stands where a text belongs"),

@@ -134,6 +134,18 @@ class Sip(Model):
                 raise misplaced(f"{listener} needs tls: {{certificate: …, private_key: …}}", "listen", index)
         return self
 
+    @model_validator(mode="after")
+    def _public_address_fits_a_listener(self) -> Self:
+        public = self.public_address
+        if public is None or any((":" in public) is (":" in listener.host) for listener in self.listen):
+            return self
+        version, other = (6, 4) if ":" in public else (4, 6)
+        raise misplaced(
+            f"{public} is an IPv{version} address, and every listener is on IPv{other}: write one of the "
+            "listeners' family",
+            "public_address",
+        )
+
 
 class Media(Model):
     """Audio."""

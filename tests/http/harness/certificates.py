@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -38,6 +39,7 @@ def new_pair(
     valid: tuple[float, float] = (-1.0, 24.0),
     authority: bool = True,
     signed: bool = False,
+    kind: Literal["EC", "RSA"] = "EC",
 ) -> Pair:
     """A certificate for 127.0.0.1 and its key, as PEM files.
 
@@ -49,8 +51,9 @@ def new_pair(
         valid: from when to when, in hours from now.
         authority: whether it may sign others.
         signed: whether somebody else signed it (who is not there).
+        kind: of the key.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = ec.generate_private_key(ec.SECP256R1()) if kind == "EC" else rsa.generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     somebody = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody else")])
     names: list[x509.GeneralName] = [x509.IPAddress(ip_address("127.0.0.1"))]
