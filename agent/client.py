@@ -160,7 +160,7 @@ class HandoffClient:
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         options: dict[str, Any] = {
-            "params": {**(key or {}), **({} if wait is None else {"wait": f"{wait:g}"})},
+            "params": {**(key or {}), **({} if wait is None else {"wait": f"{wait:.15g}"})},
             "json": body,
             "timeout": aiohttp.ClientTimeout(total=self._timeout + (wait or 0)),
             "allow_redirects": False,  # the key goes nowhere else

@@ -20,7 +20,7 @@ from agent.cli.storage import opened
 from agent.cli.verdict import verdict
 from agent.cli.where import Where
 from agent.cli.wording import clock, moment, printable
-from agent.core.errors import StorageError
+from agent.core.errors import AgentError, StorageError
 from agent.core.records import Channel
 from agent.delivery.queries import CallQuery, SignalQuery
 
@@ -75,7 +75,10 @@ def add(subparsers: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Tell it. Returns the exit code."""
     where = Where.asked(options)
-    known = look_up(where, options.id)
+    try:
+        known = look_up(where, options.id)
+    except StorageError as error:
+        return _not_a_call(where, options, unread=error)
     if known is None:
         return _not_a_call(where, options)
     sentence = verdict(known.call, known.signals, known.story, live=known.live, now=time.time())
@@ -87,8 +90,12 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _not_a_call(where: Where, options: argparse.Namespace) -> int:
-    """Tell of an INVITE that was refused, or that nobody knows it."""
+def _not_a_call(where: Where, options: argparse.Namespace, unread: StorageError | None = None) -> int:
+    """Tell of an INVITE that was refused, of what the agent remembers, or that nobody knows it.
+
+    Raises:
+        StorageError: the record can't be read, `unread`, and the agent remembers nothing.
+    """
     node, one, hint = Operations.of(where), None, ""
     try:
         one = refused.found(node.get("calls", "refused", numbers="shown")["refused"], options.id)
@@ -96,13 +103,13 @@ def _not_a_call(where: Where, options: argparse.Namespace) -> int:
         hint = "; only a running agent could tell of a refused INVITE"
     except RefusedError:
         pass  # an agent of before keeps none
+    if one is None and unread is not None:
+        return _remembered(node, options, unread)
     if one is None:
         text = f"no call has the call id, contact id or SIP Call-ID {printable(options.id)}{hint}"
         print(json.dumps({"error_message": text}) if options.json else text)
         return FOUND_WRONG
-    story: list[dict[str, Any]] = []
-    with suppress(RefusedError):
-        story = node.get("calls", one["call_id"], "story")["story"]
+    story = _story(node, one["call_id"]) or []
     told = refused.paragraph(one)
     if options.json:
         print(json.dumps({"verdict": told, "source": "the running agent", "refused": one, "story": story}))
@@ -112,10 +119,33 @@ def _not_a_call(where: Where, options: argparse.Namespace) -> int:
     return DONE
 
 
+def _remembered(node: Operations, options: argparse.Namespace, unread: StorageError) -> int:
+    """Tell the story of a call that is over and whose record can't be read."""
+    story = _story(node, options.id)
+    if story is None:
+        raise unread
+    told = f"The record can't be read now ({unread}); this is what the running agent remembers of the call."
+    if options.json:
+        print(json.dumps({"verdict": told, "source": "the running agent", "call": None, "story": story}))
+        return DONE
+    for line in (told, "", *_time_line(story)):
+        print(line)
+    return DONE
+
+
+def _story(node: Operations, call_id: str) -> list[dict[str, Any]] | None:
+    """The time line that the agent has in memory; None when it has none, or does not run."""
+    with suppress(RefusedError, NotRunningError):
+        found: list[dict[str, Any]] = node.get("calls", call_id, "story")["story"]
+        return found
+    return None
+
+
 def look_up(where: Where, wanted: str) -> Known | None:
     """All that the running agent and the storage know of a call.
 
     Raises:
+        StorageError: the record can't be read, and the agent does not run or does not know the call.
         AgentError: neither can be asked.
     """
     node = Operations.of(where)
@@ -129,15 +159,28 @@ def look_up(where: Where, wanted: str) -> Known | None:
     except StorageError as error:
         if live is None:
             raise
-        if known is None:
-            with suppress(RefusedError):
-                known = Known(node.get("calls", wanted, numbers="shown"))
-        if known is not None:
-            known.missing = f"the record can't be read: {error}"
-            known.signals = node.get("signals", call=known.call["call_id"])["signals"][::-1]
+        known = _without_record(node, wanted, known, error)
     if known is not None and live is not None:
-        with suppress(RefusedError):
-            known.story = node.get("calls", known.call["call_id"], "story")["story"]
+        known.story = _story(node, known.call["call_id"])
+    return known
+
+
+def _without_record(node: Operations, wanted: str, known: Known | None, error: StorageError) -> Known:
+    """What the agent knows, which may be unable to read the record, too.
+
+    Raises:
+        StorageError: it does not know the call.
+    """
+    if known is None:
+        try:
+            known = Known(node.get("calls", wanted, numbers="shown"))
+        except AgentError:
+            raise error from None
+    known.missing = f"the record can't be read: {error}"
+    try:
+        known.signals = node.get("signals", call=known.call["call_id"])["signals"][::-1]
+    except AgentError:
+        known.missing += "; of its signals only the time line tells"
     return known
 
 

@@ -11,9 +11,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from agent.core.methods import Method
 from agent.core.model import LABEL_PREFIX, Project, Snapshot, Target, parse_template
 from agent.core.model.keys import easy_to_guess
-from agent.core.units import SIP_PORTS, PortRange
+from agent.core.units import SIP_PORTS, PortRange, is_ip
 from agent.settings.document import content
 
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -51,6 +52,9 @@ def notes(folder: Path, snapshot: Snapshot) -> Iterator[str]:
     yield from _rules(snapshot)
     for project in snapshot.projects.values():
         yield from _targets(snapshot, project)
+        yield from _no_way_there(snapshot, project)
+        yield from _without_effect(snapshot, project)
+        yield from _same_headers(project)
         yield from _too_long(f"project {project.project}", project, _REASONABLE)
         tenant = project.cxone
         if tenant is not None and not (tenant.business_unit.isascii() and tenant.business_unit.isdigit()):
@@ -119,6 +123,9 @@ def _everywhere(snapshot: Snapshot) -> Iterator[str]:
 
 def _rules(snapshot: Snapshot) -> Iterator[str]:
     """Of the number map: what takes all numbers, and labels that templates ask for and no rule sets."""
+    if len(snapshot.numbers) == 0:
+        yield "no number leads to a project: every call is refused (numbers/*.yaml)"
+        return
     set_by_rules: defaultdict[str, set[str]] = defaultdict(set)
     for rule in snapshot.numbers:
         for project in rule.projects:
@@ -162,6 +169,53 @@ def _targets(snapshot: Snapshot, project: Project) -> Iterator[str]:
                 yield f"{whose} target {target.uri} is this agent itself"
 
 
+def _no_way_there(snapshot: Snapshot, project: Project) -> Iterator[str]:
+    """Targets that no listener could call: a call leaves by one of its transport and address family."""
+    listeners = snapshot.agent.sip.listen
+    dialled = [("voice_agent", target) for target in project.voice_agent.targets]
+    if project.handoff.method is Method.BRIDGE:
+        dialled += [("handoff", target) for target in project.handoff.all_targets]
+    for what, target in dialled:
+        address = target.address
+        of_transport = [listener for listener in listeners if listener.transport == address.transport]
+        whose = f"project {project.project}: {what} target {target.uri} can't be called"
+        if not of_transport:
+            yield f"{whose}: sip.listen has no {address.transport}:// listener"
+        elif is_ip(address.host) and all(
+            (":" in address.host) is not (":" in listener.host) for listener in of_transport
+        ):
+            family = 6 if ":" in address.host else 4
+            yield f"{whose}: sip.listen has no {address.transport}:// listener on IPv{family}"
+
+
+def _without_effect(snapshot: Snapshot, project: Project) -> Iterator[str]:
+    """Bounds of a project that another one makes void."""
+    calls, most = project.limits.calls, snapshot.agent.limits.calls
+    if calls is not None and calls > most:
+        yield f"project {project.project}: limits.calls {calls} is more than the node takes, {most}"
+    prompt = project.handoff.finish_prompt
+    if prompt is not None and prompt.silence > prompt.at_most:
+        yield (
+            f"project {project.project}: handoff.finish_prompt.silence {prompt.silence:.15g} s is longer "
+            f"than at_most {prompt.at_most:.15g} s: each handoff waits for all of at_most"
+        )
+
+
+def _same_headers(project: Project) -> Iterator[str]:
+    """Headers that are one to SIP, where upper and lower case are alike (RFC 3261 section 7.3.1)."""
+    for what, names in (
+        ("voice_agent.headers", project.voice_agent.headers),
+        ("voice_agent.pass_headers", project.voice_agent.pass_headers),
+        ("handoff.transfer_headers", project.handoff.transfer_headers),
+        ("answer_headers", project.answer_headers),
+    ):
+        first: dict[str, str] = {}
+        for name in names:
+            other = first.setdefault(name.lower(), name)
+            if other != name:
+                yield f"project {project.project}: {what} has {other} and {name}, which are one header to SIP"
+
+
 def _where(target: Target) -> tuple[str, str, str, str]:
     address = target.address
     port = address.port or SIP_PORTS[address.transport]
@@ -180,7 +234,7 @@ def _too_long(whose: str, settings: object, most: dict[str, float]) -> Iterator[
         for name in path.split("."):
             value = getattr(value, name, None)
         if isinstance(value, float) and value > seconds:
-            yield f"{whose}: {path} is {value:g} s; more than {seconds:g} s is seldom meant"
+            yield f"{whose}: {path} is {value:.15g} s; more than {seconds:g} s is seldom meant"
 
 
 def _not_read(folder: Path) -> Iterator[str]:

@@ -34,7 +34,8 @@ right`.
   `{shared_id}`,
   `{handoff_id}`, `{node}`, and `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
   brace.
-- **Numbers** are digits. A `+` is dropped, as are separators, and the carrier's `numbers.strip` prefixes.
+- **Numbers** are digits. A `+` is dropped. Of the number that a call brings, separators (space, `-`,
+  `.`, brackets) and the carrier's `numbers.strip` prefixes are dropped, too; a key is written without them.
   The most
   specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.
@@ -152,4 +153,4 @@ def _duration(seconds: float) -> str:
     for size, unit in ((3600, "h"), (60, "m")):
         if seconds >= size and seconds % size == 0 and (unit == "h" or seconds > size):
             return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.15g}s"

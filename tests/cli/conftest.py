@@ -21,6 +21,7 @@ import pytest
 
 from agent.cli import check, route, schema
 from agent.cli.main import main
+from agent.core.errors import StorageError
 from agent.core.model import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
@@ -207,6 +208,7 @@ class Node:
         self.stories: dict[str, list[dict[str, Any]]] = {}
         self.refusals: list[dict[str, Any]] = []
         self.hung_up: list[str] = []
+        self.storage_away = False
         self.confirmed: list[bool] = []
         self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
@@ -241,6 +243,8 @@ class Node:
         return project if project is not None and project.account == account else None
 
     async def signals(self, query: SignalQuery) -> Sequence[Signal]:
+        if self.storage_away:
+            raise StorageError("the database can't be reached")
         return await self._store.signals(query)
 
     async def signal(self, signal_id: str) -> Signal | None:
@@ -265,7 +269,10 @@ class Node:
         return self.refusals
 
     async def call(self, call_id: str) -> dict[str, Any] | None:
-        return next((call for call in self.live if call["call_id"] == call_id), None)
+        found = next((call for call in self.live if call["call_id"] == call_id), None)
+        if found is None and self.storage_away:
+            raise StorageError("the database can't be reached")
+        return found
 
     async def hang_up(self, call_id: str) -> bool:
         self.hung_up.append(call_id)

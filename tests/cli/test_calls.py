@@ -148,6 +148,50 @@ def test_a_live_call_is_explained_by_the_agent_s_own_story(bench: Any, capsys: C
     assert json.loads(capsys.readouterr().out)["source"] == "the running agent"
 
 
+AWAY = ("--storage", "sqlite:///nowhere/agent.db")
+
+
+def printed(capsys: Capture) -> str:
+    """What the command wrote, without the log of the agent in this process."""
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    return "".join(line for line in lines if "[error" not in line)
+
+
+def test_a_live_call_is_explained_without_the_storage(bench: Any, capsys: Capture, node: Any) -> None:
+    node.live, node.storage_away = [up()], True
+    text = "caller → us INVITE sip:1@x [1 INVITE] udp 10.0.0.1:5060"
+    node.stories["c-live"] = [{"when": time.time(), "kind": "sip", "text": text}]
+    assert bench.command("explain", "7001", *AWAY) == 0
+    told = printed(capsys)
+    assert told.startswith("The call is up (bridged) since 2")
+    assert "note: the record can't be read: there is no record yet" in told
+    assert "of its signals only the time line tells" in told
+    assert "INVITE sip:1@x" in told.splitlines()[-1]
+
+
+def test_of_a_call_that_is_over_the_agent_s_story_is_told_without_the_storage(
+    bench: Any, capsys: Capture, node: Any
+) -> None:
+    node.storage_away = True
+    node.stories["c-over"] = [{"when": time.time(), "kind": "decision", "text": "admitted"}]
+    assert bench.command("explain", "c-over", *AWAY) == 0
+    told = printed(capsys)
+    assert told.startswith("The record can't be read now (there is no record yet")
+    assert told.endswith("admitted\n")
+    assert bench.command("explain", "c-over", *AWAY, "--json") == 0
+    assert json.loads(printed(capsys))["story"][0]["text"] == "admitted"
+
+
+def test_without_the_storage_nobody_says_that_there_was_no_call(
+    bench: Any, capsys: Capture, node: Any
+) -> None:
+    node.storage_away = True
+    assert bench.command("explain", "c-4512", *AWAY) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("handoff-agent: there is no record yet:")
+    assert "no call has" not in said.out
+
+
 def test_the_first_cause_of_a_failed_call_is_found_in_its_story(
     bench: Any, capsys: Capture, node: Any
 ) -> None:

@@ -100,6 +100,42 @@ def test_the_example_deserves_none(noted: Noted, folder: Path) -> None:
             "project extra: business_unit 'acme' is no number, as NICE's are",
         ),
         (
+            "projects/extra.yaml",
+            PROJECT.replace("10.0.0.5", "10.0.0.5;transport=tls"),
+            "project extra: voice_agent target sip:bot@10.0.0.5;transport=tls can't be called: sip.listen",
+        ),
+        (
+            "projects/extra.yaml",
+            PROJECT.replace("10.0.0.5", "[2001:db8::5]"),
+            "project extra: voice_agent target sip:bot@[2001:db8::5] can't be called: sip.listen has no udp:",
+        ),
+        (
+            "projects/extra.yaml",
+            PROJECT + "handoff: {method: bridge, target: 'sip:q@q.example.org;transport=tls'}\n",
+            "project extra: handoff target sip:q@q.example.org;transport=tls can't be called",
+        ),
+        (
+            "projects/extra.yaml",
+            PROJECT + "limits: {calls: 1001}\n",
+            "project extra: limits.calls 1001 is more than the node takes, 1000",
+        ),
+        (
+            "projects/extra.yaml",
+            PROJECT + "handoff: {finish_prompt: {silence: 2s, at_most: 500ms}}\n",
+            "project extra: handoff.finish_prompt.silence 2 s is longer than at_most 0.5 s",
+        ),
+        (
+            "projects/extra.yaml",
+            PROJECT.replace("}]}", "}], headers: {X-Brand: a, x-brand: b}}"),
+            "project extra: voice_agent.headers has X-Brand and x-brand, which are one header to SIP",
+        ),
+        (
+            "projects/extra.yaml",
+            PROJECT.replace("}]}", "}], pass_headers: [X-Brand, X-BRAND]}"),
+            "project extra: voice_agent.pass_headers has X-Brand and X-BRAND, which are one header to SIP",
+        ),
+        ("numbers/acme.yaml", "numbers: {}\n", "no number leads to a project: every call is refused"),
+        (
             "carriers.yml",
             "carriers: {}\n",
             "{folder}/carriers.yml is not read: only agent.yaml, carriers.yaml,",
@@ -116,6 +152,13 @@ def test_what_is_seldom_meant_is_noted(noted: Noted, folder: Path, file: str, te
     (folder / file).write_text(text, encoding="utf-8")
     (found,) = set(noted()) - set(before)
     assert found.startswith(note.replace("{folder}", str(folder)))
+
+
+def test_where_a_refer_leads_needs_no_listener(noted: Noted, folder: Path) -> None:
+    before = noted()
+    handoff = "handoff: {method: refer, target: 'sip:q@q.example.org;transport=tls'}\n"
+    (folder / "projects/extra.yaml").write_text(PROJECT + handoff, encoding="utf-8")
+    assert noted() == before
 
 
 def test_a_label_that_a_rule_sets_is_none(noted: Noted, folder: Path) -> None:

@@ -66,6 +66,18 @@ async def test_faults_are_tried_in_order_and_may_concern_one_contact(
     assert [await _signal(http, token, n) for n in (7, 8, 8, 7)] == [500, 502, 202, 500]
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [(0, "0"), (7, "7"), (1234567, "1234567"), (100_000_000, "100000000"), (-3, "-3"), (0.5, "0.5")],
+)
+async def test_retry_after_is_sent_as_it_was_given(
+    http: aiohttp.ClientSession, token: str, given: float, sent: str
+) -> None:
+    await _put_fault(http, signal={"status": 503, "retry_after": given})
+    async with http.post(PATH.format(1), headers={"Authorization": f"Bearer {token}"}) as response:
+        assert response.headers["Retry-After"] == sent
+
+
 async def test_retry_after_can_be_a_date(http: aiohttp.ClientSession, token: str) -> None:
     await _put_fault(http, signal={"status": 503, "retry_after": 30, "retry_after_form": "date"})
     async with http.post(PATH.format(1), headers={"Authorization": f"Bearer {token}"}) as response:

@@ -78,7 +78,10 @@ def _public_address(value: str) -> str:
 def _storage(value: str, info: ValidationInfo) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator or not rest or scheme not in ("sqlite", "postgresql"):
-        raise ValueError(f"{scheme!r} is not a storage: write sqlite:///var/lib/handoff-agent/agent.db")
+        raise ValueError(
+            f"{scheme!r} is not a storage: write sqlite:// and a path "
+            "(sqlite:///var/lib/handoff-agent/agent.db), or postgresql://host/database"
+        )
     if scheme == "sqlite" and rest.endswith("/"):
         raise ValueError("sqlite:// needs a file name: write sqlite:///var/lib/handoff-agent/agent.db")
     in_files = (info.context or {}).get(REFERENCES_ONLY) and not isinstance(value, Resolved)
@@ -133,6 +136,18 @@ class Sip(Model):
             if listener.transport == "tls" and self.tls is None:
                 raise misplaced(f"{listener} needs tls: {{certificate: …, private_key: …}}", "listen", index)
         return self
+
+    @model_validator(mode="after")
+    def _public_address_fits_a_listener(self) -> Self:
+        public = self.public_address
+        if public is None or any((":" in public) is (":" in listener.host) for listener in self.listen):
+            return self
+        version, other = (6, 4) if ":" in public else (4, 6)
+        raise misplaced(
+            f"{public} is an IPv{version} address, and every listener is on IPv{other}: write one of the "
+            "listeners' family",
+            "public_address",
+        )
 
 
 class Media(Model):

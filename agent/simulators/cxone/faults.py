@@ -191,7 +191,7 @@ def _refusal(fault: Fault) -> web.Response:
         headers["icStatusDescription"] = fault.description
     if fault.retry_after is not None:
         in_seconds = fault.retry_after_form == "seconds"
-        headers["Retry-After"] = f"{fault.retry_after:g}" if in_seconds else _date(fault.retry_after)
+        headers["Retry-After"] = f"{fault.retry_after:.15g}" if in_seconds else _date(fault.retry_after)
     if fault.error:
         body = json.dumps({"error": fault.error, "errorDescription": fault.description or fault.error})
         return web.Response(status=fault.status, text=body, content_type="application/json", headers=headers)
