@@ -28,6 +28,7 @@ LEAVE_SECONDS: Final = 5.0
 _GIVE_UP_SECONDS: Final = 0.1  # in which a part that was cancelled may tidy up
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 _HEARD: Final = (*_ENDING, signal.SIGHUP)
+_UNHEARD: Final = (signal.SIGUSR1, signal.SIGUSR2)
 
 _log = logs.logger("node")
 
@@ -50,6 +51,17 @@ def descriptors(agent: Agent) -> Shares:
             api_connections=dealt.api,
         )
     return dealt
+
+
+def hold_signals() -> None:
+    """Let no signal end the process by its default action from now on; for the start of it.
+
+    SIGHUP, SIGTERM and SIGINT wait until `Asked.capture_signals` takes them; SIGUSR1 and SIGUSR2, which ask
+    nothing of an agent, are ignored for good.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    for number in _UNHEARD:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class LastResort:
@@ -121,7 +133,7 @@ class Asked:
 
     @contextmanager
     def capture_signals(self, *, for_good: bool = False) -> Iterator[None]:
-        """Take SIGHUP, SIGTERM and SIGINT meanwhile.
+        """Take SIGHUP, SIGTERM and SIGINT meanwhile, also those that came since `hold_signals`.
 
         Args:
             for_good: whether nothing but the end of the process follows. They are ignored from then on, as
@@ -134,6 +146,7 @@ class Asked:
                 for number in _HEARD:
                     signal.signal(number, _heard_elsewhere)
                     signal.siginterrupt(number, False)  # noqa: FBT003 - Python's signature
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
                 try:
                     yield
                 finally:
@@ -209,10 +222,12 @@ class Ending:
 
     Attributes:
         asked: the same.
+        left_behind: names of parts that hung.
     """
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
+        self.left_behind: list[str] = []
 
     def add(
         self,
@@ -247,6 +262,7 @@ class Ending:
         hurry.cancel()
         if not work.done():
             _log.error("a part did not end in time and is left behind", name=name)
+            self.left_behind.append(name)
             work.cancel()
             await asyncio.wait((work,), timeout=_GIVE_UP_SECONDS)
         if work.done() and not work.cancelled() and (error := work.exception()) is not None:
