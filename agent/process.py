@@ -28,7 +28,6 @@ LEAVE_SECONDS: Final = 5.0
 _GIVE_UP_SECONDS: Final = 0.1  # in which a part that was cancelled may tidy up
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 _HEARD: Final = (*_ENDING, signal.SIGHUP)
-_UNHEARD: Final = (signal.SIGUSR1, signal.SIGUSR2)
 
 _log = logs.logger("node")
 
@@ -51,17 +50,6 @@ def descriptors(agent: Agent) -> Shares:
             api_connections=dealt.api,
         )
     return dealt
-
-
-def hold_signals() -> None:
-    """Let no signal end the process by its default action from now on; for the start of it.
-
-    SIGHUP, SIGTERM and SIGINT wait until `Asked.capture_signals` takes them; SIGUSR1 and SIGUSR2, which ask
-    nothing of an agent, are ignored for good.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
-    for number in _UNHEARD:
-        signal.signal(number, signal.SIG_IGN)
 
 
 class LastResort:
@@ -133,7 +121,7 @@ class Asked:
 
     @contextmanager
     def capture_signals(self, *, for_good: bool = False) -> Iterator[None]:
-        """Take SIGHUP, SIGTERM and SIGINT meanwhile, also those that came since `hold_signals`.
+        """Take SIGHUP, SIGTERM and SIGINT meanwhile, also those that were held since the start.
 
         Args:
             for_good: whether nothing but the end of the process follows. They are ignored from then on, as

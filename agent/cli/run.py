@@ -32,8 +32,6 @@ def add(subparsers: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until a signal ends it. Returns the exit code."""
-    process = importlib.import_module("agent.process")
-    process.hold_signals()
     # Imported here so that the other commands need no SIP stack.
     node, loop = importlib.import_module("agent.node"), importlib.import_module("agent.names.loop")
     with asyncio.Runner(loop_factory=loop.NamesLoop) as runner:
