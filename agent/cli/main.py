@@ -24,6 +24,7 @@ from agent.cli import (
     signals,
     simulate,
 )
+from agent.cli.streams import complain, complete_streams
 from agent.core.errors import AgentError
 
 _COMMANDS = (
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 found something wrong, 2 could not run.
     """
+    complete_streams()
     parser = argparse.ArgumentParser(
         prog="handoff-agent",
         description="Stands between NICE CXone and a voice AI agent at the SIP edge.",
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         return int(options.run(options))
     except AgentError as error:
-        sys.stderr.write(f"handoff-agent: {error}\n")
+        complain(f"handoff-agent: {error}\n")
         return _COULD_NOT_RUN
     except BrokenPipeError:
         sys.stderr.close()
@@ -65,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("HANDOFF_TRACEBACK"):
             raise
         what = f"{type(error).__name__}: {error}".partition("\n")[0]
-        sys.stderr.write(f"handoff-agent: internal error: {what}; HANDOFF_TRACEBACK=1 shows the traceback\n")
+        complain(f"handoff-agent: internal error: {what}; HANDOFF_TRACEBACK=1 shows the traceback\n")
         return _COULD_NOT_RUN
 
 

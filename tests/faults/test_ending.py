@@ -8,6 +8,7 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,9 @@ import pytest
 
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import Plan
-from tests.calls.harness.processes import Process
+from tests.calls.harness.processes import COMMAND, Process
 from tests.calls.harness.waiting import eventually
 from tests.calls.harness.web import answers
 
@@ -129,6 +131,25 @@ async def test_a_log_that_nobody_reads_holds_up_no_call_and_no_end(house: House)
     await eventually(lambda: house.agent.code is not None, 20, "the agent ends")
     os.close(reader)
     assert house.agent.code == 0
+
+
+@pytest.mark.parametrize("where", ["&-", "/dev/full"], ids=["closed", "on a full disk"])
+async def test_a_standard_error_that_takes_nothing_holds_up_nothing_and_what_is_lost_is_counted(
+    house: House, where: str
+) -> None:
+    house.agent.within = ("/bin/sh", "-c", f'exec "$@" 2>{where}', "sh")
+    await asyncio.to_thread(house.start)
+    assert total(house.metrics(), "handoff_log_lines_dropped_total") > 0
+    target = Path(f"/proc/{house.agent.pid}/fd/2").readlink()
+    assert str(target) in {"/dev/null", "/dev/full"}, "nothing else has taken its number"
+    await asyncio.to_thread(house.agent.stop)
+
+
+@pytest.mark.parametrize("where", ["2>&-", ">&- 2>&-", "2>/dev/full"])
+def test_a_start_that_fails_has_its_exit_code_whoever_hears_of_it(tmp_path: Path, where: str) -> None:
+    for folder, arguments, code in ((tmp_path, ("run",), 1), (tmp_path / "none", ("diff",), 2)):
+        command = ("/bin/sh", "-c", f'exec "$@" {where}', "sh", str(COMMAND), *arguments)
+        assert subprocess.run([*command, "--config", str(folder)], check=False).returncode == code
 
 
 @pytest.mark.parametrize("listener", ["api", "operations"])
