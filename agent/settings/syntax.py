@@ -153,6 +153,9 @@ def _colon(text: _Text, problem: Place, _context: Place) -> _Told:
 
 def _no_colon(text: _Text, _problem: Place, context: Place) -> _Told:
     line = text.lines[context[0]]
+    opens, within = line[context[1] : context[1] + 1], line[context[1] + 1 :]
+    if opens and opens in "'\"" and opens not in within:
+        return context, "the quote that opens here is not closed in this line: close it here"
     if line[: context[1]].strip(" -"):
         return context, "a key without its colon: write key: value"
     column, words = _no_pair(line)

@@ -76,6 +76,7 @@ BROKEN = [
     ("a:\n  b: c\n\xa0 d: e\n  f: g\n", "3:1", "this space is another character (U+00A0)"),
     ("a: [127.0.0.0/8, ::1]\n", "1:18", "a value can't begin with : here: put it in quotes"),
     ("a: {b: c, d:}\n", "1:12", "a space is missing after this colon, or the text belongs in quotes"),
+    ('a:\n  "1": b\n  "2: c\n  "3": d\n', "3:3", "the quote that opens here is not closed in this line"),
     ("%YAML 2.0\n---\na: b\n", "1:1", "% at the beginning of a line has a meaning of its own"),
     ("a: b\n...\nc: d\n", "2:1", "the document ends here: one file holds one, leave ... out"),
     ("a: ? x\n", "1:4", "? has a meaning of its own in YAML here: put the text in quotes"),
