@@ -37,7 +37,7 @@ from agent.http.operations import operations_app
 from agent.http.serving import serve_app
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
-from agent.process import LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before
+from agent.process import ENDED_BY_FORCE, LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before
 from agent.renewal import Renewal
 from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import guard
@@ -66,31 +66,51 @@ async def serve(folder: Path, *, for_good: bool = False) -> int:
         for_good: whether the process ends with it; see `Asked.capture_signals`.
 
     Returns:
-        The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run.
+        The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run, 3 a part hung
+        and was left behind.
     """
-    try:
-        snapshot = (await load_in_child(folder)).snapshot
-    except Mistakes as mistakes:
-        logs.say(f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n")
-        return 1
-    log = snapshot.agent.log
-    logs.configure(log.level, log.format, log.numbers)
     asked = Asked()
-    failed: AgentError | None = None
+    logs.configure()
     with logs.in_background(), asked.capture_signals(for_good=for_good):
-        try:
-            async with AsyncExitStack() as closing:
-                await _run(folder, snapshot, asked, closing)
-            _log.info("ended")
-        except AgentError as error:
-            failed = error
-        code = asked.last_resort.code = 0 if failed is None else 2
-    if failed is not None:
-        logs.say(f"handoff-agent: {failed}\n")
+        code, said = await _life(folder, asked)
+        asked.last_resort.code = code
+    if said:
+        logs.say(said)
     return code
 
 
-async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExitStack) -> None:
+async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
+    """The exit code, and what is to be said of it in plain words."""
+    ending = Ending(asked)
+    try:
+        snapshot = await _read(folder, asked)
+        if snapshot is not None:
+            log = snapshot.agent.log
+            logs.configure(log.level, log.format, log.numbers)
+            async with AsyncExitStack() as closing:
+                await _run(folder, snapshot, ending, closing)
+    except Mistakes as mistakes:
+        return 1, f"{mistakes}\nhandoff-agent: the configuration in {folder} is wrong\n"
+    except AgentError as error:
+        return 2, f"handoff-agent: {error}\n"
+    if ending.left_behind:
+        _log.error("ended by force: something hung", steps=ending.left_behind)
+        return ENDED_BY_FORCE, ""
+    _log.info("ended")
+    return 0, ""
+
+
+async def _read(folder: Path, asked: Asked) -> Snapshot | None:
+    """The configuration; None when the process is to end before it is read."""
+    found: list[Snapshot] = []
+
+    async def read() -> None:
+        found.append((await load_in_child(folder)).snapshot)
+
+    return found[0] if await done_before(asked.end, read()) else None
+
+
+async def _run(folder: Path, snapshot: Snapshot, ending: Ending, closing: AsyncExitStack) -> None:
     node: Node | None = None
 
     def storage_changed(fault: str | None) -> None:
@@ -109,17 +129,18 @@ async def _run(folder: Path, snapshot: Snapshot, asked: Asked, closing: AsyncExi
 
     settings = snapshot.agent
     names = Names(settings.dns.servers)
-    ending = Ending(asked)
     ending.add(closing, "names", names.aclose, usual=2.0, forced=0.1)
     loop = asyncio.get_running_loop()
     if isinstance(loop, NamesLoop):
         loop.names = names
     store = await open_store(settings.storage, storage_changed, storage_broke, node=settings.node)
     ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
+    if ending.asked.end.is_set():
+        return
     node = Node(folder, snapshot, store, names, ending)
     await node.startup(closing)
     await node.main_loop()
-    asked.last_resort.within(LONGEST_END_SECONDS)
+    ending.asked.last_resort.within(LONGEST_END_SECONDS)
 
 
 class Node:

@@ -121,7 +121,7 @@ class Asked:
 
     @contextmanager
     def capture_signals(self, *, for_good: bool = False) -> Iterator[None]:
-        """Take SIGHUP, SIGTERM and SIGINT meanwhile.
+        """Take SIGHUP, SIGTERM and SIGINT meanwhile, also those that were held since the start.
 
         Args:
             for_good: whether nothing but the end of the process follows. They are ignored from then on, as
@@ -134,6 +134,7 @@ class Asked:
                 for number in _HEARD:
                     signal.signal(number, _heard_elsewhere)
                     signal.siginterrupt(number, False)  # noqa: FBT003 - Python's signature
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
                 try:
                     yield
                 finally:
@@ -209,10 +210,12 @@ class Ending:
 
     Attributes:
         asked: the same.
+        left_behind: names of parts that hung.
     """
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
+        self.left_behind: list[str] = []
 
     def add(
         self,
@@ -247,6 +250,7 @@ class Ending:
         hurry.cancel()
         if not work.done():
             _log.error("a part did not end in time and is left behind", name=name)
+            self.left_behind.append(name)
             work.cancel()
             await asyncio.wait((work,), timeout=_GIVE_UP_SECONDS)
         if work.done() and not work.cancelled() and (error := work.exception()) is not None:

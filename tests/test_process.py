@@ -60,6 +60,7 @@ async def test_the_last_one_goes_first_and_one_that_breaks_keeps_no_other_up() -
         parts.add(name)
     await parts.closing.aclose()
     assert parts.trail == ["two", "breaks", "one"]
+    assert parts.ending.left_behind == []
 
 
 async def test_one_that_hangs_is_cancelled_when_its_time_is_over() -> None:
@@ -68,6 +69,7 @@ async def test_one_that_hangs_is_cancelled_when_its_time_is_over() -> None:
     parts.add("hangs", usual=0.05)
     await parts.closing.aclose()
     assert parts.trail == ["hangs", "was cancelled", "one"]
+    assert parts.ending.left_behind == ["hangs"]
 
 
 async def test_one_that_can_t_even_be_cancelled_is_left_behind() -> None:

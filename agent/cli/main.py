@@ -4,32 +4,20 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from agent import __version__
-from agent.cli import (
-    calls,
-    check,
-    demo,
-    diff,
-    doctor,
-    explain,
-    hangup,
-    reload,
-    route,
-    run,
-    schema,
-    signals,
-    simulate,
-)
+from agent.cli.held import hold_signals
+from agent.cli.streams import complain, complete_streams
 from agent.core.errors import AgentError
 
 _COMMANDS = (
-    *(run, check, route, diff, reload, doctor),
-    *(signals, calls, explain, hangup),
-    *(demo, simulate, schema),
+    *("run", "check", "route", "diff", "reload", "doctor"),
+    *("signals", "calls", "explain", "hangup"),
+    *("demo", "simulate", "schema"),
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130
@@ -41,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 found something wrong, 2 could not run.
     """
+    if (sys.argv[1:] if arguments is None else arguments)[:1] == ["run"]:
+        hold_signals()  # before all that takes its time to import
+    complete_streams()
     parser = argparse.ArgumentParser(
         prog="handoff-agent",
         description="Stands between NICE CXone and a voice AI agent at the SIP edge.",
@@ -49,12 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"handoff-agent {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
-        command.add(subparsers)
+        importlib.import_module(f"agent.cli.{command}").add(subparsers)
     try:
         options = parser.parse_args(arguments)
         return int(options.run(options))
     except AgentError as error:
-        sys.stderr.write(f"handoff-agent: {error}\n")
+        complain(f"handoff-agent: {error}\n")
         return _COULD_NOT_RUN
     except BrokenPipeError:
         sys.stderr.close()
@@ -65,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("HANDOFF_TRACEBACK"):
             raise
         what = f"{type(error).__name__}: {error}".partition("\n")[0]
-        sys.stderr.write(f"handoff-agent: internal error: {what}; HANDOFF_TRACEBACK=1 shows the traceback\n")
+        complain(f"handoff-agent: internal error: {what}; HANDOFF_TRACEBACK=1 shows the traceback\n")
         return _COULD_NOT_RUN
 
 

@@ -77,6 +77,9 @@ def parse_pattern(text: str) -> Pattern:
     if match := _PREFIX.fullmatch(text):
         return Pattern(Kind.PREFIX, match[1], match[1])
     match = _RANGE.fullmatch(text)
+    plain = text.translate(_SEPARATORS)
+    if match is None and plain != text and (_NUMBER.fullmatch(plain) or _PREFIX.fullmatch(plain)):
+        raise ValueError(f"{text!r} has separators, which a key has none of: write {plain}")
     if match is None:
         raise ValueError(
             f"{text!r} is not a number: write digits (9995550100), a range (9995550200-9995550299) "

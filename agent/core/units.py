@@ -174,6 +174,9 @@ def host_and_port(text: str) -> tuple[str, int | None]:
     Raises:
         ValueError: one of them is impossible.
     """
+    if "/" in text:
+        plain = text.rpartition("://")[2].partition("/")[0] or "127.0.0.1:8080"
+        raise ValueError(f"{text!r} is not host:port: write that alone, such as {plain}")
     if text.startswith("["):
         host, closing, rest = text[1:].partition("]")
         if not closing or ":" not in host or not is_ip(host) or (rest and not rest.startswith(":")):

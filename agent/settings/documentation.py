@@ -34,7 +34,8 @@ right`.
   `{shared_id}`,
   `{handoff_id}`, `{node}`, and `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
   brace.
-- **Numbers** are digits. A `+` is dropped, as are separators, and the carrier's `numbers.strip` prefixes.
+- **Numbers** are digits. A `+` is dropped. Of the number that a call brings, separators (space, `-`,
+  `.`, brackets) and the carrier's `numbers.strip` prefixes are dropped, too; a key is written without them.
   The most
   specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.

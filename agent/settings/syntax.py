@@ -14,7 +14,7 @@ Place: TypeAlias = tuple[int, int]
 _Told: TypeAlias = tuple[Place, str]
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _KEY = re.compile(r"""\s*(?:-\s+)?(?:"[^"]*"|'[^']*'|[^\s:{}\[\]"'#,]+)""")
-_VALUED = re.compile(r":(\s|$)")
+_VALUED = re.compile(r":([ \t]|$)")
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -111,6 +111,15 @@ def _no_pair(line: str) -> tuple[int, str]:
     return indent, words
 
 
+def _odd_indentation(text: _Text, row: int) -> _Told | None:
+    """Where a line is indented with what looks like a space and is none to YAML."""
+    line = text.lines[row]
+    column = len(line) - len(line.lstrip(" "))
+    if not line[column:].strip() or not line[column].isspace():
+        return None
+    return (row, column), f"this space is another character (U+{ord(line[column]):04X}): write a plain one"
+
+
 def _is_glued(line: str) -> bool:
     """Whether a line begins like an item of a list, and without a space after its dash."""
     return re.match(r"""\s*-[{\["'A-Za-z]""", line) is not None
@@ -132,15 +141,21 @@ def _colon(text: _Text, problem: Place, _context: Place) -> _Told:
     if _VALUED.search(before):
         return problem, "a second colon in one value: put the value in quotes"
     above = text.last_word_before((row, 0))
-    if _VALUED.search(text.lines[above[0]]) is None or "\xa0" in text.lines[above[0]]:
+    if _VALUED.search(text.lines[above[0]]) is None:
         column, words = _no_pair(text.lines[above[0]])
         return (above[0], column), words
+    odd = _odd_indentation(text, above[0])
+    if odd is not None:
+        return odd
     column = len(before) - len(before.lstrip())
     return (row, column), "indented deeper than the line above, which has its value: align the two"
 
 
 def _no_colon(text: _Text, _problem: Place, context: Place) -> _Told:
     line = text.lines[context[0]]
+    opens, within = line[context[1] : context[1] + 1], line[context[1] + 1 :]
+    if opens and opens in "'\"" and opens not in within:
+        return context, "the quote that opens here is not closed in this line: close it here"
     if line[: context[1]].strip(" -"):
         return context, "a key without its colon: write key: value"
     column, words = _no_pair(line)
@@ -204,10 +219,16 @@ def _in_brackets(text: _Text, problem: Place, context: Place) -> _Told:
     return context, f"the {opens} that opens here is not closed: add {closes}"
 
 
+def _colon_in_brackets(_text: _Text, problem: Place, _context: Place) -> _Told:
+    return problem, "a space is missing after this colon, or the text belongs in quotes"
+
+
 def _no_content(text: _Text, problem: Place, _context: Place) -> _Told:
     found = text.at(problem)
     if found and found in "]}":
         return problem, f"{found} closes nothing: leave it out, or put the text in quotes"
+    if found == ":":
+        return problem, "a value can't begin with : here: put it in quotes"
     if found == ",":
         return problem, "nothing stands before this comma: leave it out"
     return text.last_word_before(problem), "what is open here is not closed: add ] or }"
@@ -229,7 +250,8 @@ def _no_key(text: _Text, problem: Place, _context: Place) -> _Told:
     if above < row and not _VALUED.search(line.partition(" #")[0]) and re.match(r"\s*[A-Za-z]", line):
         column, words = _no_pair(line)
         return (above, column), words
-    return problem, "the indentation fits no line above: align it with the keys that it belongs to"
+    odd = _odd_indentation(text, row) or _odd_indentation(text, above)
+    return odd or (problem, "the indentation fits no line above: align it with the keys that it belongs to")
 
 
 def _no_dash(text: _Text, problem: Place, _context: Place) -> _Told:
@@ -268,6 +290,7 @@ _SORTS: tuple[tuple[str, Callable[[_Text, Place, Place], _Told]], ...] = (
     ("escape character", _escape),
     ("Unicode character escape", _escape),
     ("hexdecimal number", _escape),
+    ("found unexpected ':'", _colon_in_brackets),
     ("expected ',' or", _in_brackets),
     ("did not find expected node content", _no_content),
     ("did not find expected key", _no_key),

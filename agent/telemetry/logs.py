@@ -172,7 +172,7 @@ def in_background() -> Iterator[None]:
 
 
 def dropped() -> int:
-    """How many lines were lost, since their reader was too slow."""
+    """How many lines were lost: their reader was too slow, or could not be written to."""
     outlet = _STANDARD_ERROR.outlet
     return 0 if outlet is None else outlet.dropped
 
@@ -207,7 +207,7 @@ def _descriptor() -> int | None:
 
 
 def _tell_dropped(lines: int) -> None:
-    logger("log").warning(f"{lines} lines were dropped: they came faster than they were read", lines=lines)
+    logger("log").warning(f"{lines} lines were dropped: nobody read them, or not fast enough", lines=lines)
 
 
 class _StandardError:

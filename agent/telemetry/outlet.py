@@ -34,13 +34,11 @@ class Outlet:
         descriptor: where to; it stays open.
         flowing_again: called in the writer's thread with how many lines were dropped, once lines get through
             again.
-
-    Attributes:
-        dropped: lines that were lost since the start.
     """
 
     def __init__(self, descriptor: int, flowing_again: Callable[[int], None]) -> None:
-        self.dropped = 0
+        self._refused = 0  # lines, counted by those who put
+        self._unwritten = 0  # the same, counted by the thread
         self._descriptor = descriptor
         self._flowing_again = flowing_again
         self._told = 0
@@ -50,13 +48,18 @@ class Outlet:
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
+    @property
+    def dropped(self) -> int:
+        """Lines that were lost since the start: they came too fast, or could not be written."""
+        return self._refused + self._unwritten
+
     def put(self, text: str) -> None:
         """Have whole lines written; never waits, but in the writer's own thread."""
         if threading.get_ident() == self._thread.ident:
             self._write(text.encode(errors="replace"))
             return
         if self._lines.qsize() >= CAPACITY or self._taken - self._gone > CAPACITY_BYTES:
-            self.dropped += 1
+            self._refused += 1
             return
         self._taken += len(text)
         self._lines.put(text)
@@ -80,17 +83,23 @@ class Outlet:
                     break
                 parts.append(text)
                 size += len(text)
-            self._write("".join(parts).encode(errors="replace"))
+            written = self._write("".join(parts).encode(errors="replace"))
             self._gone += size
             if over:
                 return
             lost = self.dropped - self._told
-            if lost and self._lines.qsize() <= CAPACITY // 2:  # it flows: not a line for each that is lost
+            if (
+                written and lost and self._lines.qsize() <= CAPACITY // 2
+            ):  # it flows: not a line for each that is lost
                 self._told += lost
                 self._flowing_again(lost)
 
-    def _write(self, data: bytes) -> None:
-        """All of it, however long that takes; a reader that has gone costs the lines, not the process."""
+    def _write(self, data: bytes) -> bool:
+        """All of it, however long that takes; a reader that has gone costs the lines, not the process.
+
+        Returns:
+            Whether all was written; what was not is counted.
+        """
         rest = memoryview(data)
         while rest:
             try:
@@ -99,8 +108,10 @@ class Outlet:
                 poll = select.poll()
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll(_AGAIN_MILLISECONDS)
-            except OSError:
-                return
+            except OSError:  # the reader has gone, the disk is full
+                self._unwritten += max(rest.tobytes().count(b"\n"), 1)
+                return False
+        return True
 
 
 def write_if_possible(descriptor: int, text: str, seconds: float) -> None:

@@ -132,6 +132,9 @@ def test_a_key_is_read(text: str, kind: Kind, low: str, high: str) -> None:
     ("text", "complaint"),
     [
         ("999_5", "is not a number"),
+        ("999-555-0100", "has separators, which a key has none of: write 9995550100"),
+        ("+1 (999) 555.0100", "has separators, which a key has none of: write \\+19995550100"),
+        ("999 555*", "has separators, which a key has none of: write 999555\\*"),
         ("", "is not a number"),
         ("99*5", "is not a number"),
         ("٣٤", "is not a number"),

@@ -8,6 +8,7 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House, new_contact
+from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import Plan
+from tests.calls.harness.processes import COMMAND, Process
 from tests.calls.harness.waiting import eventually
 from tests.calls.harness.web import answers
 
@@ -35,6 +38,47 @@ def house(cxone: Cxone, tmp_path: Path) -> Iterator[House]:
 def children(pid: int) -> list[int]:
     threads = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+def begin(agent: Process, *numbers: signal.Signals) -> None:
+    """Start it, and send it these as soon as it does not end by SIGHUP, long before it is ready."""
+
+    def taken() -> bool:
+        said = dict(line.split(":") for line in Path(f"/proc/{agent.pid}/status").read_text().splitlines())
+        return any(int(said[key], 16) >> (signal.SIGHUP - 1) & 1 for key in ("SigBlk", "SigCgt", "SigIgn"))
+
+    agent.start(taken)
+    assert "part" not in agent.tail(), "it says nothing yet"
+    for number in numbers:
+        agent.send(number)
+
+
+async def test_a_start_goes_on_whatever_signal_comes_that_asks_for_no_end(house: House) -> None:
+    others = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    await asyncio.to_thread(begin, house.agent, *others)
+    await eventually(lambda: answers(house.plan.operations, "/readyz"), 60, "it is ready")
+    for number in others:
+        house.agent.send(number)
+    assert answers(house.plan.operations, "/readyz")
+    await asyncio.to_thread(house.agent.stop)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+async def test_an_end_asked_for_during_the_start_is_one_in_order(
+    house: House, number: signal.Signals
+) -> None:
+    await asyncio.to_thread(begin, house.agent, number)
+    await asyncio.to_thread(house.agent.ends)
+    assert "ready" not in house.agent.tail()
+
+
+async def test_an_end_does_not_wait_for_files_that_take_long_to_read(house: House) -> None:
+    await asyncio.to_thread(begin, house.agent)
+    (child,) = await eventually(lambda: children(house.agent.pid), what="the files are being read") or []
+    os.kill(child, signal.SIGSTOP)
+    house.agent.send(signal.SIGTERM)
+    await asyncio.to_thread(house.agent.ends)
+    assert not Path(f"/proc/{child}").exists()
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["SIGTERM", "SIGTERM twice"])
@@ -87,6 +131,25 @@ async def test_a_log_that_nobody_reads_holds_up_no_call_and_no_end(house: House)
     await eventually(lambda: house.agent.code is not None, 20, "the agent ends")
     os.close(reader)
     assert house.agent.code == 0
+
+
+@pytest.mark.parametrize("where", ["&-", "/dev/full"], ids=["closed", "on a full disk"])
+async def test_a_standard_error_that_takes_nothing_holds_up_nothing_and_what_is_lost_is_counted(
+    house: House, where: str
+) -> None:
+    house.agent.within = ("/bin/sh", "-c", f'exec "$@" 2>{where}', "sh")
+    await asyncio.to_thread(house.start)
+    assert total(house.metrics(), "handoff_log_lines_dropped_total") > 0
+    target = Path(f"/proc/{house.agent.pid}/fd/2").readlink()
+    assert str(target) in {"/dev/null", "/dev/full"}, "nothing else has taken its number"
+    await asyncio.to_thread(house.agent.stop)
+
+
+@pytest.mark.parametrize("where", ["2>&-", ">&- 2>&-", "2>/dev/full"])
+def test_a_start_that_fails_has_its_exit_code_whoever_hears_of_it(tmp_path: Path, where: str) -> None:
+    for folder, arguments, code in ((tmp_path, ("run",), 1), (tmp_path / "none", ("diff",), 2)):
+        command = ("/bin/sh", "-c", f'exec "$@" {where}', "sh", str(COMMAND), *arguments)
+        assert subprocess.run([*command, "--config", str(folder)], check=False).returncode == code
 
 
 @pytest.mark.parametrize("listener", ["api", "operations"])

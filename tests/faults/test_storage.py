@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.process import ENDED_BY_FORCE
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import new_contact
 from tests.calls.harness.metrics import total
@@ -195,6 +196,18 @@ async def test_a_file_that_somebody_holds_locked_is_waited_for(cxone: Cxone, tmp
         at.crowd.hang_up(call)
         await settled(tmp_path / "agent.db")
         await at.stop()
+
+
+async def test_an_end_during_which_somebody_holds_the_file_locked_is_one_by_force(
+    cxone: Cxone, tmp_path: Path
+) -> None:
+    async with site(cxone, tmp_path) as at:
+        await at.start()
+        await at.up(1)
+        with closing(sqlite3.connect(tmp_path / "agent.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await at.house.agent.asked_to_end() == ENDED_BY_FORCE
+        assert "ended by force" in at.house.agent.tail()
 
 
 async def test_a_file_that_somebody_deletes_is_put_back_with_all_that_was_in_it(

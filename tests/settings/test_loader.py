@@ -59,6 +59,10 @@ AGENT_MISTAKES = [
         "node: e\nsip: {listen: ['udp://[::]:5060'], public_address: 192.0.2.7}\n",
         "2:52: 192.0.2.7 is an IPv4 address, and every listener is on IPv6: write one of the listeners'",
     ),
+    (
+        "node: e\ndns: {servers: ['udp://10.0.0.53']}\n",
+        "2:17: 'udp://10.0.0.53' is not host:port: write that alone, such as 10.0.0.53",
+    ),
     ("node: 7\n", '1:7: YAML reads 7 as a number: put it in quotes, "7"'),
     ("node: no\n", '1:7: YAML reads no as true or false: put it in quotes, "no"'),
     ("node:\n", "1:6: nothing stands where a text belongs"),
@@ -87,7 +91,17 @@ AGENT_MISTAKES = [
     ),
     ("node: e\nsip: {listen: [udp://0.0.0.0:20000]}\n", "2:16: udp://0.0.0.0:20000 lies in media.rtp_ports"),
     ("node: e\nhttp: {api: 127.0.0.1:8081}\n", "2:1: api and operations both listen on 127.0.0.1:8081"),
-    ("node: e\nstorage: mysql://x\n", "2:10: 'mysql' is not a storage"),
+    (
+        "node: e\nstorage: mysql://x\n",
+        (
+            "2:10: 'mysql' is not a storage: write sqlite:// and a path "
+            "(sqlite:///var/lib/handoff-agent/agent.db), or postgresql://host/database"
+        ),
+    ),
+    (
+        "node: e\nhttp: {operations: 'http://127.0.0.1:8085'}\n",
+        "2:20: 'http://127.0.0.1:8085' is not host:port: write that alone, such as 127.0.0.1:8085",
+    ),
     ("node: e\nstorage: postgresql://u:p@h/d\n", "2:10: a password is never written in"),
     ("node: e\nnode: f\n", "2:1: 'node' is there twice, first in line 1: leave one out"),
     ("node: e\n<<: {log: {}}\n", "2:1: merging with << is not supported: write the keys out"),

@@ -87,9 +87,22 @@ def test_long_lines_are_bounded_by_their_length(pipe: Pipe, monkeypatch: pytest.
 
 def test_a_reader_that_has_gone_costs_the_lines_only(pipe: Pipe) -> None:
     os.close(pipe.reads)
-    outlet = Outlet(pipe.writes, lambda _: None)
+    told: list[int] = []
+    outlet = Outlet(pipe.writes, told.append)
+    outlet.put("x\n")
+    outlet.put("one\ntwo\n")
+    assert outlet.close(10.0)
+    assert outlet.dropped == 3
+    assert told == [], "nobody would hear it"
+
+
+def test_lines_that_a_full_disk_does_not_take_are_counted() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    outlet = Outlet(full, lambda _: None)
     outlet.put("x\n")
     assert outlet.close(10.0)
+    os.close(full)
+    assert outlet.dropped == 1
 
 
 def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:

@@ -78,7 +78,10 @@ def _public_address(value: str) -> str:
 def _storage(value: str, info: ValidationInfo) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator or not rest or scheme not in ("sqlite", "postgresql"):
-        raise ValueError(f"{scheme!r} is not a storage: write sqlite:///var/lib/handoff-agent/agent.db")
+        raise ValueError(
+            f"{scheme!r} is not a storage: write sqlite:// and a path "
+            "(sqlite:///var/lib/handoff-agent/agent.db), or postgresql://host/database"
+        )
     if scheme == "sqlite" and rest.endswith("/"):
         raise ValueError("sqlite:// needs a file name: write sqlite:///var/lib/handoff-agent/agent.db")
     in_files = (info.context or {}).get(REFERENCES_ONLY) and not isinstance(value, Resolved)
