@@ -63,6 +63,7 @@ class Dialling:
                 max_forwards=call.brief.hops_left,
                 latch=self._media.latch_of(nat=target.nat),
                 others=self._hops,
+                codec=call.brief.codec(self._media.codecs),
             )
         except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
             self._unreached(target.uri, error)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.core.admission import Admitted
@@ -14,6 +14,7 @@ from agent.core.frozen import NOTHING
 from agent.core.headers import Message
 from agent.core.model import Project
 from agent.core.moments import Moment
+from agent.core.offer import preferred_codec
 from agent.core.parameters import render, render_headers
 from agent.core.reasons import Reason
 from agent.core.records import CallRecord, Handoff, Signal, Way
@@ -32,6 +33,10 @@ class Brief:
     node: str
     admitted: Admitted
     message: Message
+
+    def codec(self, ours: Iterable[str]) -> str:
+        """Which of our codecs the caller's audio has; empty where it leaves the choice to us."""
+        return preferred_codec(self.message.body, ours)
 
     def record(self, sip_call_id: str, state: str, now: float) -> CallRecord:
         """The call as it is first stored; `now` is in seconds since the epoch."""

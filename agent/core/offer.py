@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
@@ -72,13 +72,24 @@ class _Stream:
     keys: list[str]
 
     @property
+    def names(self) -> list[str]:
+        return [self.named.get(one) or _STATIC.get(one, "") for one in self.formats]
+
+    @property
     def codecs(self) -> frozenset[str]:
-        return frozenset(self.named.get(one) or _STATIC.get(one, "") for one in self.formats) - {""}
+        return frozenset(self.names) - {""}
 
 
 def audio_codecs(sdp: str) -> frozenset[str]:
     """The upper-case encoding names of the first active audio stream, or an empty set when there is none."""
     return next((stream.codecs for stream in _streams(sdp)), frozenset())
+
+
+def preferred_codec(sdp: str, ours: Iterable[str]) -> str:
+    """Which of our codecs the offer names first, and the answer takes then; empty where it names none."""
+    known = {codec.upper(): codec for codec in ours}
+    names = next((stream.names for stream in _streams(sdp)), [])
+    return next((known[name] for name in names if name in known), "")
 
 
 def fault_of(sdp: str, terms: Terms) -> Fault | None:

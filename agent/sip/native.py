@@ -19,6 +19,7 @@ from agent.names.reach import own_address_towards
 from agent.sip.resolver import Hop
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
+_FIRST = 255  # the highest priority that a codec can have
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
 _NARROW = ("PCMU", "PCMA")
 _SRTP = {
@@ -121,7 +122,21 @@ def choose_codecs(endpoint: Any, codecs: tuple[str, ...]) -> None:
     wanted = [_CODECS[name.upper()] for name in codecs]
     for codec in endpoint.codecEnum2():
         name = codec.codecId
-        endpoint.codecSetPriority(name, 255 - wanted.index(name) if name in wanted else 0)
+        endpoint.codecSetPriority(name, _FIRST - 1 - wanted.index(name) if name in wanted else 0)
+
+
+@contextlib.contextmanager
+def preferring(endpoint: Any, codec: str, codecs: tuple[str, ...]) -> Iterator[None]:
+    """Offer this codec ahead of the others as long as this lasts; none is "" or the one that is first."""
+    if codec not in codecs[1:]:
+        yield
+        return
+    name = _CODECS[codec.upper()]
+    endpoint.codecSetPriority(name, _FIRST)
+    try:
+        yield
+    finally:
+        endpoint.codecSetPriority(name, _FIRST - 1 - codecs.index(codec))
 
 
 def host(settings: Agent) -> str:

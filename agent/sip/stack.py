@@ -176,10 +176,12 @@ class Stack:
         max_forwards: int,
         latch: Latch = "strict",
         others: Iterable[Hop] = (),
+        codec: str = "",
     ) -> Leg:
         """A new leg towards `target` from `local_user`, its INVITE sent to the address `hop`.
 
         `latch` says whose RTP is taken; requests of the far end may come from any of the `others`, too.
+        `codec` is offered first, whatever the node's order: that of the leg whose audio this one shares.
 
         Raises:
             SipError: the stack would not send it.
@@ -189,7 +191,10 @@ class Stack:
         leg.latch = latch
         local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
         try:
-            with native.pinned(target, hop):
+            with (
+                native.pinned(target, hop),
+                native.preferring(self._endpoint, codec, self._settings.media.codecs),
+            ):
                 leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
             leg.heeds(other.address for other in others)
         except SipError:

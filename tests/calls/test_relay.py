@@ -19,7 +19,7 @@ from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import EVENT, RtpPeer
-from tests.calls.harness.sip_socket import SipSocket, offer
+from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY, Talk, talking
 from tests.calls.harness.waiting import eventually, throughout
 
@@ -183,6 +183,44 @@ async def test_other_codecs_are_mixed_and_the_story_says_why(house: House) -> No
             )
             house.story(call_id).when("audio is mixed: the legs have different codecs")
     assert since.moved("handoff_media_paths_total", project="acme-care", path="mix") == 1
+
+
+async def test_the_voice_agent_is_offered_the_caller_s_codec_first(house: House) -> None:
+    contact = new_contact()
+    uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
+    async with (
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
+        SipSocket(house.plan.sip) as near,
+    ):
+        caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), 4000)
+        body = offer(4000).replace("RTP/AVP 0", "RTP/AVP 8 0") + "a=rtpmap:8 PCMA/8000\r\n"
+        near.send(
+            request(
+                "INVITE",
+                uri,
+                near,
+                call_id=caller.call_id,
+                branch=caller.branch,
+                headers=caller.identity,
+                body=body,
+            )
+        )
+        bot = HandVoiceAgent(far, 4002, contact)
+        invite = await bot.asked("INVITE")
+        assert invite.body.partition("RTP/AVP ")[2].startswith("8 0 ")
+        answer = offer(4002).replace("RTP/AVP 0", "RTP/AVP 8").replace("0 PCMU", "8 PCMA")
+        bot.answer(invite, 200, body=answer)
+        await bot.asked("ACK")
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        call_id = invite.first("X-Call-Id")
+        await eventually(
+            lambda: house.story(call_id).first("audio is relayed") is not None, what="it is relayed"
+        )
+        caller.in_dialog("BYE", 2)
+        await caller.answered("BYE", 200)
+        await bot.asked("BYE")
+    await house.at_rest()
 
 
 async def test_hold_and_back_is_relayed_again(house: House) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.offer import Terms, audio_codecs, fault_of
+from agent.core.offer import Terms, audio_codecs, fault_of, preferred_codec
 from agent.core.reasons import Reason
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
@@ -63,6 +63,21 @@ def test_a_dynamic_number_means_what_the_offer_says() -> None:
 @pytest.mark.parametrize("ours", [["PCMU"], ["opus", "pcmu"]])
 def test_names_of_codecs_are_alike_in_upper_and_lower_case(ours: list[str]) -> None:
     assert has_common_codec(f"{HEAD}m=audio 4000 RTP/AVP 0\r\n", ours)
+
+
+@pytest.mark.parametrize(
+    ("line", "codec"),
+    [
+        ("m=audio 4000 RTP/AVP 8 0 9", "PCMA"),
+        ("m=audio 4000 RTP/AVP 18 9 0", "G722"),
+        ("m=audio 4000 RTP/AVP 111 0\r\na=rtpmap:111 OPUS/48000/2", "opus"),
+        ("m=audio 0 RTP/AVP 8\r\nm=audio 4000 RTP/AVP 0", "PCMU"),
+        ("m=audio 4000 RTP/AVP 18", ""),
+        ("m=video 4000 RTP/AVP 31", ""),
+    ],
+)
+def test_the_codec_that_is_named_first_and_ours_is_the_one_that_counts(line: str, codec: str) -> None:
+    assert preferred_codec(media(line), ALL) == codec
 
 
 @pytest.mark.parametrize("body", ["", "  \r\n"])

@@ -78,6 +78,7 @@ class FakeLeg(Leg):
         self.loud = 0
         self.leaving = False
         self.hop: Hop | None = None  # where it was dialled
+        self.codec = ""  # which was offered first
         self.heeded: tuple[str, ...] = ()  # from where its far end may speak besides
         self.in_vain = 487
         self._received = 0
@@ -269,10 +270,11 @@ class FakeStack(Stack):
         max_forwards: int,
         latch: Latch = "strict",
         others: Iterable[Hop] = (),
+        codec: str = "",
     ) -> Leg:
         """A new leg: to the voice agent, unless the URI is that of a queue."""
         leg = self._new("target" if target.user.startswith("queue") else "agent")
-        leg.hop, leg.latch = hop, latch
+        leg.hop, leg.latch, leg.codec = hop, latch, codec
         try:
             leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
             leg.heeds(other.address for other in others)
