@@ -17,7 +17,7 @@ from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import VOICE_AGENT, Plan
 from tests.calls.harness.ports import free_rtp_port
-from tests.calls.harness.sip_socket import SipSocket, offer
+from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 
 _CALLS, _RATE, _HOLD, _PACKETS = 200, 20, 70_000, 1500
 _NUMBER = "9995550490"
@@ -122,8 +122,8 @@ async def _delays(house: House) -> tuple[list[float], int]:
         await caller.answered("INVITE", 200)
         caller.in_dialog("ACK", 1)
         ends = (
-            (near_end, _port(caller.answers("INVITE", 200)[0].body), far_end),
-            (far_end, _port(invite.body), near_end),
+            (near_end, audio_port(caller.answers("INVITE", 200)[0].body), far_end),
+            (far_end, audio_port(invite.body), near_end),
         )
         due = time.monotonic()
         for number in range(_PACKETS):
@@ -141,7 +141,3 @@ async def _delays(house: House) -> tuple[list[float], int]:
     marks = [(end.sent, other.got, mark) for end, _, other in ends for mark in list(end.sent)[50:-10]]
     delays = [got[mark] - sent[mark] for sent, got, mark in marks if mark in got]
     return delays, len(marks) - len(delays)
-
-
-def _port(sdp: str) -> int:
-    return int(sdp.partition("m=audio ")[2].split()[0])

@@ -10,7 +10,7 @@ from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import RtpPeer
-from tests.calls.harness.sip_socket import SipSocket, offer, request
+from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY
 from tests.calls.harness.waiting import eventually
 
@@ -43,17 +43,7 @@ async def test_audio_runs_both_ways_beside(house: House, what: str) -> None:
         uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
         caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), phone.port)
         bot = HandVoiceAgent(far, mouth.port, contact)
-        near.send(
-            request(
-                "INVITE",
-                uri,
-                near,
-                call_id=caller.call_id,
-                branch=caller.branch,
-                headers=caller.identity,
-                body=f"{offer(phone.port)}{ODD[what]}\r\n",
-            )
-        )
+        caller.invite(body=f"{offer(phone.port)}{ODD[what]}\r\n")
         invite = await bot.asked("INVITE")
         bot.answer(invite, 200, body=f"{offer(mouth.port)}{ODD[what]}\r\n")
         await bot.asked("ACK")
@@ -90,8 +80,3 @@ async def test_more_streams_than_there_is_room_for_offered_in_a_call_are_488(hou
         await caller.answered("INVITE", 488)
         assert not bot.received("BYE")
     await house.at_rest()
-
-
-def audio_port(sdp: str) -> int:
-    """Where the sender of an SDP takes audio."""
-    return int(sdp.partition("m=audio ")[2].split()[0])

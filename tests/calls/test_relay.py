@@ -16,30 +16,19 @@ from agent.simulators.g711 import FRAME
 from agent.simulators.rtp import Packet
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
-from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
+from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import EVENT, RtpPeer
-from tests.calls.harness.sip_socket import SipSocket, offer, request
+from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY, Talk, talking
 from tests.calls.harness.waiting import eventually, throughout
 
 pytestmark = pytest.mark.calls
 
-MIXED = "9995550480"
 EVENTS = (
     f"m=audio {{}} RTP/AVP 0 {EVENT}\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:{EVENT} telephone-event/8000\r\n"
 )
 SENDER_REPORT = 200
-
-
-@pytest.fixture(scope="module")
-def change() -> Change:
-    """A project like any other."""
-
-    def add(plan: Plan) -> None:
-        plan.add("acme-mixed", MIXED)
-
-    return add
 
 
 @asynccontextmanager
@@ -68,11 +57,6 @@ async def by_hand(
         await caller.answered("BYE", 200)
         await bot.asked("BYE")
     await house.at_rest()
-
-
-def audio_port(sdp: str) -> int:
-    """Where the sender of an SDP takes audio."""
-    return int(sdp.partition("m=audio ")[2].split()[0])
 
 
 def is_one_stream(packets: list[Packet]) -> None:
@@ -111,18 +95,17 @@ async def test_towards_the_caller_it_is_one_stream_from_the_first_packet_through
 ) -> None:
     async with talking(house) as talk:
         await talk.hear_each_other()
-        await released(house, talk)
+        await released(talk)
     is_one_stream(talk.phone.packets)
     is_one_stream(talk.mouth.packets)
     await house.at_rest()
 
 
-async def released(house: House, talk: Talk) -> None:
+async def released(talk: Talk) -> None:
     """The voice agent hangs up with what its project needs, and the caller hears comfort audio till BYE."""
     talk.bot.cue()
     await talk.bot.succeeds()
     await talk.caller.succeeds()
-    _ = house
 
 
 async def test_a_digit_crosses_once(house: House) -> None:
@@ -194,17 +177,7 @@ async def test_the_voice_agent_is_offered_the_caller_s_codec_first(house: House)
     ):
         caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), 4000)
         body = offer(4000).replace("RTP/AVP 0", "RTP/AVP 8 0") + "a=rtpmap:8 PCMA/8000\r\n"
-        near.send(
-            request(
-                "INVITE",
-                uri,
-                near,
-                call_id=caller.call_id,
-                branch=caller.branch,
-                headers=caller.identity,
-                body=body,
-            )
-        )
+        caller.invite(body=body)
         bot = HandVoiceAgent(far, 4002, contact)
         invite = await bot.asked("INVITE")
         assert invite.body.partition("RTP/AVP ")[2].startswith("8 0 ")

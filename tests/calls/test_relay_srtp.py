@@ -15,7 +15,7 @@ from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_rtp_port
-from tests.calls.harness.sip_socket import SipSocket, offer, request
+from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 from tests.calls.harness.srtp import Srtp
 
 pytestmark = pytest.mark.calls
@@ -48,11 +48,6 @@ def frame(number: int, ssrc: int) -> bytes:
     return head + bytes([0x80 | number & 0x3F]) * FRAME
 
 
-def audio_port(sdp: str) -> int:
-    """Where the sender of an SDP takes audio."""
-    return int(sdp.partition("m=audio ")[2].split()[0])
-
-
 async def test_what_is_encrypted_on_one_leg_is_plain_on_the_other(house: House) -> None:
     contact = new_contact()
     uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
@@ -65,17 +60,7 @@ async def test_what_is_encrypted_on_one_leg_is_plain_on_the_other(house: House) 
             caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), here)
             crypto = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n"
             body = offer(here).replace("RTP/AVP", "RTP/SAVP") + crypto
-            near.send(
-                request(
-                    "INVITE",
-                    uri,
-                    near,
-                    call_id=caller.call_id,
-                    branch=caller.branch,
-                    headers=caller.identity,
-                    body=body,
-                )
-            )
+            caller.invite(body=body)
             bot = HandVoiceAgent(far, there, contact)
             invite = await bot.asked("INVITE")
             bot.answer(invite, 200)

@@ -125,3 +125,8 @@ def offer(port: int) -> str:
         "v=0\r\no=wire 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
         f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
     )
+
+
+def audio_port(sdp: str) -> int:
+    """Where the sender of an SDP takes audio."""
+    return int(sdp.partition("m=audio ")[2].split()[0])
