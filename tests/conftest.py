@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from agent.delivery import opening, postgres
+from agent.delivery.schema.__main__ import take
 from tests.harness.network import enter_own_network, may_have_own_network
 from tests.harness.queue import Queue, rank
 
@@ -21,6 +24,15 @@ _WHY = "only root may give each worker a network of its own"
 # How fast an example is tried is no property of what is tried, but of the machine and its other workers.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _steps_are_taken_here() -> Iterator[None]:
+    """A child for each of hundreds of empty storages would take minutes; real agents have theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (opening, postgres):
+            patch.setattr(module, "upgrade", take)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from agent.core.errors import StorageError
 from agent.delivery.schema import VERSION, due
+from agent.delivery.schema.child import upgrade
 
 _LOCK_WAIT_SECONDS: Final = 2.0  # a `signals` command may write at the same time, for milliseconds
 _LOCK_PAUSE_SECONDS: Final = 0.02
@@ -145,9 +146,7 @@ def _migrate(path: Path) -> None:
     with closing(sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None)) as connection:
         found = _version(connection)
     if due(found):
-        from agent.delivery.schema.steps import upgrade_sqlite  # noqa: PLC0415 - only when one is due
-
-        upgrade_sqlite(path, _LOCK_WAIT_SECONDS)
+        upgrade(f"sqlite://{path}")
 
 
 def _version(connection: sqlite3.Connection) -> str | None:

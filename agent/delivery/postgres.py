@@ -21,6 +21,7 @@ from agent.delivery.postgres_reading import CONNECT_SECONDS, SETTINGS, UNREACHAB
 from agent.delivery.postgres_writer import Connection, Rows, Undo, Writer
 from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, call_of, signal_of
 from agent.delivery.schema import VERSION, due
+from agent.delivery.schema.child import upgrade
 from agent.delivery.store import NO_ORPHANS, Orphans
 
 _PROBE_SECONDS: Final = 1.0
@@ -209,9 +210,7 @@ class PostgresStore(Reading):
         known = "SELECT to_regclass('alembic_version') IS NOT NULL"
         found = await connection.fetchval(VERSION) if await connection.fetchval(known) else None
         if due(found):
-            from agent.delivery.schema.steps import upgrade_postgresql  # noqa: PLC0415 - only when one is due
-
-            await upgrade_postgresql(self._connect)
+            await asyncio.to_thread(upgrade, self._url)
 
     async def _beat(self, lease: Lease, broke: Callable[[Exception], None] | None) -> None:
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -149,3 +151,16 @@ async def test_a_step_that_fails_leaves_what_was_before(tmp_path: Path, postgres
     assert len(str(caught.value).splitlines()) == 1
     assert await other.fetchval("SELECT to_regclass('calls') IS NULL")
     await other.close()
+
+
+def test_what_takes_steps_stays_out_of_a_process_that_serves_calls(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from agent.delivery.stores import open_store\n"
+        "async def main():\n"
+        f"    await (await open_store('sqlite://{tmp_path}/agent.db')).aclose()\n"
+        "asyncio.run(main())\n"
+        "print(sorted({'alembic', 'sqlalchemy'} & sys.modules.keys()))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said == "[]\n"

@@ -2,7 +2,7 @@
 """The tables and the steps that lead to them, kept and taken by Alembic for both kinds of database.
 
 A step is never changed once it was released: a new one is appended, as ``versions/step_NUMBER_name.py``.
-Alembic and SQLAlchemy are loaded only when a step is due; a start without one reads a single row.
+They are taken in a child process (`agent.delivery.schema.child`): a start that lacks none reads a single row.
 """
 
 from __future__ import annotations

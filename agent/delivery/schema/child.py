@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking the steps in a child process: what loads 29 MB must not stay in a process that serves calls."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import agent
+from agent.core.errors import StorageError
+
+_ROOT = str(Path(agent.__file__).resolve().parents[1])
+
+
+def upgrade(storage: str) -> None:
+    """Bring a storage up to date. Blocks.
+
+    Args:
+        storage: ``sqlite://PATH`` or a PostgreSQL URL; it goes by standard input, since it may hold a secret.
+
+    Raises:
+        StorageError: it can't be done; one line says why.
+    """
+    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "agent.delivery.schema"],
+            input=storage,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+    except OSError as error:
+        raise StorageError(f"no process can be started to make its tables: {error.strerror}") from None
+    if child.returncode == 1:
+        raise StorageError(child.stdout.strip())
+    if child.returncode != 0:
+        raise StorageError(f"the process that made its tables died ({child.returncode})")
