@@ -153,8 +153,8 @@ def host_towards(settings: Agent, hop: Hop) -> str:
     return bracketed(seen) if seen else ours
 
 
-def account(settings: Agent, native: Any) -> Any:
-    """Make the local account. It registers nowhere."""
+def account(settings: Agent) -> Any:
+    """Make the local account that all calls belong to. It registers nowhere."""
     # Must come after libInit: before it the session timers' defaults are 0 and every call fails.
     config = pjsua2.AccountConfig()
     config.idUri = f"sip:handoff-agent@{host(settings)}"
@@ -177,8 +177,9 @@ def account(settings: Agent, native: Any) -> Any:
     nat.sdpNatRewriteUse = nat.contactRewriteUse = nat.viaRewriteUse = 0
     config.videoConfig.autoTransmitOutgoing = config.videoConfig.autoShowIncoming = False
     config.callConfig.timerUse = pjsua2.PJSUA_SIP_TIMER_OPTIONAL
-    native.create(config, True)  # noqa: FBT003 - pjsua2's signature
-    return native
+    made = pjsua2.Account()
+    made.create(config, True)  # noqa: FBT003 - pjsua2's signature
+    return made
 
 
 # -- the trace and the probes, in C ------------------------------------------------------------------------
