@@ -45,7 +45,7 @@ def change() -> Change:
 async def by_hand(
     house: House, phone: RtpPeer, mouth: RtpPeer, answer: str = "", asked: str = ""
 ) -> AsyncIterator[tuple[HandCaller, HandVoiceAgent, str]]:
-    """A call of two ends by hand, both speaking, with these SDPs or usual ones: the ends, and its X-Call-Id."""
+    """A call of two ends by hand, both speaking, with these SDPs or usual ones: the ends, and X-Call-Id."""
     contact = new_contact()
     async with (
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
