@@ -31,9 +31,9 @@ check: setup ## lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: ## measure; raw results go to docs/performance
-	@deploy/setup --tests
-	@$(BIN)/python -m tests.benchmarks
+bench: ## measure; raw results go to docs/performance; PROFILE="setup relay" for some only
+	@deploy/setup --bench
+	@$(BIN)/python -m tests.benchmarks $(PROFILE)
 
 lock: setup ## pin all Python packages anew
 	@$(BIN)/uv pip compile -q pyproject.toml --group dev --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock

@@ -6,9 +6,9 @@ transaction and answers with one `call_soon_threadsafe`. It does next to no work
 while it holds the interpreter. An operation that breaks a constraint is undone alone; a disk that is full or
 gone fails the whole transaction, and nothing of it stands.
 
-A commit costs some ten times what a row does, even on a fast disk. So a transaction begins at once while
-there are few; beyond `COMMITS_PER_SECOND` it waits for more operations: a single call loses nothing, and many
-share a commit.
+A transaction begins at once when none is under way; what comes meanwhile is the next one. So a lone call
+never waits, and the busier the disk, the more share a commit, which costs some ten times what a row does.
+Writes for which nobody waits begin none by themselves until their patience is over: they ride along.
 """
 
 from __future__ import annotations
@@ -28,10 +28,7 @@ from agent.delivery.rows import Row, Value
 
 _Result: TypeAlias = bool | list[Row] | str  # a text says what went wrong
 
-COMMITS_PER_SECOND: Final = 100
-"""Transactions a second under load; a write then waits for up to this share of a second."""
-_BURST_SECONDS: Final = 0.2  # of transactions that were not used up, and may begin without waiting
-PATIENCE_SECONDS: Final = 0.02
+PATIENCE_SECONDS: Final = 0.05
 """How long a write for which no call waits may be held back for company that must be committed at once."""
 MOST_AT_ONCE: Final = 256
 """Operations in one transaction: enough to share the fsync, few enough to keep its answer near."""
@@ -95,9 +92,8 @@ class GroupCommit:
         self._waiting: list[_Operation] = []
         self._committing = False
         self._next: asyncio.Handle | None = None
-        self._next_at = 0.0
+        self._next_at = 0.0  # of a transaction that is to begin later, or in the next turn of the loop
         self._began = 0.0
-        self._due = 0.0  # when the next transaction may begin, were there no burst
         self._fault: str | None = None
         self._probing: asyncio.TimerHandle | None = None
         self._opened: asyncio.Future[StorageError | None] = self._loop.create_future()
@@ -174,23 +170,21 @@ class GroupCommit:
         done: asyncio.Future[bool | list[Row]] = self._loop.create_future()
         wanted = self._loop.time() + patience
         self._waiting.append(_Operation(steps, done, query=query, wanted=wanted))
-        self._schedule(wanted, at_once=query)  # a query alone costs no commit
+        if not self._committing:
+            self._schedule(wanted)
         return done
 
-    def _schedule(self, wanted: float, *, at_once: bool = False) -> None:
-        """Let a transaction begin when its most urgent operation wants it, and the pace allows it."""
-        if self._committing:
-            return
-        at = wanted if at_once else max(wanted, self._due - _BURST_SECONDS)
+    def _schedule(self, wanted: float) -> None:
+        """Let a transaction begin when its most urgent operation wants it."""
         if self._next is not None:
-            if self._next_at <= at:
+            if self._next_at <= wanted:
                 return
             self._next.cancel()
-        self._next_at = at
-        if at <= self._loop.time():
+        self._next_at = wanted
+        if wanted <= self._loop.time():
             self._next = self._loop.call_soon(self._hand_over)  # with what else this turn of the loop brings
         else:
-            self._next = self._loop.call_at(at, self._hand_over)
+            self._next = self._loop.call_at(wanted, self._hand_over)
 
     def _hand_over(self) -> None:
         if self._next is not None:
@@ -203,8 +197,6 @@ class GroupCommit:
         self._began = self._loop.time()
         batch = self._waiting[:MOST_AT_ONCE]
         del self._waiting[:MOST_AT_ONCE]
-        if not all(operation.query for operation in batch):
-            self._due = max(self._due, self._began) + 1 / COMMITS_PER_SECOND
         self._batches.put(batch)
 
     def _resolve(self, batch: list[_Operation], results: list[_Result], fault: str | None) -> None:
@@ -212,7 +204,10 @@ class GroupCommit:
         self._rested.set()
         if self._waiting:
             wanted = min(operation.wanted for operation in self._waiting)
-            self._schedule(wanted, at_once=any(operation.query for operation in self._waiting))
+            if wanted <= self._loop.time():
+                self._hand_over()  # before anybody is told: the disk works while they go on
+            else:
+                self._schedule(wanted)
         if not all(operation.query for operation in batch):
             self._note(fault)
         for operation, result in zip(batch, results, strict=True):
@@ -274,10 +269,7 @@ def _commit(connection: sqlite3.Connection, batch: list[_Operation]) -> tuple[li
     writes = [index for index, operation in enumerate(batch) if not operation.query]
     try:
         if writes:
-            connection.execute("BEGIN IMMEDIATE")
-            for index in writes:
-                results[index] = _apply(connection, batch[index].steps)
-            connection.execute("COMMIT")
+            _write(connection, batch, writes, results)
     except sqlite3.Error as error:
         fault = one_line(error)
         for index in writes:
@@ -295,21 +287,47 @@ def _commit(connection: sqlite3.Connection, batch: list[_Operation]) -> tuple[li
     return results, fault
 
 
-def _apply(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> bool | str:
-    """Run one operation in the open transaction; a failed statement undoes itself, a savepoint the rest."""
-    together = len(steps) > 1
-    if together:
-        connection.execute("SAVEPOINT operation")
-    result: bool | str = True
+def _write(
+    connection: sqlite3.Connection, batch: list[_Operation], writes: list[int], results: list[_Result]
+) -> None:
+    """Run the operations at `writes` of a batch in one transaction, and put down what came of each.
+
+    A savepoint costs a copy of each page that is changed after it, and hardly any operation is ever undone
+    half-way. So it goes without at first, and once more with them when one would have to be.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    for index in writes:
+        done, results[index] = _apply(connection, batch[index].steps)
+        if done and results[index] is not True:
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            for each in writes:
+                results[each] = _apply_or_undo(connection, batch[each].steps)
+            break
+    connection.execute("COMMIT")
+
+
+def _apply(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> tuple[int, bool | str]:
+    """Run one operation in the open transaction: how many of its steps stand, and what came of it.
+
+    A statement that fails undoes itself, and one that decides against the operation changed nothing.
+    """
+    done = 0
     try:
         for sql, values, decides in steps:
             if connection.execute(sql, values).rowcount == 0 and decides:
-                result = False
-                break
+                return done, False
+            done += 1
     except _OWN_FAULTS as error:
-        result = one_line(error)
-    if together:
-        if result is not True:
-            connection.execute("ROLLBACK TO operation")
-        connection.execute("RELEASE operation")
+        return done, one_line(error)
+    return done, True
+
+
+def _apply_or_undo(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> bool | str:
+    """Run one operation in the open transaction; none of its steps stands where one does not."""
+    connection.execute("SAVEPOINT operation")
+    _, result = _apply(connection, steps)
+    if result is not True:
+        connection.execute("ROLLBACK TO operation")
+    connection.execute("RELEASE operation")
     return result

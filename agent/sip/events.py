@@ -127,12 +127,16 @@ class AudioChanged:
 
 @dataclass(frozen=True, slots=True)
 class RefusedByStack:
-    """An INVITE that the stack itself refused before anybody was asked, such as 488 for its SDP."""
+    """An INVITE that the stack itself refused before anybody was asked, such as 488 for its SDP.
+
+    `leg` is 0: it has none.
+    """
 
     source: str
     message: Message
     status: int
     text: str
+    leg: int = 0
 
 
 LegEvent = (

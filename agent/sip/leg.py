@@ -1,26 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One leg: a SIP dialog with its audio stream, and what plays towards it.
 
-The native object under a leg is owned here alone. Its callbacks only copy plain data and queue it; nothing
-acts on the call from inside one. The stack drops the native object as soon as the leg's end was reported
-and the native code has returned: its destructor acts on a call id that pjsua gives to another call later.
+The native call under a leg is a number, which is another call's later: it is forgotten the moment that the
+call's end is told. Nothing acts on a call from inside of what it tells (`agent.sip.native_calls`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import pjsua2
 
 from agent.core.errors import SipError
+from agent.core.headers import writable
 from agent.core.model import Latch
 from agent.sip import events as on
 from agent.sip import native
 from agent.sip.audio import LegAudio
 from agent.sip.leg_state import LegState
-from agent.sip.native_call import NativeCall, add_header, add_headers, one_audio_stream
 from agent.sip.players import Player, Recording
 from agent.sip.presses import Presses
 from agent.sip.traffic import Traffic
@@ -40,25 +38,22 @@ class Leg(LegState):
     """A SIP leg. Made by the stack, for an incoming INVITE or to dial.
 
     Args:
-        account: pjsua2's, that its call belongs to.
         audio: makes what carries its audio.
         emit: queues an event.
-        native_id: of an incoming call; None for one to dial.
+        dialled: whether it is for us to dial.
+
+    Attributes:
+        presses: the key that its far end holds down.
     """
 
     def __init__(
-        self,
-        account: Any,
-        audio: Callable[[str], LegAudio],
-        emit: Callable[[on.LegEvent], None],
-        native_id: int | None = None,
+        self, audio: Callable[[str], LegAudio], emit: Callable[[on.LegEvent], None], *, dialled: bool
     ) -> None:
         super().__init__(audio)
         self._emit = emit
-        self.dialled = native_id is None
+        self.dialled = dialled
         self._rung: tuple[int, bool] | None = None
-        self._presses = Presses(self._pressed)
-        self._native: NativeCall | None = NativeCall(self, account, emit, self._presses, native_id)
+        self.presses = Presses(self._pressed)
         self._notifying = False
         self._leave: Callable[[], None] | None = None  # a BYE that waits
         self._afterwards: list[Callable[[], None]] = []  # what waits for that BYE
@@ -66,33 +61,28 @@ class Leg(LegState):
     # -- signalling ----------------------------------------------------------------------------------------
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_uri: str = "", max_forwards: int = 70
-    ) -> None:
+        self, account: int, uri: str, headers: Iterable[tuple[str, str]], *, local_uri: str, max_forwards: int
+    ) -> int:
         """Send an INVITE.
 
         Args:
+            account: pjsua's, that the call belongs to.
             uri: the Request-URI, and To; it goes out as it is (RFC 3261 section 8.1.1.1).
             headers: added to the INVITE; one that can't be written is left out.
             local_uri: the From header's URI, or "" for the node's own.
             max_forwards: hops left (RFC 3261 section 20.22).
 
-        Raises:
-            SipError: the stack would not send it; the leg is to be let go of.
+        Returns:
+            Pjsua's number of the call; negative when the stack would not send it: the leg is to be let go of.
         """
-        parameters = one_audio_stream()
-        add_headers(parameters, headers)
-        add_header(parameters, "Max-Forwards", str(max_forwards))
-        parameters.txOption.localUri = local_uri
-        try:
-            self._call.makeCall(f"<{uri}>", parameters)  # bare, its parameters would be those of To
-            pjsua2.handoff_leg_latch(self._call.number, _LATCHES[self.latch])
-            self.sip_call_id = self._call.getInfo().callIdString
-        except pjsua2.Error as error:
-            raise SipError(f"can't dial: {error.reason}") from None
+        lines = f"{_lines(headers)}Max-Forwards:{max_forwards}\n"
+        # bare, its parameters would be those of To
+        return int(pjsua2.handoff_call_dial(account, f"<{uri}>", local_uri, lines, _LATCHES[self.latch]))
 
     def heeds(self, addresses: Iterable[str]) -> None:
         """Take requests of the far end from these addresses too, once it was dialled."""
-        pjsua2.handoff_leg_hosts(self._call.number, " ".join(addresses))
+        self._require_number()
+        pjsua2.handoff_leg_hosts(self.number, " ".join(addresses))
 
     def ring(self, status: int, *, media: bool) -> None:
         """Give the caller a provisional response; with `media` it carries our SDP and audio may flow.
@@ -159,12 +149,9 @@ class Leg(LegState):
         Raises:
             SipError: the stack would not send it.
         """
-        parameters = pjsua2.CallOpParam()
-        add_headers(parameters, headers)
-        try:
-            self._call.xfer(f"<{uri}>", parameters)
-        except pjsua2.Error as error:
-            raise SipError(f"can't refer: {error.reason}") from None
+        self._require_number()
+        if pjsua2.handoff_call_refer(self.number, f"<{uri}>", _lines(headers)) != 0:
+            raise SipError(f"can't refer: {pjsua2.handoff_call_fault()}")
 
     def notify(self, subscription: int, status: int) -> None:
         """Send NOTIFY to the sender of a REFER; a final status (200 or more) ends the subscription."""
@@ -185,19 +172,13 @@ class Leg(LegState):
         """Send an INFO with a JSON body; whether the far end makes anything of it is its own affair."""
         if not self.alive or not self.confirmed:
             return
-        parameters = pjsua2.CallSendRequestParam()
-        parameters.method = "INFO"
-        parameters.txOption.contentType = "application/json"
-        parameters.txOption.msgBody = body
-        try:
-            self._call.sendRequest(parameters)
-        except pjsua2.Error as error:
+        if pjsua2.handoff_call_inform(self.number, "application/json", body) != 0:
             _log.warning(
                 "INFO can't be sent",
                 call_id=self.call_id,
                 project=self.project,
                 sip_call_id=self.sip_call_id,
-                error=error.reason,
+                error=pjsua2.handoff_call_fault(),
             )
 
     def send_dtmf(self, digit: str, milliseconds: int) -> None:
@@ -206,16 +187,7 @@ class Leg(LegState):
             return
         if self.audio.relayed:
             self.audio.mix()  # which alone can put a digit into the stream
-        for method in (pjsua2.PJSUA_DTMF_METHOD_RFC2833, pjsua2.PJSUA_DTMF_METHOD_SIP_INFO):
-            parameters = pjsua2.CallSendDtmfParam()
-            parameters.method = method
-            parameters.duration = milliseconds
-            parameters.digits = digit
-            try:
-                self._call.sendDtmf(parameters)
-            except pjsua2.Error:
-                continue
-            return
+        pjsua2.handoff_call_press(self.number, digit, milliseconds)
 
     # -- audio ---------------------------------------------------------------------------------------------
 
@@ -239,49 +211,40 @@ class Leg(LegState):
     # -- for the stack -------------------------------------------------------------------------------------
 
     def dispose(self) -> None:
-        """Let go of the native object. Only ever called with no native code of it on the stack."""
+        """Nobody hears of it any more."""
         self.alive = False
         self.audio.close()
-        self._presses.close()
-        self._native = None
+        self.presses.close()
         if self._leave is not None:  # the far end was quicker: nothing more to wait for
             asyncio.get_running_loop().call_soon(self._depart)
 
     def _pressed(self, digit: str, milliseconds: int, across: bool) -> None:  # noqa: FBT001 - a callback
         self._emit(on.Digit(self.key, digit, milliseconds, across))
 
-    @property
-    def _call(self) -> NativeCall:
-        if self._native is None:
+    def _require_number(self) -> None:
+        if self.number < 0:
             raise SipError("the leg has ended")
-        return self._native
 
     def _answer(self, status: int, headers: Iterable[tuple[str, str]]) -> bool:
         if not self.alive:
             return False
-        parameters = one_audio_stream()
-        parameters.statusCode = status
-        add_headers(parameters, headers)
-        pjsua2.handoff_leg_latch(self._call.number, _LATCHES[self.latch])
-        try:
-            self._call.answer(parameters)
-        except pjsua2.Error:
-            # Over already, its end is on the way to us; if not, it can't go on like this. Nobody wanted that.
-            wanted = self.leaving
-            self._end(_SERVER_INTERNAL_ERROR, "", ())
-            self.leaving = wanted
-            return False
-        return True
+        lines = _lines(headers)
+        if pjsua2.handoff_call_answer(self.number, status, lines, _LATCHES[self.latch]) == 0:
+            return True
+        # Over already, its end is on the way to us; if not, it can't go on like this. Nobody wanted that.
+        wanted = self.leaving
+        self._end(_SERVER_INTERNAL_ERROR, "", ())
+        self.leaving = wanted
+        return False
 
     def _end(self, status: int, text: str, headers: Iterable[tuple[str, str]]) -> None:
-        if not self.alive or self._native is None:
+        if not self.alive:
             return
         self.leaving = True
-        parameters = pjsua2.CallOpParam()
-        parameters.statusCode = status
-        parameters.reason = text
-        add_headers(parameters, headers)
-        try:
-            self._native.hangup(parameters)
-        except pjsua2.Error as error:
-            self._emit(on.Ended(self.key, _SERVICE_UNAVAILABLE, error.reason))
+        if pjsua2.handoff_call_end(self.number, status, text, _lines(headers)) != 0:
+            self._emit(on.Ended(self.key, _SERVICE_UNAVAILABLE, pjsua2.handoff_call_fault()))
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> str:
+    """Headers of a message of ours, as C takes them; one that can't be written is left out."""
+    return "".join([f"{name}:{value}\n" for name, value in headers if writable(name, value)])

@@ -20,6 +20,7 @@ class LegState:
 
     Attributes:
         key: this leg's own number, never used again in this process.
+        number: pjsua's of its native call; -1 while it has none, and from the moment its end is told.
         sip_call_id: the Call-ID of its dialog.
         call_id: the call that it belongs to, for the log; empty where none is known, as with `project`.
         project: that of the call.
@@ -41,6 +42,7 @@ class LegState:
 
     def __init__(self, audio: Callable[[str], LegAudio]) -> None:
         self.key = next(_keys)
+        self.number = -1
         self.sip_call_id = ""
         self.call_id = ""
         self.project = ""

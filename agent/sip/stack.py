@@ -11,16 +11,13 @@ import asyncio
 import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pjsua2
 
 from agent.core.errors import SipError
-from agent.core.headers import parse
-from agent.core.leg_ends import lost_callee, lost_caller
+from agent.core.headers import Message
 from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
@@ -28,8 +25,9 @@ from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip import guard, native, relay
 from agent.sip.bridge import BridgeAudio
-from agent.sip.intake import Endpoint, IncomingAccount, source_of
+from agent.sip.handing_on import handed_on
 from agent.sip.leg import Leg
+from agent.sip.native_calls import NativeCalls
 from agent.sip.players import Comfort
 from agent.sip.resolver import Hop
 from agent.sip.sent_probes import SentProbes
@@ -40,8 +38,6 @@ _TICK_SECONDS = 0.01
 _IDLE_TICK_SECONDS = 0.1  # without calls only transactions have timers, the shortest of half a second
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
-_TRYING = 100
-_SESSION_PROGRESS = 183
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
 
 
@@ -63,13 +59,17 @@ class Stack:
         took: Callable[[str, Exception], None] | None = None,
     ) -> None:
         self.account: Any = None
+        self._account_number = -1
         self._settings = settings
         self._report: Callable[[on.StackEvent], None] = _unheard
         self._trace = trace
         self._lag = lag
         self.took = took or _logged
         self._loop = asyncio.get_running_loop()
-        self._endpoint = Endpoint(self)
+        self._endpoint = pjsua2.Endpoint()
+        self._calls = NativeCalls(self.emit, self._take, self.took)
+        self._srtp = settings.media.srtp != "none"
+        self._make_audio = partial(BridgeAudio, relays=settings.media.mode != "mix")
         self._events: deque[on.StackEvent] = deque()
         self._legs: dict[int, Leg] = {}
         self._descriptor = -1
@@ -100,6 +100,7 @@ class Stack:
             self._endpoint.libInit(native.endpoint_config(self._settings))
             self._endpoint.audDevManager().setNullDev()
             guard.install(doors)
+            self._calls.listen()
             relay.install()
             for listen in self._settings.sip.listen:
                 self._open(listen)
@@ -108,7 +109,8 @@ class Stack:
             self._endpoint.libStart()
             guard.names_of_ours = guard.names_refused()
             native.choose_codecs(self._endpoint, self._settings.media.codecs)
-            self.account = native.account(self._settings, IncomingAccount(self))
+            self.account = native.account(self._settings)
+            self._account_number = int(self.account.getId())
         except pjsua2.Error as error:
             raise SipError(f"the SIP stack does not start: {error.reason} ({error.title})") from None
         handle = int(self._endpoint.libGetSipIoqueueHandle())
@@ -187,15 +189,20 @@ class Stack:
             SipError: the stack would not send it.
         """
         native.require_open()
-        leg = self._new_leg()
+        leg = self._new_leg(dialled=True)
         leg.latch = latch
         local_uri = f"<sip:{local_user}@{native.host_towards(self._settings, hop)}>"
+        account = self._account_number
+
+        def dial() -> int:
+            return leg.dial(account, target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
+
         try:
             with (
                 native.pinned(target, hop),
                 native.preferring(self._endpoint, codec, self._settings.media.codecs),
             ):
-                leg.dial(target.text, headers, local_uri=local_uri, max_forwards=max_forwards)
+                self._calls.dial(leg, dial)
             leg.heeds(other.address for other in others)
         except SipError:
             self._dispose(leg)
@@ -231,12 +238,10 @@ class Stack:
         self._events.append(event)
         self._schedule()
 
-    def take(self, prm: Any) -> None:
-        """Take an INVITE out of pjsua's callback: the call object must exist before the callback returns."""
-        message, source = parse(prm.rdata.wholeMsg), source_of(prm)
-        leg = self._new_leg(prm.callId)
+    def _take(self, message: Message) -> Leg:
+        leg = self._new_leg(dialled=False)
         leg.sip_call_id = message.first("call-id")
-        self.emit(on.IncomingCall(leg.key, source, message))
+        return leg
 
     def _schedule(self) -> None:
         # A native call made by our own code may call back at once, outside the poll.
@@ -248,6 +253,7 @@ class Stack:
         self._polling = True
         try:
             self._endpoint.libHandleEvents(0)
+            pjsua2.handoff_calls_deliver()
         except Exception as error:  # noqa: BLE001 - what came with it is told all the same
             self.took("poll", error)
         finally:
@@ -259,12 +265,22 @@ class Stack:
         self._scheduled = False
         while self._events:
             event = self._events.popleft()
-            with self._of_call(event):
-                self._contain("event", partial(self._hand_over, event))
+            leg = self._legs.get(event.leg)
+            try:
+                if isinstance(event, on.RefusedByStack):
+                    self._report(event)
+                elif leg is not None:
+                    self._hand_on(leg, event)
+            except Exception as error:  # noqa: BLE001 - what is behind it waits
+                self.took("event", error)
 
-    def _of_call(self, event: on.StackEvent) -> AbstractContextManager[None]:
-        leg = None if isinstance(event, on.RefusedByStack) else self._legs.get(event.leg)
-        return of_call(leg.call_id, leg.project) if leg is not None else nullcontext()
+    def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
+        with of_call(leg.call_id, leg.project):
+            told = handed_on(leg, event, srtp=self._srtp)
+            if not leg.alive:
+                self._dispose(leg)
+            for one in told:
+                self._report(one)
 
     def _contain(self, where: str, work: Callable[[], None]) -> None:
         """Do something that ends nothing else, whatever goes wrong in it."""
@@ -273,44 +289,9 @@ class Stack:
         except Exception as error:  # noqa: BLE001 - what is behind it waits
             self.took(where, error)
 
-    def _hand_over(self, event: on.StackEvent) -> None:
-        if isinstance(event, on.RefusedByStack):
-            self._report(event)
-        elif (leg := self._legs.get(event.leg)) is not None:
-            self._hand_on(leg, event)
-
-    def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
-        match event:
-            case on.AudioChanged():
-                leg.audio.reconnect()
-                if not leg.early or not leg.audio.flowing or leg.answered:
-                    return
-                event = on.Provisional(leg.key, _SESSION_PROGRESS, media=True)
-            case on.NotifyAnswered():
-                leg.notified()
-                return
-            case on.Ended():
-                useless = leg.dialled and leg.answered and not leg.confirmed and not leg.leaving
-                self._dispose(leg)
-                event = replace(event, traffic=leg.audio.traffic, lost=_lost(leg, event))
-                if useless:  # the stack saw for itself that nothing can come of the 2xx
-                    self._report(on.Confirmed(leg.key, audio=False))
-            case on.Confirmed():
-                leg.confirmed = True
-                # On hold from its first moment (RFC 3264 section 8.4) it has no stream yet, and is good.
-                useless = leg.unasked_srtp and self._settings.media.srtp == "none"
-                event = replace(event, audio=(leg.audio.flowing or leg.held) and not useless)
-            case on.Provisional() if event.status > _TRYING:
-                leg.early = True
-                # Whether audio can flow is known only when the stack has read the SDP. Where the 2xx is
-                # here as well, the audio is that one's.
-                event = replace(event, media=leg.audio.flowing and not leg.answered)
-        self._report(event)
-
-    def _new_leg(self, native_id: int | None = None) -> Leg:
+    def _new_leg(self, *, dialled: bool) -> Leg:
         """A leg, held until its end is confirmed."""
-        mode = self._settings.media.mode
-        leg = Leg(self.account, partial(BridgeAudio, relays=mode != "mix"), self.emit, native_id)
+        leg = Leg(self._make_audio, self.emit, dialled=dialled)
         leg.audio.carried = lambda relayed, why: self._carried(leg, relayed=relayed, why=why)
         if not self._legs and self._timer is not None:  # no longer idle
             self._timer.cancel()
@@ -325,8 +306,10 @@ class Stack:
         self.emit(on.AudioCarried(leg.key, relayed, why))
 
     def _dispose(self, leg: Leg) -> None:
-        """Let go of a leg's native object; no native code of it is on the stack."""
-        leg.dispose()
+        """Let go of a leg, and end its native call if that is up."""
+        if leg.alive:
+            leg.dispose()
+        self._calls.forget(leg)
         self._legs.pop(leg.key, None)
 
     def _tick(self, due: float) -> None:
@@ -334,7 +317,7 @@ class Stack:
         now = self._loop.time()
         late, due = max(0.0, now - due), max(now, due) + self._step
         self._timer = self._loop.call_at(due, self._tick, due)
-        self._contain("lag", partial(self._lag, late))
+        self._contain("lag", lambda: self._lag(late))
         self._contain("tick", self._poll)
         self._contain("probe", self._probes.look)
         self._contain("trace", self._look_for_messages)
@@ -346,15 +329,6 @@ class Stack:
     def _look_for_messages(self) -> None:
         if records := native.trace(_TRACE_RECORDS):
             self._trace(records)
-
-
-def _lost(leg: Leg, event: on.Ended) -> Reason | None:
-    """Why the stack gave a leg up that nobody wanted to end."""
-    if leg.leaving:
-        return None
-    if leg.dialled:
-        return lost_callee(event.status, confirmed=leg.confirmed)
-    return lost_caller(event.status, event.text, answered=leg.answered, confirmed=leg.confirmed)
 
 
 def _unheard(_: on.StackEvent) -> None:

@@ -1,6 +1,7 @@
 /* What we add to pjsua2's SWIG interface; included by pjsua2.i ahead of its own headers. */
 
 %{
+#include "calls.h"
 #include "guard.h"
 #include "legs.h"
 #include "names.h"
@@ -12,20 +13,11 @@
 #include "trace.h"
 %}
 
-/* An exception or a wrong type from onCallRedirected would otherwise be a NULL dereference or an
- * uncaught C++ exception, set off by any 3xx: stop following the redirection instead. */
-%typemap(directorout) pjsip_redirect_op {
-    long op = PJSIP_REDIRECT_STOP;
-    PyObject *returned = $input;
-    if (returned && PyLong_Check(returned))
-        op = PyLong_AsLong(returned);
-    if (PyErr_Occurred()) {
-        PyErr_WriteUnraisable(NULL);
-        op = PJSIP_REDIRECT_STOP;
-    }
-    $result = (pjsip_redirect_op)op;
-}
+/* All of it is short, and no other thread that it may wait for ever wants the interpreter: given up around
+ * each call, the interpreter would be somebody else's more often than not when it is wanted back. */
+%nothread;
 
+%include "calls.h"
 %include "guard.h"
 %include "legs.h"
 %include "names.h"
@@ -35,3 +27,54 @@
 %include "resolve.h"
 %include "tls.h"
 %include "trace.h"
+
+/* The listener of calls.h: a callable with the event's kind, the call's number, three numbers and two texts. */
+%{
+static PyObject *listener;
+
+static PyObject *text_of(const char *text, long length)
+{
+    return PyUnicode_DecodeUTF8(text ? text : "", text ? length : 0, "replace");
+}
+
+static int tell_listener(const handoff_event *event)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *arguments[8] = {
+        NULL,
+        PyLong_FromLong(event->kind), PyLong_FromLong(event->call_id),
+        PyLong_FromLong(event->a), PyLong_FromLong(event->b), PyLong_FromLong(event->c),
+        text_of(event->text, event->text_length), text_of(event->more, event->more_length),
+    };
+    PyObject *answer = NULL;
+    int yes = 0, all = 1, i;
+
+    for (i = 1; i < 8; ++i)
+        all = all && arguments[i];
+    if (all)
+        answer = PyObject_Vectorcall(listener, arguments + 1, 7 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    if (answer)
+        yes = PyObject_IsTrue(answer) > 0;
+    if (PyErr_Occurred())
+        PyErr_WriteUnraisable(listener);
+    Py_XDECREF(answer);
+    for (i = 1; i < 8; ++i)
+        Py_XDECREF(arguments[i]);
+    PyGILState_Release(state);
+    return yes;
+}
+%}
+
+%inline %{
+/* Tell this callable from now on. */
+void handoff_calls_listen(PyObject *callable)
+{
+    Py_INCREF(callable);
+    Py_XDECREF(listener);
+    listener = callable;
+    handoff_listener = &tell_listener;
+}
+%}
+
+%feature("nothread", "");
+%feature("nothread") pj::Endpoint::libHandleEvents;

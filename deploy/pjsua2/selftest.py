@@ -37,44 +37,41 @@ def check(what, got, wanted=True):
 # ---- The endpoint --------------------------------------------------------------------------------
 
 
-class Call(pj.Call):
-    def onCallState(self, prm):
-        callback_threads.add(threading.get_native_id())
+class Call:
+    """One of ours, or one that came."""
 
-    def onCallMediaState(self, prm):
-        callback_threads.add(threading.get_native_id())
-        info = self.getInfo()  # its media die with it
-        for index, media in enumerate(info.media):
-            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
-                audio = self.getAudioMedia(index)
-                audio.startTransmit(audio)
+    def __init__(self, number=-1):
+        self.number = number
 
-    def onStreamDestroyed(self, prm):
-        callback_threads.add(threading.get_native_id())
-        stack.streams.append(pj.handoff_leg_traffic(self.getId()))
+    def makeCall(self, uri, headers=""):
+        self.number = pj.handoff_call_dial(stack.account.getId(), uri, "", headers, 0)
+        check(f"dialled {uri}", self.number >= 0)
 
-    def onDtmfDigit(self, prm):
-        callback_threads.add(threading.get_native_id())
-        stack.digits.append(prm.digit)
+    def hangup(self):
+        pj.handoff_call_end(self.number, 0, "", "")
 
-    def onCallTsxState(self, prm):
-        callback_threads.add(threading.get_native_id())
-        stack.requests.append(prm.e.body.tsxState.src.rdata.wholeMsg)
+
+def listen(kind, number, a, b, c, text, more):
+    """What calls tell."""
+    callback_threads.add(threading.get_native_id())
+    if kind == pj.HANDOFF_INCOMING:
+        stack.calls.append(Call(number))
+        return pj.handoff_call_answer(number, stack.answer_code, "", stack.latch) == 0
+    if kind == pj.HANDOFF_MEDIA:
+        slot = pj.handoff_leg_audio(number)
+        pj.handoff_audio_connect(slot, slot, 1)
+    elif kind == pj.HANDOFF_STREAM_GOING:
+        stack.streams.append(pj.handoff_leg_traffic(number))
+    elif kind == pj.HANDOFF_ENDED:
+        stack.ended.append((number, a))
+    elif kind == pj.HANDOFF_DIGIT:
+        if text != stack.held:
+            stack.digits.append(text)
+        stack.held = "" if b else text
+    elif kind == pj.HANDOFF_REQUEST:
+        stack.requests.append(text)
         stack.said.append(stack.say())
-
-    def onCallTransferRequest(self, prm):
-        prm.statusCode = 603
-
-
-class Account(pj.Account):
-    def onIncomingCall(self, prm):
-        callback_threads.add(threading.get_native_id())
-        call = Call(self, prm.callId)
-        stack.calls.append(call)
-        answer = pj.CallOpParam(True)
-        answer.opt.audioCount, answer.opt.videoCount, answer.opt.textCount = 1, 0, 0
-        answer.statusCode = stack.answer_code
-        call.answer(answer)
+    return False
 
 
 class Stack:
@@ -83,7 +80,7 @@ class Stack:
     def __init__(self):
         self.calls, self.digits, self.answer_code = [], [], 486
         self.requests, self.said, self.say = [], [], lambda: None
-        self.streams = []
+        self.streams, self.ended, self.held, self.latch = [], [], "", 0
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -99,6 +96,8 @@ class Stack:
         check("guard install again", pj.handoff_guard_install(), 0)
         check("trace install", pj.handoff_trace_install(), 0)
         pj.handoff_requests_install()
+        pj.handoff_calls_listen(listen)
+        check("calls install", pj.handoff_calls_install(), 0)
         check("resolve install", pj.handoff_resolve_install(), 0)
         self.endpoint.audDevManager().setNullDev()
         self.udp_port = self.listen(pj.PJSIP_TRANSPORT_UDP)
@@ -110,7 +109,7 @@ class Stack:
         account.idUri = "sip:selftest@127.0.0.1"
         account.mediaConfig.srtpUse, account.mediaConfig.srtpSecureSignaling = pj.PJMEDIA_SRTP_OPTIONAL, 0
         account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
-        self.account = Account()
+        self.account = pj.Account()
         self.account.create(account)
 
     def listen(self, kind):
@@ -125,6 +124,7 @@ class Stack:
         while True:
             select.select([self.epoll], [], [], 0.005)
             self.endpoint.libHandleEvents(0)
+            pj.handoff_calls_deliver()
             if time.monotonic() >= until:
                 return
 
@@ -439,7 +439,7 @@ def prove_uris():
         check(f"re-INVITE from {uri}", codes(answers)[-1], 200)
         peer.ask("ACK", call_id=call_id, to_tag=tag, cseq=str(number))
     check("REFER to one", codes(peer.ask("REFER", call_id=call_id, to_tag=tag, cseq="9", headers=["Refer-To: <tel:+1>"])), [603])
-    stack.calls[-1].hangup(pj.CallOpParam())
+    stack.calls[-1].hangup()
     (bye,) = peer.receive()
     check("BYE goes where it went before", bye.split("\r\n")[0], f"BYE sip:caller@{KNOWN}:{peer.port} SIP/2.0")
     peer.answer(bye)
@@ -469,7 +469,7 @@ def prove_names():
         stack.answer_code = 486
         check(f"call from {uri} {route}", codes(answers), [100, 200])
         peer.ask("ACK", call_id=call_id, to_tag=re.search(r"^To:.*;tag=([^\r;]+)", answers[-1], re.M)[1])
-        stack.calls[-1].hangup(pj.CallOpParam())
+        stack.calls[-1].hangup()
         requests = [answer for answer in peer.receive() if answer.startswith("BYE ")]
         check(f"BYE to {uri} {route}", len(requests), 1)
         peer.answer(requests[0])
@@ -488,7 +488,7 @@ def prove_names():
     for contact, body in (("sip:agent@host.invalid", offer()), (f"sip:agent@127.0.0.1:{peer.port}", named)):
         call, invite = call_out(peer)
         requests = peer.answer(invite, "200 OK", [f"Contact: <{contact}>", *SDP_TYPE], body, tag="b")
-        call.hangup(pj.CallOpParam())  # as the agent does when no audio can come of an answer (0063)
+        call.hangup()  # as the agent does when no audio can come of an answer (0063)
         requests += peer.receive()
         check(f"ACK and BYE to {contact}", sorted(request.split(" ")[0] for request in requests), ["ACK", "BYE"])
         hang_up(peer, requests)
@@ -696,16 +696,15 @@ def prove_probe():
 
 def prove_resolve():
     """A name goes out as it was written, to the address that was told."""
-    peer, option = Peer(KNOWN), pj.CallOpParam(True)
-    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
+    peer = Peer(KNOWN)
     pin = pj.handoff_resolve_pin
     check("addresses", pin("bot.example", f"udp {KNOWN} {peer.port}\ntcp ::1 5070"), 2)
     for wrong in ("udp bot.example 5060", "sctp 127.0.0.1 5060", "udp 127.0.0.1 65536", "udp 127.0.0.1 -1"):
         check(f"no address: {wrong}", pin("bot.example", wrong), -1)
     check("a host too long", pin("x" * 256, f"udp {KNOWN} 5060"), -1)
     check("pinned", pin("bot.example", f"udp {KNOWN} {peer.port}"), 1)
-    call, uri = Call(stack.account), "sip:b;ob=1@bot.example;tenant=x"
-    call.makeCall(f"<{uri}>", option)
+    call, uri = Call(), "sip:b;ob=1@bot.example;tenant=x"
+    call.makeCall(f"<{uri}>")
     pj.handoff_probe_send(uri, "sip:selftest@127.0.0.1")
     pj.handoff_resolve_unpin()
     invite, options = sorted(peer.receive(0.2)[:2])
@@ -717,10 +716,10 @@ def prove_resolve():
     refused, failed = pj.handoff_names_refused(), pj.handoff_probe_send("sip:bot.example", "sip:selftest@127.0.0.1")
     check("pinned no more", pj.handoff_probe_drain(), f"{failed} 502")
     check("refused", pj.handoff_names_refused(), refused + 1)
-    by_tcp = Call(stack.account)
+    by_tcp = Call()
     with socket.create_server((KNOWN, 0)) as listener:
         pin("bot.example", f"tcp {KNOWN} {listener.getsockname()[1]}")
-        by_tcp.makeCall("<sip:b@bot.example;transport=tcp>", option)
+        by_tcp.makeCall("<sip:b@bot.example;transport=tcp>")
         pj.handoff_resolve_unpin()
         stack.turn(0.1)
         connection = listener.accept()[0]
@@ -795,10 +794,8 @@ def prove_trace():
 
 def call_out(peer, uri=""):
     """A call that we make to the peer, and its INVITE."""
-    option = pj.CallOpParam(True)
-    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
-    call = Call(stack.account)
-    call.makeCall(uri or f"sip:agent@127.0.0.1:{peer.port}", option)
+    call = Call()
+    call.makeCall(uri or f"sip:agent@127.0.0.1:{peer.port}")
     stack.calls.append(call)
     invites = [request for request in peer.receive(0.1) if request.startswith("INVITE ")]
     return call, invites[-1]
@@ -808,7 +805,7 @@ def hang_up(peer, requests):
     """The last of our calls ends: by itself, as `requests` shows, or now."""
     byes = [request for request in requests if request.startswith("BYE ")]
     if not byes:
-        stack.calls[-1].hangup(pj.CallOpParam())
+        stack.calls[-1].hangup()
         byes = [request for request in peer.receive() if request.startswith("BYE ")]
     for bye in byes:
         peer.answer(bye)
@@ -822,13 +819,13 @@ def prove_answers():
         requests = peer.answer(invite, "200 OK", [f"Contact: <{uri}>", *SDP_TYPE], offer(), tag="a")
         where = f"ACK sip:agent@127.0.0.1:{peer.port} SIP/2.0"
         check(f"ACK after {uri}", [request.split("\r\n")[0] for request in requests], [where])
-        call.hangup(pj.CallOpParam())
+        call.hangup()
         (bye,) = peer.receive()
         peer.answer(bye)
         call, invite = call_out(peer)
         headers = ["Contact: <sips:agent@127.0.0.1>", f"Record-Route: <{uri}>", *SDP_TYPE]
         check(f"Record-Route {uri} in an answer", peer.answer(invite, "200 OK", headers, offer(), tag="a"), [])
-        call.hangup(pj.CallOpParam())
+        call.hangup()
     check("alive", 200 in codes(peer.ask("OPTIONS")))
 
 
@@ -842,31 +839,33 @@ def prove_failed_sending():
 
 
 def prove_callbacks():
-    """What a header or a callback can no longer do: end the process."""
-    option = pj.CallOpParam(True)
-    for value in ("many", "99999999999999999999", ""):
-        hops = pj.SipHeader()
-        hops.hName, hops.hValue = "Max-Forwards", value
-        option.txOption.headers.push_back(hops)
-    call = Call(stack.account)
-    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
+    """What a header or a listener can't do: end the process."""
     peer = Peer(KNOWN)
-    call.makeCall(f"sip:agent@127.0.0.1:{peer.port}", option)
-    (invite, *_) = peer.receive(0.1)
-    check("Max-Forwards of nonsense", header(invite, "Max-Forwards"), "0")
-
-    def wrong(prm):
-        raise SystemExit("from onCallRedirected")
-
+    for value, hops in (("many", "0"), ("99999999999999999999", "255"), ("", "0"), ("-1", "0"), ("7", "7")):
+        call = Call()
+        call.makeCall(f"sip:agent@127.0.0.1:{peer.port}", f"X-Empty:\nMax-Forwards:{value}\nX-Two: a:b\n")
+        (invite, *_) = peer.receive(0.1)
+        got = [header(invite, name) for name in ("Max-Forwards", "X-Empty", "X-Two")]
+        check(f"Max-Forwards of {value!r}", got, [hops, "", "a:b"])
+        stack.calls.append(call)
+        peer.answer(invite, "302 Moved", ["Contact: <sip:other@127.0.0.1:9>"], tag="a")
+        check("a 3xx is not followed", stack.ended[-1], (call.number, 487))  # as pjsip puts it
+    check("a line that is no header", pj.handoff_call_dial(stack.account.getId(), "sip:a@127.0.0.1", "", "none\n", 0), -1)
+    check("why not", bool(pj.handoff_call_fault()))
     reported = []
+
+    def wrong(*_):
+        raise SystemExit("from the listener")
+
     sys.unraisablehook = lambda what: reported.append(what.exc_type)
-    call.onCallRedirected = wrong
-    lines = [line for line in invite.split("\r\n") if line.split(":")[0] in ("Via", "From", "To", "Call-ID", "CSeq")]
-    peer.send(("\r\n".join(["SIP/2.0 302 Moved", *lines, "Contact: <sip:other@127.0.0.1:9>", "Content-Length: 0"]) + "\r\n\r\n")
-              .replace("To: <sip:agent@127.0.0.1", "To: <sip:agent@127.0.0.1").encode())
+    pj.handoff_calls_listen(wrong)
+    check("an INVITE that nobody could take", codes(peer.ask("INVITE", call_id="wrong@selftest", headers=SDP_TYPE, body=offer())), [100, 500])
+    pj.handoff_calls_listen(listen)
     sys.unraisablehook = sys.__unraisablehook__
-    check("SystemExit in onCallRedirected", reported, [SystemExit])
-    stack.calls.append(call)
+    check("SystemExit in the listener", set(reported), {SystemExit})
+    gone = stack.calls[-1].number
+    check("nothing is done with a call that is over", [pj.handoff_call_answer(gone, 200, "", 0), pj.handoff_call_end(gone, 0, "", ""),
+          pj.handoff_call_refer(gone, "sip:a@127.0.0.1", ""), pj.handoff_call_inform(gone, "a/b", "{}"), pj.handoff_call_press(gone, "5", 100)], [-1] * 5)
 
 
 def main():

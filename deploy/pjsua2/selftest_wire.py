@@ -24,16 +24,6 @@ OTHER = "127.0.0.3"
 STRICT, ONCE, OFF = range(3)
 
 
-class Account(base.Account):
-    """Chooses who is listened to before it answers, as the agent does."""
-
-    latch = STRICT
-
-    def onIncomingCall(self, prm):
-        pj.handoff_leg_latch(prm.callId, Account.latch)
-        super().onIncomingCall(prm)
-
-
 class Rtp:
     """A far end of RTP, or somebody else."""
 
@@ -72,7 +62,7 @@ class Rtp:
 
 def traffic():
     """received, heard, strays of the newest call."""
-    numbers = pj.handoff_leg_traffic(base.stack.calls[-1].getId()).split()
+    numbers = pj.handoff_leg_traffic(base.stack.calls[-1].number).split()
     return [int(numbers[at]) for at in (0, 5, 6)] if numbers else None
 
 
@@ -91,7 +81,7 @@ class Dialog:
     numbers = itertools.count(1)
 
     def __init__(self, rtp_port, *, latch=STRICT, sdp=None, headers=(), source=KNOWN):
-        Account.latch, base.stack.answer_code = latch, 200
+        base.stack.latch, base.stack.answer_code = latch, 200
         self.peer, self.call_id = Peer(source), f"wire-{next(self.numbers)}@selftest"
         invite = message("INVITE", source=source, port=self.peer.port, call_id=self.call_id,
                          headers=[*SDP_TYPE, *headers], body=sdp or offer(rtp_port))
@@ -205,10 +195,9 @@ def prove_parties():
     call = Dialog(40000, headers=[f"Record-Route: <sip:{STRANGER};lr>"])
     check("the first proxy of the route", codes(call.ask("INFO", stranger)), [200])
     call.end()
-    agent, option = Peer(STRANGER), pj.CallOpParam(True)
-    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
-    dialled = base.Call(base.stack.account)
-    dialled.makeCall(f"sip:agent@{STRANGER}:{agent.port}", option)
+    agent = Peer(STRANGER)
+    dialled = base.Call()
+    dialled.makeCall(f"sip:agent@{STRANGER}:{agent.port}")
     (invite, *_) = agent.receive(0.1)
     agent.send(answer_to(invite, 200, f"Contact: <sip:agent@{OTHER}>", *SDP_TYPE, body=offer()))
     ours = re.search(r";tag=([^\r;]+)", header(invite, "From"))[1]
@@ -217,7 +206,7 @@ def prove_parties():
         got = who.ask("INFO", call_id=header(invite, "Call-ID"), from_tag="far", to_tag=ours, cseq=7 if address == STRANGER else 8)
         check(f"dialled at {STRANGER}, Contact {OTHER}, INFO from {address}", codes(got), wanted)
     base.stack.calls.append(dialled)
-    dialled.hangup(pj.CallOpParam())
+    dialled.hangup()
 
 
 def answer_to(request, code, *headers, body=""):
@@ -357,7 +346,7 @@ def prove_refused_offers():
     check("the call goes on", codes([call.offer(here, "m=audio 40000 RTP/AVP 0")]), [200])
     answer = call.offer("c=IN IP4 0.0.0.0", "m=audio 40000 RTP/AVP 0")
     check("held the old way", (codes([answer]), "a=inactive" in answer), ([200], True))
-    check("is on hold", pj.handoff_leg_held(base.stack.calls[-1].getId()), 1)
+    check("is on hold", pj.handoff_leg_held(base.stack.calls[-1].number), 1)
     answer = call.offer(here, "m=audio 40000 RTP/AVP 0")
     check("and goes on", (codes([answer]), "a=inactive" in answer), ([200], False))
     call.end()
@@ -411,7 +400,7 @@ def prove_prack():
     check("PRACK of another request", prack(4, f"RAck: {rseq} 7 INVITE"), 481)
     check("PRACK", prack(5, f"RAck: {rseq} 1 INVITE"), 200)
     check("PRACK again", prack(6, f"RAck: {rseq} 1 INVITE"), 481)
-    base.stack.calls[-1].hangup(pj.CallOpParam())
+    base.stack.calls[-1].hangup()
     peer.receive(0.1)
 
 
@@ -421,7 +410,7 @@ def prove_routes():
     peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     peer.bind((KNOWN, 5999))
     peer.settimeout(0.01)
-    base.stack.calls[-1].hangup(pj.CallOpParam())
+    base.stack.calls[-1].hangup()
     base.stack.turn(0.1)
     bye = peer.recv(65536).decode()
     check("Route", re.sub(r"[<>]", "", header(bye, "Route")), f"sip:{KNOWN}:5999;lr=on;x=y")
@@ -433,18 +422,17 @@ def prove_routes():
 
 def prove_early_answer():
     """The answer came in a 183, the 200 has none: the one there was is it."""
-    peer, option = Peer(KNOWN), pj.CallOpParam(True)
-    option.opt.audioCount, option.opt.videoCount, option.opt.textCount = 1, 0, 0
-    call = base.Call(base.stack.account)
-    call.makeCall(f"sip:agent@127.0.0.1:{peer.port}", option)
+    peer = Peer(KNOWN)
+    call = base.Call()
+    call.makeCall(f"sip:agent@127.0.0.1:{peer.port}")
     (invite, *_) = peer.receive(0.1)
     contact = f"Contact: <sip:agent@127.0.0.1:{peer.port}>"
     peer.send(answer_to(invite, 183, contact, *SDP_TYPE, body=offer()))
     after = peer.send(answer_to(invite, 200, contact))
     check("ACK, and no BYE", [text.split(" ")[0] for text in after], ["ACK"])
-    check("audio flows", pj.handoff_leg_audio(call.getId()) >= 0)
+    check("audio flows", pj.handoff_leg_audio(call.number) >= 0)
     base.stack.calls.append(call)
-    call.hangup(pj.CallOpParam())
+    call.hangup()
     for text in peer.receive(0.1):
         peer.send(answer_to(text, 200))
 
@@ -469,7 +457,7 @@ def prove_level():
     for at in range(40):
         caller.speak(call.ours, kind=9, payload=(TONE * 2)[at % 5 * 160:][:160])
         base.stack.turn(0.015)
-        levels.append(pj.handoff_leg_level(base.stack.calls[-1].getId()))
+        levels.append(pj.handoff_leg_level(base.stack.calls[-1].number))
     loud = sorted(levels[15:])[len(levels[15:]) // 2]
     check(f"mean amplitude {loud}", 4000 < loud < 6000)  # 8,000 * 2 / pi, as exactly as u-law has it
     call.end()
@@ -537,7 +525,6 @@ PROOFS = (
 def main():
     faulthandler.enable()
     faulthandler.dump_traceback_later(170, exit=True)
-    base.Account = Account
     base.stack = base.Stack()
     pj.handoff_guard_set_sources(KNOWN)
     for proof in PROOFS:

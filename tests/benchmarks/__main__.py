@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.benchmarks import signals as signals_alone
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
+from tests.benchmarks.instructions import BeyondError, instructions
 from tests.benchmarks.maps import maps
 from tests.benchmarks.records import records
 from tests.benchmarks.recovery import recovery
@@ -126,6 +127,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "recovery": recovery,
     "sick": sick,
     "maps": maps,
+    "instructions": instructions,
 }
 
 
@@ -152,7 +154,11 @@ def main(names: list[str]) -> int:
     RAW.mkdir(parents=True, exist_ok=True)
     for name in names or list(PROFILES):
         print(f"{name}: {PROFILES[name].__doc__}", flush=True)
-        measured = asyncio.run(PROFILES[name]())
+        try:
+            measured = asyncio.run(PROFILES[name]())
+        except BeyondError as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            return 1
         result = {
             "profile": name,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),

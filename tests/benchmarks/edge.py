@@ -71,10 +71,12 @@ def quantile(after: Samples, before: Samples, name: str, share: float) -> float:
 
 
 @asynccontextmanager
-async def edge(calls: int, change: Change | None = None) -> AsyncIterator[House]:
+async def edge(
+    calls: int, change: Change | None = None, within: tuple[str, ...] = ()
+) -> AsyncIterator[House]:
     """An agent with room for so many calls, its CXone simulator and its records, in a folder of its own.
 
-    `change` has the last word about its configuration.
+    `change` has the last word about its configuration; `within` is a command that becomes the agent.
     """
     with tempfile.TemporaryDirectory(prefix="handoff-bench-") as folder:
         cxone = Cxone(Path(folder))
@@ -87,6 +89,7 @@ async def edge(calls: int, change: Change | None = None) -> AsyncIterator[House]
         if change is not None:
             change(plan)
         house = House(plan, cxone, Path(folder))
+        house.agent.within = within
         house.start()
         try:
             yield house

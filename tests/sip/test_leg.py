@@ -12,33 +12,32 @@ import pytest
 
 from agent.core.model import Latch
 from agent.sip import events as on
-from agent.sip import leg as module
 from agent.sip.audio import LegAudio
 from agent.sip.leg import Leg
-from agent.sip.presses import Presses
 
 BYE = 0
 
 
 class Native:
-    """A native call that notes how it is answered, and keeps what tells of keys."""
+    """A native call that notes how it is answered."""
 
-    number = 7
-
-    def __init__(self, leg: Leg, _: object, __: object, presses: Presses, ___: object) -> None:
-        self.leg, self.presses = leg, presses
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.statuses: list[int] = []
+        self.latches: list[tuple[int, int]] = []
         self.refuses = False
+        monkeypatch.setattr(pjsua2, "handoff_call_end", self._end)
+        monkeypatch.setattr(pjsua2, "handoff_call_answer", self._answer)
 
-    def hangup(self, parameters: pjsua2.CallOpParam) -> None:
-        """The end was asked for: by BYE, or by this status."""
-        self.statuses.append(parameters.statusCode or BYE)
+    def _end(self, _: int, status: int, __: str, ___: str) -> int:
+        self.statuses.append(status or BYE)
+        return 0
 
-    def answer(self, parameters: pjsua2.CallOpParam) -> None:
-        """An answer was asked for."""
+    def _answer(self, number: int, status: int, _: str, latch: int) -> int:
         if self.refuses:
-            raise pjsua2.Error
-        self.statuses.append(parameters.statusCode)
+            return -1
+        self.statuses.append(status)
+        self.latches.append((number, latch))
+        return 0
 
 
 class NoAudio:
@@ -54,16 +53,18 @@ def told() -> list[on.LegEvent]:
 
 
 @pytest.fixture
-def leg(monkeypatch: pytest.MonkeyPatch, told: list[on.LegEvent]) -> Leg:
-    monkeypatch.setattr(module, "NativeCall", Native)
-    return Leg(None, cast("Callable[[str], LegAudio]", lambda _: NoAudio()), told.append, 7)
+def native(monkeypatch: pytest.MonkeyPatch) -> Native:
+    return Native(monkeypatch)
 
 
-def native(leg: Leg) -> Native:
-    return cast("Native", leg._call)
+@pytest.fixture
+def leg(native: Native, told: list[on.LegEvent]) -> Leg:  # noqa: ARG001 - it is answered there
+    made = Leg(cast("Callable[[str], LegAudio]", lambda _: NoAudio()), told.append, dialled=False)
+    made.number = 7
+    return made
 
 
-def test_each_word_of_progress_reaches_the_caller_once(leg: Leg) -> None:
+def test_each_word_of_progress_reaches_the_caller_once(native: Native, leg: Leg) -> None:
     leg.ring(180, media=False)
     leg.ring(180, media=False)
     leg.ring(183, media=True)
@@ -71,31 +72,29 @@ def test_each_word_of_progress_reaches_the_caller_once(leg: Leg) -> None:
     leg.ring(181, media=True)  # pjsua announces early media by a 183, and that is known
     leg.ring(180, media=False)
     leg.answer()
-    assert native(leg).statuses == [180, 183, 180, 200]
+    assert native.statuses == [180, 183, 180, 200]
 
 
 @pytest.mark.parametrize(("latch", "mode"), [("strict", 0), ("once", 1), ("off", 2)])
 def test_whose_rtp_is_taken_is_settled_before_any_can_come(
-    monkeypatch: pytest.MonkeyPatch, leg: Leg, latch: Latch, mode: int
+    native: Native, leg: Leg, latch: Latch, mode: int
 ) -> None:
-    settled: list[tuple[int, int]] = []
-    monkeypatch.setattr(pjsua2, "handoff_leg_latch", lambda *said: settled.append(said))
     leg.latch = latch
     leg.ring(183, media=True)
-    assert settled == [(7, mode)]
+    assert native.latches == [(7, mode)]
 
 
-def test_one_that_can_t_be_answered_was_not_wanted_to_end(leg: Leg) -> None:
-    native(leg).refuses = True
+def test_one_that_can_t_be_answered_was_not_wanted_to_end(native: Native, leg: Leg) -> None:
+    native.refuses = True
     assert not leg.answer()
-    assert native(leg).statuses == [500], "it is ended all the same"
+    assert native.statuses == [500], "it is ended all the same"
     assert not leg.leaving
     leg.hang_up()
     assert leg.leaving
 
 
 async def test_a_digit_is_told_with_its_length_until_the_leg_ends(leg: Leg, told: list[on.LegEvent]) -> None:
-    presses = native(leg).presses
+    presses = leg.presses
     presses.down("5")
     presses.up("5", 600)
     presses.down("6")
@@ -103,17 +102,19 @@ async def test_a_digit_is_told_with_its_length_until_the_leg_ends(leg: Leg, told
     assert told == [on.Digit(leg.key, "5", 600)]
 
 
-async def test_what_comes_after_the_bye_waits_with_it_for_the_answer_to_a_notify(leg: Leg) -> None:
+async def test_what_comes_after_the_bye_waits_with_it_for_the_answer_to_a_notify(
+    native: Native, leg: Leg
+) -> None:
     after: list[list[int]] = []
     leg.when_left(lambda: after.append([]))
     leg._notifying = True
     leg.hang_up()
-    leg.when_left(lambda: after.append(list(native(leg).statuses)))
+    leg.when_left(lambda: after.append(list(native.statuses)))
     assert after == [[]]
     leg.notified()
     assert after == [[], [BYE]]
     leg.notified()
-    assert native(leg).statuses == [BYE]
+    assert native.statuses == [BYE]
 
 
 async def test_nothing_waits_for_the_bye_of_a_leg_that_is_gone(leg: Leg) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
 
+import pjsua2
 import pytest
 
 from agent.core.headers import parse
 from agent.core.model import Agent
 from agent.sip import events as on
 from agent.sip import native
-from agent.sip import stack as stack_module
 from agent.sip.audio import LegAudio
 from agent.sip.stack import Stack
 from agent.sip.traffic import Traffic
@@ -28,7 +28,7 @@ REFUSED = on.RefusedByStack("192.0.2.7", MESSAGE, 488, "no")
 class Pjsip:
     """Stands for the library; what `polled` does happens inside its poll."""
 
-    def __init__(self, _: Stack) -> None:
+    def __init__(self) -> None:
         self.polled: Callable[[], object] = lambda: None
         self.polls = 0
 
@@ -44,7 +44,7 @@ class Running:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = Clock(monkeypatch)
-        monkeypatch.setattr(stack_module, "Endpoint", Pjsip)
+        monkeypatch.setattr(pjsua2, "Endpoint", Pjsip)
         monkeypatch.setattr(native, "probes", list)
         monkeypatch.setattr(native, "trace", lambda _: [])
         self.lingering = 0

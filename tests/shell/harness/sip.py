@@ -94,11 +94,12 @@ class FakeLeg(Leg):
     # -- verbs ---------------------------------------------------------------------------------------------
 
     def dial(
-        self, uri: str, headers: Iterable[tuple[str, str]], *, local_uri: str = "", max_forwards: int = 70
-    ) -> None:
+        self, account: int, uri: str, headers: Iterable[tuple[str, str]], *, local_uri: str, max_forwards: int
+    ) -> int:
         """Note it."""
         self._called("dial")
         self.got.append(_words(f"INVITE {uri} from {local_uri} hops {max_forwards}", headers))
+        return account
 
     def heeds(self, addresses: Iterable[str]) -> None:
         """Note it."""
@@ -276,7 +277,7 @@ class FakeStack(Stack):
         leg = self._new("target" if target.user.startswith("queue") else "agent")
         leg.hop, leg.latch, leg.codec = hop, latch, codec
         try:
-            leg.dial(target.text, headers, local_uri=local_user, max_forwards=max_forwards)
+            leg.dial(0, target.text, headers, local_uri=local_user, max_forwards=max_forwards)
             leg.heeds(other.address for other in others)
         except Exception:
             self._over(leg)
