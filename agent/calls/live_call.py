@@ -182,7 +182,11 @@ class LiveCall:
                 self.handle(on.ActionFailed(action))
 
     def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - one line for each action
-        match action:
+        match action:  # those that come most often first
+            case on.Start():
+                self._clocks.start(action.timer, action.seconds)
+            case on.Stop():
+                self._stop(action.timer)
             case on.Record():
                 self._services.run(self._storing.open())
             case on.Tell():
@@ -214,10 +218,6 @@ class LiveCall:
                 self.legs.when_released(lambda: self._refer(action.target))
             case on.Returned():
                 self._returned(action.method)
-            case on.Start():
-                self._clocks.start(action.timer, action.seconds)
-            case on.Stop():
-                self._stop(action.timer)
             case on.Close():
                 self._close(action.end, action.reason)
 

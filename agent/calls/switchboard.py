@@ -62,12 +62,14 @@ class Switchboard:
     @property
     def status(self) -> NodeStatus:
         """The node's one state, as it is now."""
-        facts = replace(
-            self._facts,
-            storage_fault=self._services.store.fault,
+        fixed, services = self._facts, self._services
+        facts = NodeFacts(
+            started=fixed.started,
+            draining=fixed.draining,
+            storage_fault=services.store.fault,
             calls=len(self._register),
             limit=self._snapshot().agent.limits.calls,
-            trouble=self._services.contained.trouble,
+            trouble=services.contained.trouble,
         )
         return status(facts)
 

@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 from agent.core import digest
 from agent.core.headers import Message, user_part
@@ -19,6 +19,7 @@ from agent.core.node import NodeStatus
 from agent.core.numbers import NumberRule, normalise
 from agent.core.offer import Terms, fault_of
 from agent.core.reasons import Reason
+from agent.core.units import ip
 
 _CONTACT_ID_DIGITS_AT_MOST = 19
 _FORBIDDEN = 403
@@ -121,7 +122,7 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
 def _media(message: Message, snapshot: Snapshot, project: Project) -> Refused | None:
     """Media runs on addresses of the first listener's family."""
     media, host = snapshot.agent.media, snapshot.agent.sip.listen[0].host
-    fault = fault_of(message.body, Terms(media.codecs, media.srtp, ip_address(host).version))
+    fault = fault_of(message.body, Terms(media.codecs, media.srtp, ip(host).version))
     if fault is None:
         return None
     warning = f'{fault.warning} handoff-agent "{fault.text}"'
@@ -134,7 +135,7 @@ def _over(reason: Reason, detail: str, retry_after: int, project: str = "") -> R
 
 def _carrier(source: str, snapshot: Snapshot) -> Carrier | None:
     """The carrier whose narrowest network holds the source."""
-    address: IPv4Address | IPv6Address = ip_address(source)
+    address = ip(source)
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     found = [

@@ -51,7 +51,8 @@ class Message:
 
     def first(self, name: str) -> str:
         """The first value of the header `name` (any case), or ``""``."""
-        return self.all(name)[0] if self.all(name) else ""
+        values = self._by_name.get(name.lower())
+        return values[0] if values else ""
 
     @property
     def request_uri(self) -> str:
@@ -68,7 +69,7 @@ class Message:
     def _by_name(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for name, value in self.headers:
-            found[name] = (*found.get(name, ()), value)
+            found[name] = (*found[name], value) if name in found else (value,)
         return found
 
 
@@ -79,9 +80,12 @@ def parse(text: str) -> Message:
         text: the whole message. Bytes that are no UTF-8 may stand in it as surrogates; they come out as
             U+FFFD so that logs, JSON and other legs can hold them.
     """
-    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    head, _, body = clean.partition("\r\n\r\n")
-    lines = _FOLD.sub(" ", head).split("\r\n")
+    if not text.isascii():
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    head, _, body = text.partition("\r\n\r\n")
+    if "\n " in head or "\n\t" in head:
+        head = _FOLD.sub(" ", head)
+    lines = head.split("\r\n")
     pairs = []
     for line in lines[1 : _HEADERS_AT_MOST + 1]:
         name, colon, value = line.partition(":")

@@ -57,6 +57,9 @@ class NodeStatus:
         return self.refusal is None
 
 
+_READY = NodeStatus(NodeState.READY, "ready", None)
+
+
 def status(facts: NodeFacts) -> NodeStatus:
     """Judge the facts; the first that holds decides, the gravest stand first.
 
@@ -77,4 +80,4 @@ def status(facts: NodeFacts) -> NodeStatus:
         )
     if facts.trouble is not None:
         return NodeStatus(NodeState.DEGRADED, f"degraded, calls are taken: {facts.trouble}", None)
-    return NodeStatus(NodeState.READY, "ready", None)
+    return _READY

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from functools import cached_property, lru_cache
 from typing import Final, Literal
 
 from agent.core.reasons import Reason
+from agent.core.units import ip
 
 _STATIC: Final = {"0": "PCMU", "8": "PCMA", "9": "G722"}  # RFC 3551 table 4
+_MEDIA: Final = re.compile(r"^m=", re.MULTILINE)
 _RTPMAP: Final = re.compile(r"a=rtpmap:(\d+) ([^/\s]+)/")
 _CRYPTO: Final = re.compile(
     r"a=crypto:(?:0|[1-9]\d{0,8}) +(\S+) +inline:([A-Za-z0-9+/]+=*)(?:[| ].*)?", re.IGNORECASE
@@ -61,7 +63,7 @@ class Fault:
     warning: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Stream:
     """One audio stream of an offer that is not refused by its port of 0."""
 
@@ -71,11 +73,11 @@ class _Stream:
     named: dict[str, str]
     keys: list[str]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         return [self.named.get(one) or _STATIC.get(one, "") for one in self.formats]
 
-    @property
+    @cached_property
     def codecs(self) -> frozenset[str]:
         return frozenset(self.names) - {""}
 
@@ -101,7 +103,7 @@ def fault_of(sdp: str, terms: Terms) -> Fault | None:
     """
     if not sdp.strip():
         return None
-    count = len(re.findall(r"^m=", sdp, flags=re.MULTILINE))
+    count = len(_MEDIA.findall(sdp))
     if count > _MOST_STREAMS:
         text = f"the offer has {count} streams, up to {_MOST_STREAMS} can be answered"
         return Fault(Reason.BAD_OFFER, text, _WARNING_OTHER)
@@ -111,18 +113,23 @@ def fault_of(sdp: str, terms: Terms) -> Fault | None:
     return faults[0] if faults else _no_codec("the offer has no audio stream")
 
 
-def _streams(sdp: str) -> Iterator[_Stream]:
-    """The active audio streams, in order."""
-    session, *media = re.split(r"^m=", sdp.replace("\r\n", "\n"), flags=re.MULTILINE)
+@lru_cache(maxsize=64)
+def _streams(sdp: str) -> tuple[_Stream, ...]:
+    """The active audio streams, in order. One offer is asked about several times in a row."""
+    found: list[_Stream] = []
+    session, *media = _MEDIA.split(sdp.replace("\r\n", "\n"))
     address = _connection(session)
     for part in media:
         line, _, rest = part.partition("\n")
         words = line.split()
         active = len(words) > 3 and words[0] == "audio" and words[1].split("/")[0] != "0"  # noqa: PLR2004
         if active:
-            named = {found[1]: found[2].upper() for found in map(_RTPMAP.match, rest.split("\n")) if found}
-            keys = [one for one in rest.split("\n") if one.lower().startswith("a=crypto:")]
-            yield _Stream(words[2].upper(), words[3:], _connection(rest) or address, named, keys)
+            lines = rest.split("\n")
+            maps = [_RTPMAP.match(one) for one in lines if one.startswith("a=rtpmap:")]
+            named = {one[1]: one[2].upper() for one in maps if one}
+            keys = [one for one in lines if one[:9].lower() == "a=crypto:"]
+            found.append(_Stream(words[2].upper(), words[3:], _connection(rest) or address, named, keys))
+    return tuple(found)
 
 
 def _connection(lines: str) -> str:
@@ -168,7 +175,7 @@ def _fault_of_address(connection: str, version: int) -> Fault | None:
     """Names are of no use either: nothing may be looked up while everybody waits."""
     network, kind, text = (*connection.split(), "", "", "")[:3]
     try:
-        address = ip_address(text)
+        address = ip(text)
     except ValueError:
         return _bad_address("the offer has no address that is one: write a literal one in c=")
     if network.upper() != "IN" or kind.upper() != f"IP{address.version}":

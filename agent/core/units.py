@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Literal
 
 Transport = Literal["udp", "tcp", "tls"]
@@ -70,6 +71,16 @@ class Listen:
         return f"{self.transport}://{bracketed(self.host)}:{self.port}"
 
 
+@lru_cache(maxsize=4096)
+def ip(text: str) -> IPv4Address | IPv6Address:
+    """The IPv4 or IPv6 address that a text is; the newest are remembered: the same few come with every call.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return ip_address(text)
+
+
 def bracketed(host: str) -> str:
     """The host as it stands in a URL: an IPv6 address gets brackets (RFC 3986 section 3.2.2)."""
     return f"[{host}]" if ":" in host else host
@@ -78,7 +89,7 @@ def bracketed(host: str) -> str:
 def is_ip(text: str) -> bool:
     """Whether ``text`` is an IPv4 or IPv6 address (without brackets)."""
     try:
-        ip_address(text)
+        ip(text)
     except ValueError:
         return False
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 
 from agent.core.units import host_and_port
@@ -24,8 +25,9 @@ class SipUri:
     transport: Literal["udp", "tcp", "tls"]
 
 
+@lru_cache(maxsize=4096)
 def sip_uri(text: str) -> SipUri:
-    """Take ``sip:user@host:port;transport=tcp`` apart.
+    """Take ``sip:user@host:port;transport=tcp`` apart; the newest are remembered.
 
     Raises:
         ValueError: it is no such URI; one line says what would be right.

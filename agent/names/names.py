@@ -7,10 +7,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from ipaddress import ip_address
 from typing import Final, Self
 
 from agent.core.errors import NoSuchNameError
+from agent.core.units import ip
 from agent.names.answers import Answers, LookUp
 from agent.names.cares import Cares
 from agent.names.found import Service, Source, Version
@@ -130,7 +130,7 @@ class Names:
 def version_of(host: str) -> Version | None:
     """4 or 6 where the host is an IP address (without brackets), else None."""
     try:
-        return 4 if ip_address(host).version == 4 else 6  # noqa: PLR2004 - IPv4
+        return 4 if ip(host).version == 4 else 6  # noqa: PLR2004 - IPv4
     except ValueError:
         return None
 

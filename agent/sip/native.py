@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any
 
 import pjsua2
@@ -13,7 +12,7 @@ import pjsua2
 from agent import __version__
 from agent.core.errors import SipError
 from agent.core.model import Agent
-from agent.core.units import Listen, bracketed
+from agent.core.units import Listen, bracketed, ip
 from agent.core.uris import SipUri
 from agent.names.reach import own_address_towards
 from agent.sip.resolver import Hop
@@ -147,7 +146,7 @@ def host(settings: Agent) -> str:
 def host_towards(settings: Agent, hop: Hop) -> str:
     """Our host as it stands in URIs of what goes to `hop`: what that peer sees of us."""
     ours = host(settings)
-    if not ip_address(ours.strip("[]")).is_unspecified:
+    if not ip(ours.strip("[]")).is_unspecified:
         return ours
     seen = own_address_towards(hop.address, hop.port)
     return bracketed(seen) if seen else ours

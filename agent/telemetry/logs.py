@@ -96,14 +96,19 @@ def logger(part: str) -> Logger:
     return cast("Logger", structlog.get_logger(part=part))
 
 
-@contextmanager
-def of_call(call_id: str, project: str) -> Iterator[None]:
+class of_call:  # noqa: N801 - used as a function is
     """What is done meanwhile, in this task, is for one call: see `call_facts`."""
-    before = _OF_CALL.set({"call_id": call_id, "project": project} if call_id else {})
-    try:
-        yield
-    finally:
-        _OF_CALL.reset(before)
+
+    __slots__ = ("_before", "_facts")
+
+    def __init__(self, call_id: str, project: str) -> None:
+        self._facts = {"call_id": call_id, "project": project} if call_id else {}
+
+    def __enter__(self) -> None:
+        self._before = _OF_CALL.set(self._facts)
+
+    def __exit__(self, *_: object) -> None:
+        _OF_CALL.reset(self._before)
 
 
 def call_facts() -> Mapping[str, str]:
