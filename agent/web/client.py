@@ -20,6 +20,7 @@ from agent.web.connection import Connection
 from agent.web.dialling import connected, trusted
 from agent.web.failures import NoAnswerError
 from agent.web.request import Origin
+from agent.web.room import Room
 
 IDLE_SECONDS: Final = 15.0
 """So long a connection is kept that nobody uses."""
@@ -32,7 +33,7 @@ class _Host:
 
     def __init__(self, most: int) -> None:
         self.idle: deque[Connection] = deque()  # the one put by last is at the end
-        self.room = asyncio.Semaphore(most)
+        self.room = Room(most)
 
 
 class Client:
@@ -77,11 +78,11 @@ class Client:
         if host is None:
             host = self._hosts[to] = _Host(self._most)
         deadline = self._loop.time() + seconds
-        connection = None if host.room.locked() else self._kept(host)
+        connection = None if host.room.full else self._kept(host)
         if connection is None:
             connection = await self._room(host, to, deadline)
         else:
-            await host.room.acquire()  # there is room: this does not wait, so nothing comes between
+            host.room.take()
         timer = self._loop.call_at(deadline, connection.expire)
         try:
             return await connection.exchange(request, limit)
@@ -115,11 +116,11 @@ class Client:
         """Wait for room, and take a kept connection or make one."""
         try:
             async with asyncio.timeout_at(deadline):
-                await host.room.acquire()
+                await host.room.wait()
                 try:
                     return self._kept(host) or await self._made(to)
                 except BaseException:
-                    host.room.release()
+                    host.room.leave()
                     raise
         except TimeoutError:
             raise NoAnswerError(Failure.CONNECT_TIMEOUT.value, may_have_left=False) from None
@@ -140,7 +141,7 @@ class Client:
         return None
 
     def _put_by(self, host: _Host, connection: Connection) -> None:
-        host.room.release()
+        host.room.leave()
         if not connection.reusable:
             connection.abort()
             return

@@ -49,8 +49,8 @@ def not_connected(error: OSError) -> NoAnswerError:
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), if it does."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
+    value = headers.get("Retry-After", "")
+    if not value or not (value := value.strip()):
         return None
     try:
         seconds = float(value)
@@ -66,6 +66,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def redacted(text: str, secrets: Collection[str] = ()) -> str:
     """One printable line of at most 200 characters in which none of the secrets stands."""
+    if not text:
+        return ""
     for secret in sorted((s for s in secrets if len(s) >= _WORTH_HIDING), key=len, reverse=True):
         text = text.replace(secret, "…")
     line = "".join(c if c.isprintable() else " " for c in text)
