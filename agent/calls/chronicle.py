@@ -83,7 +83,8 @@ class Chronicle:
     def carried(self, call: CallRecord, *, relayed: bool, why: str) -> None:
         """A call's audio goes straight across from now on, or through the mixer, because of `why`."""
         self._metrics.audio_carried(call.project, "relay" if relayed else "mix")
-        self._note(call.call_id, "audio", "audio is relayed" if relayed else f"audio is mixed: {why}")
+        way = "audio is relayed" if relayed else "audio is mixed"
+        self._note(call.call_id, "audio", f"{way}: {why}" if why else way)
 
     def leg_over(self, call: CallRecord | None, side: Side | None, traffic: Traffic) -> None:
         """A leg is gone; `call` and `side` are None for one of a call that is over already."""

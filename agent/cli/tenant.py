@@ -6,11 +6,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from types import SimpleNamespace
 from typing import Final
-
-import aiohttp
 
 from agent.cli.causes import of_discovery, of_openid, of_signal, of_token_request
 from agent.cli.findings import Finding, Health
@@ -24,40 +22,34 @@ from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import check_host
 from agent.cxone.token_request import Credential, Token, request_token
 from agent.names.names import Names
-from agent.web.session import new_session
+from agent.web.answer import Response
+from agent.web.client import Client
+from agent.web.request import Origin
 
+_CONNECTIONS: Final = 4
 _SKEW_NOTED: Final = 5.0
 _SKEW_FAILED: Final = 60.0
 _SHORT_TOKEN: Final = 300.0
 _KEY_END: Final = "===="
 
 
-class _Tap:
+class _Tap(Client):
     """Overhears the client's exchanges: how far the clocks differ, and what discovery said. No token."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, names: Names) -> None:
+        super().__init__(names, _CONNECTIONS)
         self.skew: float | None = None
         self.document = b""
-        config = aiohttp.TraceConfig()
-        config.on_request_end.append(self._ended)
-        config.on_response_chunk_received.append(self._chunk)
-        config.freeze()
-        session.trace_configs.append(config)
 
-    async def _ended(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, ended: aiohttp.TraceRequestEndParams
-    ) -> None:
-        try:
-            date = parsedate_to_datetime(ended.response.headers.get("Date", "")).timestamp()
-        except ValueError:
-            return
-        self.skew = time.time() - date
-
-    async def _chunk(
-        self, _: aiohttp.ClientSession, __: SimpleNamespace, chunk: aiohttp.TraceResponseChunkReceivedParams
-    ) -> None:
-        if chunk.url.path.endswith("/.well-known/cxone-configuration"):
-            self.document += chunk.chunk
+    async def request(self, to: Origin, request: bytes, *, seconds: float, limit: int) -> Response:
+        """Send a request; see `Client.request`."""
+        response = await super().request(to, request, seconds=seconds, limit=limit)
+        with suppress(ValueError):
+            date = parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+            self.skew = time.time() - date
+        if b"/.well-known/cxone-configuration" in request.partition(b" HTTP/1.1")[0]:
+            self.document = response.body
+        return response
 
     @property
     def area(self) -> str:
@@ -85,13 +77,12 @@ async def examine_tenant(
         yield Finding(name, "configuration", health, "it has no cxone section: no signals are sent")
         return
     yield _configuration(name, project.cxone)
-    async with Names() as names, new_session(names) as session:
-        tap = _Tap(session)
-        cxone = Cxone(session)
-        discovery = Discovery(session, time.time)
+    async with Names() as names, _Tap(names) as tap:
+        cxone = Cxone(tap)
+        discovery = Discovery(tap, time.time)
         try:
             ready = True
-            async for finding in _token_and_endpoint(name, project.cxone, session, discovery, tap):
+            async for finding in _token_and_endpoint(name, project.cxone, discovery, tap):
                 ready = ready and finding.health is not Health.FAILED
                 yield finding
             if (clock := _clock(name, tap)) is not None:
@@ -129,7 +120,7 @@ def _configuration(name: str, cxone: CxoneTenant) -> Finding:
 
 
 async def _token_and_endpoint(
-    name: str, cxone: CxoneTenant, session: aiohttp.ClientSession, discovery: Discovery, tap: _Tap
+    name: str, cxone: CxoneTenant, discovery: Discovery, tap: _Tap
 ) -> AsyncIterator[Finding]:
     try:
         check_host("cxone.issuer", cxone.issuer, cxone.allow_hosts)
@@ -144,7 +135,7 @@ async def _token_and_endpoint(
         return
     yield Finding(name, "openid-configuration", Health.OK, f"log-in is at {endpoint}")
     try:
-        token = await request_token(session, endpoint, Credential.of(cxone), cxone.timeout, time.time())
+        token = await request_token(tap, endpoint, Credential.of(cxone), cxone.timeout, time.time())
     except CxoneError as error:
         yield Finding(name, "token", Health.FAILED, str(error), *of_token_request(error, cxone))
         return

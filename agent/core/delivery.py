@@ -13,7 +13,6 @@ in the order of moments; and an arrival that was tried in vain gives way to the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -44,6 +43,10 @@ from agent.core.moments import SignalState
 from agent.core.outcomes import Answer, Outcome
 from agent.core.records import Attempt, Signal
 from agent.core.retries import RetryAt, given_up, harmless_twice, next_step
+
+_ASK: Final = Ask()
+_SEND: Final = Send()
+QUEUE: Final = Queue()
 
 
 class Phase(StrEnum):
@@ -121,7 +124,7 @@ def _ask(self: Delivery, event: Turn) -> Action:
     if (state := self.unwanted(event.now)) is not None:
         return _settle(self, state)
     self.phase, self._began = Phase.ASKING, event.now
-    return Ask()
+    return _ASK
 
 
 def _mark(self: Delivery, event: Ready) -> Action:
@@ -134,7 +137,7 @@ def _mark(self: Delivery, event: Ready) -> Action:
 
 
 def _marked(self: Delivery, event: Written) -> Action:
-    self.signal = replace(self.signal, state=SignalState.SENDING)
+    _stands(self, SignalState.SENDING)
     if (state := self.unwanted(event.now)) is not None:
         return _settle(self, state)
     return _send(self)
@@ -150,7 +153,7 @@ def _not_marked(self: Delivery, event: NotWritten) -> Action:
 
 def _send(self: Delivery) -> Action:
     self.phase = Phase.ON_WIRE
-    return Send()
+    return _SEND
 
 
 def _send_again(self: Delivery, event: Ready) -> Action:
@@ -164,7 +167,7 @@ def _decide(self: Delivery, event: Answered) -> Action:
     answer, attempt = event.answer, None
     if not _held_again(self, answer):
         attempt = Attempt(self._began, event.now, answer.outcome.value, answer.status, answer.detail)
-        self.signal = replace(self.signal, attempts=(*self.signal.attempts, attempt))
+        _stands(self, self.signal.state, attempt)
     stop = self.unwanted(event.now)
     step = next_step(self.signal, answer, event.now, policy=event.policy, stop=stop, chance=event.chance)
     if not isinstance(step, RetryAt):
@@ -192,7 +195,8 @@ def _put_back(self: Delivery, attempt: Attempt | None = None, until: float | Non
 
 
 def _back(self: Delivery, event: Written) -> Action:
-    self.signal, self._attempt = replace(self.signal, state=SignalState.RECORDED), None
+    _stands(self, SignalState.RECORDED)
+    self._attempt = None
     if (state := self.unwanted(event.now)) is not None:
         return _settle(self, state)
     if self._rest_until is None or event.now >= self._rest_until:
@@ -226,7 +230,7 @@ def _woken(self: Delivery, event: Woken) -> Action:
 
 def _queue(self: Delivery) -> Action:
     self.phase, self._rest_until = Phase.WAITING, None
-    return Queue()
+    return QUEUE
 
 
 def _take_up(self: Delivery, event: ProcessStarted) -> Action | None:
@@ -255,15 +259,25 @@ def _leave(self: Delivery, _: ProcessEnds) -> Action | None:
 
 def _in_doubt(self: Delivery, now: float, detail: str) -> Attempt:
     attempt = Attempt(self._began, now, Outcome.UNCERTAIN.value, None, detail)
-    self.signal = replace(self.signal, attempts=(*self.signal.attempts, attempt))
+    _stands(self, self.signal.state, attempt)
     return attempt
 
 
 def _settle(self: Delivery, state: SignalState, attempt: Attempt | None = None) -> Action:
     self.phase = Phase.OVER
     final = given_up(self.signal, state).state
-    self.signal = replace(self.signal, state=final)
+    _stands(self, final)
     return Settle(final, attempt)
+
+
+def _stands(self: Delivery, state: SignalState, attempt: Attempt | None = None) -> None:
+    """Put the signal as it stands now in the place of the one before, with one more attempt."""
+    old = self.signal
+    attempts = old.attempts if attempt is None else (*old.attempts, attempt)
+    self.signal = Signal(
+        old.signal_id, old.call_id, old.account, old.project, old.contact_id, old.moment, old.parameters,
+        old.recorded, old.expires, state, attempts, old.channel,
+    )  # fmt: skip
 
 
 def _withdraw(self: Delivery, _: Withdrawn) -> None:

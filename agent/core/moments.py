@@ -38,4 +38,4 @@ class SignalState(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing more will happen to the signal."""
-        return self not in (SignalState.RECORDED, SignalState.SENDING)
+        return self is not SignalState.RECORDED and self is not SignalState.SENDING

@@ -76,6 +76,7 @@ class Policy:
 
 
 CAUTIOUS: Final = Policy()
+_ALLOWED: Final = {(a, b): Policy(a, b) for a in (False, True) for b in (False, True)}
 # Nobody waits for these, and they may be tried for a day: some hundred tries, not a hundred thousand.
 _UNHURRIED: Final = Pace(first=1.0, longest=300.0, heeded=3600.0)
 AT_LEAST_ONCE: Final = Policy(repeat_unknown=True, pace=_UNHURRIED)
@@ -92,7 +93,7 @@ def policy_of(project: Project | None, channel: Channel) -> Policy:
         return AT_LEAST_ONCE
     if channel is Channel.TRANSCRIPT:
         return AT_MOST_ONCE
-    return CAUTIOUS if project is None else Policy(project.repeat_unknown, project.retry_server_faults)
+    return CAUTIOUS if project is None else _ALLOWED[project.repeat_unknown, project.retry_server_faults]
 
 
 def next_step(

@@ -22,7 +22,7 @@ def of_response(
 
     Args:
         status: the HTTP status.
-        headers: its headers; names in any case when the mapping is case-insensitive, as aiohttp's is.
+        headers: its headers; names in any case when the mapping is case-insensitive, as `Fields` is.
         body: the text of the body, or its beginning.
         now: seconds since the epoch, to turn a Retry-After date into seconds.
         secrets: texts that must not show up in the answer's detail (token, parameter values).

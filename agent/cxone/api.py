@@ -3,28 +3,28 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import aiohttp
-
 from agent.core.outcomes import Answer
-from agent.cxone.access import Access
+from agent.cxone.access import Access, Request
 from agent.cxone.answers import of_response
-from agent.cxone.signal import Request
 from agent.telemetry.logs import call_facts, logger
-from agent.web.posting import post
-from agent.web.session import beginning
+from agent.web.client import Client
+from agent.web.failures import NoAnswerError, of_failure
 
 _log: Final = logger("cxone")
 
+_BEGINNING: Final = 65_536
+"""So many bytes of an answer are worth reading."""
+
 
 async def ask(
-    session: aiohttp.ClientSession,
+    client: Client,
     access: Access,
     request: Request,
-    limit: float,
+    seconds: float,
     *,
     secrets: Callable[[], Iterable[str]],
     clock: Callable[[], float],
@@ -33,10 +33,10 @@ async def ask(
     """Send a request once.
 
     Args:
-        session: to send with.
-        access: to the tenant.
-        request: without its token.
-        limit: seconds for all of it.
+        client: to send with.
+        access: to the tenant; the request is one of it.
+        request: what to send.
+        seconds: for all of it.
         secrets: gives the texts that must not show up in the answer's detail, besides the token; asked only
             when NICE says something, since it may repeat what it was sent.
         clock: seconds since the epoch.
@@ -45,16 +45,17 @@ async def ask(
     Returns:
         What became of it. Nothing that NICE or the network does is raised.
     """
-    correlation_id = uuid.uuid4().hex
-    token = access.token.access
-    headers = {**request.headers, "Authorization": f"Bearer {token}", "CorrelationId": correlation_id}
-
-    async def read(response: aiohttp.ClientResponse) -> Answer:
-        body = await beginning(response)
-        hidden = (token, *secrets()) if "icStatusDescription" in response.headers else ()
-        return of_response(response.status, response.headers, body, clock(), hidden)
-
-    answer = await post(session, request.url, request.body, headers=headers, timeout=limit, read=read)
+    correlation_id = os.urandom(16).hex()
+    try:
+        response = await client.request(
+            request.to, request.whole(correlation_id), seconds=seconds, limit=_BEGINNING
+        )
+    except NoAnswerError as error:
+        answer = of_failure(error)
+    else:
+        headers = response.headers
+        hidden = (access.token.access, *secrets()) if "icStatusDescription" in headers else ()
+        answer = of_response(response.status, headers, response.text, clock(), hidden)
     log = _log.debug if answer.accepted else _log.warning
     log(
         event,

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
-
-import aiohttp
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
@@ -23,12 +21,12 @@ from agent.cxone import claims
 from agent.cxone.access import Access, Health, no_access
 from agent.cxone.api import ask
 from agent.cxone.discovery import Discovery
-from agent.cxone.signal import Request, build, without_gaps
+from agent.cxone.signal import without_gaps
 from agent.cxone.token import Alarm, BackedOffError, Tokens
 from agent.cxone.token_request import Credential, Token
 from agent.cxone.troubles import Troubles
 from agent.telemetry.logs import logger
-from agent.web.written import watch
+from agent.web.client import Client
 
 _log: Final = logger("cxone")
 
@@ -38,22 +36,12 @@ _OLD_ENOUGH_TO_RENEW: Final = 300.0
 _MISDIRECTED: Final = 421
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What the caller wants signalled."""
-
-    contact_id: str
-    parameters: Mapping[str, str] = field(repr=False)
-    before_send: Callable[[], Awaitable[None]] | None
-    again: bool
-
-
 class Cxone:
     """Signals contacts; lives on the event loop. The session (`agent.web.session`) stays the caller's."""
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        session: Client,
         clock: Callable[[], float] = time.time,
         on_token: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -63,7 +51,6 @@ class Cxone:
         self._tenants: dict[tuple[str, str], Health] = {}
         self._troubles = Troubles()
         self._known: dict[int, Access] = {}  # by identity of their settings, which each holds on to
-        watch(session)
 
     async def ready(self, project: Project) -> None:
         """Get a token and find the tenant's endpoint, unless that is done already.
@@ -135,21 +122,18 @@ class Cxone:
         """
         cxone = _settings(project)
         limit = cxone.timeout if timeout is None else timeout
-        wanted = _Wanted(contact_id, without_gaps(parameters), before_send, again)
-        answer = await self._signal(cxone, wanted, limit)
-        if self._troubles.learn(Credential.of(cxone), answer, self._clock()):
-            _tell_of_trouble(project, self.alarm(project))
-        return answer
-
-    async def _signal(self, cxone: CxoneTenant, wanted: _Wanted, limit: float) -> Answer:
-        access, answer = await self._attempt(cxone, wanted, limit)
+        values = without_gaps(parameters)
+        access, answer = await self._attempt(cxone, contact_id, values, before_send, limit, again=again)
         if access is not None and self._needs_fresh_token(access, answer):
             self._known.clear()
             self._tokens.invalidate(cxone, access.token)
-            access, answer = await self._attempt(cxone, replace(wanted, again=True), limit)
+            access, answer = await self._attempt(cxone, contact_id, values, before_send, limit, again=True)
             if access is not None and answer.outcome.meaning.token is TokenVerdict.REFUSED:
                 self._known.clear()
-                return replace(answer, retry_after=self._tokens.refused_twice(cxone, access.token))
+                answer = replace(answer, retry_after=self._tokens.refused_twice(cxone, access.token))
+        who = Credential.of(cxone) if access is None else access.credential
+        if self._troubles.learn(who, answer, self._clock()):
+            _tell_of_trouble(project, self.alarm(project))
         return answer
 
     async def aclose(self) -> None:
@@ -170,7 +154,12 @@ class Cxone:
         except TimeoutError:
             raise BackedOffError("log-in and discovery took too long", 1.0) from None
         good_until = min(token.renew_at, self._clock() + _ACCESS_KEPT)
-        access = self._known[id(cxone)] = Access(cxone, token, endpoint, good_until)
+        health = self._tenants.setdefault((at.issuer, at.tenant_id), Health())
+        try:
+            access = Access(cxone, Credential.of(cxone), token, endpoint, health, good_until)
+        except ValueError as error:
+            raise CxoneError(f"the tenant's api_endpoint: {error}") from None
+        self._known[id(cxone)] = access
         return access
 
     async def fresh_access(self, access: Access, limit: float) -> Access:
@@ -197,42 +186,43 @@ class Cxone:
             raise
 
     async def _attempt(
-        self, cxone: CxoneTenant, wanted: _Wanted, limit: float
+        self,
+        cxone: CxoneTenant,
+        contact_id: str,
+        values: dict[str, str],
+        before_send: Callable[[], Awaitable[None]] | None,
+        limit: float,
+        *,
+        again: bool,
     ) -> tuple[Access | None, Answer]:
         """Send at most one request; None for the access when there was none, so that nothing was sent."""
         try:
-            access = await self.access(cxone, limit)
-            at, version = access.api_endpoint, cxone.api_version
-            request = build(at, version, wanted.contact_id, wanted.parameters, cxone.parameters)
+            access = self._known_access(cxone) or await self.access(cxone, limit)
+            request = access.signal(contact_id, values)
         except CxoneError as error:
             return None, no_access(error)
         except ValueError as error:
             return None, Answer(Outcome.BAD_REQUEST, None, f"not sent: {error}")
-        held = self._tenant(access).admit(self._clock(), again=wanted.again)
+        held = access.health.admit(self._clock(), again=again)
         if held is not None:
             return None, held
-        if wanted.before_send is not None:
-            await wanted.before_send()
-        return access, await self._send(access, request, limit, wanted.parameters.values)
-
-    async def _send(
-        self, access: Access, request: Request, limit: float, values: Callable[[], Iterable[str]]
-    ) -> Answer:
+        if before_send is not None:
+            await before_send()
         answer = await ask(
             self._session,
             access,
             request,
             limit,
-            secrets=values,
+            secrets=values.values,
             clock=self._clock,
             event="cxone signal answered",
         )
         self._learn(access, answer)
-        return answer
+        return access, answer
 
     def _learn(self, access: Access, answer: Answer) -> None:
         """Tell breaker, discovery and tokens what an answer says of the tenant's API."""
-        tenant = self._tenant(access)
+        tenant = access.health
         tenant.record(self._clock(), answer.outcome)
         tenant.not_found = tenant.not_found + 1 if answer.outcome is Outcome.UNKNOWN_CONTACT else 0
         lost = answer.outcome is Outcome.NOT_SENT or answer.status == _MISDIRECTED
@@ -241,7 +231,7 @@ class Cxone:
             self._known.clear()
             self._discovery.doubt(*access.tenant)
         if answer.outcome.meaning.token is TokenVerdict.GOOD:
-            self._tokens.proved(access.cxone, access.token)
+            self._tokens.proved(access.credential, access.token)
 
     def _needs_fresh_token(self, access: Access, answer: Answer) -> bool:
         """After a 401, and after a 403 if the token is from before a permission may have been given.
@@ -251,9 +241,6 @@ class Cxone:
         old = self._clock() - access.token.born > _OLD_ENOUGH_TO_RENEW
         verdict = answer.outcome.meaning.token
         return verdict is TokenVerdict.REFUSED or (old and verdict is TokenVerdict.OUTDATED)
-
-    def _tenant(self, access: Access) -> Health:
-        return self._tenants.setdefault(access.tenant, Health())
 
 
 def _settings(project: Project) -> CxoneTenant:

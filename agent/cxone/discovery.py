@@ -13,11 +13,10 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-import aiohttp
-
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.cxone.exchange import check_host, fetch
+from agent.web.client import Client
 from agent.web.last_good import LastGood
 
 _LIFETIME: Final = 3600.0
@@ -27,7 +26,7 @@ _API_SUFFIX: Final = re.compile(r"(/incontactapi)?/*$", re.IGNORECASE)
 class Discovery:
     """The endpoints of all issuers and tenants; lives on the event loop."""
 
-    def __init__(self, session: aiohttp.ClientSession, clock: Callable[[], float]) -> None:
+    def __init__(self, session: Client, clock: Callable[[], float]) -> None:
         self._session, self._clock = session, clock
         self._token_endpoints: dict[str, LastGood[str]] = {}
         self._api_endpoints: dict[tuple[str, str], LastGood[str]] = {}

@@ -6,15 +6,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from typing import Final
-
-import aiohttp
-from yarl import URL
+from urllib.parse import urlencode
 
 from agent.core.errors import CxoneError
 from agent.core.hosts import allowed
-from agent.web.failures import of_failure, redacted, retry_after
-from agent.web.session import read_text
-from agent.web.written import Written
+from agent.web.answer import Response
+from agent.web.client import Client
+from agent.web.failures import NoAnswerError, redacted, retry_after
+from agent.web.request import common, lines, parted, whole
 
 _LONGEST_BODY: Final = 1_048_576
 _OK: Final = 200
@@ -47,10 +46,10 @@ def check_host(what: str, url: str, allow_hosts: Collection[str]) -> None:
 
 
 async def fetch(
-    session: aiohttp.ClientSession,
+    client: Client,
     what: str,
     url: str,
-    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
+    seconds: float,
     *,
     now: float,
     form: Mapping[str, str] | None = None,
@@ -60,10 +59,10 @@ async def fetch(
     """GET a JSON object, or POST a form for one. Redirects are not followed.
 
     Args:
-        session: to send with.
+        client: to send with.
         what: the document's name, for errors.
         url: where; checked before by `check_host`.
-        timeout: seconds for all of it.
+        seconds: for all of it.
         now: seconds since the epoch.
         form: what to POST.
         headers: more headers.
@@ -72,15 +71,21 @@ async def fetch(
     Raises:
         ExchangeError: no connection, another status than 200, or no JSON object.
     """
-    sent = {"Accept": "application/json"} | dict(headers or {})
-    written = Written()
+    sent = {"Accept": "application/json", **(headers or {})}
     try:
-        response, body = await _exchanged(
-            session, URL(url, encoded=True), form, sent, timeout=timeout, written=written
-        )
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        failure = of_failure(error, may_have_left=written.may_have_left)
-        raise ExchangeError(f"{what}: {failure.detail}") from None
+        to, target = parted(url)
+        if form is None:
+            request = whole("GET", target, common(to) + lines(sent), None)
+        else:
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+            request = whole("POST", target, common(to) + lines(sent), urlencode(form).encode())
+    except ValueError as error:
+        raise ExchangeError(f"{what}: {error}") from None
+    try:
+        response = await client.request(to, request, seconds=seconds, limit=_LONGEST_BODY)
+    except NoAnswerError as error:
+        raise ExchangeError(f"{what}: {error.words}") from None
+    body = response.text
     document = _document(body)
     if response.status != _OK:
         raise _refusal(what, response, document, now, secrets)
@@ -88,27 +93,6 @@ async def fetch(
         page = " but a web page" if body.lstrip().startswith("<") else ""
         raise ExchangeError(f"{what}: the answer is no JSON document{page}", response.status)
     return document
-
-
-async def _exchanged(
-    session: aiohttp.ClientSession,
-    url: URL,
-    form: Mapping[str, str] | None,
-    headers: Mapping[str, str],
-    *,
-    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
-    written: Written,
-) -> tuple[aiohttp.ClientResponse, str]:
-    async with session.request(
-        "GET" if form is None else "POST",
-        url,
-        data=form,
-        headers=headers,
-        timeout=aiohttp.ClientTimeout(total=timeout),
-        allow_redirects=False,
-        trace_request_ctx=written,
-    ) as response:
-        return response, await read_text(response, _LONGEST_BODY)
 
 
 def _document(body: str) -> dict[str, object] | None:
@@ -121,7 +105,7 @@ def _document(body: str) -> dict[str, object] | None:
 
 def _refusal(
     what: str,
-    response: aiohttp.ClientResponse,
+    response: Response,
     document: Mapping[str, object] | None,
     now: float,
     secrets: Collection[str],

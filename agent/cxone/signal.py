@@ -9,14 +9,17 @@ body (Cognigy). The same pN never stands in both places, since nobody knows whic
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote, urlencode
 
 _NAMES: Final = tuple(f"p{number}" for number in range(1, 10))
+_ALL: Final = frozenset(_NAMES)
 _MOST_DIGITS: Final = 19
 _GREATEST: Final = 2**63 - 1
+
+_quoted: Final = json.encoder.encode_basestring
 
 Style = Literal["body", "query", "mixed"]
 
@@ -46,25 +49,49 @@ def build(
     Raises:
         ValueError: the contact id is not 1 to 19 digits within 64 bits, or a name is not one of p1..p9.
     """
+    base = f"{api_endpoint.rstrip('/')}{services(version)}"
+    query, body = placed(without_gaps(parameters), style)
+    headers = {"Accept": "application/json"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    return Request(f"{base}{checked(contact_id)}/signal{query}", headers, body)
+
+
+def services(version: str) -> str:
+    """The path to the contacts of an API version, below the tenant's endpoint."""
+    return f"/incontactAPI/services/{quote(version)}/interactions/"
+
+
+def checked(contact_id: str) -> str:
+    """A contact id without blanks around it; raises `ValueError` where it is none."""
     contact_id = contact_id.strip()
     if not (contact_id.isascii() and contact_id.isdigit() and len(contact_id) <= _MOST_DIGITS):
         raise ValueError("the contact id is not 1 to 19 digits")
     if int(contact_id) > _GREATEST:
         raise ValueError("the contact id is beyond 64 bits")
-    values = without_gaps(parameters)
-    first = {"query": len(_NAMES), "mixed": 1, "body": 0}[style]
-    in_query = {name: value for name, value in values.items() if name in _NAMES[:first]}
-    in_body = {name: value for name, value in values.items() if name not in in_query}
-    url = (
-        f"{api_endpoint.rstrip('/')}/incontactAPI/services/{quote(version)}/interactions/{contact_id}/signal"
-    )
-    if in_query:
-        url += "?" + urlencode(in_query, quote_via=quote, safe="")
-    headers = {"Accept": "application/json"}
-    if not in_body:
-        return Request(url, headers, None)
-    headers["Content-Type"] = "application/json"
-    return Request(url, headers, json.dumps(in_body, ensure_ascii=False).encode())
+    return contact_id
+
+
+def placed(values: dict[str, str], style: Style) -> tuple[str, bytes | None]:
+    """The parameters as query, with its question mark, and as JSON body; of each what the style wants.
+
+    Args:
+        values: without gaps.
+        style: where they go.
+    """
+    if not values:
+        return "", None
+    if style == "body":
+        return "", _json(values.items())
+    first = 1 if style == "mixed" else len(values)
+    pairs = list(values.items())
+    query = "?" + urlencode(pairs[:first], quote_via=quote, safe="")
+    return query, _json(pairs[first:]) if len(pairs) > first else None
+
+
+def _json(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """A JSON object of texts, without the encoder's way for all that else may come."""
+    return ("{" + ", ".join([f'"{name}": {_quoted(value)}' for name, value in pairs]) + "}").encode()
 
 
 def without_gaps(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -73,8 +100,10 @@ def without_gaps(parameters: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: a name is not one of p1..p9.
     """
-    strangers = [name for name in parameters if name not in _NAMES]
-    if strangers:
-        raise ValueError(f"{strangers[0][:20]!r} is no parameter; there are p1 to p9")
-    highest = max((_NAMES.index(name) for name in parameters), default=-1)
-    return {name: parameters.get(name, "") for name in _NAMES[: highest + 1]}
+    if tuple(parameters) == _NAMES[: len(parameters)]:
+        return dict(parameters)  # as the agent records them
+    if not _ALL.issuperset(parameters):
+        stranger = next(name for name in parameters if name not in _ALL)
+        raise ValueError(f"{stranger[:20]!r} is no parameter; there are p1 to p9")
+    highest = max(parameters, default="")  # p1 to p9 sort as their numbers do
+    return {name: parameters.get(name, "") for name in _NAMES if name <= highest}

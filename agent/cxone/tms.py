@@ -13,23 +13,19 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-import aiohttp
-
 from agent.core.errors import CxoneError
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome, TokenVerdict
 from agent.cxone.access import Access, no_access
 from agent.cxone.api import ask
 from agent.cxone.client import Cxone
-from agent.cxone.signal import Request
 from agent.telemetry.logs import call_facts, logger
 from agent.web.breaker import Breaker
-from agent.web.written import watch
+from agent.web.client import Client
 
 _log: Final = logger("cxone")
 
 _PATH: Final = "/aai/tms/transcripts/post"
-_HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _FRESH_TOKEN_EACH: Final = 60.0
 _NOT_WANTED: Final = Answer(
     Outcome.FORBIDDEN, None, "the project has no cxone.transcripts in the configuration any more"
@@ -45,13 +41,10 @@ class Tms:
         clock: seconds since the epoch.
     """
 
-    def __init__(
-        self, cxone: Cxone, session: aiohttp.ClientSession, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, cxone: Cxone, session: Client, clock: Callable[[], float] = time.time) -> None:
         self._cxone, self._session, self._clock = cxone, session, clock
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._renewed: dict[tuple[str, str], float] = {}
-        watch(session)
 
     async def post(
         self,
@@ -96,11 +89,10 @@ class Tms:
             return None
 
     async def _send(self, access: Access, body: str, limit: float) -> Answer:
-        request = Request(f"{access.api_endpoint}{_PATH}", _HEADERS, body.encode())
         answer = await ask(
             self._session,
             access,
-            request,
+            access.post(_PATH, body.encode()),
             limit,
             secrets=lambda: _texts(json.loads(body)),
             clock=self._clock,

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-import aiohttp
-
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.retries import LONGEST_HEEDED
@@ -17,6 +15,7 @@ from agent.cxone.discovery import Discovery
 from agent.cxone.exchange import ExchangeError
 from agent.cxone.token_request import Credential, Token, TokenRequestRefusedError, request_token
 from agent.telemetry.logs import logger
+from agent.web.client import Client
 from agent.web.single_flight import BrokeError, begin, joined
 
 _log: Final = logger("cxone")
@@ -86,7 +85,7 @@ class Tokens:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        session: Client,
         discovery: Discovery,
         clock: Callable[[], float],
         on_token: Callable[[str], None],
@@ -148,9 +147,9 @@ class Tokens:
             self._ban(kept, why, "token_refused")
         return max(kept.not_before - now, 0.0)
 
-    def proved(self, cxone: CxoneTenant, token: Token) -> None:
+    def proved(self, who: Credential, token: Token) -> None:
         """The API took a token: the credential is fine."""
-        kept = self._kept.get(Credential.of(cxone))
+        kept = self._kept.get(who)
         if kept is not None and kept.token is token and (kept.alarm is not None or kept.failures):
             kept.alarm, kept.failures, kept.not_before = None, 0, 0.0
 

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote
-
-import aiohttp
 
 from agent.core.errors import CxoneError
 from agent.core.model.cxone import CxoneTenant
 from agent.core.token_errors import ELSE_TO_CHECK, TOKEN_ERRORS
 from agent.cxone import claims
 from agent.cxone.exchange import ExchangeError, fetch
+from agent.web.client import Client
 
 _PERMANENT_STATUSES: Final = frozenset({400, 401, 403})
 _WHAT: Final = "log-in at the issuer"
@@ -71,10 +71,10 @@ class TokenRequestRefusedError(CxoneError):
 
 
 async def request_token(
-    session: aiohttp.ClientSession,
+    session: Client,
     endpoint: str,
     who: Credential,
-    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
+    seconds: float,
     now: float,
 ) -> Token:
     """Ask for a token.
@@ -83,7 +83,7 @@ async def request_token(
         session: to ask with.
         endpoint: the token endpoint, on a host that may be trusted.
         who: the credential.
-        timeout: seconds for the exchange.
+        seconds: for the exchange.
         now: seconds since the epoch.
 
     Raises:
@@ -98,7 +98,7 @@ async def request_token(
         form |= {"client_id": who.client_id, "client_secret": who.client_secret}
     try:
         document = await fetch(
-            session, _WHAT, endpoint, timeout, now=now, form=form, headers=headers, secrets=who.secrets
+            session, _WHAT, endpoint, seconds, now=now, form=form, headers=headers, secrets=who.secrets
         )
     except ExchangeError as refused:
         known = TOKEN_ERRORS.get(refused.error)
@@ -113,7 +113,7 @@ def _basic(who: Credential) -> str:
     name, secret = who.client_id, who.client_secret
     if who.percent_encode:
         name, secret = quote(name, safe=""), quote(secret, safe="")
-    return aiohttp.encode_basic_auth(name, secret, "utf-8")
+    return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
 
 
 def _token(document: dict[str, object], now: float) -> Token:

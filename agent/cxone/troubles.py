@@ -54,6 +54,8 @@ class Troubles:
         """
         if answer.outcome in _SILENT:
             return False
+        if answer.accepted and not self._rows:
+            return False
         row = self._rows.get(who)
         was = row is not None and row.alarming(now)
         if answer.accepted:

@@ -16,7 +16,7 @@ from typing import Final
 
 from agent.core import delivery_events as on
 from agent.core.contact_queue import ContactQueue
-from agent.core.delivery import Phase
+from agent.core.delivery import QUEUE, Phase
 from agent.core.errors import StorageError
 from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
@@ -27,6 +27,7 @@ from agent.delivery.parking import Parking
 from agent.delivery.sending import STORAGE_RETRY, Poster, Sender, Sending
 from agent.delivery.store import Outbox
 from agent.telemetry import logs
+from agent.web.room import Room
 
 __all__ = ["Courier", "Poster", "Sender", "SignalEvent"]
 
@@ -77,7 +78,7 @@ class Courier:
         self._sending = Sending(store, cxone, posters or {}, on_event, clock=clock, chance=chance)
         self._clock = clock
         self._in_flight = in_flight
-        self._slots: dict[Stream, asyncio.Semaphore] = {}
+        self._slots: dict[Stream, Room] = {}
         self._queues: dict[QueueKey, ContactQueue[Job]] = {}
         self._jobs: dict[str, Job] = {}
         self._opening: dict[QueueKey, float] = {}  # since when a record as ``sending`` is being written
@@ -225,7 +226,7 @@ class Courier:
     def _can_leave(self, stream: Stream) -> bool:
         """Whether a signal can leave without waiting for a slot, a token or the breaker."""
         project, slots = self._project_of(*stream[1:]), self._slots.get(stream)
-        if project is None or (slots is not None and slots.locked()):
+        if project is None or (slots is not None and slots.full):
             return False
         return self._cxone.can_send_now(project)
 
@@ -247,20 +248,24 @@ class Courier:
             if job.phase is Phase.PUTTING_BACK:
                 return  # the storage is faulty and the courier closes, which tries once more
         stream, is_signal = job.stream, job.signal.channel is Channel.SIGNAL
-        action: on.Action | None = on.Queue()
+        action: on.Action | None = QUEUE
         if job.marked and not self._can_leave(stream):
             action = job.handle(on.Held())
         slots = self._slots.get(stream)
         if slots is None:
-            slots = asyncio.Semaphore(self._in_flight if is_signal else ASIDE_IN_FLIGHT)
+            slots = Room(self._in_flight if is_signal else ASIDE_IN_FLIGHT)
             self._slots[stream] = slots
         while (action := await self._sending.until_turn(job, action)) is not None:
-            async with slots:
+            if not slots.take():
+                await slots.wait()
+            try:
                 if self._closes_at is not None and not is_signal:
                     return  # not urgent: the next process delivers it
                 action = job.handle(on.Turn(self._clock()))
                 if isinstance(action, on.Ask):
                     action = await self._sending.exchange(job, self._project_of(*stream[1:]))
+            finally:
+                slots.leave()
         if job.phase is Phase.OVER:
             self._forget(job)
 

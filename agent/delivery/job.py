@@ -38,26 +38,19 @@ class Job(Delivery):
     Attributes:
         wake: set to end a rest early.
         aside: work on it before its turn: it is made ``recorded``, or settled.
+        stream: the entries with which it shares a limit of requests in flight.
+        queue_key: which queue it waits in; a webhook or transcript has one to itself.
     """
 
-    __slots__ = ("aside", "wake")
+    __slots__ = ("aside", "queue_key", "stream", "wake")
 
     def __init__(self, signal: Signal) -> None:
         super().__init__(signal)
         self.wake = asyncio.Event()
         self.aside: asyncio.Task[None] | None = None
-
-    @property
-    def stream(self) -> Stream:
-        """The entries with which it shares a limit of requests in flight."""
-        return stream_of(self.signal)
-
-    @property
-    def queue_key(self) -> QueueKey:
-        """Which queue it waits in; a webhook or transcript has one to itself."""
-        signal = self.signal
+        self.stream: Stream = stream_of(signal)
         own = signal.contact_id if signal.channel is Channel.SIGNAL else signal.signal_id
-        return (*self.stream, own)
+        self.queue_key: QueueKey = (*self.stream, own)
 
 
 def stream_of(signal: Signal) -> Stream:

@@ -98,7 +98,7 @@ class Outbound:
         await self.courier.aclose(grace)
         await self._cxone.aclose()
         for session in self._sessions:
-            await session.close()
+            await session.aclose()
 
     def _tenants(self) -> list[Project]:
         return [project for project in self._projects() if project.cxone is not None]

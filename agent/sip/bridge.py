@@ -171,7 +171,7 @@ class BridgeAudio:
         elif not why:
             why = relay.join(self._number, other._number)  # noqa: SLF001 - as above
         for one in (self, other):
-            one._say(not why, why)  # noqa: SLF001 - as above
+            one._say(not why, why or _detail(one._number))  # noqa: SLF001 - as above
 
     @property
     def _is_joined(self) -> bool:
@@ -197,6 +197,10 @@ class BridgeAudio:
         if self._joined == (source, source.generation, self.generation):
             pjsua2.handoff_audio_connect(source.slot, self.slot, 0)
         self._joined = None
+
+
+def _detail(relayed: int) -> str:
+    return "µ-law to A-law and back" if relay.changes_law(relayed) else ""
 
 
 def _counts(number: int) -> Traffic:

@@ -58,6 +58,11 @@ def passes_events(call: int) -> bool:
     return bool(pjsua2.handoff_relay_passes_events(call))
 
 
+def changes_law(call: int) -> bool:
+    """Whether G.711 of one law (µ or A) becomes the other between the two far ends."""
+    return bool(pjsua2.handoff_relay_changes_law(call))
+
+
 def level(call: int) -> int | None:
     """How loud its far end is; None where that takes a decoder, or it is not relayed."""
     told = int(pjsua2.handoff_relay_level(call))

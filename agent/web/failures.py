@@ -8,8 +8,6 @@ from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-import aiohttp
-
 from agent.core.failures import Failure
 from agent.core.outcomes import Answer, Outcome
 
@@ -18,21 +16,41 @@ _WORTH_HIDING: Final = 3
 _LONGEST_WAIT: Final = 86_400.0
 
 
-def of_failure(error: BaseException, *, may_have_left: bool) -> Answer:
-    """Classify an exception that came instead of an answer.
+class NoAnswerError(Exception):
+    """No answer came to a request.
 
-    Args:
-        error: what aiohttp or the event loop raised.
+    Attributes:
+        words: what happened, by its kind: an error's own text may hold the URL, and with it parameter values.
         may_have_left: whether bytes of the request may have left this machine.
     """
-    outcome = Outcome.UNCERTAIN if may_have_left else Outcome.NOT_SENT
-    return Answer(outcome, None, _failure_in_words(error, may_have_left=may_have_left))
+
+    def __init__(self, words: str, *, may_have_left: bool) -> None:
+        super().__init__(words)
+        self.words, self.may_have_left = words, may_have_left
+
+
+def of_failure(error: NoAnswerError) -> Answer:
+    """What it means for one try that no answer came."""
+    outcome = Outcome.UNCERTAIN if error.may_have_left else Outcome.NOT_SENT
+    return Answer(outcome, None, error.words)
+
+
+def not_connected(error: OSError) -> NoAnswerError:
+    """Why there is no connection."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            words = Failure.CERTIFICATE.value
+        case ssl.SSLError():
+            words = Failure.NO_TLS.value
+        case _:
+            words = redacted(f"{Failure.NOT_CONNECTED.value}: {error.strerror or 'no reason given'}")
+    return NoAnswerError(words, may_have_left=False)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3: seconds or a date), if it does."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
+    value = headers.get("Retry-After", "")
+    if not value or not (value := value.strip()):
         return None
     try:
         seconds = float(value)
@@ -48,27 +66,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def redacted(text: str, secrets: Collection[str] = ()) -> str:
     """One printable line of at most 200 characters in which none of the secrets stands."""
+    if not text:
+        return ""
     for secret in sorted((s for s in secrets if len(s) >= _WORTH_HIDING), key=len, reverse=True):
         text = text.replace(secret, "…")
     line = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(line.split())[:_DETAIL_LENGTH]
-
-
-def _failure_in_words(error: BaseException, *, may_have_left: bool) -> str:
-    """Words by the kind of error: the error's own text may hold the URL, and with it parameter values."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return Failure.NO_ADDRESS.value
-        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            return Failure.CERTIFICATE.value
-        case aiohttp.ClientSSLError():
-            return Failure.NO_TLS.value
-        case aiohttp.ClientConnectorError():
-            why = error.os_error.strerror or "no reason given"
-            return redacted(f"{Failure.NOT_CONNECTED.value}: {why}")
-        case TimeoutError():
-            return (Failure.TIMEOUT if may_have_left else Failure.CONNECT_TIMEOUT).value
-        case aiohttp.ServerDisconnectedError() | ConnectionError() | aiohttp.ClientOSError():
-            return Failure.LOST.value
-        case _:
-            return f"the exchange failed ({type(error).__name__})"

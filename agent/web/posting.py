@@ -3,48 +3,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
-import aiohttp
-from yarl import URL
-
-from agent.core.outcomes import Answer
-from agent.web.failures import of_failure
-from agent.web.written import Written
+from agent.core.outcomes import Answer, Outcome
+from agent.web.answer import Response
+from agent.web.client import Client
+from agent.web.failures import NoAnswerError, of_failure
+from agent.web.request import common, lines, parted, whole
 
 
 async def post(
-    session: aiohttp.ClientSession,
+    client: Client,
     url: str,
     body: bytes | None,
     *,
     headers: Mapping[str, str],
-    timeout: float,  # noqa: ASYNC109 - aiohttp applies it
-    read: Callable[[aiohttp.ClientResponse], Awaitable[Answer]],
+    seconds: float,
+    limit: int,
+    read: Callable[[Response], Answer],
 ) -> Answer:
     """POST once. Redirects are not followed.
 
     Args:
-        session: to send with; watched (`agent.web.written.watch`).
+        client: to send with.
         url: percent-encoded.
         body: to send.
         headers: all but those that HTTP itself needs.
-        timeout: seconds for all of it.
+        seconds: for all of it.
+        limit: how many bytes of the answer's body are wanted.
         read: says what an answer means.
 
     Returns:
         That, or what it means that none came. Nothing that the other side or the network does is raised.
     """
-    written = Written()
     try:
-        async with session.post(
-            URL(url, encoded=True),
-            data=body,
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=timeout),
-            allow_redirects=False,
-            trace_request_ctx=written,
-        ) as response:
-            return await read(response)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return of_failure(error, may_have_left=written.may_have_left)
+        to, target = parted(url)
+        request = whole("POST", target, common(to) + lines(headers), body or b"")
+    except ValueError as error:
+        return Answer(Outcome.NOT_SENT, None, f"not sent: {error}")
+    try:
+        response = await client.request(to, request, seconds=seconds, limit=limit)
+    except NoAnswerError as error:
+        return of_failure(error)
+    return read(response)

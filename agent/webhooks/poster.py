@@ -12,15 +12,15 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-import aiohttp
 from yarl import URL
 
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.core.webhook import headers
+from agent.web.answer import Response
+from agent.web.client import Client
 from agent.web.failures import retry_after
 from agent.web.posting import post
-from agent.web.written import watch
 
 _NOT_WANTED: Final = Answer(
     Outcome.FORBIDDEN, None, "the project has no webhook in the configuration any more"
@@ -38,9 +38,8 @@ class Webhooks:
         clock: seconds since the epoch.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, session: Client, clock: Callable[[], float] = time.time) -> None:
         self._session, self._clock = session, clock
-        watch(session)
 
     async def post(
         self,
@@ -58,12 +57,14 @@ class Webhooks:
         signed = headers(body, webhook.secret.get_secret_value(), self._clock())
         limit = max(min(webhook.timeout, timeout), _OUT_OF_USE)
 
-        async def read(response: aiohttp.ClientResponse) -> Answer:
-            # The status says all; a body that never ends is not waited for.
+        def read(response: Response) -> Answer:
             return of_status(response.status, response.headers, self._clock())
 
+        # The status says all: of a body nothing is waited for.
         url = str(URL(webhook.url))
-        return await post(self._session, url, body.encode(), headers=signed, timeout=limit, read=read)
+        return await post(
+            self._session, url, body.encode(), headers=signed, seconds=limit, limit=0, read=read
+        )
 
 
 def of_status(status: int, headers: Mapping[str, str], now: float) -> Answer:

@@ -2,16 +2,18 @@
  *
  * Each leg's media transport is wrapped (stream, relay, SRTP, UDP), so what is seen here is plain RTP, and what is
  * sent is encrypted where that leg is. While two legs are joined, a packet that one of them gets is first shown to
- * its own stream (whose it is, counters, RTCP, digits), then sent from the other at once. Their ports in the
- * conference rest meanwhile: nothing is decoded, buffered or encoded.
+ * its own stream (whose it is, counters, digits), then sent from the other at once: as it is, or, where one leg
+ * speaks G.711's mu-law and the other its A-law, code by code through a table. Their ports in the conference rest
+ * meanwhile: nothing is decoded, buffered or encoded. Whatever comes from either leg drives the reports to both.
  *
  * Towards a far end there is one stream, whatever its source: one SSRC; sequence numbers and timestamps are moved
  * by an offset that is found anew, and the marker set, when the source changes (RFC 3550 section 5.1).
  *
  * Locks. `pairs`: held for reading while a packet goes across; the pjsip thread takes it for writing to join and to
  * part, and parts before it stops, detaches or closes a transport: afterwards no other thread is inside that leg.
- * Under it only `leg->out` is taken, then the locks of the transport below. No callback of a stream runs under
- * either: it may want a lock that the pjsip thread holds.
+ * Under it only `leg->out` is taken, and the locks of the transport below. No callback of a stream runs under
+ * either: it may want a lock that the pjsip thread holds. A report goes out under `pairs`, so that its stream is
+ * there, and without `leg->out`, which it takes.
  */
 #include <pjsua-lib/pjsua.h>
 #include <pjsua-lib/pjsua_internal.h>
@@ -28,6 +30,7 @@ enum source { NOBODY, STREAM, PEER };
 #define JUMP            3000    /* packets, 60 s: so far ahead or behind it is another line of numbers */
 #define SENDER_REPORT   200
 #define NICE            (-11)
+#define REPORT_SECONDS  5       /* RFC 3550 section 6.2 */
 
 typedef struct leg {
     pjmedia_transport base;
@@ -44,11 +47,12 @@ typedef struct leg {
     struct leg *peer;
     pjmedia_stream *stream;
     pjmedia_rtcp_session *rtcp;     /* of the stream: counts what is sent in its place */
-    int slot;                       /* in the conference */
     pj_uint8_t payload_type[128];   /* the far end's → what the peer's far end calls it */
     pj_uint8_t audio_type;          /* of them, that of the audio */
     pj_bool_t passes_events;
     const pj_int16_t *loudness;     /* of G.711's 256 samples; NULL for other codecs */
+    const pj_uint8_t *to_peers_law; /* its code for each of the 256; NULL where both legs have one codec */
+    pj_timestamp report_due;        /* the media thread's while it is joined */
 
     /* what goes out; guarded by `out` */
     pthread_mutex_t out;
@@ -69,6 +73,7 @@ static pthread_rwlock_t pairs;
 static pj_timestamp tick_rate;
 static pjmedia_transport_op relay_op;
 static pj_int16_t ulaw[256], alaw[256];
+static pj_uint8_t ulaw_to_alaw[256], alaw_to_ulaw[256];
 
 static pthread_t pjsip_thread;
 static pj_bool_t may_raise;
@@ -157,17 +162,38 @@ static pj_status_t send_on(leg *l, const void *packet, pj_size_t size)
     return status;
 }
 
-static void hear_level(leg *l, const pj_uint8_t *packet, pj_ssize_t size)
+/* The payload without extension and padding (RFC 3550 section 5.1); empty where the packet contradicts itself. */
+static pj_uint8_t *payload_of(pj_uint8_t *packet, pj_ssize_t size, pj_ssize_t *length)
 {
     const pjmedia_rtp_hdr *header = (const pjmedia_rtp_hdr *)packet;
+    pj_ssize_t at = (pj_ssize_t)sizeof(*header) + 4 * header->cc, padding = header->p ? packet[size - 1] : 0;
+
+    if (header->x)
+        at += at + 4 <= size ? 4 + 4 * (packet[at + 2] << 8 | packet[at + 3]) : size;
+    *length = PJ_MAX(0, size - at - padding);
+    return packet + at;
+}
+
+static void hear_level(leg *l, const pj_uint8_t *codes, pj_ssize_t count)
+{
     unsigned sum = 0;
     pj_ssize_t i;
 
-    if (header->cc || header->x || header->p || size <= (pj_ssize_t)sizeof(*header))
-        return;
-    for (i = sizeof(*header); i < size; ++i)
-        sum += (unsigned)l->loudness[packet[i]];
-    __atomic_store_n(&l->level, sum / (unsigned)(size - (pj_ssize_t)sizeof(*header)), __ATOMIC_RELAXED);
+    for (i = 0; i < count; ++i)
+        sum += (unsigned)l->loudness[codes[i]];
+    if (count)
+        __atomic_store_n(&l->level, sum / (unsigned)count, __ATOMIC_RELAXED);
+}
+
+/* What G.711 needs: how loud it is, and the peer's law. */
+static void pass_codes(leg *from, pj_uint8_t *packet, pj_ssize_t size)
+{
+    pj_ssize_t count, i;
+    pj_uint8_t *codes = payload_of(packet, size, &count);
+
+    hear_level(from, codes, count);
+    for (i = 0; from->to_peers_law && i < count; ++i)
+        codes[i] = from->to_peers_law[codes[i]];
 }
 
 /* A packet of one far end to the other's, ours to change; `pairs` is held. */
@@ -183,7 +209,7 @@ static void pass_on(leg *from, leg *to, pj_uint8_t *packet, pj_ssize_t size)
         ++from->dropped;
     } else {
         if (from->loudness && header->pt == from->audio_type)
-            hear_level(from, packet, size);
+            pass_codes(from, packet, size);
         header->pt = type;
         rewrite(to, PEER, header);
         if (send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
@@ -240,6 +266,25 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
     return size ? pjmedia_transport_send_rtcp(l->below, packet, size) : PJ_SUCCESS;
 }
 
+/* The stream would report when it plays or encodes, which it does not now; `pairs` is held. */
+static void report(leg *l, pj_timestamp now)
+{
+    if (now.u64 < l->report_due.u64)
+        return;
+    l->report_due.u64 = now.u64 + tick_rate.u64 * (pj_uint64_t)(REPORT_SECONDS * 1000 - 500 + pj_rand() % 1000) / 1000;
+    pjmedia_stream_send_rtcp_sdes(l->stream);
+}
+
+/* Both ends are reported to, whichever of them speaks; `pairs` is held. */
+static void report_both(leg *l)
+{
+    pj_timestamp now;
+
+    pj_get_timestamp(&now);
+    report(l, now);
+    report(l->peer, now);
+}
+
 /* ---- From the far end --------------------------------------------------------------------------- */
 
 static void on_rtp(pjmedia_tp_cb_param *param)
@@ -258,8 +303,10 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     if (!own.taken || param->size > PJMEDIA_MAX_MTU || !peer_of(l))
         return;
     pthread_rwlock_rdlock(&pairs);
-    if (l->peer)
+    if (l->peer) {
         pass_on(l, l->peer, param->pkt, param->size);
+        report_both(l);
+    }
     pthread_rwlock_unlock(&pairs);
 }
 
@@ -269,6 +316,12 @@ static void on_rtcp(void *user, void *packet, pj_ssize_t size)
 
     if (l->rtcp_cb)
         l->rtcp_cb(l->user, packet, size);
+    if (!peer_of(l))
+        return;
+    pthread_rwlock_rdlock(&pairs);
+    if (l->peer)
+        report_both(l);
+    pthread_rwlock_unlock(&pairs);
 }
 
 /* ---- Joining and parting ------------------------------------------------------------------------ */
@@ -288,16 +341,6 @@ static leg *leg_of(int call_id)
     return media && media->tp && media->tp->op == &relay_op ? (leg *)media->tp : NULL;
 }
 
-/* Neither the conference nor the stream does anything with its audio, or both do again. */
-static void rest(leg *l, pj_bool_t rests)
-{
-    pjmedia_port_op op = rests ? PJMEDIA_PORT_DISABLE : PJMEDIA_PORT_ENABLE;
-
-    pjmedia_stream_set_relayed(l->stream, rests);
-    if (l->slot >= 0)
-        pjmedia_conf_configure_port(pjsua_var.mconf, (unsigned)l->slot, op, op);
-}
-
 static void part(leg *l, pj_bool_t is_stopping)
 {
     leg *peer = l->peer;
@@ -310,8 +353,9 @@ static void part(leg *l, pj_bool_t is_stopping)
     l->rtcp = peer->rtcp = NULL;
     pthread_rwlock_unlock(&pairs);
     if (!is_stopping) /* else it is half gone, and its port in the conference with it */
-        rest(l, PJ_FALSE);
-    rest(peer, PJ_FALSE);
+        pjmedia_stream_set_relayed(l->stream, PJ_FALSE);
+    pjmedia_stream_set_relayed(peer->stream, PJ_FALSE);
+    pjmedia_conf_wake(pjsua_var.mconf);
     l->stream = peer->stream = NULL;
 }
 
@@ -328,11 +372,19 @@ static unsigned ticks_per_packet(const pjmedia_stream_info *info)
     return PJ_MAX(1, ticks);
 }
 
+static pj_bool_t is_g711(const pjmedia_stream_info *info)
+{
+    return info->fmt.pt == PJMEDIA_RTP_PT_PCMU || info->fmt.pt == PJMEDIA_RTP_PT_PCMA;
+}
+
 static void map_types(leg *l, const pjmedia_stream_info *from, const pjmedia_stream_info *to)
 {
+    pj_bool_t is_ulaw = from->fmt.pt == PJMEDIA_RTP_PT_PCMU;
+
     pj_memset(l->payload_type, DROP, sizeof(l->payload_type));
     l->passes_events = PJ_FALSE;
-    l->loudness = from->fmt.pt == PJMEDIA_RTP_PT_PCMU ? ulaw : from->fmt.pt == PJMEDIA_RTP_PT_PCMA ? alaw : NULL;
+    l->loudness = !is_g711(from) ? NULL : is_ulaw ? ulaw : alaw;
+    l->to_peers_law = !is_g711(from) || from->fmt.pt == to->fmt.pt ? NULL : is_ulaw ? ulaw_to_alaw : alaw_to_ulaw;
     l->level = 0;
     l->audio_type = (pj_uint8_t)(from->rx_pt & 127);
     l->payload_type[l->audio_type] = (pj_uint8_t)to->tx_pt;
@@ -367,7 +419,19 @@ static void begin_relaying(leg *l, pjmedia_stream *stream, const pjmedia_stream_
         l->ssrc = pj_htonl(info->ssrc);
     l->has_ssrc = PJ_TRUE;
     pthread_mutex_unlock(&l->out);
+    if (!l->report_due.u64) { /* the first one after half the usual time */
+        pj_get_timestamp(&l->report_due);
+        l->report_due.u64 += tick_rate.u64 * REPORT_SECONDS / 2;
+    }
     __atomic_store_n(&l->peer, peer, __ATOMIC_RELEASE);
+}
+
+/* Audio of one crosses to the other without a decoder. */
+static pj_bool_t is_like(const pjmedia_stream_info *a, const pjmedia_stream_info *b)
+{
+    if (a->fmt.clock_rate != b->fmt.clock_rate || a->fmt.channel_cnt != b->fmt.channel_cnt)
+        return PJ_FALSE;
+    return pj_stricmp(&a->fmt.encoding_name, &b->fmt.encoding_name) == 0 || (is_g711(a) && is_g711(b));
 }
 
 int handoff_relay_join(int call_a, int call_b)
@@ -380,8 +444,7 @@ int handoff_relay_join(int call_a, int call_b)
         return HANDOFF_RELAY_NO_STREAM;
     if ((info_a.dir & info_b.dir) != PJMEDIA_DIR_ENCODING_DECODING)
         return HANDOFF_RELAY_ON_HOLD;
-    if (pj_stricmp(&info_a.fmt.encoding_name, &info_b.fmt.encoding_name) != 0 ||
-        info_a.fmt.clock_rate != info_b.fmt.clock_rate || info_a.fmt.channel_cnt != info_b.fmt.channel_cnt)
+    if (!is_like(&info_a, &info_b))
         return HANDOFF_RELAY_CODECS;
     if (ticks_per_packet(&info_a) != ticks_per_packet(&info_b))
         return HANDOFF_RELAY_PACKET_TIMES;
@@ -389,10 +452,8 @@ int handoff_relay_join(int call_a, int call_b)
         return a->peer == b ? HANDOFF_RELAY_DONE : HANDOFF_RELAY_TAKEN;
     a->stream = stream_a;
     b->stream = stream_b;
-    a->slot = audio_of(call_a)->strm.a.conf_slot;
-    b->slot = audio_of(call_b)->strm.a.conf_slot;
-    rest(a, PJ_TRUE);
-    rest(b, PJ_TRUE);
+    pjmedia_stream_set_relayed(stream_a, PJ_TRUE);
+    pjmedia_stream_set_relayed(stream_b, PJ_TRUE);
     pthread_rwlock_wrlock(&pairs);
     map_types(a, &info_a, &info_b);
     map_types(b, &info_b, &info_a);
@@ -422,6 +483,13 @@ int handoff_relay_passes_events(int call_id)
     leg *l = leg_of(call_id);
 
     return l && l->peer && l->passes_events;
+}
+
+int handoff_relay_changes_law(int call_id)
+{
+    leg *l = leg_of(call_id);
+
+    return l && l->peer && l->to_peers_law;
 }
 
 int handoff_relay_level(int call_id)
@@ -549,7 +617,6 @@ static pjmedia_transport *wrap(pjsua_call_id call_id, unsigned index, pjmedia_tr
     l = PJ_POOL_ZALLOC_T(pool, leg);
     l->pool = pool;
     l->below = below;
-    l->slot = -1;
     l->clock = 8000;
     l->frame = 160;
     pthread_mutex_init(&l->out, NULL);
@@ -577,6 +644,8 @@ int handoff_relay_install(void)
     for (i = 0; i < 256; ++i) {
         ulaw[i] = (pj_int16_t)PJ_MIN(32767, abs(pjmedia_ulaw2linear((pj_uint8_t)i)));
         alaw[i] = (pj_int16_t)PJ_MIN(32767, abs(pjmedia_alaw2linear((pj_uint8_t)i)));
+        ulaw_to_alaw[i] = pjmedia_linear2alaw(pjmedia_ulaw2linear((pj_uint8_t)i));
+        alaw_to_ulaw[i] = pjmedia_linear2ulaw(pjmedia_alaw2linear((pj_uint8_t)i));
     }
     pjsua_var.ua_cfg.cb.on_create_media_transport = &wrap;
     pjsip_thread = pthread_self();

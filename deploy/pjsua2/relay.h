@@ -13,7 +13,7 @@ extern "C" {
 enum handoff_relay_refusal {
     HANDOFF_RELAY_DONE = 0,
     HANDOFF_RELAY_NO_STREAM = 1,    /* one has no audio just now */
-    HANDOFF_RELAY_CODECS = 2,       /* other codecs, clock rates or channels */
+    HANDOFF_RELAY_CODECS = 2,       /* other codecs (but for G.711's two laws), clock rates or channels */
     HANDOFF_RELAY_PACKET_TIMES = 3, /* other packet times */
     HANDOFF_RELAY_TAKEN = 4,        /* one is relayed to a third leg */
     HANDOFF_RELAY_ON_HOLD = 5,      /* one is on hold: the bridge sends silence to the other */
@@ -35,6 +35,9 @@ int handoff_relay_joined(int call_id);
 
 /* 1 while telephone-events of its far end go across by themselves (RFC 4733). */
 int handoff_relay_passes_events(int call_id);
+
+/* 1 while its far end's G.711 is of one law (mu or A) and becomes the other on its way. */
+int handoff_relay_changes_law(int call_id);
 
 /* How loud the far end of a relayed leg is: the mean amplitude of a packet, 0 to 32767; -1 where that can't be
  * told without decoding, which G.711 does not need. */

@@ -17,10 +17,8 @@ from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
-from types import SimpleNamespace
 from typing import TypeAlias
 
-import aiohttp
 from pydantic import SecretStr
 
 from agent.core.model import Project, Target, VoiceAgent
@@ -32,7 +30,9 @@ from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
 from agent.names.names import Names
 from agent.telemetry import logs
-from agent.web.session import new_session
+from agent.web.answer import Response
+from agent.web.client import Client
+from agent.web.request import Origin
 from tests.calls.harness import cxone as simulated
 from tests.calls.harness.plan import SECRETS
 from tests.calls.harness.web import ask
@@ -92,9 +92,8 @@ class Bench:
         """Bring everything up, with a token at hand."""
         self._store = await SqliteStore.open(folder / "agent.db")
         self._names = Names()
-        self._session = new_session(self._names)
+        self._session = Watched(self._names, self._leaves)
         self._cxone = Cxone(self._session)
-        watch(self._session, self._leaves)
         self._courier = Courier(self._store, self._cxone, lambda *_: self._project, self._take)
         await self._cxone.ready(self._project)
         gc.collect()
@@ -104,7 +103,7 @@ class Bench:
         """Take it down."""
         await self._courier.aclose(5)
         await self._cxone.aclose()
-        await self._session.close()
+        await self._session.aclose()
         await self._names.aclose()
         await self._store.aclose()
 
@@ -163,19 +162,19 @@ class Bench:
         return counts["issued"]
 
 
-def watch(session: aiohttp.ClientSession, leaves: Callable[[str], None]) -> None:
-    """Be told the contact of each signal request when its first bytes are handed to the kernel."""
+class Watched(Client):
+    """A client that tells the contact of each signal request when its first bytes are about to leave."""
 
-    async def about_to_leave(
-        _: aiohttp.ClientSession, __: SimpleNamespace, sent: aiohttp.TraceRequestHeadersSentParams
-    ) -> None:
-        if sent.url.path.endswith("/signal"):
-            leaves(sent.url.parts[-2])
+    def __init__(self, names: Names, leaves: Callable[[str], None]) -> None:
+        super().__init__(names, 256)
+        self._leaves = leaves
 
-    config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(about_to_leave)
-    config.freeze()
-    session.trace_configs.append(config)
+    async def request(self, to: Origin, request: bytes, *, seconds: float, limit: int) -> Response:
+        """Send a request."""
+        path = request.partition(b" HTTP/1.1")[0].split(b"/")
+        if path[-1] == b"signal":
+            self._leaves(path[-2].decode())
+        return await super().request(to, request, seconds=seconds, limit=limit)
 
 
 def _project(port: int) -> Project:

@@ -16,7 +16,7 @@ from agent.simulators.g711 import FRAME
 from agent.simulators.rtp import Packet
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
 from tests.calls.harness.house import House, identity, new_contact
-from tests.calls.harness.plan import CARE, VOICE_AGENT
+from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
@@ -31,11 +31,21 @@ EVENTS = (
 SENDER_REPORT = 200
 
 
+@pytest.fixture(scope="module")
+def change() -> Change:
+    """One codec more than the others have."""
+
+    def wideband(plan: Plan) -> None:
+        plan.agent["media"]["codecs"] = ["PCMU", "PCMA", "G722"]
+
+    return wideband
+
+
 @asynccontextmanager
 async def by_hand(
-    house: House, phone: RtpPeer, mouth: RtpPeer, answer: str = ""
+    house: House, phone: RtpPeer, mouth: RtpPeer, answer: str = "", asked: str = ""
 ) -> AsyncIterator[tuple[HandCaller, HandVoiceAgent, str]]:
-    """A call of two ends by hand, both speaking; the caller's identity of it is the contact."""
+    """A call of two ends by hand, both speaking, with these SDPs or usual ones: the ends, and X-Call-Id."""
     contact = new_contact()
     async with (
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
@@ -43,7 +53,7 @@ async def by_hand(
     ):
         uri = f"sip:{CARE}@127.0.0.1:{house.plan.sip}"
         caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), phone.port)
-        caller.invite()
+        caller.invite(body=asked or offer(phone.port))
         bot = HandVoiceAgent(far, mouth.port, contact)
         invite = await bot.asked("INVITE")
         bot.answer(invite, 200, body=answer or offer(mouth.port))
@@ -159,10 +169,10 @@ async def test_other_codecs_are_mixed_and_the_story_says_why(house: House) -> No
         RtpPeer(free_rtp_port(), BOT_TONE) as mouth,
     ):
         head = offer(mouth.port).partition("m=audio")[0]
-        answer = f"{head}m=audio {mouth.port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+        answer = f"{head}m=audio {mouth.port} RTP/AVP 9\r\na=rtpmap:9 G722/8000\r\n"
         async with by_hand(house, phone, mouth, answer) as (_, __, call_id):
             await eventually(
-                lambda: len([one for one in mouth.packets if one.payload_type == 8]) > 20, QUICKLY, "A-law"
+                lambda: len([one for one in mouth.packets if one.payload_type == 9]) > 20, QUICKLY, "G.722"
             )
             house.story(call_id).when("audio is mixed: the legs have different codecs")
     assert since.moved("handoff_media_paths_total", project="acme-care", path="mix") == 1
@@ -214,6 +224,25 @@ async def test_hold_and_back_is_relayed_again(house: House) -> None:
         told = [text for _, text in house.story(call_id).lines if "audio is " in text]
         assert told == ["audio is relayed", "audio is mixed: one leg is on hold", "audio is relayed"]
         assert len({packet.source for packet in phone.packets}) == 1
+
+
+async def test_an_end_that_says_nothing_is_told_what_is_sent_to_it(house: House) -> None:
+    async with (
+        RtpPeer(free_rtp_port(), CALLER_TONE) as phone,
+        RtpPeer(free_rtp_port(), BOT_TONE) as mouth,
+    ):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtcp:
+            rtcp.bind(("127.0.0.1", mouth.port + 1))
+            rtcp.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            async with by_hand(house, phone, mouth) as (_, __, call_id):
+                await eventually(lambda: mouth.hears(CALLER_TONE), QUICKLY, "audio")
+                house.story(call_id).when("audio is relayed")
+                await mouth.hush()
+                already = len(mouth.packets)
+                told = 0
+                while told <= already:  # a report may have been on its way
+                    ssrc, _, told = await asyncio.wait_for(sender_report(rtcp), 20)
+                assert ssrc == mouth.packets[-1].source
 
 
 async def test_sender_reports_speak_of_the_stream_that_is_sent(house: House) -> None:

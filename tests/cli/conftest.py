@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.request import Request, urlopen
 
-import aiohttp
 import pytest
 
 from agent.cli import check, route, schema
@@ -36,6 +35,7 @@ from agent.http.serving import Server, serve
 from agent.names.names import Names
 from agent.settings import load
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
+from agent.web.client import Client
 from agent.web.session import new_session
 
 Run = Callable[..., int]
@@ -213,7 +213,7 @@ class Node:
         self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
         self._store: SqliteStore
-        self._session: aiohttp.ClientSession
+        self._session: Client
         self._courier: Courier
         self._server: Server
 
@@ -229,7 +229,7 @@ class Node:
         await self._server.aclose()
         await self._courier.aclose(1)
         await self._client.aclose()
-        await self._session.close()
+        await self._session.aclose()
         await self._names.aclose()
         await self._store.aclose()
 

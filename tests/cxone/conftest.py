@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from pydantic import SecretStr
 
@@ -15,6 +14,7 @@ from agent.core.model.cxone import CxoneTenant
 from agent.cxone.client import Cxone
 from agent.names.names import Names
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
+from agent.web.client import Client
 from agent.web.session import new_session
 
 
@@ -25,13 +25,13 @@ async def simulator() -> AsyncIterator[CxoneSimulator]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
+async def session() -> AsyncIterator[Client]:
     async with Names() as names, new_session(names) as opened:
         yield opened
 
 
 @pytest.fixture
-async def cxone(session: aiohttp.ClientSession) -> AsyncIterator[Cxone]:
+async def cxone(session: Client) -> AsyncIterator[Cxone]:
     client = Cxone(session)
     yield client
     await client.aclose()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from multidict import CIMultiDict
 
 from agent.core.outcomes import Answer, Outcome
 from agent.cxone.answers import of_response
-from agent.web.failures import of_failure, redacted, retry_after
+from agent.web.failures import NoAnswerError, not_connected, of_failure, redacted, retry_after
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -93,15 +95,19 @@ def test_whatever_stands_in_retry_after_is_bounded_or_nothing(value: str) -> Non
 
 
 def test_a_failure_before_and_after_bytes_may_have_left_are_told_apart() -> None:
-    assert of_failure(TimeoutError(), may_have_left=False).outcome is Outcome.NOT_SENT
-    assert of_failure(TimeoutError(), may_have_left=True).outcome is Outcome.UNCERTAIN
-    assert of_failure(ConnectionResetError(), may_have_left=True).outcome is Outcome.UNCERTAIN
+    assert of_failure(NoAnswerError("x", may_have_left=False)).outcome is Outcome.NOT_SENT
+    assert of_failure(NoAnswerError("x", may_have_left=True)).outcome is Outcome.UNCERTAIN
 
 
 def test_a_failure_is_told_in_our_words_and_never_in_its_own() -> None:
-    error = ValueError("https://api.example/signal?p1=GEHEIM")
-
-    assert of_failure(error, may_have_left=True).detail == "the exchange failed (ValueError)"
+    told = {
+        OSError(111, "Connection refused", "GEHEIM"): "could not connect: Connection refused",
+        OSError("GEHEIM"): "could not connect: no reason given",
+        ssl.SSLError(1, "GEHEIM"): "no TLS connection could be made",
+        ssl.SSLCertVerificationError(1, "GEHEIM"): "the server's certificate was not accepted",
+    }
+    for error, words in told.items():
+        assert of_failure(not_connected(error)) == Answer(Outcome.NOT_SENT, None, words)
 
 
 def test_details_are_one_short_line_without_secrets() -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import aiohttp
 import pytest
 
 from agent.core.errors import CxoneError
@@ -17,6 +16,7 @@ from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.cxone.client import Cxone
 from agent.simulators.cxone import CxoneSimulator
+from agent.web.client import Client
 from tests.clock import Clock
 
 PARAMETERS = {"p1": "CUSTOMER_CARE", "p2": "4711", "p3": "BILLING"}
@@ -146,7 +146,7 @@ async def test_a_403_is_final_and_does_not_cost_a_token_each_time(
 
 
 async def test_a_403_with_an_old_token_is_tried_once_with_a_new_one(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project
+    session: Client, simulator: CxoneSimulator, project: Project
 ) -> None:
     now = [time.time()]
     cxone = Cxone(session, lambda: now[0])
@@ -244,7 +244,7 @@ async def test_a_tls_handshake_that_fails_was_surely_not_sent(
 
 
 async def test_a_kept_connection_that_is_closed_on_us_is_uncertain_and_nothing_is_repeated(
-    session: aiohttp.ClientSession, project_for: Callable[..., Project]
+    session: Client, project_for: Callable[..., Project]
 ) -> None:
     heard: list[bytes] = []
 
@@ -267,7 +267,7 @@ async def test_a_kept_connection_that_is_closed_on_us_is_uncertain_and_nothing_i
 
 
 async def test_who_waits_for_a_token_when_the_client_closes_gets_an_answer(
-    session: aiohttp.ClientSession, project_for: Callable[..., Project]
+    session: Client, project_for: Callable[..., Project]
 ) -> None:
     asked = asyncio.Event()
 
@@ -358,7 +358,7 @@ async def test_endpoints_outside_the_allow_list_get_no_byte(
 
 
 async def test_an_open_breaker_holds_signals_back_and_a_probe_closes_it(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project
+    session: Client, simulator: CxoneSimulator, project: Project
 ) -> None:
     now = [time.time()]
     cxone = Cxone(session, lambda: now[0])
@@ -445,7 +445,7 @@ async def test_a_key_of_another_customer_raises_an_alarm_for_its_project(
 
 
 async def test_a_request_can_leave_at_once_only_when_there_is_nothing_to_wait_for(
-    session: aiohttp.ClientSession, project: Project
+    session: Client, project: Project
 ) -> None:
     now = time.time()
     cxone = Cxone(session, lambda: now)
@@ -458,7 +458,7 @@ async def test_a_request_can_leave_at_once_only_when_there_is_nothing_to_wait_fo
 
 
 async def test_nothing_can_leave_at_once_while_the_breaker_is_open(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project
+    session: Client, simulator: CxoneSimulator, project: Project
 ) -> None:
     clock = Clock()
     cxone = Cxone(session, clock)

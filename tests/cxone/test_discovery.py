@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-import aiohttp
 import pytest
 
 from agent.core.errors import CxoneError
@@ -14,8 +13,8 @@ from agent.core.model.cxone import CxoneTenant
 from agent.core.model.project import Project
 from agent.cxone.discovery import Discovery
 from agent.simulators.cxone import DEMO_TENANT, CxoneSimulator
+from agent.web.client import Client
 from agent.web.last_good import LastGood
-from agent.web.written import watch
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def settings(project: Project) -> CxoneTenant:
 
 
 async def test_both_endpoints_are_found_at_the_issuer(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, settings: CxoneTenant
+    session: Client, simulator: CxoneSimulator, settings: CxoneTenant
 ) -> None:
     discovery = Discovery(session, time.time)
 
@@ -35,7 +34,7 @@ async def test_both_endpoints_are_found_at_the_issuer(
 
 @pytest.mark.parametrize("suffix", ["/", "/inContactAPI", "/InContactAPI/"])
 async def test_an_endpoint_is_used_without_the_suffix_that_the_request_brings(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, settings: CxoneTenant, suffix: str
+    session: Client, simulator: CxoneSimulator, settings: CxoneTenant, suffix: str
 ) -> None:
     simulator.fails("discovery", mode="migrate", api_endpoint="https://api-na1.niceincontact.com" + suffix)
 
@@ -48,7 +47,7 @@ async def test_an_endpoint_is_used_without_the_suffix_that_the_request_brings(
     "fault", [{"mode": "no_api_endpoint"}, {"mode": "html_200"}, {"status": 500}, {"mode": "reset_before"}]
 )
 async def test_without_an_answer_of_use_there_is_a_retryable_error(
-    session: aiohttp.ClientSession,
+    session: Client,
     simulator: CxoneSimulator,
     settings: CxoneTenant,
     fault: dict[str, object],
@@ -65,9 +64,8 @@ async def test_without_an_answer_of_use_there_is_a_retryable_error(
     ("step", "words"), [("openid", "no answer in time"), ("closed", "could not connect")]
 )
 async def test_an_issuer_that_is_silent_is_told_apart_from_one_that_can_t_be_reached(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, settings: CxoneTenant, step: str, words: str
+    session: Client, simulator: CxoneSimulator, settings: CxoneTenant, step: str, words: str
 ) -> None:
-    watch(session)
     simulator.fails("openid", mode="timeout_before_accept")
     if step == "closed":
         await simulator.aclose()
@@ -77,14 +75,14 @@ async def test_an_issuer_that_is_silent_is_told_apart_from_one_that_can_t_be_rea
 
 
 async def test_an_unknown_tenant_has_no_endpoint(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, settings: CxoneTenant
+    session: Client, simulator: CxoneSimulator, settings: CxoneTenant
 ) -> None:
     with pytest.raises(CxoneError, match="HTTP 404"):
         await Discovery(session, time.time).api_endpoint(settings, simulator.url, "no-such-tenant")
 
 
 async def test_a_doubted_endpoint_is_looked_up_anew_and_the_last_good_one_kept_on_failure(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, settings: CxoneTenant
+    session: Client, simulator: CxoneSimulator, settings: CxoneTenant
 ) -> None:
     now = [1000.0]
     discovery = Discovery(session, lambda: now[0])

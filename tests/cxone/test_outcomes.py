@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import aiohttp
 import pytest
 
 from agent.core.model.project import Project
@@ -12,6 +11,7 @@ from agent.core.token_errors import TokenError
 from agent.cxone.client import Cxone
 from agent.simulators.cxone import CxoneSimulator
 from agent.simulators.cxone.answers import ANSWERS
+from agent.web.client import Client
 from tests.clock import Clock
 
 REQUESTS_UNTIL_THE_BREAKER_OPENS = 20  # in a little more than a second
@@ -24,7 +24,7 @@ def test_the_simulator_has_an_answer_for_each_outcome() -> None:
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_the_client_makes_of_an_answer_what_the_table_says(
-    session: aiohttp.ClientSession, simulator: CxoneSimulator, project: Project, name: str
+    session: Client, simulator: CxoneSimulator, project: Project, name: str
 ) -> None:
     clock = Clock()
     cxone = Cxone(session, clock)

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
@@ -19,6 +18,7 @@ from agent.cxone.tms import Tms
 from agent.names.names import Names
 from agent.simulators.cxone import CxoneSimulator
 from agent.telemetry.logs import of_call
+from agent.web.client import Client
 from agent.web.session import new_session_apart
 from tests.clock import Clock
 
@@ -228,6 +228,6 @@ async def test_what_was_said_does_not_come_back_in_a_detail(
     assert answer.detail == "unusable: …"
 
 
-async def test_the_session_is_one_apart(cxone: Cxone, session: aiohttp.ClientSession) -> None:
+async def test_the_session_is_one_apart(cxone: Cxone, session: Client) -> None:
     async with Names() as names, new_session_apart(names) as apart:
-        assert Tms(cxone, apart)._session.connector is not session.connector
+        assert Tms(cxone, apart)._session is not session

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp
 import pytest
 
 from agent.core.errors import CxoneError
@@ -18,12 +17,13 @@ from agent.cxone.discovery import Discovery
 from agent.cxone.token import BackedOffError, Tokens
 from agent.cxone.token_request import TokenRequestRefusedError
 from agent.simulators.cxone import CxoneSimulator
+from agent.web.client import Client
 
 
 class Bench:
     """Tokens with a clock that the test moves and the outcomes that were counted."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: Client) -> None:
         self.now = time.time()
         self.outcomes: list[str] = []
         self.issued = asyncio.Event()
@@ -39,7 +39,7 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(session: aiohttp.ClientSession) -> AsyncIterator[Bench]:
+async def bench(session: Client) -> AsyncIterator[Bench]:
     made = Bench(session)
     yield made
     await made.tokens.aclose()

@@ -25,6 +25,7 @@ class Native:
         self.relayed: set[int] = set()
         self.unlike = 0
         self.levels: dict[int, int] = {}
+        self.laws_differ = False
 
     def handoff_audio_connect(self, source: int, sink: int, on: int) -> int:
         """Join or part two ports; 0 when done."""
@@ -59,6 +60,10 @@ class Native:
     def handoff_relay_passes_events(self, number: int) -> int:
         """Whether digits go across."""
         return int(number in self.relayed)
+
+    def handoff_relay_changes_law(self, number: int) -> int:
+        """Whether its codes become the other law's."""
+        return int(self.laws_differ and number in self.relayed)
 
     def handoff_relay_level(self, number: int) -> int:
         """How loud it is; -1 for unknown."""
@@ -263,6 +268,12 @@ def test_two_that_hear_each_other_are_relayed(native: Native) -> None:
     one, other, told = talking(native)
     assert (one.relayed, other.relayed, told) == (True, True, [(True, "")])
     assert native.joined == {(10, 20), (20, 10)}, "their places rest, so that they are there when needed"
+
+
+def test_it_is_said_that_the_law_changes_on_the_way(native: Native) -> None:
+    native.laws_differ = True
+    *_, told = talking(native)
+    assert told == [(True, "µ-law to A-law and back")]
 
 
 def test_whoever_hears_somebody_else_is_relayed_no_more(native: Native) -> None:

@@ -8,13 +8,13 @@ import socket
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 
-import aiohttp
 import pytest
 
 from agent.core.model.project import Project
 from agent.core.outcomes import Answer, Outcome
 from agent.core.retries import AT_LEAST_ONCE
 from agent.names.names import Names
+from agent.web.client import Client
 from agent.web.session import new_session_apart
 from agent.webhooks.poster import Webhooks
 from tests.delivery.receiver import SECRET, Receiver
@@ -41,13 +41,13 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
+async def session() -> AsyncIterator[Client]:
     async with Names() as names, new_session_apart(names) as opened:
         yield opened
 
 
 async def post(
-    session: aiohttp.ClientSession,
+    session: Client,
     url: str,
     timeout: str = "5s",  # noqa: ASYNC109 - the project's
     *,
@@ -68,7 +68,7 @@ def repeated(answer: Answer) -> bool:
 
 
 async def test_it_is_posted_signed_with_the_id_and_the_time_of_the_attempt(
-    session: aiohttp.ClientSession, receiver: Receiver
+    session: Client, receiver: Receiver
 ) -> None:
     assert await post(session, receiver.url) == Answer(Outcome.ACCEPTED, 200, "")
     ((headers, body),) = receiver.posts
@@ -100,7 +100,7 @@ async def test_it_is_posted_signed_with_the_id_and_the_time_of_the_attempt(
     ],
 )
 async def test_each_status_has_its_meaning(
-    session: aiohttp.ClientSession, receiver: Receiver, status: int, outcome: Outcome, *, again: bool
+    session: Client, receiver: Receiver, status: int, outcome: Outcome, *, again: bool
 ) -> None:
     receiver.script = [status]
     answer = await post(session, receiver.url)
@@ -110,9 +110,7 @@ async def test_each_status_has_its_meaning(
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
 @pytest.mark.parametrize("asked", ["7", formatdate(NOW + 7, usegmt=True)])
-async def test_retry_after_is_honoured(
-    session: aiohttp.ClientSession, receiver: Receiver, status: int, asked: str
-) -> None:
+async def test_retry_after_is_honoured(session: Client, receiver: Receiver, status: int, asked: str) -> None:
     receiver.script = [(status, {"Retry-After": asked})]
     answer = await post(session, receiver.url)
     assert answer.retry_after is not None
@@ -120,9 +118,7 @@ async def test_retry_after_is_honoured(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed_and_final(
-    session: aiohttp.ClientSession, receiver: Receiver, status: int
-) -> None:
+async def test_a_redirect_is_not_followed_and_final(session: Client, receiver: Receiver, status: int) -> None:
     receiver.script = [(status, {"Location": receiver.url})]
     answer = await post(session, receiver.url)
     assert (answer.outcome, answer.status, repeated(answer)) == (Outcome.BAD_REQUEST, status, False)
@@ -131,9 +127,7 @@ async def test_a_redirect_is_not_followed_and_final(
 
 
 @pytest.mark.parametrize("how", ["reset", "cut", "garbage"])
-async def test_a_connection_that_breaks_is_tried_again(
-    session: aiohttp.ClientSession, receiver: Receiver, how: str
-) -> None:
+async def test_a_connection_that_breaks_is_tried_again(session: Client, receiver: Receiver, how: str) -> None:
     receiver.script = [how]
     answer = await post(session, receiver.url)
     assert (answer.outcome, answer.status, repeated(answer)) == (Outcome.UNCERTAIN, None, True)
@@ -141,7 +135,7 @@ async def test_a_connection_that_breaks_is_tried_again(
 
 
 async def test_a_connection_that_was_kept_and_is_dead_by_now_is_tried_again(
-    session: aiohttp.ClientSession, receiver: Receiver
+    session: Client, receiver: Receiver
 ) -> None:
     assert (await post(session, receiver.url)).accepted
     url = receiver.url
@@ -151,7 +145,7 @@ async def test_a_connection_that_was_kept_and_is_dead_by_now_is_tried_again(
 
 
 async def test_one_that_hangs_is_given_up_in_time_and_tried_again(
-    session: aiohttp.ClientSession, receiver: Receiver
+    session: Client, receiver: Receiver
 ) -> None:
     receiver.script = ["hang", "hang"]
     answer = await post(session, receiver.url, "100ms")
@@ -160,14 +154,12 @@ async def test_one_that_hangs_is_given_up_in_time_and_tried_again(
     assert (answer.outcome, answer.detail) == (Outcome.UNCERTAIN, "no answer in time")
 
 
-async def test_a_body_that_never_ends_is_not_waited_for(
-    session: aiohttp.ClientSession, receiver: Receiver
-) -> None:
+async def test_a_body_that_never_ends_is_not_waited_for(session: Client, receiver: Receiver) -> None:
     receiver.script = ["endless"]
     assert (await post(session, receiver.url, "60s")).accepted
 
 
-async def test_nobody_there_is_tried_again(session: aiohttp.ClientSession) -> None:
+async def test_nobody_there_is_tried_again(session: Client) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -175,23 +167,19 @@ async def test_nobody_there_is_tried_again(session: aiohttp.ClientSession) -> No
     assert (answer.outcome, answer.status, repeated(answer)) == (Outcome.NOT_SENT, None, True)
 
 
-async def test_a_host_that_has_no_address_is_tried_again(session: aiohttp.ClientSession) -> None:
+async def test_a_host_that_has_no_address_is_tried_again(session: Client) -> None:
     answer = await post(session, "https://no-such-host.invalid/handoffs", "30s")
     assert (answer.outcome, repeated(answer)) == (Outcome.NOT_SENT, True)
     assert "no-such-host" not in answer.detail
 
 
-async def test_no_tls_where_it_should_be_is_tried_again(
-    session: aiohttp.ClientSession, receiver: Receiver
-) -> None:
+async def test_no_tls_where_it_should_be_is_tried_again(session: Client, receiver: Receiver) -> None:
     answer = await post(session, receiver.url.replace("http://", "https://"))
     assert (answer.outcome, repeated(answer)) == (Outcome.NOT_SENT, True)
     assert receiver.posts == []
 
 
-async def test_a_project_without_a_webhook_posts_nothing(
-    session: aiohttp.ClientSession, receiver: Receiver
-) -> None:
+async def test_a_project_without_a_webhook_posts_nothing(session: Client, receiver: Receiver) -> None:
     without = Project.model_validate(project(receiver.url).model_dump() | {"webhook": None})
 
     async def before_send() -> None:
@@ -202,7 +190,7 @@ async def test_a_project_without_a_webhook_posts_nothing(
 
 
 async def test_neither_url_nor_body_nor_secret_gets_into_a_detail(
-    session: aiohttp.ClientSession, receiver: Receiver
+    session: Client, receiver: Receiver
 ) -> None:
     secret_path = receiver.url + "?key=hush"
     for answer in (404, 500, 302, "reset", "garbage"):

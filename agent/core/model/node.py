@@ -174,9 +174,9 @@ class Media(Model):
     )
     mode: MediaMode = Field(
         default="auto",
-        description="How audio goes from leg to leg: auto: straight across where both have one codec, clock "
-        "rate and packet time, else through the mixer; relay: the same, with a warning in the log for each "
-        "call that is mixed; mix: always through the mixer.",
+        description="How audio goes from leg to leg: auto: straight across where both have one codec (or "
+        "G.711 of either law), clock rate and packet time, else through the mixer; relay: the same, with a "
+        "warning in the log for each call that is mixed; mix: always through the mixer.",
     )
     silence_timeout: Span = Field(
         default=60.0,

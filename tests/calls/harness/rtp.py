@@ -30,11 +30,17 @@ def loudest(codes: bytes) -> int:
 
 @dataclass
 class RtpPeer:
-    """Listens on ``address``:``port`` and sends a tone of ``tone`` Hz to whatever `speak_to` says."""
+    """Listens on ``address``:``port`` and sends a tone of ``tone`` Hz to whatever `speak_to` says.
+
+    Attributes:
+        payload_type: what it calls its audio, whose codes are u-law's all the same.
+        packets: what has come.
+    """
 
     port: int
     tone: float = 1000.0
     address: str = "127.0.0.1"
+    payload_type: int = PCMU
     packets: list[Packet] = field(default_factory=list)
     _socket: socket.socket | None = None
     _speaking: asyncio.Task[None] | None = None
@@ -129,7 +135,7 @@ class RtpPeer:
     async def _speak(self) -> None:
         began, sent = time.monotonic(), 0
         while True:
-            self._send(PCMU, self._frame(sent), self._timestamp, marker=sent == 0)
+            self._send(self.payload_type, self._frame(sent), self._timestamp, marker=sent == 0)
             self._timestamp += FRAME
             sent += 1
             await asyncio.sleep(max(0.0, began + sent * 0.02 - time.monotonic()))
