@@ -17,7 +17,8 @@ from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery import postgres_statements as sql
 from agent.delivery.lease import HEARTBEAT_SECONDS
 from agent.delivery.postgres_lease import Lease
-from agent.delivery.postgres_reading import CONNECT_SECONDS, SETTINGS, UNREACHABLE, Reading, said
+from agent.delivery.postgres_reading import UNREACHABLE, Reading, said
+from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
 from agent.delivery.postgres_writer import Connection, Rows, Undo, Writer
 from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, call_of, signal_of
 from agent.delivery.schema import VERSION, due

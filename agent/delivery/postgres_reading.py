@@ -14,21 +14,12 @@ from agent.core.errors import StorageError
 from agent.core.records import CallRecord, Handoff, Signal
 from agent.delivery import postgres_statements as sql
 from agent.delivery.opening import one_line
+from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
 from agent.delivery.queries import CallQuery, SignalQuery, Where, where_calls, where_signals
 from agent.delivery.rows import call_of, handoff_of, signal_of
 
-CONNECT_SECONDS: Final = 3.0
 _READ_SECONDS: Final = 5.0
 _READERS: Final = 2
-SETTINGS: Final = {
-    "application_name": "handoff-agent",
-    "synchronous_commit": "on",  # durable, whatever the server's own setting
-    "jit": "off",
-    "lock_timeout": "3s",
-    "statement_timeout": "10s",
-    # An agent that is stopped in the middle of a transaction must not hold its neighbours up.
-    "idle_in_transaction_session_timeout": "5s",
-}
 UNREACHABLE: Final = (
     OSError,
     TimeoutError,

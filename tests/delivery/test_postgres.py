@@ -218,7 +218,7 @@ async def test_a_lock_that_somebody_holds_is_said_and_heals(
 
 
 def _settings() -> dict[str, str]:
-    from agent.delivery.postgres_reading import SETTINGS  # noqa: PLC0415
+    from agent.delivery.postgres_session import SETTINGS  # noqa: PLC0415
 
     return SETTINGS
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from agent.delivery.postgres_reading import CONNECT_SECONDS, SETTINGS
+from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
 
 _LOCK_WAIT_SECONDS = 2.0
