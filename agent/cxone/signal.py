@@ -9,7 +9,7 @@ body (Cognigy). The same pN never stands in both places, since nobody knows whic
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import quote, urlencode
@@ -19,7 +19,7 @@ _ALL: Final = frozenset(_NAMES)
 _MOST_DIGITS: Final = 19
 _GREATEST: Final = 2**63 - 1
 
-_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+_quoted: Final = json.encoder.encode_basestring
 
 Style = Literal["body", "query", "mixed"]
 
@@ -82,11 +82,16 @@ def placed(values: dict[str, str], style: Style) -> tuple[str, bytes | None]:
     if not values:
         return "", None
     if style == "body":
-        return "", _json(values).encode()
+        return "", _json(values.items())
     first = 1 if style == "mixed" else len(values)
     pairs = list(values.items())
     query = "?" + urlencode(pairs[:first], quote_via=quote, safe="")
-    return query, _json(dict(pairs[first:])).encode() if len(pairs) > first else None
+    return query, _json(pairs[first:]) if len(pairs) > first else None
+
+
+def _json(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """A JSON object of texts, without the encoder's way for all that else may come."""
+    return ("{" + ", ".join([f'"{name}": {_quoted(value)}' for name, value in pairs]) + "}").encode()
 
 
 def without_gaps(parameters: Mapping[str, str]) -> dict[str, str]:
@@ -95,6 +100,8 @@ def without_gaps(parameters: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: a name is not one of p1..p9.
     """
+    if tuple(parameters) == _NAMES[: len(parameters)]:
+        return dict(parameters)  # as the agent records them
     if not _ALL.issuperset(parameters):
         stranger = next(name for name in parameters if name not in _ALL)
         raise ValueError(f"{stranger[:20]!r} is no parameter; there are p1 to p9")

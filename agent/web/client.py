@@ -9,6 +9,7 @@ only towards caution. Nothing is ever repeated here. Redirects, cookies and prox
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections import deque
 from typing import Final, Self
@@ -61,6 +62,9 @@ class Client:
         self._open: set[Connection] = set()
         self._last_gone = asyncio.Event()
         self._sweep: asyncio.TimerHandle | None = None
+        self._under_way: set[Connection] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = math.inf
 
     async def request(self, to: Origin, request: bytes, *, seconds: float, limit: int) -> Response:
         """Send a request once.
@@ -83,18 +87,22 @@ class Client:
             connection = await self._room(host, to, deadline)
         else:
             host.room.take()
-        timer = self._loop.call_at(deadline, connection.expire)
+        connection.deadline = deadline
+        self._under_way.add(connection)
+        if deadline < self._alarm_at:
+            self._set_alarm(deadline)
         try:
             return await connection.exchange(request, limit)
         finally:
-            timer.cancel()
+            self._under_way.discard(connection)
             self._put_by(host, connection)
 
     async def aclose(self) -> None:
         """Close all connections; requests under way fail."""
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
+        for timer in (self._sweep, self._alarm):
+            if timer is not None:
+                timer.cancel()
+        self._sweep, self._alarm, self._alarm_at = None, None, math.inf
         while self._open:
             self._last_gone.clear()
             for connection in tuple(self._open):
@@ -149,6 +157,20 @@ class Client:
         host.idle.append(connection)
         if self._sweep is None:
             self._sweep = self._loop.call_later(self._idle_seconds, self._close_idle)
+
+    def _set_alarm(self, at: float) -> None:
+        """Look at the deadlines then: one timer for all requests, few of which ever come near theirs."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm, self._alarm_at = self._loop.call_at(at, self._expire), at
+
+    def _expire(self) -> None:
+        now, self._alarm, self._alarm_at = self._loop.time(), None, math.inf
+        for connection in tuple(self._under_way):
+            if connection.deadline <= now:
+                connection.expire()
+            elif connection.deadline < self._alarm_at:
+                self._set_alarm(connection.deadline)
 
     def _close_idle(self) -> None:
         """Close what was idle for too long, and come back for what is left."""

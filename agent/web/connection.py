@@ -36,6 +36,7 @@ class Connection(asyncio.Protocol):
     Attributes:
         reusable: whether the exchange before is over, and another one may follow.
         idle_since: when it was put by, on the loop's clock.
+        deadline: when the exchange under way is to be over.
     """
 
     def __init__(self, plain: socket.socket, gone: Callable[[Connection], None]) -> None:
@@ -48,7 +49,7 @@ class Connection(asyncio.Protocol):
         self._limit = self._read = 0
         self._whole = False
         self._forget()
-        self.idle_since = 0.0
+        self.idle_since = self.deadline = 0.0
 
     # -- who asks --------------------------------------------------------------------------------------------
 
@@ -93,7 +94,8 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """The time of the exchange is over."""
-        self._end_by(Failure.TIMEOUT.value)
+        if self._waiter is not None:
+            self._end_by(Failure.TIMEOUT.value)
 
     def abort(self) -> None:
         """Close it at once, whatever is under way."""

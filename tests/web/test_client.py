@@ -374,6 +374,20 @@ async def test_no_answer_in_time_leaves_the_request_in_doubt(client: Client, ser
     server.release.set()
 
 
+async def test_each_request_has_its_own_time(client: Client, server: Server) -> None:
+    server.release = asyncio.Event()
+    limits = (30, 0.04, 0.02, 29)
+    asked = [asyncio.create_task(ask(client, server.to, seconds=limit)) for limit in limits]
+    ended: list[int] = []
+    for number, one in enumerate(asked):
+        one.add_done_callback(lambda _, number=number: ended.append(number))  # type: ignore[misc]
+    await asyncio.wait(asked[1:3])
+    assert ended == [2, 1]
+    server.release.set()
+    assert [(await asked[number]).status for number in (0, 3)] == [200, 200]
+    assert (await ask(client, server.to)).status == 200
+
+
 async def test_requests_and_answers_never_mix(client: Client) -> None:
     """Each answer repeats the body of its request, while one in three is cut off or cancelled."""
 
