@@ -42,7 +42,8 @@ class Clocks:
 
     def start(self, timer: Timer, seconds: float | None = None) -> None:
         """Start a timer, anew if it runs; for so many seconds, or as long as the settings say."""
-        self.stop(timer)
+        if timer in self._running:
+            self.stop(timer)
         loop = asyncio.get_running_loop()
         after = self._seconds[timer] if seconds is None else seconds
         self._running[timer] = loop.call_later(after, self._ran_out, timer)

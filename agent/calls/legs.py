@@ -35,7 +35,10 @@ class Legs:
 
     def side_of(self, leg: int) -> Side | None:
         """Which side the leg of this key is on now; None for one that was given up."""
-        return next((side for side, one in self.legs.items() if one.key == leg), None)
+        for side, one in self.legs.items():
+            if one.key == leg:
+                return side
+        return None
 
     def dialled_as(self, leg: int) -> Side:
         """Which side the leg of this key is on, or was on before it was given up."""

@@ -110,7 +110,7 @@ class LiveCall:
 
     def begin(self) -> None:
         """Start with the first actions."""
-        with of_call(self.record.call_id, self.record.project):
+        with of_call(self._brief.call_id, self._project.project):
             self._perform(self._machine.begin())
 
     def handle(self, event: Event) -> None:
@@ -123,7 +123,7 @@ class LiveCall:
             return
         self._acting = True
         try:
-            with of_call(self.record.call_id, self.record.project):
+            with of_call(self._brief.call_id, self._project.project):
                 while self._events:
                     self._take(self._events.popleft())
         finally:
@@ -167,7 +167,12 @@ class LiveCall:
         """Carry out each action; what can't be done ends none of the others."""
         for action in actions:
             try:
-                self._perform_one(action)
+                if isinstance(action, on.Stop):  # most of all, and mostly of a clock that does not run
+                    self._clocks.stop(action.timer)
+                    if action.timer is Timer.PROMPT:
+                        self._prompt.end()
+                else:
+                    self._perform_one(action)
             except Exception as error:  # noqa: BLE001 - whatever a verb raises
                 self._contained.took("action", error)
                 self._record.note("decision", f"{type(action).__name__} failed: {error}")
@@ -185,8 +190,6 @@ class LiveCall:
         match action:  # those that come most often first
             case on.Start():
                 self._clocks.start(action.timer, action.seconds)
-            case on.Stop():
-                self._stop(action.timer)
             case on.Record():
                 self._services.run(self._storing.open())
             case on.Tell():
@@ -250,11 +253,6 @@ class LiveCall:
 
     # -- clocks and watches ------------------------------------------------------------------------------
 
-    def _stop(self, timer: Timer) -> None:
-        self._clocks.stop(timer)
-        if timer is Timer.PROMPT:
-            self._prompt.end()
-
     def _prompt_finished(self) -> None:
         self._record.note("audio", "the voice agent has fallen silent")
         self.handle(on.PromptFinished())
@@ -285,7 +283,7 @@ class LiveCall:
         """Let go of everybody. The call stays up on disk: the next process tells the script."""
         self._over = True
         self._watch.end()
-        self._stop(Timer.PROMPT)
+        self._prompt.end()
         for timer in Timer:
             self._clocks.stop(timer)
         self._contained.run("action", lambda: self._invite.give_up(Reason.INTERNAL))

@@ -23,7 +23,7 @@ from agent.core.brief import Brief
 from agent.core.digest import Nonces
 from agent.core.headers import Message
 from agent.core.model import Snapshot
-from agent.core.node import NodeFacts, NodeStatus, status
+from agent.core.node import READY, NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
 from agent.core.records import Way
 from agent.core.refusals import Refusals, RefusedInvite
@@ -63,15 +63,11 @@ class Switchboard:
     def status(self) -> NodeStatus:
         """The node's one state, as it is now."""
         fixed, services = self._facts, self._services
-        facts = NodeFacts(
-            started=fixed.started,
-            draining=fixed.draining,
-            storage_fault=services.store.fault,
-            calls=len(self._register),
-            limit=self._snapshot().agent.limits.calls,
-            trouble=services.contained.trouble,
-        )
-        return status(facts)
+        fault, trouble = services.store.fault, services.contained.trouble
+        calls, limit = len(self._register), self._snapshot().agent.limits.calls
+        if fixed.started and not fixed.draining and fault is trouble is None and calls < limit:
+            return READY
+        return status(NodeFacts(fixed.started, fixed.draining, fault, calls, limit, trouble))
 
     @property
     def refusals(self) -> Refusals:

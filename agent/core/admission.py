@@ -10,7 +10,9 @@ import hmac
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import Literal
 
 from agent.core import digest
 from agent.core.headers import Message, user_part
@@ -122,11 +124,17 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
 def _media(message: Message, snapshot: Snapshot, project: Project) -> Refused | None:
     """Media runs on addresses of the first listener's family."""
     media, host = snapshot.agent.media, snapshot.agent.sip.listen[0].host
-    fault = fault_of(message.body, Terms(media.codecs, media.srtp, ip(host).version))
+    fault = fault_of(message.body, _terms(media.codecs, media.srtp, host))
     if fault is None:
         return None
     warning = f'{fault.warning} handoff-agent "{fault.text}"'
     return Refused(fault.reason, fault.text, project.project, (("Warning", warning),))
+
+
+@lru_cache(maxsize=16)
+def _terms(codecs: tuple[str, ...], srtp: Literal["none", "optional", "required"], host: str) -> Terms:
+    """What media can do where SIP is listened for at `host`; the same for every call of a configuration."""
+    return Terms(codecs, srtp, ip(host).version)
 
 
 def _over(reason: Reason, detail: str, retry_after: int, project: str = "") -> Refused:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from agent.core.admission import Admitted
 from agent.core.asking import Ask, allowed
@@ -72,7 +73,7 @@ class Brief:
         overrides = handoff.parameters if handoff else {}
         return _compose(self.admitted.project, moment, signal_id, now, values=values, overrides=overrides)
 
-    @property
+    @cached_property
     def values(self) -> dict[str, str]:
         """What placeholders stand for, from the first INVITE on."""
         admitted = self.admitted

@@ -57,7 +57,7 @@ class NodeStatus:
         return self.refusal is None
 
 
-_READY = NodeStatus(NodeState.READY, "ready", None)
+READY = NodeStatus(NodeState.READY, "ready", None)
 
 
 def status(facts: NodeFacts) -> NodeStatus:
@@ -80,4 +80,4 @@ def status(facts: NodeFacts) -> NodeStatus:
         )
     if facts.trouble is not None:
         return NodeStatus(NodeState.DEGRADED, f"degraded, calls are taken: {facts.trouble}", None)
-    return _READY
+    return READY

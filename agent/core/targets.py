@@ -31,6 +31,8 @@ def in_order(
         down: URIs of targets that do not answer their probes. They stay in the list: a wrong probe must
             not leave a caller without an agent.
     """
+    if len(targets) < 2:  # noqa: PLR2004 - nothing to draw
+        return tuple(targets)
     unhealthy = set(down)
     order: list[Target] = []
     left = list(targets)
