@@ -11,6 +11,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -185,8 +186,7 @@ class NumberMap:
 
     def _target(self, which: int) -> _Target:
         start, ends = self._layout.targets, self._target_ends
-        projects, labels = json.loads(self._block[start + ends[which] : start + ends[which + 1]])
-        return tuple(projects), FrozenDict(labels) if labels else NOTHING
+        return _read(bytes(self._block[start + ends[which] : start + ends[which + 1]]))
 
     def _position(self, table: _Table, digits: bytes) -> int:
         """How many of the table's rules begin below ``digits``."""
@@ -242,6 +242,13 @@ class NumberMap:
                 if shared > best:
                     best, chosen = shared, table.first + at
         return self._rule(chosen) if best >= min(_SHARED_ENOUGH, len(digits)) else None
+
+
+@lru_cache(maxsize=1024)
+def _read(written: bytes) -> _Target:
+    """What `_written` wrote; the newest are remembered: the same few come with every call."""
+    projects, labels = json.loads(written)
+    return tuple(projects), FrozenDict(labels) if labels else NOTHING
 
 
 def _laid_out(rules: Iterable[NumberRule]) -> tuple[bytes, Layout]:

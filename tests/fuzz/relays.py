@@ -28,6 +28,7 @@ from agent.simulators.g711 import FRAME
 from agent.simulators.messages import WireMessage, read
 from tests.calls.harness.dialog import HandCaller
 from tests.calls.harness.house import House, identity, new_contact
+from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.rtp import EVENT
 from tests.calls.harness.sip_socket import SipSocket, audio_port
@@ -48,7 +49,7 @@ def sdp(port: int, codec: int, direction: str = "sendrecv") -> str:
     )
 
 
-@dataclass
+@dataclass(eq=False)
 class Voice:
     """Audio of one end: a packet each time it is told to; what comes is thrown away."""
 
@@ -229,11 +230,11 @@ async def _spoken(soak: Soak) -> AsyncIterator[None]:
         await asyncio.gather(speaking, return_exceptions=True)
 
 
-async def run(calls: int, at_once: int, seed: int) -> int:
+async def run(calls: int, at_once: int, seed: int) -> tuple[int, int]:
     """Carry them all.
 
     Returns:
-        how many went through; fewer than ``calls`` where the agent refused some.
+        how many went through (the agent may refuse some), and how often two legs were joined.
 
     Raises:
         Finding: the agent did what it must not.
@@ -258,7 +259,8 @@ async def run(calls: int, at_once: int, seed: int) -> int:
             wrong = next((result for result in results if isinstance(result, BaseException)), None)
             if wrong is not None:
                 raise wrong if isinstance(wrong, Finding) else Finding(str(wrong), rig.house.agent.tail())
-        return soak.done
+            joins = int(total(rig.house.metrics(), "handoff_media_paths_total", path="relay"))
+        return soak.done, joins
     finally:
         rig.house.agent.kill()
         rig.cxone.process.kill()
@@ -274,11 +276,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     try:
-        done = asyncio.run(run(options.calls, options.at_once, options.seed))
+        done, joins = asyncio.run(run(options.calls, options.at_once, options.seed))
     except Finding as finding:
         sys.stdout.write(f"finding: {finding}\n{finding.report}\n")
         return 1
-    sys.stdout.write(f"{done} of {options.calls} calls (seed {options.seed}), nothing found\n")
+    sys.stdout.write(f"{done} of {options.calls} calls, {joins} joins (seed {options.seed}), nothing found\n")
     return 0
 
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many Python calls one call takes, by the part of the agent they are in: the same in every run.
+
+The shell of calls is real; the stack, the far ends and NICE are played, the record is a file.
+Run it as ``python -m tests.benchmarks.call_path``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import json
+import logging
+import pstats
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+import structlog
+
+from tests.shell.harness import steps as step
+from tests.shell.harness.settings import care
+from tests.shell.harness.shell import Shell, shell
+
+_CALLS: Final = 100
+_LIFE: Final = (step.caller_comes, step.agent_answers, step.caller_hangs_up)
+
+
+async def calls_per_call() -> dict[str, float]:
+    """Python calls that one call takes from INVITE to its end, by module; the most first."""
+    profile = cProfile.Profile(builtins=False)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        async with shell(care(), Path(folder) / "store.db", patch) as node:
+            await _run(node, 20)  # what is made once is made by now
+            profile.enable()
+            await _run(node, _CALLS)
+            profile.disable()
+    counted: Counter[str] = Counter()
+    stats = cast("Any", pstats.Stats(profile)).stats
+    for (file, _, _), (_, count, *_) in stats.items():
+        _, ours, module = file.rpartition("/agent/")
+        counted[module if ours else "libraries"] += count
+    return {module: count / _CALLS for module, count in counted.most_common()}
+
+
+async def _run(node: Shell, calls: int) -> None:
+    for _ in range(calls):
+        for one in _LIFE:
+            one(node)
+            await node.settled()
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    found = asyncio.run(calls_per_call())
+    own = sum(count for module, count in found.items() if module.startswith(("core/", "calls/")))
+    sys.stdout.write(json.dumps({"core and calls": own, **found}, indent=1) + "\n")
