@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -35,6 +34,7 @@ from agent.http.bell import Bell
 from agent.http.listener import Room
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
+from agent.memory import Memory
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
 from agent.process import ENDED_BY_FORCE, LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before
@@ -55,7 +55,6 @@ _FORCED_SECONDS = 2.0
 _LAST_BYES_SECONDS = 2.0
 _COURIER_GRACE_SECONDS = 10.0
 _FORCED_GRACE_SECONDS = 0.6
-_FULL_COLLECTION_EVERY = 60
 
 
 async def serve(folder: Path, *, for_good: bool = False) -> int:
@@ -187,6 +186,7 @@ class Node:
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
+        self._memory = Memory(lambda: bool(self._stack.legs_alive or self._stack.native_calls()))
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -237,9 +237,7 @@ class Node:
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
         await self._listen(closing)
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+        self._memory.settle()
         self._probes.follow(self._configuration.snapshot)
         self._switchboard.open()
         self._recovery.look()  # what a dead process left: new calls are taken meanwhile
@@ -249,18 +247,15 @@ class Node:
 
     async def main_loop(self) -> None:
         """Look after the node once a second until it is to end and the last call is over."""
-        looks = 0
         while not self._asked.end.is_set():
-            await self._look(looks)
-            looks += 1
+            await self._look()
             await _wait(self._asked.end, _LOOK_SECONDS)
         self._switchboard.drain(for_good=True)
         notify(STOPPING="1", STATUS="draining")
         idle = asyncio.ensure_future(self._register.idle())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
         while not idle.done() and not forced.done():
-            await self._look(looks)
-            looks += 1
+            await self._look()
             await asyncio.wait((idle, forced), timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not idle.done():
             self._switchboard.end_all(Reason.SHUTDOWN)
@@ -287,15 +282,13 @@ class Node:
 
     # -- parts of it -------------------------------------------------------------------------------------
 
-    async def _look(self, looks: int) -> None:
+    async def _look(self) -> None:
         """Look after the node; nothing that goes wrong in one part ends another, or the next look."""
         contain = self._contained.run
         contain("look", self._tell_systemd)
         contain("look", self._saves.save_late)
         contain("look", self._recovery.look)
-        # Young objects each second, all of them each minute: both at a moment when no native call is on
-        # the stack, and on this thread only.
-        gc.collect(2 if looks % _FULL_COLLECTION_EVERY == _FULL_COLLECTION_EVERY - 1 else 1)
+        contain("look", self._memory.look)
         contain("look", self._reload_if_asked)
 
     def _tell_systemd(self) -> None:
