@@ -123,7 +123,7 @@ def connected(path: Path, *, owner: bool) -> Iterator[OpenFile]:
             file = held.enter_context(closing(OpenFile(path)))
         except OSError as error:
             raise StorageError(f"storage {path} can't be used: {error.strerror}") from error
-        except (sqlite3.Error, StorageError) as error:
+        except (sqlite3.Error, StorageError, ValueError) as error:  # the last: no file's name
             raise StorageError(f"storage {path} can't be used: {one_line(error)}") from error
         yield file
 
