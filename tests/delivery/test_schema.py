@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from alembic.script import ScriptDirectory
 from agent.core.errors import StorageError
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Channel, Handoff, Signal
-from agent.delivery.schema import FOLDER, HEAD, KNOWN
+from agent.delivery.schema import FOLDER, HEAD, KNOWN, VERSION, child
+from agent.delivery.schema.child import upgrade
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
 from agent.delivery.stores import open_store
 from tests.calls.harness.postgres import Postgres
@@ -164,3 +166,24 @@ def test_what_takes_steps_stays_out_of_a_process_that_serves_calls(tmp_path: Pat
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert said == "[]\n"
+
+
+def test_no_module_is_taken_from_the_folder_that_the_agent_happens_to_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "alembic.py").write_text("raise RuntimeError('not what was asked for')\n")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "agent.db"
+    upgrade(f"sqlite://{path}")
+    with closing(sqlite3.connect(path)) as made:
+        assert made.execute(VERSION).fetchone() == (HEAD,)
+
+
+def test_a_process_that_dies_before_it_can_say_why_is_told_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "alembic.py").write_text("raise RuntimeError('broken installation')\n")
+    monkeypatch.setattr(child, "_ROOT", f"{tmp_path}{os.pathsep}{child._ROOT}")
+    with pytest.raises(StorageError, match=r"died \(1\): RuntimeError: broken installation") as caught:
+        upgrade(f"sqlite://{tmp_path / 'agent.db'}")
+    assert len(str(caught.value).splitlines()) == 1

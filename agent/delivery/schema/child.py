@@ -26,7 +26,7 @@ def upgrade(storage: str) -> None:
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "agent.delivery.schema"],
+            [sys.executable, "-P", "-m", "agent.delivery.schema"],  # -P: no module comes from where we stand
             input=storage,
             capture_output=True,
             text=True,
@@ -35,7 +35,8 @@ def upgrade(storage: str) -> None:
         )
     except OSError as error:
         raise StorageError(f"no process can be started to make its tables: {error.strerror}") from None
-    if child.returncode == 1:
-        raise StorageError(child.stdout.strip())
-    if child.returncode != 0:
-        raise StorageError(f"the process that made its tables died ({child.returncode})")
+    if child.returncode == 1 and (why := child.stdout.strip()):
+        raise StorageError(why)
+    if child.returncode != 0:  # it could not even say why; Python ends with 1, too, where a module is broken
+        last = (child.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise StorageError(f"the process that makes its tables died ({child.returncode}): {last}")
