@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -47,19 +49,37 @@ async def connected(
         left = [_entry(address, to.port) for address in await names.addresses(to.host, (6, 4))]
     except (NamesError, OSError):
         raise NoAnswerError(Failure.NO_ADDRESS.value, may_have_left=False) from None
+    made: dict[socket.socket, AddrInfoType] = {}
+
+    def made_for(entry: AddrInfoType) -> socket.socket:
+        fresh = socket.socket(*entry[:3])
+        made[fresh] = entry
+        return fresh
+
     while True:
         try:
-            plain = await start_connection(left, happy_eyeballs_delay=_HEAD_START_SECONDS)
+            plain = await start_connection(
+                left, happy_eyeballs_delay=_HEAD_START_SECONDS, socket_factory=made_for
+            )
         except OSError as error:
             raise not_connected(error) from None
-        tried = plain.getpeername()
         try:
+            _require_standing(plain)
             return await _over(plain, to, context, gone)
         except OSError as error:
-            others = [entry for entry in left if entry[-1] != tried]
-            if not others or len(others) == len(left):
+            others = [entry for entry in left if entry != made[plain]]
+            if not others:
                 raise not_connected(error) from None
             left = others
+
+
+def _require_standing(plain: socket.socket) -> None:
+    """Raise `OSError` where the far end has reset it since: the loop would find out only by sending."""
+    try:
+        plain.getpeername()
+    except OSError:
+        plain.close()
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from None
 
 
 async def _over(

@@ -6,15 +6,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
+from aiohappyeyeballs import start_connection
 
 from agent.names.names import Names
+from agent.web import dialling
 from agent.web.answer import Response
 from agent.web.client import Client
 from agent.web.failures import NoAnswerError
@@ -555,3 +558,24 @@ async def test_six_and_four_are_tried_where_the_name_has_both(server: Server) ->
         async with Names([dns.address]) as names, Client(names, 4) as client:
             server.host = "both.example"
             assert (await ask(client, server.to)).status == 200
+
+
+async def test_a_connection_that_is_reset_at_once_is_surely_not_sent(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        async def connected_and_reset(*arguments: Any, **options: Any) -> socket.socket:  # noqa: ANN401 - passed on
+            plain = await start_connection(*arguments, **options)
+            far, _ = listener.accept()
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            far.close()
+            return plain
+
+        monkeypatch.setattr(dialling, "start_connection", connected_and_reset)
+        host, port = listener.getsockname()
+        for tls in (False, True):
+            error = await in_vain(client, Origin(host, port, tls, host))
+            assert error.words == "could not connect: Connection reset by peer"
+            assert not error.may_have_left
+    assert client.connections == 0
