@@ -19,10 +19,11 @@ class Memory:
 
     Args:
         busy: whether there are calls, or call slots that still wait for their last transaction.
+        rest: lets the SIP stack return what it keeps for calls.
     """
 
-    def __init__(self, busy: Callable[[], bool]) -> None:
-        self._busy = busy
+    def __init__(self, busy: Callable[[], bool], rest: Callable[[], None]) -> None:
+        self._busy, self._rest = busy, rest
         self._was_busy = False
         self._looks = 0
         self._trim = _malloc_trim()
@@ -44,6 +45,7 @@ class Memory:
         gc.collect(2 if self._looks % _FULL_EVERY == 0 else 1)
         busy = self._busy()
         if self._was_busy and not busy:
+            self._rest()
             self._trim()
         self._was_busy = busy
 

@@ -19,7 +19,7 @@ class Node:
         self.done: list[str] = []
         monkeypatch.setattr(module, "_malloc_trim", lambda: lambda: self.done.append("give back"))
         monkeypatch.setattr(gc, "collect", lambda *generation: self.done.append(f"collect {generation}"))
-        self.memory = Memory(lambda: self.busy)
+        self.memory = Memory(lambda: self.busy, lambda: self.done.append("rest"))
 
     def looked(self, *, busy: bool) -> list[str]:
         """What one look does."""
@@ -38,6 +38,7 @@ def test_memory_is_given_back_once_when_the_last_call_is_over(node: Node) -> Non
     looks = [node.looked(busy=busy) for busy in (False, True, True, False, False, True, False)]
     given_back = ["give back" in done for done in looks]
     assert given_back == [False, False, False, True, False, False, True]
+    assert ["rest" in done for done in looks] == given_back
 
 
 def test_everything_is_looked_at_each_minute_and_young_objects_each_second(node: Node) -> None:

@@ -77,7 +77,7 @@ class Parts:
             "serve_app": self._listener,
             "notify": lambda **facts: self.trail.append("ready") if "READY" in facts else None,
             "guard": SimpleNamespace(Doors=Doors, invites_refused=dict, names_refused=int),
-            "Memory": lambda _: SimpleNamespace(settle=lambda: None, look=lambda: None),
+            "Memory": lambda *_: SimpleNamespace(settle=lambda: None, look=lambda: None),
         }.items():
             monkeypatch.setattr(node_module, name, part)
 

@@ -231,6 +231,11 @@ class Stack:
         """Call slots that pjsua holds; those of ended calls linger until their last transaction is over."""
         return native.call_count()
 
+    def rest(self) -> None:
+        """Give back what calls have used, if there is none."""
+        if not self._closed and not self._legs:
+            pjsua2.handoff_calls_rest()
+
     # -- events --------------------------------------------------------------------------------------------
 
     def emit(self, event: on.StackEvent) -> None:

@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <pjsua-lib/pjsua.h>
 #include <pjsua-lib/pjsua_internal.h>
 #include "calls.h"
@@ -474,6 +476,24 @@ void handoff_call_forget(int call_id)
     call->user_data = NULL;
     if (pjsua_call_is_active(call_id))
         pjsua_call_hangup(call_id, 0, NULL, NULL);
+}
+
+/* Anonymous memory reads as zeroes once it was given back, as it does before its first use. */
+int handoff_calls_rest(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), size = pjsua_var.ua_cfg.max_calls * sizeof(pjsua_call);
+    char *begin = (char *)pjsua_var.calls, *end = begin + size;
+    char *first = (char *)(((size_t)begin + page - 1) / page * page), *last = (char *)((size_t)end / page * page);
+    unsigned i;
+
+    for (i = 0; i < pjsua_var.ua_cfg.max_calls; ++i)
+        if (pjsua_var.calls[i].inv || pjsua_var.calls[i].async_call.dlg || pjsua_var.calls[i].med_cnt)
+            return 0;
+    if (first >= last || madvise(first, last - first, MADV_DONTNEED) != 0)
+        return 0;
+    memset(begin, 0, first - begin);
+    memset(last, 0, end - last);
+    return 1;
 }
 
 const char *handoff_call_fault(void)

@@ -48,6 +48,9 @@ int handoff_call_press(int call_id, const char *digit, int milliseconds);
 /* Tell no more of it, and end it if it is up. */
 void handoff_call_forget(int call_id);
 
+/* Give the memory of all call slots back, if none is in use; 1 = done. Each is prepared anew when it is used. */
+int handoff_calls_rest(void);
+
 /* Why the last of these was not done, in words; valid until the next one. */
 const char *handoff_call_fault(void);
 

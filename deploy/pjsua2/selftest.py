@@ -576,6 +576,7 @@ def set_up(peer, call_id, rtp_port, more=""):
     answers = peer.send(invite) + peer.receive(0.2)
     stack.answer_code = 486
     check("call is up", codes(answers), [100, 200])
+    check("call slots in use are kept", pj.handoff_calls_rest(), 0)
     tag = re.search(r"^To:.*;tag=([^\r;]+)", answers[-1], re.M)[1]
     ours = int(re.search(r"^m=audio (\d+)", answers[-1], re.M)[1])
     peer.ask("ACK", call_id=call_id, to_tag=tag)
@@ -875,6 +876,7 @@ def main():
     stack = Stack()
     prove_build()
     prove_sources()
+    check("unused call slots are given back", pj.handoff_calls_rest(), 1)
     for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_uris, prove_names, prove_refused_lines,
                   prove_failed_sending, prove_tcp,
                   prove_call, prove_requests, prove_offers, prove_probe, prove_resolve, prove_answers, prove_callbacks, prove_trace):

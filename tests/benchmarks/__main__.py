@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.benchmarks import signals as signals_alone
 from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
+from tests.benchmarks.instances import instances
 from tests.benchmarks.instructions import BeyondError, instructions
 from tests.benchmarks.maps import maps
 from tests.benchmarks.records import records
@@ -128,6 +129,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "sick": sick,
     "maps": maps,
     "instructions": instructions,
+    "instances": instances,
 }
 
 

@@ -19,7 +19,7 @@ from tests.shell.harness.nice import Nice
 from tests.shell.harness.sip import FakeComfort, FakeLeg, FakeStack
 
 NOT_ASKED_BY_CALLS = {
-    Stack: {"start", "close", "let_in", "renew_certificates", "probe", "native_calls", "take"},
+    Stack: {"start", "close", "let_in", "renew_certificates", "probe", "native_calls", "rest"},
     Comfort: {"close"},
 }
 """Verbs that only the node asks for, or pjsua2's callbacks; a fake does not need them."""
