@@ -111,7 +111,7 @@ class _End:
 
 
 async def delays(house: Placed, packets: int = _PACKETS) -> tuple[list[float], int]:
-    """Seconds that frames took through what is placed there, both ways, and how many came changed or never."""
+    """Seconds that frames took through what is placed there, both ways; how many came changed or never."""
     contact, near_end, far_end = new_contact(), _End(), _End()
     async with (
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.second) as far,
@@ -124,9 +124,9 @@ async def delays(house: Placed, packets: int = _PACKETS) -> tuple[list[float], i
         caller.invite()
         invite = await bot.asked("INVITE")
         bot.answer(invite, 200, body=offer(far_end.port))
-        await bot.asked("ACK")
         await caller.answered("INVITE", 200)
         caller.in_dialog("ACK", 1)
+        await bot.asked("ACK")
         ends = (
             (near_end, audio_port(caller.answers("INVITE", 200)[0].body), far_end),
             (far_end, audio_port(invite.body), near_end),
