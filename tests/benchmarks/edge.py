@@ -11,8 +11,9 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House
@@ -98,23 +99,33 @@ async def edge(
             cxone.stop()
 
 
+class Placed(Protocol):
+    """What stands between SIPp's two ends: callers come to `plan.sip`, voice agents are at `plan.first`."""
+
+    plan: Plan
+
+
 @dataclass
 class Load:
-    """SIPp on both ends of the agent.
+    """SIPp on both ends of the agent, or of what else is placed there.
 
     Attributes:
         rate: calls begun each second.
         calls: how many altogether.
         hold: milliseconds from answer to BYE.
         media: G.711 both ways: streamed by the caller, echoed by the voice agent.
+        timed: SIPp writes down how long each caller waited.
+        waits: milliseconds from INVITE to 200 of each answered call, once it has run, if it was timed.
     """
 
-    house: House
+    house: Placed
     rate: int
     calls: int
     hold: int
     media: bool = False
+    timed: bool = False
     folder: Path = Path()
+    waits: list[float] = field(default_factory=list)
 
     async def run(self) -> dict[str, int]:
         """Run it to its end. Returns SIPp's own counts, callers' and voice agents'."""
@@ -124,12 +135,15 @@ class Load:
             try:
                 caller = await self._sipp("caller", self._caller(), free_port(), "127.0.0.1")
                 limit = self.calls / self.rate + self.hold / 1000 + 60
-                code = await asyncio.wait_for(caller.wait(), limit)
+                try:
+                    code = await asyncio.wait_for(caller.wait(), limit)
+                finally:
+                    await _ended(caller)
             finally:
-                agent.terminate()
-                await agent.wait()
-            if code:
+                await _ended(agent)
+            if code and (self.folder / "caller.err").exists():
                 print((self.folder / "caller.err").read_text()[:3000])
+            self.waits = self._waits()
             return {"exit_code": code, **self._counts("caller")}
 
     async def _sipp(
@@ -154,6 +168,7 @@ class Load:
             (self.folder / "speech.wav").symlink_to(speech)
         prefix = str(int(time.time()) % 10**8)
         ports = ["-mp", str(free_range(self.calls * 2 + 4)[0])] if self.media else []
+        ports += ["-trace_rtt", "-rtt_freq", "100"] if self.timed else []
         return [
             f"127.0.0.1:{self.house.plan.sip}", "-sf", str(SCENARIOS / scenario),
             "-r", str(self.rate), "-m", str(self.calls), "-l", str(self.calls),
@@ -170,6 +185,17 @@ class Load:
             "unexpected": "UnexpectedMessages(C)",
         }
         return {short: int(last.get(long) or 0) for short, long in wanted.items()}
+
+    def _waits(self) -> list[float]:
+        lines = [line for path in self.folder.glob("*_rtt.csv") for line in path.read_text().splitlines()[1:]]
+        rows = [line.split(";") for line in lines]
+        return [float(row[1]) for row in rows if row[2] == "1"]
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()
 
 
 def signals(samples: Samples, outcome: str) -> float:

@@ -11,16 +11,16 @@ import time
 
 from agent.simulators.arrival import SPACE, arrived, stamp
 from agent.simulators.g711 import FRAME
-from tests.benchmarks.edge import Load, cost, edge, socket_drops
+from tests.benchmarks.edge import Load, Placed, cost, edge, socket_drops
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
-from tests.calls.harness.house import House, identity, new_contact
+from tests.calls.harness.house import identity, new_contact
 from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import VOICE_AGENT, Plan
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 
 _CALLS, _RATE, _HOLD, _PACKETS = 200, 20, 70_000, 1500
-_NUMBER = "9995550490"
+PROBED = "9995550490"
 _HEADER = struct.Struct("!BBHII")
 
 
@@ -32,9 +32,7 @@ async def relay() -> dict[str, object]:
 async def _measured(mode: str) -> dict[str, object]:
     def change(plan: Plan) -> None:
         plan.agent["media"]["mode"] = mode
-        probed = plan.add("acme-probed", _NUMBER)
-        target = {"uri": f"sip:bot@{VOICE_AGENT}:{plan.second}"}
-        probed["voice_agent"] = {**probed["voice_agent"], "targets": [target]}
+        add_probed(plan)
 
     async with edge(300, change) as house:
         before, drops = house.metrics(), socket_drops()
@@ -42,7 +40,7 @@ async def _measured(mode: str) -> dict[str, object]:
         await asyncio.sleep(_CALLS / _RATE + 5)  # all are up
         used, at = cost(house.agent.pid), time.monotonic()
         up = total(house.metrics(), "handoff_calls_active")
-        delays, missing = await _delays(house)
+        took, missing = await delays(house)
         then, minutes = cost(house.agent.pid), (time.monotonic() - at) / 60
         sipp, after = await load, house.metrics()
         received, lost = (
@@ -56,15 +54,22 @@ async def _measured(mode: str) -> dict[str, object]:
             "memory_kilobytes": then.memory,
             "relayed": total(after, "handoff_media_paths_total", path="relay"),
             "mixed": total(after, "handoff_media_paths_total", path="mix"),
-            "one_way_delay_p50_milliseconds": _quantile(delays, 0.5),
-            "one_way_delay_p99_milliseconds": _quantile(delays, 0.99),
-            "one_way_delay_mean_milliseconds": round(statistics.fmean(delays) * 1000, 3),
-            "packets_measured": len(delays),
+            "one_way_delay_p50_milliseconds": _quantile(took, 0.5),
+            "one_way_delay_p99_milliseconds": _quantile(took, 0.99),
+            "one_way_delay_mean_milliseconds": round(statistics.fmean(took) * 1000, 3),
+            "packets_measured": len(took),
             "packets_whose_content_did_not_arrive": missing,
             "packets_received_by_the_agent": received,
             "packets_lost_as_rtp_counts": lost,
             "packets_dropped_by_any_socket_of_this_machine": socket_drops() - drops,
         }
+
+
+def add_probed(plan: Plan) -> None:
+    """Give the agent a number for the call that `delays` measures."""
+    probed = plan.add("acme-probed", PROBED)
+    target = {"uri": f"sip:bot@{VOICE_AGENT}:{plan.second}"}
+    probed["voice_agent"] = {**probed["voice_agent"], "targets": [target]}
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -105,28 +110,29 @@ class _End:
                 self.got.setdefault(data[-2:], arrived(ancillary))
 
 
-async def _delays(house: House) -> tuple[list[float], int]:
-    """Seconds that frames took through the agent, both ways, and how many did not arrive as they were."""
+async def delays(house: Placed, packets: int = _PACKETS) -> tuple[list[float], int]:
+    """Seconds that frames took through what is placed there, both ways; how many came changed or never."""
     contact, near_end, far_end = new_contact(), _End(), _End()
     async with (
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.second) as far,
         SipSocket(house.plan.sip) as near,
     ):
-        uri = f"sip:{_NUMBER}@127.0.0.1:{house.plan.sip}"
-        caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), near_end.port)
+        uri = f"sip:{PROBED}@127.0.0.1:{house.plan.sip}"
+        headers = (*identity(contact).split("\r\n"), f"X-Contact-Id: {contact}")  # for what passes headers on
+        caller = HandCaller(near, uri, headers, near_end.port)
         bot = HandVoiceAgent(far, far_end.port, contact)
         caller.invite()
         invite = await bot.asked("INVITE")
         bot.answer(invite, 200, body=offer(far_end.port))
-        await bot.asked("ACK")
         await caller.answered("INVITE", 200)
         caller.in_dialog("ACK", 1)
+        await bot.asked("ACK")
         ends = (
             (near_end, audio_port(caller.answers("INVITE", 200)[0].body), far_end),
             (far_end, audio_port(invite.body), near_end),
         )
         due = time.monotonic()
-        for number in range(_PACKETS):
+        for number in range(packets):
             for end, to, _ in ends:
                 end.take()
                 end.send(number, to)
@@ -139,5 +145,5 @@ async def _delays(house: House) -> tuple[list[float], int]:
         await caller.answered("BYE", 200)
     # What was sent while the streams came up does not count.
     marks = [(end.sent, other.got, mark) for end, _, other in ends for mark in list(end.sent)[50:-10]]
-    delays = [got[mark] - sent[mark] for sent, got, mark in marks if mark in got]
-    return delays, len(marks) - len(delays)
+    took = [got[mark] - sent[mark] for sent, got, mark in marks if mark in got]
+    return took, len(marks) - len(took)
