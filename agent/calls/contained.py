@@ -82,9 +82,4 @@ class ContainedInCall:
 
     def run(self, where: str, work: Callable[[], object]) -> bool:
         """Do something that must end nothing else; False when it failed."""
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - as in `Contained.run`
-            self.took(where, error)
-            return False
-        return True
+        return self.contained.run(where, work, call_id=self.call_id, project=self.project)

@@ -167,12 +167,7 @@ class LiveCall:
         """Carry out each action; what can't be done ends none of the others."""
         for action in actions:
             try:
-                if isinstance(action, on.Stop):  # most of all, and mostly of a clock that does not run
-                    self._clocks.stop(action.timer)
-                    if action.timer is Timer.PROMPT:
-                        self._prompt.end()
-                else:
-                    self._perform_one(action)
+                self._perform_one(action)
             except Exception as error:  # noqa: BLE001 - whatever a verb raises
                 self._contained.took("action", error)
                 self._record.note("decision", f"{type(action).__name__} failed: {error}")
@@ -188,6 +183,10 @@ class LiveCall:
 
     def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - one line for each action
         match action:  # those that come most often first
+            case on.Stop():
+                self._clocks.stop(action.timer)
+                if action.timer is Timer.PROMPT:
+                    self._prompt.end()
             case on.Start():
                 self._clocks.start(action.timer, action.seconds)
             case on.Record():
