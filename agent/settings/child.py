@@ -11,19 +11,17 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import agent
+from agent.children import command, environment
 from agent.core.errors import AgentError, SettingsError
 from agent.core.model import Snapshot
 from agent.settings.handover import Fresh, PackedFresh, lend, new_memory, pack, unpack
 
 LONGEST = 180.0
 """Seconds; a child of low priority has little of a busy machine."""
-_ROOT = str(Path(agent.__file__).resolve().parents[1])
 
 
 async def load_in_child(
@@ -64,16 +62,13 @@ async def load_in_child(
 
 async def _run(folder: Path, lent: Sequence[int], in_force: Snapshot | None, seconds: float) -> bytes:
     """What the child says."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
-    }
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "agent.settings", str(folder), *map(str, lent)),
+        *command("agent.settings", str(folder), *map(str, lent)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         pass_fds=lent,
-        env=environment,
+        env=environment(),
     )
     try:
         async with asyncio.timeout(seconds):

@@ -18,10 +18,11 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from agent import children
 from agent.core.errors import StorageError
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Channel, Handoff, Signal
-from agent.delivery.schema import FOLDER, HEAD, KNOWN, VERSION, child
+from agent.delivery.schema import FOLDER, HEAD, KNOWN, VERSION
 from agent.delivery.schema.child import upgrade
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
 from agent.delivery.stores import open_store
@@ -183,7 +184,7 @@ def test_a_process_that_dies_before_it_can_say_why_is_told_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "alembic.py").write_text("raise RuntimeError('broken installation')\n")
-    monkeypatch.setattr(child, "_ROOT", f"{tmp_path}{os.pathsep}{child._ROOT}")
+    monkeypatch.setattr(children, "_ROOT", f"{tmp_path}{os.pathsep}{children._ROOT}")
     with pytest.raises(StorageError, match=r"died \(1\): RuntimeError: broken installation") as caught:
         upgrade(f"sqlite://{tmp_path / 'agent.db'}")
     assert len(str(caught.value).splitlines()) == 1

@@ -52,3 +52,11 @@ async def test_a_child_that_sends_rubbish_is_told_in_one_line(monkeypatch: pytes
     monkeypatch.setattr(sys, "executable", "/bin/echo")
     with pytest.raises(SettingsError, match="sent nothing usable"):
         await load_in_child(EXAMPLE)
+
+
+async def test_the_child_takes_no_module_from_the_folder_that_the_agent_happens_to_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "yaml.py").write_text("raise RuntimeError('not what was asked for')\n")
+    monkeypatch.chdir(tmp_path)
+    assert (await load_in_child(EXAMPLE)).snapshot.projects

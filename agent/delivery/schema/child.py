@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from pathlib import Path
 
-import agent
+from agent.children import command, environment
 from agent.core.errors import StorageError
-
-_ROOT = str(Path(agent.__file__).resolve().parents[1])
 
 
 def upgrade(storage: str) -> None:
@@ -23,15 +18,14 @@ def upgrade(storage: str) -> None:
     Raises:
         StorageError: it can't be done; one line says why.
     """
-    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
     try:
-        child = subprocess.run(
-            [sys.executable, "-P", "-m", "agent.delivery.schema"],  # -P: no module comes from where we stand
+        child = subprocess.run(  # noqa: S603 - all of it is ours
+            command("agent.delivery.schema"),
             input=storage,
             capture_output=True,
             text=True,
             check=False,
-            env=os.environ | {"PYTHONPATH": path},
+            env=environment(),
         )
     except OSError as error:
         raise StorageError(f"no process can be started to make its tables: {error.strerror}") from None
