@@ -69,8 +69,8 @@ def test_what_comes_soon_after_a_write_is_written_together(
         asleep.set()
         lines.wait()
 
-    monkeypatch.setattr(module.os, "write", write)
-    monkeypatch.setattr(module.time, "sleep", sleep)
+    monkeypatch.setattr("agent.telemetry.outlet.os.write", write)
+    monkeypatch.setattr("agent.telemetry.outlet.time.sleep", sleep)
     outlet = Outlet(pipe.writes, lambda _: None)
     outlet.put("first\n")
     assert asleep.wait(10.0)
