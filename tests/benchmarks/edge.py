@@ -159,7 +159,7 @@ class Load:
 
     def _voice_agent(self) -> list[str]:
         echo = ["-rtp_echo", "-mp", str(free_range(4)[0])] if self.media else []
-        # SIPp's pause between 180 and 200 takes 3 ms even when it is of 0 ms: the agent waits for it, and is not slow.
+        # Without the pause between 180 and 200: one of 0 ms takes SIPp 3 ms, for which the agent only waits.
         answers = (SCENARIOS / "load/voice_agent.xml").read_text().replace("<pause/>", "")
         (self.folder / "voice_agent.xml").write_text(answers)
         return ["-sf", "voice_agent.xml", *echo]
