@@ -19,6 +19,7 @@ from agent.calls.services import Services
 from agent.calls.signal_events import SignalEvents
 from agent.calls.switchboard import Switchboard
 from agent.calls.tasks import Tasks
+from agent.calls.timers import Timers
 from agent.configuration import Configuration
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
@@ -213,6 +214,7 @@ class Node:
             run=self._tasks.run,
             saves=self._saves,
             ring=self._bell.ring,
+            timers=Timers(),
             targets_down=lambda: self._probes.down,
             contained=self._contained,
         )

@@ -48,6 +48,7 @@ class LiveCall:
     Attributes:
         legs: those of the call.
         asking: takes the voice agent's wish for a handoff.
+        contained: takes what goes wrong in the call.
     """
 
     def __init__(
@@ -66,20 +67,20 @@ class LiveCall:
         self._services = services
         self._closed = closed
         self._project = project = admitted.project
-        self._contained = services.contained.of_call(brief.call_id, project.project)
+        self.contained = services.contained.of_call(brief.call_id, project.project)
         self._machine = Machine(brief.plan)
         self._record = DurableRecord(brief, services, leg.sip_call_id)
         self.legs = Legs(leg, self._comfort)
-        parts = Parts(brief, services, self._machine, self._record, self.legs, self._contained, self.handle)
+        parts = Parts(brief, services, self._machine, self._record, self.legs, self.contained, self.handle)
         self.asking = Asking(parts)
         self._storing = Storing(parts, self.asking)
         self._dialling = Dialling(
             parts, agent.media, lambda: self.asking.handoff, lambda leg, side: dialled(self, leg, side)
         )
         self._invite = InviteTransaction(leg, project.project, services.metrics, arrived)
-        self._clocks = Clocks(agent.limits, project, self._fired)
-        legs, took = self.legs.legs, self._contained.took
-        self._watch = MediaWatch(agent.media.silence_timeout, legs, self._media_lost, took)
+        self._clocks = Clocks(agent.limits, project, self._fired, services.timers)
+        legs, took = self.legs.legs, self.contained.took
+        self._watch = MediaWatch(agent.media.silence_timeout, legs, self._media_lost, took, services.timers)
         self._prompt = PromptWatch(project.handoff.finish_prompt, legs, self._prompt_finished, took)
         self._terminal_at = 0.0
         self._events: deque[Event] = deque()
@@ -136,21 +137,21 @@ class LiveCall:
         try:
             actions = self._machine.handle(event)
         except Exception as error:  # noqa: BLE001 - nobody must be left on the line by a mistake of ours
-            self._contained.took("machine", error)
+            self.contained.took("machine", error)
             self._abandon()
             return
         self._perform(actions)
         if self._machine.state is not before:
             record = self.record
-            self._contained.run("news", lambda: self._services.ring(record.call_id, record.contact_id))
+            self.contained.run("news", self._services.ring, record.call_id, record.contact_id)
             if self._machine.state in LASTING:
-                self._contained.run("record", lambda: self._record.save(self._machine.state))
+                self.contained.run("record", self._record.save, self._machine.state)
 
     def answered(self, side: Side, *, audio: bool) -> None:
         """A leg that we dialled sent its 2xx, by which audio can flow or not."""
         if not audio:
             words = f"{story.NO_ANSWER}no audio can flow by the 200 of the {side.value}"
-            self._contained.run("news", lambda: self._record.note("decision", words))
+            self.contained.run("news", self._record.note, "decision", words)
         self.handle(on.AgentAnswered(audio) if side is Side.AGENT else on.TargetAnswered(audio))
 
     def leg_ended(self, ended: Ended) -> None:
@@ -158,7 +159,7 @@ class LiveCall:
         side, attempt = self.legs.ended(ended.leg)
         if ended.lost:
             words = f"{story.LOST}{side.value}, {ended.status} {ended.text}".rstrip()
-            self._contained.run("news", lambda: self._record.note("decision", words))
+            self.contained.run("news", self._record.note, "decision", words)
         self.handle(on.LegEnded(side, ended.status, attempt, ended.lost))
 
     # -- actions -----------------------------------------------------------------------------------------
@@ -169,7 +170,7 @@ class LiveCall:
             try:
                 self._perform_one(action)
             except Exception as error:  # noqa: BLE001 - whatever a verb raises
-                self._contained.took("action", error)
+                self.contained.took("action", error)
                 self._record.note("decision", f"{type(action).__name__} failed: {error}")
                 self._after_failure(action)
 
@@ -220,6 +221,9 @@ class LiveCall:
                 self.legs.when_released(lambda: self._refer(action.target))
             case on.Returned():
                 self._returned(action.method)
+            case on.StopAll():
+                self._clocks.stop_all()
+                self._prompt.end()
             case on.Close():
                 self._close(action.end, action.reason)
 
@@ -246,7 +250,7 @@ class LiveCall:
         try:
             return self._services.stack.comfort.player(choice)
         except Exception as error:  # noqa: BLE001 - silence is better than no way back
-            self._contained.took("comfort", error)
+            self.contained.took("comfort", error)
             self._record.note("audio", f"comfort audio is silent: {error}")
             return None
 
@@ -271,10 +275,10 @@ class LiveCall:
         self._watch.end()
         # Where nothing else did: the caller gave up, or was lost.
         result = reason if end is End.FAILED and reason.code else Reason.CANCELLED
-        self._contained.run("action", lambda: self._invite.settle(result))
-        self._contained.run("action", self.asking.close)
+        self.contained.run("action", self._invite.settle, result)
+        self.contained.run("action", self.asking.close)
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}
-        self._contained.run("record", lambda: self._record.save(State.ENDED, **ended))
+        self.contained.run("record", self._record.save, State.ENDED, **ended)
         self._record.note("decision", f"over: {end.value}, {reason.text}")
         self._gone(end)
 
@@ -283,15 +287,13 @@ class LiveCall:
         self._over = True
         self._watch.end()
         self._prompt.end()
-        for timer in Timer:
-            self._clocks.stop(timer)
-        self._contained.run("action", lambda: self._invite.give_up(Reason.INTERNAL))
+        self._clocks.stop_all()
+        self.contained.run("action", self._invite.give_up, Reason.INTERNAL)
         for side in tuple(self.legs.legs):
-            self._contained.run("action", lambda side=side: self.legs.hang_up(side))  # type: ignore[misc]  # bound now
+            self.contained.run("action", self.legs.hang_up, side)
         self._gone(End.FAILED)
 
     def _gone(self, end: End) -> None:
         if self._record.opened:
-            ended = self._services.metrics.call_ended
-            self._contained.run("record", lambda: ended(self.record.project, end.value))
-        self._contained.run("action", lambda: self._closed(self))
+            self.contained.run("record", self._services.metrics.call_ended, self._project.project, end.value)
+        self.contained.run("action", self._closed, self)
