@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-_FULL_EVERY: Final = 60
+_FULL_EVERY: Final = 600
+"""Looks between two at all objects, not only the young: a call leaves no circles, so little is ever found."""
 
 
 class Memory:
@@ -36,7 +37,7 @@ class Memory:
         self._trim()
 
     def look(self) -> None:
-        """Once a second: collect young objects, all of them each minute; give back after the last call.
+        """Once a second: collect young objects, seldom all of them; give back after the last call.
 
         glibc keeps what lies between what is in use, some 80 MB after thousands of calls. To look for it
         takes milliseconds, in which nobody may be waiting.
