@@ -135,11 +135,16 @@ async def _run(folder: Path, snapshot: Snapshot, ending: Ending, closing: AsyncE
     loop = asyncio.get_running_loop()
     if isinstance(loop, NamesLoop):
         loop.names = names
-    store = await open_store(settings.storage, storage_changed, storage_broke, node=settings.node)
-    ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
-    if ending.asked.end.is_set():
+    opened: list[Store] = []
+
+    async def open_record() -> None:
+        store = await open_store(settings.storage, storage_changed, storage_broke, node=settings.node)
+        ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
+        opened.append(store)
+
+    if not await done_before(ending.asked.end, open_record()):
         return
-    node = Node(folder, snapshot, store, names, ending)
+    node = Node(folder, snapshot, opened[0], names, ending)
     await node.startup(closing)
     await node.main_loop()
     ending.asked.last_resort.within(LONGEST_END_SECONDS)
