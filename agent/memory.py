@@ -9,10 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-_FULL_EVERY: Final = 60
-_REST_AFTER: Final = (
-    34  # looks, one a second: SIP transactions live for 32 s (RFC 3261 17, timers F, H and J)
-)
+_FULL_EVERY: Final = 600
+"""Looks between two at all objects, not only the young: a call leaves no circles, so little is ever found."""
+
+_REST_AFTER: Final = 34
+"""Looks, one a second, after the last call: SIP transactions live for 32 s (RFC 3261 17, timers F, H, J)."""
 
 
 class Memory:
@@ -39,7 +40,7 @@ class Memory:
         self._trim()
 
     def look(self) -> None:
-        """Once a second: collect young objects, all of them each minute; give back when the node rests.
+        """Once a second: collect young objects, seldom all of them; give back when the node rests.
 
         The transactions of the last call hold its memory for half a minute more. glibc keeps what lies
         between what is in use, some 80 MB after thousands of calls. To look for it takes milliseconds, in
