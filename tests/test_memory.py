@@ -42,10 +42,10 @@ def test_memory_is_given_back_once_after_the_last_transaction_of_the_last_call(n
     assert [number for number, done in enumerate(looks) if "rest" in done] == given_back
 
 
-def test_everything_is_looked_at_each_minute_and_young_objects_each_second(node: Node) -> None:
-    looks = [node.looked(busy=False)[0] for _ in range(120)]
-    assert [number for number, done in enumerate(looks, 1) if done == "collect (2,)"] == [60, 120]
-    assert looks.count("collect (1,)") == 118
+def test_everything_is_looked_at_each_ten_minutes_and_young_objects_each_second(node: Node) -> None:
+    looks = [node.looked(busy=False)[0] for _ in range(1200)]
+    assert [number for number, done in enumerate(looks, 1) if done == "collect (2,)"] == [600, 1200]
+    assert looks.count("collect (1,)") == 1198
 
 
 def test_the_c_library_gives_back() -> None:
