@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, ParamSpec
 
 from agent.core.troubles import Troubles
 from agent.telemetry.logs import call_facts, logger
@@ -15,6 +14,7 @@ from agent.telemetry.metrics import Metrics
 _LOG_SECONDS: Final = 1.0
 """Between two lines of one place: an error may come with each tick, a hundred times a second."""
 
+_Given = ParamSpec("_Given")
 _log = logger("calls")
 
 
@@ -58,28 +58,45 @@ class Contained:
         """The same for one call: what went wrong in it is logged with its id."""
         return ContainedInCall(self, call_id, project)
 
-    def run(self, where: str, work: Callable[[], object], *, call_id: str = "", project: str = "") -> bool:
+    def run(
+        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
+    ) -> bool:
         """Do something that must end nothing else; False when it failed."""
         try:
-            work()
+            work(*args, **options)
         except Exception as error:  # noqa: BLE001 - this is the place for whatever comes
-            self.took(where, error, call_id=call_id, project=project)
+            self.took(where, error)
             return False
         return True
 
 
-@dataclass(frozen=True)
 class ContainedInCall:
-    """Takes what went wrong in one call."""
+    """Takes what went wrong in one call.
 
-    contained: Contained
-    call_id: str
-    project: str
+    Args:
+        contained: takes what went wrong in any.
+        call_id: the call's.
+        project: that of the call.
+    """
+
+    __slots__ = ("_call_id", "_contained", "_project")
+
+    def __init__(self, contained: Contained, call_id: str, project: str) -> None:
+        self._contained = contained
+        self._call_id = call_id
+        self._project = project
 
     def took(self, where: str, error: BaseException) -> None:
         """An error was contained; see `Contained.took`."""
-        self.contained.took(where, error, call_id=self.call_id, project=self.project)
+        self._contained.took(where, error, call_id=self._call_id, project=self._project)
 
-    def run(self, where: str, work: Callable[[], object]) -> bool:
+    def run(
+        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
+    ) -> bool:
         """Do something that must end nothing else; False when it failed."""
-        return self.contained.run(where, work, call_id=self.call_id, project=self.project)
+        try:
+            work(*args, **options)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.took(where, error)
+            return False
+        return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from agent.calls.asking import Asking
 from agent.calls.clocks import Clocks
@@ -23,6 +24,7 @@ from agent.core import story
 from agent.core.brief import Brief
 from agent.core.call import LASTING, Machine, State
 from agent.core.events import Action, Event, Side, Timer
+from agent.core.links import back
 from agent.core.methods import Method
 from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
@@ -48,6 +50,7 @@ class LiveCall:
     Attributes:
         legs: those of the call.
         asking: takes the voice agent's wish for a handoff.
+        contained: takes what goes wrong in the call.
     """
 
     def __init__(
@@ -66,21 +69,21 @@ class LiveCall:
         self._services = services
         self._closed = closed
         self._project = project = admitted.project
-        self._contained = services.contained.of_call(brief.call_id, project.project)
+        self.contained = services.contained.of_call(brief.call_id, project.project)
         self._machine = Machine(brief.plan)
         self._record = DurableRecord(brief, services, leg.sip_call_id)
-        self.legs = Legs(leg, self._comfort)
-        parts = Parts(brief, services, self._machine, self._record, self.legs, self._contained, self.handle)
+        self.legs = Legs(leg, back(self._comfort))
+        record, machine, contained = self._record, self._machine, self.contained
+        parts = Parts(brief, services, machine, record, self.legs, contained, back(self.handle))
         self.asking = Asking(parts)
         self._storing = Storing(parts, self.asking)
-        self._dialling = Dialling(
-            parts, agent.media, lambda: self.asking.handoff, lambda leg, side: dialled(self, leg, side)
-        )
+        self._told_of_leg = dialled
+        self._dialling = Dialling(parts, agent.media, self.asking, back(self._dialled))
         self._invite = InviteTransaction(leg, project.project, services.metrics, arrived)
-        self._clocks = Clocks(agent.limits, project, self._fired)
-        legs, took = self.legs.legs, self._contained.took
-        self._watch = MediaWatch(agent.media.silence_timeout, legs, self._media_lost, took)
-        self._prompt = PromptWatch(project.handoff.finish_prompt, legs, self._prompt_finished, took)
+        self._clocks = Clocks(agent.limits, project, back(self._fired), services.timers)
+        legs, took, lost = self.legs.legs, contained.took, back(self._media_lost)
+        self._watch = MediaWatch(agent.media.silence_timeout, legs, lost, took, services.timers)
+        self._prompt = PromptWatch(project.handoff.finish_prompt, legs, back(self._prompt_finished), took)
         self._terminal_at = 0.0
         self._events: deque[Event] = deque()
         self._acting = False
@@ -136,21 +139,21 @@ class LiveCall:
         try:
             actions = self._machine.handle(event)
         except Exception as error:  # noqa: BLE001 - nobody must be left on the line by a mistake of ours
-            self._contained.took("machine", error)
+            self.contained.took("machine", error)
             self._abandon()
             return
         self._perform(actions)
         if self._machine.state is not before:
             record = self.record
-            self._contained.run("news", lambda: self._services.ring(record.call_id, record.contact_id))
+            self.contained.run("news", self._services.ring, record.call_id, record.contact_id)
             if self._machine.state in LASTING:
-                self._contained.run("record", lambda: self._record.save(self._machine.state))
+                self.contained.run("record", self._record.save, self._machine.state)
 
     def answered(self, side: Side, *, audio: bool) -> None:
         """A leg that we dialled sent its 2xx, by which audio can flow or not."""
         if not audio:
             words = f"{story.NO_ANSWER}no audio can flow by the 200 of the {side.value}"
-            self._contained.run("news", lambda: self._record.note("decision", words))
+            self.contained.run("news", self._record.note, "decision", words)
         self.handle(on.AgentAnswered(audio) if side is Side.AGENT else on.TargetAnswered(audio))
 
     def leg_ended(self, ended: Ended) -> None:
@@ -158,7 +161,7 @@ class LiveCall:
         side, attempt = self.legs.ended(ended.leg)
         if ended.lost:
             words = f"{story.LOST}{side.value}, {ended.status} {ended.text}".rstrip()
-            self._contained.run("news", lambda: self._record.note("decision", words))
+            self.contained.run("news", self._record.note, "decision", words)
         self.handle(on.LegEnded(side, ended.status, attempt, ended.lost))
 
     # -- actions -----------------------------------------------------------------------------------------
@@ -169,7 +172,7 @@ class LiveCall:
             try:
                 self._perform_one(action)
             except Exception as error:  # noqa: BLE001 - whatever a verb raises
-                self._contained.took("action", error)
+                self.contained.took("action", error)
                 self._record.note("decision", f"{type(action).__name__} failed: {error}")
                 self._after_failure(action)
 
@@ -190,16 +193,16 @@ class LiveCall:
             case on.Start():
                 self._clocks.start(action.timer, action.seconds)
             case on.Record():
-                self._services.run(self._storing.open())
+                self._run(self._storing.open())
             case on.Tell():
                 self._terminal_at = time.monotonic()
-                self._services.run(self._storing.tell(action))
+                self._run(self._storing.tell(action))
             case on.Begin():
                 self._record.begin_held()
             case on.AwaitSilence():
                 self._prompt.begin()
             case on.Dial():
-                self.legs.when_released(lambda: self._services.run(self._dialling.dial(action)))
+                self.legs.when_released(lambda: self._run(self._dialling.dial(action)))
             case on.Relay():
                 self._invite.ring(action.status, media=action.media)
             case on.AnswerCaller():
@@ -220,8 +223,21 @@ class LiveCall:
                 self.legs.when_released(lambda: self._refer(action.target))
             case on.Returned():
                 self._returned(action.method)
+            case on.StopAll():
+                self._clocks.stop_all()
+                self._prompt.end()
             case on.Close():
                 self._close(action.end, action.reason)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._services.run(self._held_meanwhile(work))
+
+    async def _held_meanwhile(self, work: Coroutine[Any, Any, None]) -> None:
+        """The call's parts do not hold it; what is done for it does."""
+        await work
+
+    def _dialled(self, leg: Leg, side: Side) -> None:
+        self._told_of_leg(self, leg, side)
 
     def _refer(self, target: int) -> None:
         if not self._over:  # the caller may have hung up while the voice agent was let go of
@@ -246,7 +262,7 @@ class LiveCall:
         try:
             return self._services.stack.comfort.player(choice)
         except Exception as error:  # noqa: BLE001 - silence is better than no way back
-            self._contained.took("comfort", error)
+            self.contained.took("comfort", error)
             self._record.note("audio", f"comfort audio is silent: {error}")
             return None
 
@@ -271,10 +287,10 @@ class LiveCall:
         self._watch.end()
         # Where nothing else did: the caller gave up, or was lost.
         result = reason if end is End.FAILED and reason.code else Reason.CANCELLED
-        self._contained.run("action", lambda: self._invite.settle(result))
-        self._contained.run("action", self.asking.close)
+        self.contained.run("action", self._invite.settle, result)
+        self.contained.run("action", self.asking.close)
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}
-        self._contained.run("record", lambda: self._record.save(State.ENDED, **ended))
+        self.contained.run("record", self._record.save, State.ENDED, **ended)
         self._record.note("decision", f"over: {end.value}, {reason.text}")
         self._gone(end)
 
@@ -283,15 +299,13 @@ class LiveCall:
         self._over = True
         self._watch.end()
         self._prompt.end()
-        for timer in Timer:
-            self._clocks.stop(timer)
-        self._contained.run("action", lambda: self._invite.give_up(Reason.INTERNAL))
+        self._clocks.stop_all()
+        self.contained.run("action", self._invite.give_up, Reason.INTERNAL)
         for side in tuple(self.legs.legs):
-            self._contained.run("action", lambda side=side: self.legs.hang_up(side))  # type: ignore[misc]  # bound now
+            self.contained.run("action", self.legs.hang_up, side)
         self._gone(End.FAILED)
 
     def _gone(self, end: End) -> None:
         if self._record.opened:
-            ended = self._services.metrics.call_ended
-            self._contained.run("record", lambda: ended(self.record.project, end.value))
-        self._contained.run("action", lambda: self._closed(self))
+            self.contained.run("record", self._services.metrics.call_ended, self._project.project, end.value)
+        self.contained.run("action", self._closed, self)

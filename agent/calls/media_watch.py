@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
+from agent.calls.timers import RunningTimer, Timers
 from agent.core.events import Side
 from agent.sip.leg import Leg
 
@@ -20,6 +20,7 @@ class MediaWatch:
         legs: the call's legs, as they are at each look.
         lost: called with a side that fell silent; again after as long, if it was of no consequence.
         took: told of what goes wrong in a look: the place, the error. The next look comes all the same.
+        timers: run out when it is time for a look.
     """
 
     def __init__(
@@ -28,26 +29,27 @@ class MediaWatch:
         legs: Mapping[Side, Leg],
         lost: Callable[[Side], None],
         took: Callable[[str, Exception], None],
+        timers: Timers,
     ) -> None:
         self._timeout = timeout
         self._legs = legs
         self._lost = lost
         self._took = took
         self._seen: dict[int, tuple[int, int]] = {}  # leg key → heard, looks without a new one
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers = timers
+        self._timer: RunningTimer | None = None
         self._ended = False
 
     def begin(self) -> None:
         """Start to look."""
         if self._timeout and not self._ended:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._timeout / _LOOKS, self._look)
+            self._timer = self._timers.start(self._timeout / _LOOKS, self._look)
 
     def end(self) -> None:
         """Look no more."""
         self._ended = True
         if self._timer is not None:
-            self._timer.cancel()
+            self._timer.stop()
 
     def _look(self) -> None:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.calls.contained import Contained
 from agent.calls.saves import Saves
+from agent.calls.timers import Timers
 from agent.core.model import Target
 from agent.delivery.courier import Courier
 from agent.delivery.store import Store
@@ -26,6 +27,7 @@ class Services:
         run: start a coroutine and keep it until it is done.
         saves: what calls owe to the storage.
         ring: wake those who wait for news of a call, a contact or a shared id.
+        timers: run out all that calls wait for in time.
         targets_down: URIs of the voice agents that do not answer their probes.
         contained: takes what went wrong where it must end nothing else.
     """
@@ -39,6 +41,7 @@ class Services:
     run: Callable[[Coroutine[Any, Any, None]], None]
     saves: Saves
     ring: Callable[..., None]
+    timers: Timers
     targets_down: Callable[[], frozenset[str]]
     contained: Contained
 

@@ -36,10 +36,10 @@ class SignalEvents:
         """Take one change of an entry of the outbox."""
         signal = event.signal
         run = self._contained.of_call(signal.call_id, signal.project).run
-        run("news", lambda: self._chronicle.signal(event))
+        run("news", self._chronicle.signal, event)
         if signal.channel is not Channel.SIGNAL:
             return  # no call waits for what becomes of a webhook or a transcript
-        run("news", lambda: self._ring(signal.call_id, signal.contact_id))
+        run("news", self._ring, signal.call_id, signal.contact_id)
         call = self._register.by_id(signal.call_id)
         if call is not None and signal.state.final:
             accepted = signal.state is SignalState.ACCEPTED

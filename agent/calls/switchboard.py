@@ -7,7 +7,6 @@ It keeps the one state of the node. A single call's actions are carried out in `
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +26,7 @@ from agent.core.node import READY, NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
 from agent.core.records import Way
 from agent.core.refusals import Refusals, RefusedInvite
+from agent.identifiers import fresh
 from agent.sip import events as sip
 from agent.sip.leg import Leg
 
@@ -78,7 +78,7 @@ class Switchboard:
         """Judge the node's state anew and let the guard in C follow it."""
         now = self.status
         changed = self._told_guard is None or now.state is not self._told_guard.state
-        if changed and self._services.contained.run("guard", lambda: self._services.stack.apply(now)):
+        if changed and self._services.contained.run("guard", self._services.stack.apply, now):
             self._told.node(now)
             self._told_guard = now  # else it is told at the next look
         return now
@@ -132,10 +132,10 @@ class Switchboard:
             self._told.leg_over(None, None, event.traffic)
             return
         record, side = call.record, call.legs.dialled_as(event.leg)
-        run = self._services.contained.of_call(record.call_id, record.project).run
-        run("news", lambda: self._told.leg_over(call.record, side, event.traffic))
+        run = call.contained.run
+        run("news", self._told.leg_over, record, side, event.traffic)
         if (bye := event.bye) is not None and call.legs.side_of(event.leg) is on.Side.AGENT:
-            run("event", lambda: self._read_bye(call, bye))
+            run("event", self._read_bye, call, bye)
         call.leg_ended(event)  # whatever became of that
 
     def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
@@ -179,7 +179,7 @@ class Switchboard:
             if (call := self._register.by_leg(leg.key)) is not None:
                 self._register.remove(call)
             invite = Invite(event.source, event.message)
-            contained.run("news", lambda: self._tell_refused(call_id, leg.sip_call_id, invite, refused))
+            contained.run("news", self._tell_refused, call_id, leg.sip_call_id, invite, refused)
             leg.refuse(refused.code, refused.reason.text)
 
     def _admit(self, event: sip.IncomingCall, leg: Leg, call_id: str) -> None:
@@ -259,4 +259,4 @@ class Switchboard:
 
 
 def _new_call_id() -> str:
-    return f"c-{secrets.token_hex(8)}"
+    return f"c-{fresh()}"

@@ -337,6 +337,11 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class StopAll:
+    """Stop every clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """The call is over: write its end down and forget it. Always the last action of a call."""
 
@@ -346,5 +351,5 @@ class Close:
 
 Action = (
     Record | Dial | Relay | AnswerCaller | RefuseCaller | HangUp | Play | SendDtmf | Tell | AwaitSilence
-    | Begin | CancelSignals | Report | Refer | Returned | Start | Stop | Close
+    | Begin | CancelSignals | Report | Refer | Returned | Start | Stop | StopAll | Close
 )  # fmt: skip

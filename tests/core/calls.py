@@ -13,6 +13,7 @@ from agent.core.events import (
     Event,
     Side,
     Stop,
+    StopAll,
     Timer,
 )
 from agent.core.methods import Method, OnFailure
@@ -55,7 +56,7 @@ def call_after(events: Iterable[Event], plan: Plan = RELEASE) -> Machine:
 
 def acts(call: Machine, event: Event) -> list[Action]:
     """What the call asks for, without the clocks it stops."""
-    return [action for action in call.handle(event) if not isinstance(action, Stop)]
+    return [action for action in call.handle(event) if not isinstance(action, Stop | StopAll)]
 
 
 def stands(call: Machine) -> State:

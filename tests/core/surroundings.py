@@ -299,8 +299,9 @@ class World:
         match action:
             case on.Start(timer=timer):
                 return replace(self, timers=self.timers | {timer})
-            case on.Stop(timer=timer):
-                return replace(self, timers=self.timers - {timer}) if timer in self.timers else self
+            case on.Stop() | on.StopAll():
+                stopped = {action.timer} if isinstance(action, on.Stop) else self.timers
+                return replace(self, timers=self.timers - stopped) if stopped & self.timers else self
             case on.Record():
                 _demand(not self.record, "record", "Record twice")
                 return replace(self, record="asked")

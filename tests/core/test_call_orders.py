@@ -171,7 +171,7 @@ MISTAKES: dict[str, tuple[State, type, Wrong]] = {
     "caller": (State.DIALLING, on.EndAsked, _with(on.HangUp(Side.CALLER))),
     "audio": (State.DIALLING_BACK, on.TargetAnswered, _without(on.Play)),
     "digits": (State.BRIDGED, on.DtmfReceived, lambda _: [on.SendDtmf(Side.AGENT, "5")]),
-    "timers": (State.BRIDGED, on.LegEnded, _without(on.Stop)),
+    "timers": (State.BRIDGED, on.LegEnded, _without(on.StopAll)),
     "legs": (State.TRANSFERRED, on.EndAsked, _without(on.HangUp)),
     "invite": (State.TELLING_UNANSWERED, on.TimerFired, _without(on.RefuseCaller)),
     "cancel": (State.TELLING, on.LegEnded, _without(on.CancelSignals)),

@@ -8,6 +8,7 @@ import asyncio
 import pytest
 
 from agent.calls.clocks import Clocks
+from agent.calls.timers import Timers
 from agent.core.events import Timer
 from agent.core.model import Limits
 from tests.shell.harness.clock import Clock
@@ -37,7 +38,7 @@ class Running:
             voice_agent={"targets": [{"uri": AGENT}], "response_timeout": "4.5s", "trying_timeout": "9s"},
             handoff={"finish_prompt": {}, "target": QUEUE, "transfer_timeout": "32s"},
         )
-        self.clocks = Clocks(Limits(), project, self.fired.append)
+        self.clocks = Clocks(Limits(), project, self.fired.append, Timers())
 
     async def after(self, seconds: float) -> list[Timer]:
         """The timers that ran out until then."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from agent.calls.media_watch import MediaWatch
+from agent.calls.timers import Timers
 from agent.core.events import Side
 from agent.sip.leg import Leg
 from agent.sip.traffic import Traffic
@@ -41,7 +42,9 @@ async def _first_lost(**legs: _Leg) -> Side:
         if not lost.done():
             lost.set_result(side)
 
-    watch = MediaWatch(0.02, {Side(name): cast("Leg", leg) for name, leg in legs.items()}, tell, took)
+    watch = MediaWatch(
+        0.02, {Side(name): cast("Leg", leg) for name, leg in legs.items()}, tell, took, Timers()
+    )
     watch.begin()
     try:
         return await lost
@@ -66,7 +69,7 @@ async def test_a_leg_that_stays_silent_is_told_again() -> None:
         if len(told) == 2:
             again.set()
 
-    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell, took)
+    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell, took, Timers())
     watch.begin()
     await again.wait()
     watch.end()
@@ -82,11 +85,11 @@ async def test_no_look_follows_the_end_even_when_the_loss_ends_the_call() -> Non
         watch.end()
         done.set()
 
-    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell, took)
+    watch = MediaWatch(0.02, {Side.CALLER: cast("Leg", _Leg(1))}, tell, took, Timers())
     watch.begin()
     await done.wait()
     assert told == [Side.CALLER]
-    assert watch._timer is None or watch._timer.cancelled() or watch._ended
+    assert watch._timer is None or watch._timer.work is None or watch._ended
 
 
 async def test_a_leg_that_can_t_be_measured_hides_no_other_one() -> None:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Final
 
 from agent.core.call.states import WITH_AGENT, Plan, State
-from agent.core.events import Action, Close, HangUp, Side, Stop, Timer
+from agent.core.events import Action, Close, HangUp, Side, StopAll
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 
-_STOP_ALL: Final = tuple(Stop(timer) for timer in Timer)
+STOP_ALL: Final = StopAll()
 
 
 class Call:
@@ -102,4 +102,4 @@ class Call:
     def close(self, end: End, reason: Reason) -> list[Action]:
         """The call is over."""
         self.state = State.ENDED
-        return [*_STOP_ALL, Close(end, reason)]
+        return [STOP_ALL, Close(end, reason)]

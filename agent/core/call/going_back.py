@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from agent.core import events as on
-from agent.core.call.call import Call
+from agent.core.call.call import STOP_ALL, Call
 from agent.core.call.dialling import STOP_DIALLING, TRYING, located
 from agent.core.call.states import UNANSWERED, UNREACHED, State
 from agent.core.call.table import Actions, Table, during
@@ -80,7 +80,7 @@ def over(call: Call, reason: Reason) -> Actions:
         return call.close(call.end, reason)
     call.state = State.STORING_OVER
     call.reason = reason
-    return [Stop(timer) for timer in Timer]
+    return [STOP_ALL]
 
 
 def _leave(call: Call) -> Actions:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from agent.core import events as on
-from agent.core.call.call import Call
+from agent.core.call.call import STOP_ALL, Call
 from agent.core.call.going_back import after_failure, by_method, release
 from agent.core.call.states import State
 from agent.core.call.table import Actions, Table, during
@@ -87,7 +87,7 @@ def lose_caller(call: Call, reason: Reason) -> Actions:
     """The caller's leg is gone, and nobody hung up: the script may still wait, and is told."""
     left = call.leave_agent()
     call.state, call.terminal, call.reason = State.STORING_LOST, Moment.FAILED, reason
-    return [*left, *(Stop(timer) for timer in Timer), Tell(Moment.FAILED, reason)]
+    return [*left, STOP_ALL, Tell(Moment.FAILED, reason)]
 
 
 def take_back(event: on.LegEnded) -> Actions:

@@ -68,7 +68,7 @@ class Promises:
         )
         self._demand("gone", not len(register) and not known and not counted)
         watch = call._watch._timer
-        self._demand("clocks", not call._clocks._running and (watch is None or watch.cancelled()))
+        self._demand("clocks", not call._clocks._running and (watch is None or watch.work is None))
 
     async def _look_up(self, call: LiveCall) -> None:
         store, record = self._node.store, call.record

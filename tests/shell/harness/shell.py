@@ -25,6 +25,7 @@ from agent.calls.services import Services
 from agent.calls.signal_events import SignalEvents
 from agent.calls.switchboard import Switchboard
 from agent.calls.tasks import Tasks
+from agent.calls.timers import Timers
 from agent.configuration import Configuration
 from agent.core.model import Project, Snapshot
 from agent.core.records import Channel
@@ -116,6 +117,7 @@ class Shell:
             run=self.tasks.run,
             saves=self.saves,
             ring=self.bell.ring,
+            timers=Timers(),
             targets_down=lambda: self.down,
             contained=self.contained,
         )
