@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.calls.asking import Asking
 from agent.calls.destinations import Destinations
 from agent.calls.parts import Parts
 from agent.core import events as on
@@ -12,7 +13,6 @@ from agent.core import story
 from agent.core.errors import SipError
 from agent.core.events import Side
 from agent.core.model import Media, Target
-from agent.core.records import Handoff
 from agent.sip.leg import Leg
 from agent.sip.resolver import Hop
 
@@ -26,7 +26,7 @@ class Dialling:
     Args:
         parts: the call.
         media: the node's settings of audio, as the call began with them.
-        handoff: what the voice agent asked for, if it did.
+        asking: knows what the voice agent asked for, if it did.
         dialled: called with each new leg and its side.
     """
 
@@ -34,19 +34,19 @@ class Dialling:
         self,
         parts: Parts,
         media: Media,
-        handoff: Callable[[], Handoff | None],
+        asking: Asking,
         dialled: Callable[[Leg, Side], None],
     ) -> None:
         self._call = parts
         self._media = media
-        self._handoff = handoff
+        self._asking = asking
         self._dialled = dialled
         self._destinations = Destinations(parts.brief, parts.services.targets_down())
         self._hops: tuple[Hop, ...] = ()  # of the target that is being dialled
 
     async def dial(self, action: on.Dial) -> None:
         """Send an INVITE to a target, at its next address; raises nothing."""
-        call, side, handoff = self._call, action.side, self._handoff()
+        call, side, handoff = self._call, action.side, self._asking.handoff
         targets, headers = self._destinations.of(side, handoff), self._destinations.headers(side, handoff)
         target = targets[action.target]
         again = "" if not action.address else ", its next address"
@@ -75,7 +75,7 @@ class Dialling:
 
     def refer(self, target: int) -> None:
         """Send the caller to a target by REFER (RFC 3515); raises nothing."""
-        call, handoff = self._call, self._handoff()
+        call, handoff = self._call, self._asking.handoff
         targets = self._destinations.of(Side.TARGET, handoff)
         uri = targets[target].uri
         call.note("decision", f"{story.REFERRED}{uri} ({target + 1} of {len(targets)})")
