@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from agent.calls.asking import Asking
 from agent.calls.clocks import Clocks
@@ -30,7 +30,7 @@ from agent.core.records import CallRecord
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
-from agent.telemetry.logs import of_call
+from agent.telemetry.logs import enter_call, leave_call
 
 
 class LiveCall:
@@ -48,6 +48,7 @@ class LiveCall:
     Attributes:
         legs: those of the call.
         asking: takes the voice agent's wish for a handoff.
+        facts: which call it is, for the lines of code that serve calls but know none.
         contained: takes what goes wrong in the call.
     """
 
@@ -66,6 +67,7 @@ class LiveCall:
         self._brief = brief
         self._services = services
         self._closed = closed
+        self.facts: Mapping[str, str] = {"call_id": brief.call_id, "project": admitted.project.project}
         self._project = project = admitted.project
         self.contained = services.contained.of_call(brief.call_id, project.project)
         self._machine = Machine(brief.plan)
@@ -111,8 +113,11 @@ class LiveCall:
 
     def begin(self) -> None:
         """Start with the first actions."""
-        with of_call(self._brief.call_id, self._project.project):
+        token = enter_call(self.facts)
+        try:
             self._perform(self._machine.begin())
+        finally:
+            leave_call(token)
 
     def handle(self, event: Event) -> None:
         """Let the state machine take an event; raises nothing.
@@ -123,11 +128,12 @@ class LiveCall:
         if self._acting:
             return
         self._acting = True
+        token = enter_call(self.facts)
         try:
-            with of_call(self._brief.call_id, self._project.project):
-                while self._events:
-                    self._take(self._events.popleft())
+            while self._events:
+                self._take(self._events.popleft())
         finally:
+            leave_call(token)
             self._acting = False
 
     def _take(self, event: Event) -> None:

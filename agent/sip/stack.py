@@ -31,7 +31,7 @@ from agent.sip.native_calls import NativeCalls
 from agent.sip.players import Comfort
 from agent.sip.resolver import Hop
 from agent.sip.sent_probes import SentProbes
-from agent.telemetry.logs import call_facts, logger, of_call
+from agent.telemetry.logs import call_facts, enter_call, leave_call, logger
 
 _log = logger("sip")
 _TICK_SECONDS = 0.01
@@ -76,6 +76,7 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
+        self._draining = False
         self._closed = False
         self._probes = SentProbes(settings, self._loop, self._contain)
         self.comfort = Comfort(self.took)
@@ -249,8 +250,9 @@ class Stack:
         return leg
 
     def _schedule(self) -> None:
-        # A native call made by our own code may call back at once, outside the poll.
-        if not self._polling and not self._scheduled:
+        # A native call made by our own code may call back at once, outside the poll. What an event leads to
+        # is handed on behind it.
+        if not (self._polling or self._scheduled or self._draining):
             self._scheduled = True
             self._loop.call_soon(self._drain)
 
@@ -267,25 +269,31 @@ class Stack:
             self._drain()
 
     def _drain(self) -> None:
-        self._scheduled = False
-        while self._events:
-            event = self._events.popleft()
-            leg = self._legs.get(event.leg)
-            try:
-                if isinstance(event, on.RefusedByStack):
-                    self._report(event)
-                elif leg is not None:
-                    self._hand_on(leg, event)
-            except Exception as error:  # noqa: BLE001 - what is behind it waits
-                self.took("event", error)
+        self._scheduled, self._draining = False, True
+        try:
+            while self._events:
+                event = self._events.popleft()
+                leg = self._legs.get(event.leg)
+                try:
+                    if isinstance(event, on.RefusedByStack):
+                        self._report(event)
+                    elif leg is not None:
+                        self._hand_on(leg, event)
+                except Exception as error:  # noqa: BLE001 - what is behind it waits
+                    self.took("event", error)
+        finally:
+            self._draining = False
 
     def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
-        with of_call(leg.call_id, leg.project):
+        token = enter_call(leg.facts)
+        try:
             told = handed_on(leg, event, srtp=self._srtp)
             if not leg.alive:
                 self._dispose(leg)
             for one in told:
                 self._report(one)
+        finally:
+            leave_call(token)
 
     def _contain(self, where: str, work: Callable[[], None]) -> None:
         """Do something that ends nothing else, whatever goes wrong in it."""
