@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from agent.calls.asking import Asking
 from agent.calls.clocks import Clocks
@@ -206,7 +207,7 @@ class LiveCall:
             case on.AwaitSilence():
                 self._prompt.begin()
             case on.Dial():
-                self.legs.when_released(lambda: self._services.run(self._dialling.dial(action)))
+                self.legs.when_released(partial(self._dialling.dial, action))
             case on.Relay():
                 self._invite.ring(action.status, media=action.media)
             case on.AnswerCaller():
@@ -224,7 +225,7 @@ class LiveCall:
             case on.Report():
                 self.asking.report(taken=action.taken)
             case on.Refer():
-                self.legs.when_released(lambda: self._refer(action.target))
+                self.legs.when_released(partial(self._refer, action.target))
             case on.Returned():
                 self._returned(action.method)
             case on.StopAll():
