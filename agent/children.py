@@ -1,23 +1,101 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How our own modules are run in a fresh Python process: with our code, and none from the current folder."""
+"""How our own modules are run in a fresh Python process: with our code alone, and in a time.
+
+No such child outlives whoever asks it: it is killed when its time is over or the asking is cancelled, and the
+kernel ends it when our process goes, however that ends (`begin_as_child`).
+"""
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import os
+import resource
+import signal
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import agent
 
 _ROOT = str(Path(agent.__file__).resolve().parents[1])
+_PR_SET_PDEATHSIG: Final = 1
+_FIRST_TO_GO: Final = "1000"
 
 
-def command(module: str, *arguments: str) -> tuple[str, ...]:
-    """What runs a module of ours (``python -m``); ``-P``: no module comes from where we stand."""
-    return (sys.executable, "-P", "-m", module, *arguments)
+@dataclass(frozen=True)
+class Said:
+    """What came of a child.
+
+    Attributes:
+        code: its exit code; below 0 the signal that ended it.
+        output: what it wrote to its standard output.
+        errors: the same of its standard error.
+    """
+
+    code: int
+    output: bytes
+    errors: bytes
 
 
-def environment() -> dict[str, str]:
+async def ask(
+    module: str, *arguments: str, told: bytes = b"", seconds: float, lent: Sequence[int] = ()
+) -> Said:
+    """Run a module of ours (``python -m``) to its end.
+
+    Args:
+        module: its name.
+        arguments: of the command line, which everybody on this machine can read.
+        told: goes to its standard input.
+        seconds: after which it is killed.
+        lent: descriptors that it gets under the same numbers.
+
+    Raises:
+        TimeoutError: it took longer.
+        OSError: it can't be started.
+    """
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module, *arguments),  # -P: no module comes from where we stand
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=lent,
+        env=_environment(),
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            output, errors = await child.communicate(told)
+    finally:
+        if child.returncode is None:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+    return Said(child.returncode or 0, output, errors)
+
+
+def begin_as_child(most_memory: int | None = None) -> None:
+    """What a child does first: it ends with its parent (prctl(2)), and goes before it where memory runs out.
+
+    Args:
+        most_memory: bytes of address space; beyond that it gets a `MemoryError`.
+    """
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it was quicker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to both, and the parent decides
+    with suppress(OSError):  # proc(5); the calls that are up are the parent's
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+    if most_memory is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        if hard == resource.RLIM_INFINITY or most_memory < hard:
+            resource.setrlimit(resource.RLIMIT_AS, (most_memory, hard))
+
+
+def _environment() -> dict[str, str]:
     """Ours, and where our code is."""
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
     return os.environ | {"PYTHONPATH": path}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ from agent.telemetry.systemd import notify
 _log = logs.logger("node")
 _LOOK_SECONDS = 1.0
 _FORCED_SECONDS = 2.0
+_UNRECORDED_SECONDS = 120.0
+"""For which an end waits for a storage that fails: as long as a signal is of use (the usual `signal_ttl`)."""
 _LAST_BYES_SECONDS = 2.0
 _COURIER_GRACE_SECONDS = 10.0
 _FORCED_GRACE_SECONDS = 0.6
@@ -133,11 +135,16 @@ async def _run(folder: Path, snapshot: Snapshot, ending: Ending, closing: AsyncE
     loop = asyncio.get_running_loop()
     if isinstance(loop, NamesLoop):
         loop.names = names
-    store = await open_store(settings.storage, storage_changed, storage_broke, node=settings.node)
-    ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
-    if ending.asked.end.is_set():
+    opened: list[Store] = []
+
+    async def open_record() -> None:
+        store = await open_store(settings.storage, storage_changed, storage_broke, node=settings.node)
+        ending.add(closing, "storage", store.aclose, usual=5.0, forced=0.4)
+        opened.append(store)
+
+    if not await done_before(ending.asked.end, open_record()):
         return
-    node = Node(folder, snapshot, store, names, ending)
+    node = Node(folder, snapshot, opened[0], names, ending)
     await node.startup(closing)
     await node.main_loop()
     ending.asked.last_resort.within(LONGEST_END_SECONDS)
@@ -228,7 +235,7 @@ class Node:
         add("SIP", self._end_sip, usual=10.0, forced=0.5)
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
-        add("records of calls", self._tasks.end, usual=5.0, forced=0.4)
+        add("records of calls", self._end_records, usual=5.0, forced=0.4)
         add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
         add("reload", self._end_reloads, usual=2.0, forced=0.2)
         self._loop.set_exception_handler(self._escaped)
@@ -256,16 +263,30 @@ class Node:
             await _wait(self._asked.end, _LOOK_SECONDS)
         self._switchboard.drain(for_good=True)
         notify(STOPPING="1", STATUS="draining")
-        idle = asyncio.ensure_future(self._register.idle())
+        over = asyncio.ensure_future(self._all_recorded())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
-        while not idle.done() and not forced.done():
+        while not over.done() and not forced.done():
             await self._look()
-            await asyncio.wait((idle, forced), timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if not idle.done():
-            self._switchboard.end_all(Reason.SHUTDOWN)
-            await asyncio.wait((idle,), timeout=_FORCED_SECONDS)
-        for waiting in (idle, forced):
+            await asyncio.wait((over, forced), timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (over, forced):
             waiting.cancel()
+        if len(self._register):
+            self._switchboard.end_all(Reason.SHUTDOWN)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._register.idle(), _FORCED_SECONDS)
+
+    async def _all_recorded(self) -> None:
+        """Wait until the last call is over, and then for its record; but for that not for ever."""
+        await self._register.idle()
+        if self._saves.owed and (fault := self._store.fault) is not None:
+            _log.warning(
+                "the end waits for the storage: moments of calls are not recorded yet",
+                moments=self._saves.owed,
+                fault=fault,
+                at_most_seconds=_UNRECORDED_SECONDS,
+            )
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._saves.idle(), _UNRECORDED_SECONDS)
 
     def refresh(self) -> None:
         """Judge the node's state anew, now that the storage has changed; what waits for it is stored."""
@@ -374,6 +395,19 @@ class Node:
         while self._stack.native_calls() and self._loop.time() < until:
             await asyncio.sleep(0.02)
         self._saves.save_late()
+
+    async def _end_records(self) -> None:
+        """Store what is being stored, and say which calls the next start will find up."""
+        try:
+            await self._tasks.end()
+        finally:
+            for call_id, project in self._saves.waiting.items():
+                _log.error(
+                    "the end of this call is not recorded: the next start tells its script failed, if "
+                    "nothing was told before",
+                    call_id=call_id,
+                    project=project,
+                )
 
     async def _end_reloads(self) -> None:
         """Cancel a reload under way; its child process is killed. One that HTTP asked for is over by now."""

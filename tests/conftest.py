@@ -6,6 +6,7 @@ Without these options pytest runs what it is given one by one, on the pjsua2 tha
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from agent.delivery import opening, postgres
+from agent.delivery import group_commit, postgres
 from agent.delivery.schema.__main__ import take
 from tests.harness.network import enter_own_network, may_have_own_network
 from tests.harness.queue import Queue, rank
@@ -30,9 +31,13 @@ settings.load_profile("any machine")
 def _steps_are_taken_here() -> Iterator[None]:
     """A child for each of hundreds of empty storages would take minutes; real agents have theirs."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (opening, postgres):
-            patch.setattr(module, "upgrade", take)
+        for module in (group_commit, postgres):
+            patch.setattr(module, "upgrade", _take_here)
         yield
+
+
+async def _take_here(storage: str) -> None:
+    await asyncio.to_thread(take, storage)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from agent import node as node_module
 from agent.core import events as core
@@ -29,6 +30,7 @@ from agent.process import Asked, Ending
 from agent.settings import Fresh, Mistakes
 from agent.sip import events as sip
 from agent.sip.guard import Doors
+from agent.telemetry.logs import of_call
 from tests.core.examples import record, snapshot
 from tests.harness.names import Told
 from tests.shell.harness.clock import Clock
@@ -201,8 +203,10 @@ class Storage:
         self._parts = parts
 
     async def update_call(self, call: Any) -> None:  # noqa: ANN401 - a record
-        """Keep it."""
+        """Keep it, or fail."""
         await self._parts.hang("store update")
+        if self.fault is not None:
+            raise StorageError(self.fault)
         self.stored.append(call.state)
 
     async def aclose(self) -> None:
@@ -245,6 +249,13 @@ class Living:
         up = call("c-1")
         self.node._register.add(up.as_call)
         return up
+
+
+async def throughout_turns(holds: Callable[[], bool]) -> None:
+    """Let the loop turn a while; this must hold in each turn."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+        assert holds()
 
 
 @pytest.fixture
@@ -408,6 +419,48 @@ async def test_but_not_for_ever_and_deliveries_have_less_time_then(living: Livin
         living.clock.push(2.1)
         await running
     assert "deliveries down in 1 s" in living.parts.trail
+
+
+async def ended_on_a_full_disk(living: Living, closing: AsyncExitStack) -> asyncio.Task[None]:
+    """A node that is to end and has no call any more, but one whose end is not recorded."""
+    running = await living.start(closing)
+    living.storage.fault = "the disk is full"
+    with of_call("c-1", "acme-care"):
+        living.node._saves.save(record(state="ended"))
+    await until(lambda: living.node._saves.waiting)
+    living.asked.end.set()
+    await until(lambda: NodeState.DRAINING in living.states)
+    return running
+
+
+async def test_one_whose_last_call_is_not_recorded_waits_for_the_storage(
+    living: Living, closing: AsyncExitStack
+) -> None:
+    running = await ended_on_a_full_disk(living, closing)
+    for _ in range(3):
+        living.clock.push(1.0)
+        await throughout_turns(lambda: not running.done())
+    living.storage.fault = None
+    living.node.refresh()
+    await running
+    assert living.storage.stored == ["ended"]
+
+
+@pytest.mark.parametrize("asked_again", [True, False], ids=["asked again", "left alone"])
+async def test_but_not_for_ever_and_says_what_the_next_start_will_tell(
+    living: Living,
+    asked_again: bool,  # noqa: FBT001
+) -> None:
+    with capture_logs() as said:
+        async with AsyncExitStack() as closing:
+            running = await ended_on_a_full_disk(living, closing)
+            if asked_again:
+                living.asked.end_now.set()
+            while not running.done():
+                living.clock.push(0.0 if asked_again else 1.0)
+                await asyncio.sleep(0)
+    (line,) = [line for line in said if line["log_level"] == "error" and "next start" in line["event"]]
+    assert (line["call_id"], line["project"]) == ("c-1", "acme-care")
 
 
 @pytest.mark.parametrize("part", ["operations", "api", "keeper", "recovery", "deliveries", "store update"])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Mapping
 
@@ -15,6 +14,7 @@ from agent.core.call import whereabouts
 from agent.core.events import Side
 from agent.core.methods import OnFailure
 from agent.core.records import Handoff, Way
+from agent.identifiers import fresh
 
 
 class Asking:
@@ -83,7 +83,7 @@ class Asking:
         call = self._call
         if not call.machine.takes_handoff:
             return None
-        handoff_id = f"h-{secrets.token_hex(8)}"
+        handoff_id = f"h-{fresh()}"
         handoff = call.brief.handoff(ask, way, handoff_id, time.time(), refer_to=refer_to)
         if refer_to and not handoff.target:
             call.note("decision", f"Refer-To {refer_to} is not dialled: the project's own target counts")

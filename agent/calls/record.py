@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from agent.core.moments import Moment, SignalState
 from agent.core.parameters import cut_warnings
 from agent.core.reasons import Reason
 from agent.core.records import Channel, Handoff, Signal
+from agent.identifiers import fresh
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class DurableRecord:
 
     def _webhook(self, handoff: Handoff) -> Signal | None:
         admitted = self._brief.admitted
-        labels, signal_id = admitted.rule.labels, f"w-{secrets.token_hex(8)}"
+        labels, signal_id = admitted.rule.labels, f"w-{fresh()}"
         return webhook.compose(admitted.project, handoff, self.record, signal_id, time.time(), labels=labels)
 
     def _signal(
@@ -209,7 +209,7 @@ class DurableRecord:
         *,
         waits: bool = False,
     ) -> Signal | None:
-        signal_id, admitted = f"s-{secrets.token_hex(8)}", self._brief.admitted
+        signal_id, admitted = f"s-{fresh()}", self._brief.admitted
         begins = partial(self._services.courier.opening_state, admitted.project, admitted.contact_id)
         composed = self._brief.signal(
             moment, signal_id, time.time(), reason=reason, handoff=handoff, begins=None if waits else begins

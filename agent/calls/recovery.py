@@ -8,7 +8,6 @@ where nobody can know whether they went out before.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from agent.core.records import Attempt, CallRecord, Decision, Signal
 from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
 from agent.delivery.store import NO_ORPHANS, Store
+from agent.identifiers import fresh
 from agent.telemetry.logs import logger
 
 AT_ONCE: Final = 50
@@ -181,7 +181,7 @@ class Recovery:
         if project is None:
             return
         if orphan.signal is None:
-            signal_id = f"s-{secrets.token_hex(8)}"
+            signal_id = f"s-{fresh()}"
             orphan.signal = signal_after_the_fact(call, project, signal_id, now, Reason.PROCESS_DIED)
         told = await self._record(orphan.signal) if orphan.signal else None
         if told is None and call.state == State.KEPT.value:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from agent.core.errors import StorageError
 from agent.core.records import CallRecord
 from agent.delivery.store import Store
+from agent.telemetry.logs import call_facts
 
 AT_MOST: Final = 10_000
 """Calls of which something may wait; more than can be up, since a node that can't write takes none."""
@@ -33,6 +34,7 @@ class _Account:
     record: CallRecord | None = None
     busy: bool = False
     rested: asyncio.Event = field(default_factory=asyncio.Event)
+    project: str = field(default_factory=lambda: call_facts().get("project", ""))
 
 
 class Saves:
@@ -62,11 +64,22 @@ class Saves:
         self._at_most = at_most
         self._accounts: dict[str, _Account] = {}
         self._lost: set[str] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def owed(self) -> int:
         """How many things that must not be lost wait for the storage."""
         return sum(len(account.owed) for account in self._accounts.values())
+
+    @property
+    def waiting(self) -> Mapping[str, str]:
+        """The calls of which something waits for the storage, each with its project."""
+        return {call_id: account.project for call_id, account in self._accounts.items()}
+
+    async def idle(self) -> None:
+        """Wait until nothing waits for the storage."""
+        await self._idle.wait()
 
     def save(self, record: CallRecord) -> None:
         """Store a call's new state, after what it owes; where that fails, again until it is stored."""
@@ -114,6 +127,7 @@ class Saves:
             self._lost.add(call_id)  # nor a later state of it: the next process must find it up
             self._dropped(call_id)
             return None
+        self._idle.clear()
         return self._accounts.setdefault(call_id, account or _Account())
 
     def _begin(self, call_id: str, account: _Account) -> None:
@@ -152,3 +166,5 @@ class Saves:
         account.rested.set()
         if not account.owed and account.record is None:
             self._accounts.pop(call_id, None)
+        if not self._accounts:
+            self._idle.set()

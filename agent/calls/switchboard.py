@@ -7,7 +7,6 @@ It keeps the one state of the node. A single call's actions are carried out in `
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +26,7 @@ from agent.core.node import READY, NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
 from agent.core.records import Way
 from agent.core.refusals import Refusals, RefusedInvite
+from agent.identifiers import fresh
 from agent.sip import events as sip
 from agent.sip.leg import Leg
 
@@ -259,4 +259,4 @@ class Switchboard:
 
 
 def _new_call_id() -> str:
-    return f"c-{secrets.token_hex(8)}"
+    return f"c-{fresh()}"

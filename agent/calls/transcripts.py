@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +22,7 @@ from agent.http.ports import (
     TranscriptAccepted,
     TranscriptOutcome,
 )
+from agent.identifiers import fresh
 
 _SPEAKERS: Final = {"bot": Speaker.BOT, "patron": Speaker.PATRON}
 
@@ -51,7 +51,7 @@ async def post(
     call = await _call(store, project, request)
     if call is None:
         return NoSuchCall()
-    entry = compose(project, call, _said(request), f"t-{secrets.token_hex(8)}", clock())
+    entry = compose(project, call, _said(request), f"t-{fresh()}", clock())
     if entry is None:
         return NoMasterContact()
     recorded = await store.record_signal(entry)

@@ -6,12 +6,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-
-import structlog
 
 from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
 from agent.cli.findings import Finding, Health
@@ -19,6 +15,7 @@ from agent.cli.machine import examine_machine
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_config, add_json
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
+from agent.telemetry.logs import silent
 
 _EXAMPLE = f"""examples:
   handoff-agent doctor
@@ -105,18 +102,7 @@ async def _examine(
     from agent.cli.tenant import examine_tenant  # noqa: PLC0415
 
     findings: list[Finding] = []
-    with _quiet():
+    with silent():  # each of the client's own lines is a finding anyway
         for project in projects:
             findings += [finding async for finding in examine_tenant(project, contact_id, parameters)]
     return findings
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the client's own log lines out of the report: each of them is a finding anyway."""
-    kept = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**kept)

@@ -26,12 +26,14 @@ async def opened(where: Where) -> AsyncIterator[Store]:
     """
     # Imported here: most commands need no storage.
     from agent.delivery.stores import open_store  # noqa: PLC0415
+    from agent.telemetry import logs  # noqa: PLC0415
 
     path = sqlite_path(where)
     if path is not None and not path.exists():
         raise StorageError(
             f"there is no record yet: {path} does not exist (the agent creates it when it starts)"
         )
+    logs.configure("warning", "text")  # what there is to be said stands beside the answer, not in it
     store = await open_store(where.database, owner=False)
     try:
         yield store

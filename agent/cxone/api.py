@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from agent.core.outcomes import Answer
 from agent.cxone.access import Access, Request
 from agent.cxone.answers import of_response
+from agent.identifiers import fresh
 from agent.telemetry.logs import call_facts, logger
 from agent.web.client import Client
 from agent.web.failures import NoAnswerError, of_failure
@@ -45,7 +45,7 @@ async def ask(
     Returns:
         What became of it. Nothing that NICE or the network does is raised.
     """
-    correlation_id = os.urandom(16).hex()
+    correlation_id = fresh() + fresh()
     try:
         response = await client.request(
             request.to, request.whole(correlation_id), seconds=seconds, limit=_BEGINNING

@@ -18,6 +18,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -25,6 +26,7 @@ from typing import Final, NamedTuple, TypeAlias
 from agent.core.errors import StorageError
 from agent.delivery.opening import OpenFile, connected, one_line
 from agent.delivery.rows import Row, Value
+from agent.delivery.schema.child import upgrade
 
 _Result: TypeAlias = bool | list[Row] | str  # a text says what went wrong
 
@@ -100,6 +102,7 @@ class GroupCommit:
         self._ended = self._loop.create_future()
         self._closing = False
         self._rested = asyncio.Event()
+        self._upgrading: Future[None] | None = None
         # A daemon, so that a loop that died without closing does not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="storage", daemon=True)
 
@@ -115,12 +118,25 @@ class GroupCommit:
 
         Raises:
             StorageError: it can't be used; one line says why and what would be right.
+            asyncio.CancelledError: it was given up; the file is closed as soon as that can be.
         """
         self._thread.start()
-        if (error := await self._opened) is not None:
+        try:
+            error = await asyncio.shield(self._opened)  # the thread answers all the same
+        except asyncio.CancelledError:
+            self._give_up()
+            raise
+        if error is not None:
             self._closing = True
             await self._ended
             raise error
+
+    def _give_up(self) -> None:
+        """Nobody waits for the file any more: the thread closes it once it has it, and is not waited for."""
+        self._closing = True
+        if self._upgrading is not None:
+            self._upgrading.cancel()
+        self._batches.put(None)
 
     async def write(self, *steps: Step, patient: bool = False) -> bool:
         """Run the steps as one unit; returns once they are on disk.
@@ -238,12 +254,22 @@ class GroupCommit:
 
     def _run(self) -> None:
         try:
-            with connected(self._path, owner=self._owner) as file:
+            with connected(self._path, self._upgrade, owner=self._owner) as file:
                 self._tell(self._opened.set_result, None)
                 self._serve(file)
         except StorageError as error:
             self._tell(self._opened.set_result, error)
         self._tell(self._ended.set_result, None)
+
+    def _upgrade(self, storage: str) -> None:
+        """Let the loop have the tables made: what is cancelled there takes its child with it."""
+        self._upgrading = asyncio.run_coroutine_threadsafe(upgrade(storage), self._loop)
+        if self._closing:  # it was given up in between
+            self._upgrading.cancel()
+        try:
+            self._upgrading.result()
+        except CancelledError:
+            raise StorageError("the start was given up") from None
 
     def _serve(self, file: OpenFile) -> None:
         while (batch := self._batches.get()) is not None:

@@ -7,16 +7,14 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from agent.core.errors import StorageError
-from agent.delivery.schema import VERSION, due
-from agent.delivery.schema.child import upgrade
+from agent.delivery.schema import LOCK_WAIT_SECONDS, VERSION, due
 
-_LOCK_WAIT_SECONDS: Final = 2.0  # a `signals` command may write at the same time, for milliseconds
 _LOCK_PAUSE_SECONDS: Final = 0.02
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -92,7 +90,7 @@ def _make(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)
     try:
         for pragma in _PRAGMAS:
             _patiently(connection, pragma)
@@ -103,11 +101,12 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def connected(path: Path, *, owner: bool) -> Iterator[OpenFile]:
+def connected(path: Path, upgrade: Callable[[str], None], *, owner: bool) -> Iterator[OpenFile]:
     """Open the database, bring its tables up to date, and close it in the end. Blocks.
 
     Args:
         path: the file; it and its folder are made where they are not there.
+        upgrade: brings the storage of this URL up to date.
         owner: take the lock that only one agent may hold; two would both deliver the same signals.
 
     Raises:
@@ -119,7 +118,8 @@ def connected(path: Path, *, owner: bool) -> Iterator[OpenFile]:
             _make(path)
             if owner:
                 held.enter_context(_owned(path))
-            _migrate(path)
+            if _is_old(path):
+                upgrade(f"sqlite://{path}")
             file = held.enter_context(closing(OpenFile(path)))
         except OSError as error:
             raise StorageError(f"storage {path} can't be used: {error.strerror}") from error
@@ -130,7 +130,7 @@ def connected(path: Path, *, owner: bool) -> Iterator[OpenFile]:
 
 def _patiently(connection: sqlite3.Connection, pragma: str) -> None:
     # SQLite does not wait by itself for the others while it changes to WAL, which a new file does once.
-    until = time.monotonic() + _LOCK_WAIT_SECONDS
+    until = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         try:
             connection.execute(pragma)
@@ -142,11 +142,9 @@ def _patiently(connection: sqlite3.Connection, pragma: str) -> None:
             return
 
 
-def _migrate(path: Path) -> None:
-    with closing(sqlite3.connect(path, timeout=_LOCK_WAIT_SECONDS, isolation_level=None)) as connection:
-        found = _version(connection)
-    if due(found):
-        upgrade(f"sqlite://{path}")
+def _is_old(path: Path) -> bool:
+    with closing(sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)) as connection:
+        return due(_version(connection))
 
 
 def _version(connection: sqlite3.Connection) -> str | None:

@@ -69,6 +69,10 @@ class PostgresStore(Reading):
             if store._lease is not None:
                 await store._lease.acquire(connection)
             await store._open_readers()
+        except asyncio.CancelledError:
+            if connection is not None:
+                connection.terminate()
+            raise
         except (*UNREACHABLE, StorageError) as error:
             if connection is not None:
                 connection.terminate()
@@ -211,7 +215,7 @@ class PostgresStore(Reading):
         known = "SELECT to_regclass('alembic_version') IS NOT NULL"
         found = await connection.fetchval(VERSION) if await connection.fetchval(known) else None
         if due(found):
-            await asyncio.to_thread(upgrade, self._url)
+            await upgrade(self._url)
 
     async def _beat(self, lease: Lease, broke: Callable[[Exception], None] | None) -> None:
         while True:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
 from agent.core.errors import AgentError, StorageError
+from agent.identifiers import fresh
 from agent.telemetry import logs
 
 FACTS: Final = web.RequestKey("facts", dict[str, Any])
@@ -76,7 +76,7 @@ def refusal(status: int, message: str, **more: object) -> web.Response:
 def request_id(request: web.BaseRequest) -> str:
     """The client's own id of a request if it is usable, else a new one."""
     offered = request.headers.get(REQUEST_ID, "")
-    return offered if _USABLE_ID.fullmatch(offered) else secrets.token_hex(8)
+    return offered if _USABLE_ID.fullmatch(offered) else fresh()
 
 
 @web.middleware

@@ -7,13 +7,12 @@ in force comes on standard input, the descriptor of the memory with its map.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pickle
-import signal
 import sys
 from pathlib import Path
 
+from agent.children import begin_as_child
 from agent.core.errors import AgentError
 from agent.core.frozen import NOTHING
 from agent.core.model import Snapshot
@@ -22,12 +21,13 @@ from agent.settings.handover import PackedFresh, fill, pack, unpack
 from agent.settings.loader import load
 
 _NICENESS = 10
-_PR_SET_PDEATHSIG = 1
+MOST_MEMORY = 2 << 30
+"""Bytes of address space; a million numbers take less than 1 GiB."""
 
 
 def main(folder: str, memory: str, *in_force: str) -> None:
     """What the child does."""
-    _die_with_parent()
+    begin_as_child(MOST_MEMORY)
     if in_force:  # at the start nothing runs yet that it could hold up
         os.nice(_NICENESS)
     result: PackedFresh | AgentError | str
@@ -39,18 +39,12 @@ def main(folder: str, memory: str, *in_force: str) -> None:
         fill(int(memory), fresh.numbers)
     except AgentError as error:
         result = error
+    except MemoryError:
+        result = f"reading it takes more than {MOST_MEMORY >> 30} GiB of memory, more than a large map does"
     except Exception as error:  # noqa: BLE001 - the parent must get one line, whatever it is
         result = f"{type(error).__name__}: {error}"
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as pipe:
         pickle.dump(result, pipe, protocol=pickle.HIGHEST_PROTOCOL)
-
-
-def _die_with_parent() -> None:
-    """Let the kernel end this process when its parent has gone, however that ended (prctl(2))."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # it was quicker
 
 
 def _in_force(memory: str | None = None) -> Snapshot | None:

@@ -8,14 +8,13 @@ mistakes back; how, says `agent.settings.handover`.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pickle
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
-from agent.children import command, environment
+from agent.children import ask
 from agent.core.errors import AgentError, SettingsError
 from agent.core.model import Snapshot
 from agent.settings.handover import Fresh, PackedFresh, lend, new_memory, pack, unpack
@@ -48,7 +47,7 @@ async def load_in_child(
             if in_force is not None:
                 lent.append(lend(in_force.numbers))
                 closing.callback(os.close, lent[1])
-            output = await _run(folder, lent, in_force, timeout)
+            output = await _said(folder, lent, in_force, timeout)
         except OSError as error:  # no memory, no descriptor: that must not end the calls that are up
             raise SettingsError(f"no process can be started to read {folder}: {error.strerror}") from None
         result = _unpickled(output, folder)
@@ -60,27 +59,18 @@ async def load_in_child(
             raise SettingsError(f"what was read of {folder} can't be taken over: {error}") from None
 
 
-async def _run(folder: Path, lent: Sequence[int], in_force: Snapshot | None, seconds: float) -> bytes:
+async def _said(folder: Path, lent: Sequence[int], in_force: Snapshot | None, seconds: float) -> bytes:
     """What the child says."""
-    child = await asyncio.create_subprocess_exec(
-        *command("agent.settings", str(folder), *map(str, lent)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=lent,
-        env=environment(),
-    )
+    told = b"" if in_force is None else pickle.dumps(pack(in_force), protocol=pickle.HIGHEST_PROTOCOL)
     try:
-        async with asyncio.timeout(seconds):
-            told = b"" if in_force is None else pickle.dumps(pack(in_force), protocol=pickle.HIGHEST_PROTOCOL)
-            output, _ = await child.communicate(told)
+        said = await ask(
+            "agent.settings", str(folder), *map(str, lent), told=told, seconds=seconds, lent=lent
+        )
     except TimeoutError:
         raise SettingsError(f"reading {folder} took longer than {seconds:g} s and was given up") from None
-    finally:
-        await _end(child)
-    if child.returncode != 0:
-        raise SettingsError(f"the process that read {folder} died ({child.returncode})")
-    return output
+    if said.code != 0:
+        raise SettingsError(f"the process that read {folder} died ({said.code})")
+    return said.output
 
 
 def _unpickled(output: bytes, folder: Path) -> object:
@@ -88,10 +78,3 @@ def _unpickled(output: bytes, folder: Path) -> object:
         return pickle.loads(output)  # noqa: S301 - it comes from our own child
     except Exception as error:
         raise SettingsError(f"the process that read {folder} sent nothing usable") from error
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    if child.returncode is None:
-        with suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()

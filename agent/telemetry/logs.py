@@ -9,52 +9,88 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import Processor
 
+from agent.telemetry.lines import Form, Line, drawn, masked, now
 from agent.telemetry.outlet import Outlet, write_if_possible
 
-Logger: TypeAlias = FilteringBoundLogger
-Level: TypeAlias = Literal["debug", "info", "warning", "error"]
-_Event: TypeAlias = MutableMapping[str, Any]
+__all__ = ["Level", "Logger", "call_facts", "configure", "logger", "masked", "of_call"]
 
-MASKED: Final = "***"
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+
 _OF_CALL: Final[ContextVar[Mapping[str, str]]] = ContextVar("of_call", default={})  # noqa: B039 - never changed
 _LAST_WORDS_SECONDS: Final = 0.1
 _SAY_SECONDS: Final = 1.0
-_NUMBER_KEYS: Final = frozenset(
-    {"number", "caller", "called", "from_number", "to_number", "from_uri", "to_uri"}
-)
-_SECRET_KEYS: Final = frozenset(
-    {
-        "access_key_secret",
-        "access_token",
-        "api_key",
-        "authorization",
-        "client_secret",
-        "id_token",
-        "parameters",
-        "password",
-        "refresh_token",
-        "secret",
-        "token",
-        "x-api-key",
-    }
-)
-# All digits of a number but its last two; in a SIP URI only those before the host.
-_HIDDEN_DIGIT: Final = re.compile(r"\d(?=(?:\D*\d){2})")
+_SILENCE: Final = logging.CRITICAL + 1
+
+
+class Logger(structlog.BoundLoggerBase):
+    """Writes the lines of one part of the agent: an event in words, and facts, each under its own name."""
+
+    def debug(self, event: str, /, **facts: object) -> None:
+        """What only helps to find a mistake."""
+        if _output.level <= logging.DEBUG:
+            self._proxy_to_logger("debug", event, **facts)
+
+    def info(self, event: str, /, **facts: object) -> None:
+        """What is as it should be."""
+        if _output.level <= logging.INFO:
+            self._proxy_to_logger("info", event, **facts)
+
+    def warning(self, event: str, /, **facts: object) -> None:
+        """What somebody should look at."""
+        if _output.level <= logging.WARNING:
+            self._proxy_to_logger("warning", event, **facts)
+
+    def error(self, event: str, /, **facts: object) -> None:
+        """What must not be; with ``exc_info``, an exception or True, its traceback follows."""
+        if _output.level <= logging.ERROR:
+            self._proxy_to_logger("error", event, **facts)
+
+    def exception(self, event: str, /, **facts: object) -> None:
+        """As `error`, with the exception that is being handled."""
+        self.error(event, **{"exc_info": True, **facts})
+
+
+class _Output:
+    """The one log of the process.
+
+    Attributes:
+        level: the least that is written.
+        processors: what structlog does with a line; one step draws it. All loggers share this list, so that
+            a reload changes those that are there, and `structlog.testing.capture_logs` finds them.
+    """
+
+    def __init__(self) -> None:
+        self.level = logging.INFO
+        self.processors: list[Processor] = []
+        self.draw("text", numbers=False)  # before `configure`: a command's lines are for who gave it
+        structlog.configure(processors=self.processors)
+
+    def draw(self, form: Form, *, numbers: bool) -> None:
+        draw = drawn(form, numbers=numbers)
+
+        def line_of(_logger: object, method: str, line: Line) -> str:
+            line["level"] = method
+            return draw(line) + "\n"
+
+        self.processors[:] = [line_of]
+
+    def write(self, line: Line, level: str) -> None:
+        """Write a line that comes from no `Logger`."""
+        _STANDARD_ERROR.write(str(self.processors[-1](None, level, line)))
 
 
 def configure(
     level: Level = "info",
-    form: Literal["json", "text"] = "json",
+    form: Form = "json",
     numbers: Literal["masked", "shown"] = "masked",
 ) -> None:
     """Set the process' logging up, its own and that of libraries; may be called again after a reload.
@@ -64,36 +100,39 @@ def configure(
         form: ``json`` for machines, ``text`` for a person at a terminal.
         numbers: whether phone numbers stand with all but their last two digits masked.
     """
-    before: list[Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        _hide_secrets,
-    ]
-    if numbers == "masked":
-        before.append(_mask_numbers)
-    after = _renderers(form)
-    structlog.configure(
-        processors=[*before, *after],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _STANDARD_ERROR,
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(cast("Any", _STANDARD_ERROR))
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_of_library, *before],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after],
-        )
-    )
+    _output.level = logging.getLevelNamesMapping()[level.upper()]
+    _output.draw(form, numbers=numbers == "shown")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # how it sets itself up is no news
     root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(max(logging.getLevelName(level.upper()), logging.INFO))
+    root.handlers[:] = [_OfLibraries()]
+    root.setLevel(max(_output.level, logging.INFO))
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """The agent's own lines are not written meanwhile; afterwards the log is as it was."""
+    with kept():
+        _output.level = _SILENCE
+        yield
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Afterwards the log is as it was, that of libraries included, whatever `configure` is told meanwhile."""
+    level, processors = _output.level, _output.processors[:]
+    root = logging.getLogger()
+    handlers, of_libraries = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        _output.level, _output.processors[:] = level, processors
+        root.handlers[:] = handlers
+        root.setLevel(of_libraries)
 
 
 def logger(part: str) -> Logger:
     """The logger of one part of the agent, such as ``courier``; its lines carry ``part``."""
-    return cast("Logger", structlog.get_logger(part=part))
+    return Logger(_STANDARD_ERROR, _output.processors, {"part": part})
 
 
 enter_call: Final = _OF_CALL.set
@@ -126,46 +165,17 @@ def call_facts() -> Mapping[str, str]:
     return _OF_CALL.get()
 
 
-def masked(number: str) -> str:
-    """A phone number or SIP URI of which only the last two digits of the user part can be read."""
-    user, at, host = number.partition("@")
-    return _HIDDEN_DIGIT.sub("*", user) + at + host
+class _OfLibraries(logging.Handler):
+    """Writes what libraries log; a line has the library as its part."""
 
-
-def _renderers(form: str) -> list[Processor]:
-    # Plain tracebacks only: those with local variables would carry tokens and parameter values.
-    if form == "json":
-        return [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    return [
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            timestamp_key="time",
-            exception_formatter=structlog.dev.plain_traceback,
-        )
-    ]
-
-
-def _of_library(_logger: object, _method: str, event: _Event) -> _Event:
-    """A library's line has the library as its part."""
-    record: logging.LogRecord = event["_record"]
-    event["part"] = record.name.partition(".")[0]
-    return event
-
-
-def _hide_secrets(_logger: object, _method: str, event: _Event) -> _Event:
-    for key in event:
-        if key.lower() in _SECRET_KEYS:
-            event[key] = MASKED
-    return event
-
-
-def _mask_numbers(_logger: object, _method: str, event: _Event) -> _Event:
-    for key in _NUMBER_KEYS & event.keys():
-        event[key] = masked(str(event[key]))
-    return event
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line: Line = {"event": record.getMessage(), "part": record.name.partition(".")[0]}
+            if record.exc_info:
+                line["exc_info"] = record.exc_info
+            _output.write(line, record.levelname.lower())
+        except Exception:  # noqa: BLE001 - as `logging` wants it: a line that can't be drawn ends nothing
+            self.handleError(record)
 
 
 @contextmanager
@@ -194,9 +204,7 @@ def last_words(event: str, **facts: str) -> None:
     outlet = _STANDARD_ERROR.outlet
     if outlet is not None:
         outlet.close(_LAST_WORDS_SECONDS)
-    line = {"event": event, **facts, "part": "node", "level": "error"}
-    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
-    text = json.dumps(stamp(None, "", dict(line))) + "\n"
+    text = json.dumps({"event": event, **facts, "part": "node", "level": "error", "time": now()}) + "\n"
     if (descriptor := _descriptor()) is not None:
         write_if_possible(descriptor, text, _LAST_WORDS_SECONDS)
 
@@ -239,16 +247,8 @@ class _StandardError:
         with suppress(OSError, ValueError):
             sys.stderr.write(text)
 
-    def flush(self) -> None:
-        if self.outlet is not None:
-            return
-        with suppress(OSError, ValueError):
-            sys.stderr.flush()
-
-    def msg(self, message: str) -> None:
-        self.write(message + "\n")
-
-    debug = info = warning = warn = error = critical = exception = fatal = msg
+    debug = info = warning = error = write
 
 
 _STANDARD_ERROR: Final = _StandardError()
+_output: Final = _Output()

@@ -22,6 +22,9 @@ CAPACITY_BYTES: Final = 8 * 1024 * 1024
 """Characters of lines that may wait."""
 LAST_SECONDS: Final = 1.0
 """How long what waits may take to be written when the process ends."""
+PACE_SECONDS: Final = 0.02
+"""How long what comes after a write may wait for company: each time the thread wakes up, it takes the
+interpreter from the loop, and a call writes some lines."""
 _AT_ONCE: Final = 64 * 1024
 _PIPE_BUF: Final = 4096  # so much goes into a pipe that poll calls writable, without waiting (POSIX)
 _AGAIN_MILLISECONDS: Final = 1000
@@ -93,6 +96,8 @@ class Outlet:
             ):  # it flows: not a line for each that is lost
                 self._told += lost
                 self._flowing_again(lost)
+            if self._lines.empty():
+                time.sleep(PACE_SECONDS)
 
     def _write(self, data: bytes) -> bool:
         """All of it, however long that takes; a reader that has gone costs the lines, not the process.

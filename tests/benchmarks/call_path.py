@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import cProfile
 import json
-import logging
 import pstats
 import sys
 import tempfile
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
-import structlog
 
+from agent.telemetry.logs import silent
 from tests.shell.harness import steps as step
 from tests.shell.harness.settings import care
 from tests.shell.harness.shell import Shell, shell
@@ -54,7 +53,7 @@ async def _run(node: Shell, calls: int) -> None:
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    found = asyncio.run(calls_per_call())
+    with silent():
+        found = asyncio.run(calls_per_call())
     own = sum(count for module, count in found.items() if module.startswith(("core/", "calls/")))
     sys.stdout.write(json.dumps({"core and calls": own, **found}, indent=1) + "\n")

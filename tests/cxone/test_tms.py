@@ -17,7 +17,7 @@ from agent.cxone.client import Cxone
 from agent.cxone.tms import Tms
 from agent.names.names import Names
 from agent.simulators.cxone import CxoneSimulator
-from agent.telemetry.logs import of_call
+from agent.telemetry.logs import configure, kept, of_call
 from agent.web.client import Client
 from agent.web.session import new_session_apart
 from tests.clock import Clock
@@ -76,8 +76,10 @@ def repeated(answer: Answer) -> bool:
 
 
 async def test_the_line_of_an_answer_says_of_which_call_it_is(tms: Tms, project: Project) -> None:
-    with capture_logs() as said, of_call("call-7", "acme-care"):
-        await post(tms, project)
+    with kept():
+        configure("debug")
+        with capture_logs() as said, of_call("call-7", "acme-care"):
+            await post(tms, project)
     (line,) = (line for line in said if line["event"] == "tms answered")
     assert (line["call_id"], line["project"]) == ("call-7", "acme-care")
 

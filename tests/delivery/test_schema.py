@@ -17,16 +17,21 @@ import asyncpg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from structlog.testing import capture_logs
 
 from agent import children
 from agent.core.errors import StorageError
 from agent.core.moments import Moment
 from agent.core.records import CallRecord, Channel, Handoff, Signal
+from agent.delivery import group_commit
+from agent.delivery import postgres as postgres_store
 from agent.delivery.schema import FOLDER, HEAD, KNOWN, VERSION
 from agent.delivery.schema.child import upgrade
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
+from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from tests.calls.harness.postgres import Postgres
+from tests.calls.harness.waiting import eventually
 
 MakeCall: TypeAlias = Callable[..., CallRecord]
 MakeSignal: TypeAlias = Callable[..., Signal]
@@ -169,22 +174,68 @@ def test_what_takes_steps_stays_out_of_a_process_that_serves_calls(tmp_path: Pat
     assert said == "[]\n"
 
 
-def test_no_module_is_taken_from_the_folder_that_the_agent_happens_to_stand_in(
+async def test_no_module_is_taken_from_the_folder_that_the_agent_happens_to_stand_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "alembic.py").write_text("raise RuntimeError('not what was asked for')\n")
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "agent.db"
-    upgrade(f"sqlite://{path}")
+    await upgrade(f"sqlite://{path}")
     with closing(sqlite3.connect(path)) as made:
         assert made.execute(VERSION).fetchone() == (HEAD,)
 
 
-def test_a_process_that_dies_before_it_can_say_why_is_told_with_its_last_words(
+@pytest.fixture
+def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a child that hangs instead of taking steps writes its number."""
+    pid = tmp_path / "pid"
+    write = f"pathlib.Path({str(pid)!r}).write_text(str(os.getpid()))"
+    (tmp_path / "alembic.py").write_text(f"import os, pathlib, signal\n{write}\nsignal.pause()\n")
+    monkeypatch.setattr(children, "_ROOT", f"{tmp_path}{os.pathsep}{children._ROOT}")
+    monkeypatch.setattr(group_commit, "upgrade", upgrade)
+    monkeypatch.setattr(postgres_store, "upgrade", upgrade)
+    return pid
+
+
+@pytest.mark.usefixtures("hanging")
+async def test_one_that_hangs_is_named_and_given_up_in_the_end(tmp_path: Path) -> None:
+    with capture_logs() as said, pytest.raises(StorageError, match=r"took longer than 0\.1 s and was given"):
+        await upgrade(f"sqlite://{tmp_path / 'agent.db'}", longest=0.1, patience=0.0)
+    (line,) = said
+    assert "the start waits for the storage's tables" in line["event"]
+    assert (line["log_level"], line["child"]) == ("warning", "python -m agent.delivery.schema")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_a_start_that_is_given_up_leaves_no_child_and_the_next_one_finds_the_way_free(
+    hanging: Path, tmp_path: Path, kind: str, postgres: Postgres
+) -> None:
+    url = f"sqlite://{tmp_path / 'agent.db'}" if kind == "sqlite" else postgres.new()
+    opening = asyncio.ensure_future(open_store(url, node="edge-1"))
+    await eventually(lambda: hanging.exists() and hanging.read_text(), 30, "the child hangs")
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    child = Path("/proc") / hanging.read_text()
+    await eventually(lambda: not child.exists(), what="the child is gone")
+    (tmp_path / "alembic.py").unlink()
+
+    async def opens() -> Store | None:
+        try:
+            return await open_store(url, node="edge-1")
+        except StorageError:
+            return None  # the thread that was given up has the file still
+
+    while (store := await opens()) is None:
+        await asyncio.sleep(0.01)
+    await store.aclose()
+
+
+async def test_a_process_that_dies_before_it_can_say_why_is_told_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "alembic.py").write_text("raise RuntimeError('broken installation')\n")
     monkeypatch.setattr(children, "_ROOT", f"{tmp_path}{os.pathsep}{children._ROOT}")
     with pytest.raises(StorageError, match=r"died \(1\): RuntimeError: broken installation") as caught:
-        upgrade(f"sqlite://{tmp_path / 'agent.db'}")
+        await upgrade(f"sqlite://{tmp_path / 'agent.db'}")
     assert len(str(caught.value).splitlines()) == 1

@@ -81,6 +81,21 @@ async def test_an_end_does_not_wait_for_files_that_take_long_to_read(house: Hous
     assert not Path(f"/proc/{child}").exists()
 
 
+@pytest.mark.parametrize("times", [1, 2], ids=["SIGTERM", "SIGTERM twice"])
+async def test_nor_for_tables_that_take_long_to_make(house: House, times: int) -> None:
+    def making() -> list[int]:
+        commands = {pid: Path(f"/proc/{pid}/cmdline") for pid in children(house.agent.pid)}
+        return [pid for pid, command in commands.items() if b"agent.delivery.schema" in command.read_bytes()]
+
+    await asyncio.to_thread(begin, house.agent)
+    (child,) = await eventually(making, 30, "the tables are being made") or []
+    os.kill(child, signal.SIGSTOP)
+    for _ in range(times):
+        house.agent.send(signal.SIGTERM)
+    await asyncio.to_thread(house.agent.ends)
+    assert not Path(f"/proc/{child}").exists()
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["SIGTERM", "SIGTERM twice"])
 async def test_a_reload_that_takes_long_does_not_outlive_the_process(house: House, again: bool) -> None:  # noqa: FBT001
     await asyncio.to_thread(house.start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -153,6 +154,31 @@ async def test_what_ends_while_the_disk_is_full_is_told_once_there_is_room(
         await at.stop()
 
 
+async def test_an_agent_that_is_to_end_waits_for_room_and_tells_what_ended_on_a_full_disk_as_it_was(
+    cxone: Cxone, tmp_path: Path, small_disk: Path
+) -> None:
+    path = small_disk / "agent.db"
+    async with site(cxone, tmp_path, on(path)) as at:
+        await at.start()
+        calls = await at.up(3)
+        ballast = fill(small_disk)
+        at.crowd.call(new_contact(), Way.STAYS)  # finds out
+        await new_calls_are_refused(at, "full")
+        for call in calls:
+            at.crowd.agent_hangs_up(call)
+        await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+        at.house.agent.send(signal.SIGTERM)
+        await eventually(lambda: "the end waits for the storage" in at.house.agent.tail(), what="it waits")
+        assert at.house.agent.running
+        ballast.unlink()
+        await asyncio.to_thread(at.house.agent.ends)
+        found = Books.read(path)
+        assert [row["end"] for row in found.calls] == ["completed"] * 3
+        terminal = [row for row in found.signals if row["moment"] != "arrival"]
+        assert [(row["moment"], row["state"]) for row in terminal] == [("completed", "accepted")] * 3
+        assert not mistakes(found, ledger(cxone), at.crowd.calls)
+
+
 @pytest.mark.parametrize("killed", [True, False], ids=["is killed", "is asked to end again and again"])
 async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_ends_too(
     cxone: Cxone,
@@ -174,6 +200,8 @@ async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_end
             await at.kill()
         else:
             assert await at.house.agent.asked_to_end() == 0
+            said = at.house.agent.log.read_text()
+            assert said.count("the next start tells its script failed") >= len(calls)
         ballast.unlink()
         await at.start()
         found = await settled(path)

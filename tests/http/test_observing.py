@@ -20,19 +20,17 @@ KEY = {"x-api-key": "care-key"}
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
     """What was logged of requests so far."""
-    import structlog  # noqa: PLC0415 - only to undo what this fixture does
+    with logs.kept():
+        logs.configure("debug")
 
-    logs.configure("debug")
+        def read() -> list[dict[str, Any]]:
+            said = capsys.readouterr().err
+            assert "care-key" not in said
+            assert "Zoë" not in said
+            found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+            return [line for line in found if line["event"] == "api request"]
 
-    def read() -> list[dict[str, Any]]:
-        said = capsys.readouterr().err
-        assert "care-key" not in said
-        assert "Zoë" not in said
-        found = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-        return [line for line in found if line["event"] == "api request"]
-
-    yield read
-    structlog.reset_defaults()
+        yield read
 
 
 async def test_each_answer_is_counted_by_project_route_and_status(listen: Any) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from agent.core.errors import SettingsError
 from agent.settings import Mistakes, load, load_in_child
+from agent.settings import __main__ as child_main
 
 EXAMPLE = Path(__file__).parents[2] / "config"
 
@@ -52,6 +54,22 @@ async def test_a_child_that_sends_rubbish_is_told_in_one_line(monkeypatch: pytes
     monkeypatch.setattr(sys, "executable", "/bin/echo")
     with pytest.raises(SettingsError, match="sent nothing usable"):
         await load_in_child(EXAMPLE)
+
+
+def test_a_folder_that_takes_too_much_memory_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def load(*_: object, **_options: object) -> None:
+        raise MemoryError
+
+    limits: list[int] = []
+    monkeypatch.setattr(child_main, "begin_as_child", limits.append)
+    monkeypatch.setattr(child_main, "load", load)
+    child_main.main(str(tmp_path), "0")
+    assert pickle.loads(capfdbinary.readouterr().out) == (  # noqa: S301 - it is ours
+        "reading it takes more than 2 GiB of memory, more than a large map does"
+    )
+    assert limits == [2 << 30]
 
 
 async def test_the_child_takes_no_module_from_the_folder_that_the_agent_happens_to_stand_in(

@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import structlog
 
 from agent.core.model import Project
 from agent.delivery.sqlite import SqliteStore
+from agent.telemetry import logs
 from tests.shell.harness.settings import care
 from tests.shell.harness.shell import NodeOf, Shell, shell
 
@@ -36,12 +36,9 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _plain_logs() -> Iterator[None]:
     """One line of JSON for each fact: tracebacks drawn for people take longer than the calls they are of."""
-    before = structlog.get_config()
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
-    yield
-    structlog.configure(**before)
+    with logs.kept():
+        logs.configure("debug")
+        yield
 
 
 @pytest.fixture

@@ -292,7 +292,7 @@ async def test_the_guard_is_told_of_each_state_once(node: Shell) -> None:
 async def test_so_is_the_log(node: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     node.switchboard.drain()
     node.switchboard.refresh()
-    assert capsys.readouterr().out.count('"event": "node state"') == 1
+    assert capsys.readouterr().err.count('"event": "node state"') == 1
 
 
 async def test_the_last_call_that_fits_makes_the_node_full_and_its_end_ready_again(node_of: NodeOf) -> None:

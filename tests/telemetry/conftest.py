@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
+
+from agent.telemetry import logs
 
 
 @pytest.fixture
 def logging_restored() -> Iterator[None]:
     """Afterwards logging is as it was: it is the process's."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logs.kept():
+        yield

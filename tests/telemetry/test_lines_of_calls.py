@@ -26,6 +26,7 @@ OF_ALL_CALLS = {
     "cxone/token.py",
     "delivery/postgres_lease.py",
     "delivery/retention.py",
+    "delivery/schema/child.py",
     "http/connection.py",
     "http/listener.py",
     "node.py",

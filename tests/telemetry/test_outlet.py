@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,33 @@ def test_lines_come_in_their_order(pipe: Pipe) -> None:
         outlet.put(f"{number}\n")
     assert outlet.close(10.0)
     assert pipe.read(b"\n99\n").split() == [str(number).encode() for number in range(100)]
+
+
+def test_what_comes_soon_after_a_write_is_written_together(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread sleeps meanwhile, and so leaves the interpreter to the loop."""
+    written: list[bytes] = []
+    asleep, lines = threading.Event(), threading.Event()
+
+    def write(_: int, data: memoryview) -> int:
+        written.append(bytes(data))
+        return len(data)
+
+    def sleep(_: float) -> None:
+        asleep.set()
+        lines.wait()
+
+    monkeypatch.setattr("agent.telemetry.outlet.os.write", write)
+    monkeypatch.setattr("agent.telemetry.outlet.time.sleep", sleep)
+    outlet = Outlet(pipe.writes, lambda _: None)
+    outlet.put("first\n")
+    assert asleep.wait(10.0)
+    for number in range(5):
+        outlet.put(f"{number}\n")
+    lines.set()
+    assert outlet.close(10.0)
+    assert written == [b"first\n", b"0\n1\n2\n3\n4\n"]
 
 
 def test_nobody_waits_for_a_reader_that_stands_still_and_what_is_lost_is_told_when_it_goes_on(

@@ -16,6 +16,8 @@ FOLDER: Final = Path(__file__).parent
 KNOWN: Final = tuple(sorted(file.name.split("_")[1] for file in FOLDER.glob("versions/step_*.py")))
 HEAD: Final = KNOWN[-1]
 """The version that this agent works with; the newest file in ``versions``."""
+LOCK_WAIT_SECONDS: Final = 2.0
+"""For others who write to the same SQLite file; a `signals` command does for milliseconds."""
 VERSION: Final = "SELECT version_num FROM alembic_version"
 
 

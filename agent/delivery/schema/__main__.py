@@ -11,17 +11,18 @@ from typing import Any
 
 import asyncpg
 
+from agent.children import begin_as_child
 from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
+from agent.delivery.schema import LOCK_WAIT_SECONDS
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
 
-_LOCK_WAIT_SECONDS = 2.0
 _SQLITE = "sqlite://"
 
 
 def take(storage: str) -> None:
     """Take the steps, here. Blocks, outside of an event loop."""
     if storage.startswith(_SQLITE):
-        upgrade_sqlite(Path(storage.removeprefix(_SQLITE)), _LOCK_WAIT_SECONDS)
+        upgrade_sqlite(Path(storage.removeprefix(_SQLITE)), LOCK_WAIT_SECONDS)
     else:
         asyncio.run(upgrade_postgresql(partial(_connect, storage)))
 
@@ -41,4 +42,5 @@ async def _connect(url: str) -> Any:  # noqa: ANN401 - asyncpg has no types
 
 
 if __name__ == "__main__":
+    begin_as_child()
     sys.exit(main(sys.stdin.read()))
