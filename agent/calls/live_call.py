@@ -197,8 +197,25 @@ class LiveCall:
                     self._prompt.end()
             case on.Start():
                 self._clocks.start(action.timer, action.seconds)
+            case on.Play():
+                self.legs.play(action.audio)
+            case on.Relay():
+                self._invite.ring(action.status, media=action.media)
+            case on.HangUp():
+                self.legs.hang_up(action.side)
+            case on.CancelSignals():
+                self._record.cancel(action.moment)
+            case on.StopAll():
+                self._clocks.stop_all()
+                self._prompt.end()
+            case on.Close():
+                self._close(action.end, action.reason)
             case on.Record():
                 self._services.run(self._storing.open())
+            case on.Dial():
+                self.legs.when_released(partial(self._dialling.dial, action))
+            case on.AnswerCaller():
+                self._answer()
             case on.Tell():
                 self._terminal_at = time.monotonic()
                 self._services.run(self._storing.tell(action))
@@ -206,33 +223,16 @@ class LiveCall:
                 self._record.begin_held()
             case on.AwaitSilence():
                 self._prompt.begin()
-            case on.Dial():
-                self.legs.when_released(partial(self._dialling.dial, action))
-            case on.Relay():
-                self._invite.ring(action.status, media=action.media)
-            case on.AnswerCaller():
-                self._answer()
             case on.RefuseCaller():
                 self._refuse(action.reason)
-            case on.HangUp():
-                self.legs.hang_up(action.side)
-            case on.Play():
-                self.legs.play(action.audio)
             case on.SendDtmf():
                 self.legs.send_dtmf(action.side, action.digit, action.milliseconds)
-            case on.CancelSignals():
-                self._record.cancel(action.moment)
             case on.Report():
                 self.asking.report(taken=action.taken)
             case on.Refer():
                 self.legs.when_released(partial(self._refer, action.target))
             case on.Returned():
                 self._returned(action.method)
-            case on.StopAll():
-                self._clocks.stop_all()
-                self._prompt.end()
-            case on.Close():
-                self._close(action.end, action.reason)
 
     def _refer(self, target: int) -> None:
         if not self._over:  # the caller may have hung up while the voice agent was let go of

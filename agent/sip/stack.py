@@ -12,7 +12,7 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ParamSpec
 
 import pjsua2
 
@@ -33,6 +33,7 @@ from agent.sip.resolver import Hop
 from agent.sip.sent_probes import SentProbes
 from agent.telemetry.logs import call_facts, enter_call, leave_call, logger
 
+_Given = ParamSpec("_Given")
 _log = logger("sip")
 _TICK_SECONDS = 0.01
 _IDLE_TICK_SECONDS = 0.1  # without calls only transactions have timers, the shortest of half a second
@@ -295,10 +296,12 @@ class Stack:
         finally:
             leave_call(token)
 
-    def _contain(self, where: str, work: Callable[[], None]) -> None:
+    def _contain(
+        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
+    ) -> None:
         """Do something that ends nothing else, whatever goes wrong in it."""
         try:
-            work()
+            work(*args, **options)
         except Exception as error:  # noqa: BLE001 - what is behind it waits
             self.took(where, error)
 
@@ -330,7 +333,7 @@ class Stack:
         now = self._loop.time()
         late, due = max(0.0, now - due), max(now, due) + self._step
         self._timer = self._loop.call_at(due, self._tick, due)
-        self._contain("lag", lambda: self._lag(late))
+        self._contain("lag", self._lag, late)
         self._contain("tick", self._poll)
         self._contain("probe", self._probes.look)
         self._contain("trace", self._look_for_messages)
