@@ -9,7 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-_FULL_EVERY: Final = 60
+_FULL_EVERY: Final = 600
+"""Looks between two at all objects, not only the young: a call leaves no circles, so little is ever found."""
+
+_REST_AFTER: Final = 34
+"""Looks, one a second, after the last call: SIP transactions live for 32 s (RFC 3261 17, timers F, H, J)."""
 
 
 class Memory:
@@ -18,14 +22,14 @@ class Memory:
     All of it on this thread, when no native call is on the stack: a finalizer may reach native code.
 
     Args:
-        busy: whether there are calls, or call slots that still wait for their last transaction.
+        busy: whether there are calls.
         rest: lets the SIP stack return what it keeps for calls.
     """
 
     def __init__(self, busy: Callable[[], bool], rest: Callable[[], None]) -> None:
         self._busy, self._rest = busy, rest
-        self._was_busy = False
         self._looks = 0
+        self._quiet = _REST_AFTER + 1  # looks since a call; a new node has nothing to give back
         self._trim = _malloc_trim()
 
     def settle(self) -> None:
@@ -36,18 +40,18 @@ class Memory:
         self._trim()
 
     def look(self) -> None:
-        """Once a second: collect young objects, all of them each minute; give back after the last call.
+        """Once a second: collect young objects, seldom all of them; give back when the node rests.
 
-        glibc keeps what lies between what is in use, some 80 MB after thousands of calls. To look for it
-        takes milliseconds, in which nobody may be waiting.
+        The transactions of the last call hold its memory for half a minute more. glibc keeps what lies
+        between what is in use, some 80 MB after thousands of calls. To look for it takes milliseconds, in
+        which nobody may be waiting.
         """
         self._looks += 1
         gc.collect(2 if self._looks % _FULL_EVERY == 0 else 1)
-        busy = self._busy()
-        if self._was_busy and not busy:
+        self._quiet = 0 if self._busy() else self._quiet + 1
+        if self._quiet == _REST_AFTER:
             self._rest()
             self._trim()
-        self._was_busy = busy
 
 
 def _malloc_trim() -> Callable[[], object]:

@@ -34,17 +34,18 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Node:
     return Node(monkeypatch)
 
 
-def test_memory_is_given_back_once_when_the_last_call_is_over(node: Node) -> None:
-    looks = [node.looked(busy=busy) for busy in (False, True, True, False, False, True, False)]
-    given_back = ["give back" in done for done in looks]
-    assert given_back == [False, False, False, True, False, False, True]
-    assert ["rest" in done for done in looks] == given_back
+def test_memory_is_given_back_once_after_the_last_transaction_of_the_last_call(node: Node) -> None:
+    busy = [*[False] * 40, True, *[False] * 20, True, *[False] * 80]
+    looks = [node.looked(busy=one) for one in busy]
+    given_back = [number for number, done in enumerate(looks) if "give back" in done]
+    assert given_back == [61 + 34]
+    assert [number for number, done in enumerate(looks) if "rest" in done] == given_back
 
 
-def test_everything_is_looked_at_each_minute_and_young_objects_each_second(node: Node) -> None:
-    looks = [node.looked(busy=False)[0] for _ in range(120)]
-    assert [number for number, done in enumerate(looks, 1) if done == "collect (2,)"] == [60, 120]
-    assert looks.count("collect (1,)") == 118
+def test_everything_is_looked_at_each_ten_minutes_and_young_objects_each_second(node: Node) -> None:
+    looks = [node.looked(busy=False)[0] for _ in range(1200)]
+    assert [number for number, done in enumerate(looks, 1) if done == "collect (2,)"] == [600, 1200]
+    assert looks.count("collect (1,)") == 1198
 
 
 def test_the_c_library_gives_back() -> None:

@@ -88,14 +88,16 @@ class Chronicle:
 
     def leg_over(self, call: CallRecord | None, side: Side | None, traffic: Traffic) -> None:
         """A leg is gone; `call` and `side` are None for one of a call that is over already."""
-        self._metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter)
+        self._metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter, traffic.round_trip)
+        back = "" if traffic.round_trip is None else f", round trip {traffic.round_trip * 1000:.1f} ms"
         strays = f", {traffic.strays} from elsewhere dropped (media.latch)" if traffic.strays else ""
         if call is not None and side is not None:
             self._note(
                 call.call_id,
                 "audio",
                 f"{side.value}: {traffic.received} RTP packets in, "
-                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms{strays}",
+                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms"
+                f"{back}{strays}",
             )
 
     def over(self, call: CallRecord) -> None:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from agent.calls.asking import Asking
 from agent.calls.destinations import Destinations
 from agent.calls.parts import Parts
 from agent.core import events as on
@@ -26,21 +28,24 @@ class Dialling:
     Args:
         parts: the call.
         media: the node's settings of audio, as the call began with them.
-        handoff: what the voice agent asked for, if it did.
+        asking: knows what the voice agent asked for, if it did.
         dialled: called with each new leg and its side.
+        run: starts a coroutine, and holds the call meanwhile.
     """
 
     def __init__(
         self,
         parts: Parts,
         media: Media,
-        handoff: Callable[[], Handoff | None],
+        asking: Asking,
         dialled: Callable[[Leg, Side], None],
+        run: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._call = parts
         self._media = media
-        self._handoff = handoff
+        self._asking = asking
         self._dialled = dialled
+        self._run = run
         self._destinations = Destinations(parts.brief, parts.services.targets_down())
         self._hops: tuple[Hop, ...] = ()  # of the target that is being dialled
 
@@ -49,14 +54,14 @@ class Dialling:
 
         At once where the address is known; a name is looked up first.
         """
-        call, side, handoff = self._call, action.side, self._handoff()
+        call, side, handoff = self._call, action.side, self._asking.handoff
         targets = self._destinations.of(side, handoff)
         target = targets[action.target]
         again = "" if not action.address else ", its next address"
         call.note("decision", f"dial {target.uri} ({action.target + 1} of {len(targets)}{again})")
         hops = self._hops if action.address else call.services.resolver.at_hand(target.address)
         if hops is None:
-            call.services.run(self._look_up(action, target, handoff))
+            self._run(self._look_up(action, target, handoff))
         else:
             self._dial(action, target, handoff, hops)
 
@@ -92,7 +97,7 @@ class Dialling:
 
     def refer(self, target: int) -> None:
         """Send the caller to a target by REFER (RFC 3515); raises nothing."""
-        call, handoff = self._call, self._handoff()
+        call, handoff = self._call, self._asking.handoff
         targets = self._destinations.of(Side.TARGET, handoff)
         uri = targets[target].uri
         call.note("decision", f"{story.REFERRED}{uri} ({target + 1} of {len(targets)})")

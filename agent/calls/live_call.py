@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from agent.calls.asking import Asking
 from agent.calls.clocks import Clocks
@@ -24,6 +25,7 @@ from agent.core import story
 from agent.core.brief import Brief
 from agent.core.call import LASTING, Machine, State
 from agent.core.events import Action, Event, Side, Timer
+from agent.core.links import back
 from agent.core.methods import Method
 from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
@@ -73,18 +75,18 @@ class LiveCall:
         self.contained = services.contained.of_call(brief.call_id, project.project)
         self._machine = Machine(brief.plan)
         self._record = DurableRecord(brief, services, leg.sip_call_id)
-        self.legs = Legs(leg, self._comfort)
-        parts = Parts(brief, services, self._machine, self._record, self.legs, self.contained, self.handle)
+        self.legs = Legs(leg, back(self._comfort))
+        record, machine, contained = self._record, self._machine, self.contained
+        parts = Parts(brief, services, machine, record, self.legs, contained, back(self.handle))
         self.asking = Asking(parts)
         self._storing = Storing(parts, self.asking)
-        self._dialling = Dialling(
-            parts, agent.media, lambda: self.asking.handoff, lambda leg, side: dialled(self, leg, side)
-        )
+        self._told_of_leg = dialled
+        self._dialling = Dialling(parts, agent.media, self.asking, back(self._dialled), back(self._run))
         self._invite = InviteTransaction(leg, project.project, services.metrics, arrived)
-        self._clocks = Clocks(agent.limits, project, self._fired, services.timers)
-        legs, took = self.legs.legs, self.contained.took
-        self._watch = MediaWatch(agent.media.silence_timeout, legs, self._media_lost, took, services.timers)
-        self._prompt = PromptWatch(project.handoff.finish_prompt, legs, self._prompt_finished, took)
+        self._clocks = Clocks(agent.limits, project, back(self._fired), services.timers)
+        legs, took, lost = self.legs.legs, contained.took, back(self._media_lost)
+        self._watch = MediaWatch(agent.media.silence_timeout, legs, lost, took, services.timers)
+        self._prompt = PromptWatch(project.handoff.finish_prompt, legs, back(self._prompt_finished), took)
         self._terminal_at = 0.0
         self._events: deque[Event] = deque()
         self._acting = False
@@ -211,14 +213,14 @@ class LiveCall:
             case on.Close():
                 self._close(action.end, action.reason)
             case on.Record():
-                self._services.run(self._storing.open())
+                self._run(self._storing.open())
             case on.Dial():
-                self.legs.when_released(partial(self._dialling.dial, action))
+                self.legs.when_released(partial(self._dial, action))
             case on.AnswerCaller():
                 self._answer()
             case on.Tell():
                 self._terminal_at = time.monotonic()
-                self._services.run(self._storing.tell(action))
+                self._run(self._storing.tell(action))
             case on.Begin():
                 self._record.begin_held()
             case on.AwaitSilence():
@@ -233,6 +235,19 @@ class LiveCall:
                 self.legs.when_released(partial(self._refer, action.target))
             case on.Returned():
                 self._returned(action.method)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._services.run(self._held_meanwhile(work))
+
+    async def _held_meanwhile(self, work: Coroutine[Any, Any, None]) -> None:
+        """The call's parts do not hold it; what is done for it does."""
+        await work
+
+    def _dialled(self, leg: Leg, side: Side) -> None:
+        self._told_of_leg(self, leg, side)
+
+    def _dial(self, action: on.Dial) -> None:
+        self._dialling.dial(action)
 
     def _refer(self, target: int) -> None:
         if not self._over:  # the caller may have hung up while the voice agent was let go of

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import pjsua2
 
@@ -14,6 +14,7 @@ from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import call_facts, logger
 
+_NOT_TOLD: Final = -1
 _log = logger("sip")
 
 
@@ -209,4 +210,14 @@ def _counts(number: int) -> Traffic:
     if not counts:
         return Traffic()
     received, sent, lost, lost_by_peer, jitter, heard, strays = map(int, counts.split())
-    return Traffic(received, sent, lost, lost_by_peer, jitter / 1_000_000, heard, strays)
+    round_trip = pjsua2.handoff_leg_round_trip(number)
+    return Traffic(
+        received,
+        sent,
+        lost,
+        lost_by_peer,
+        jitter / 1_000_000,
+        heard,
+        strays,
+        None if round_trip == _NOT_TOLD else round_trip / 1_000_000,
+    )

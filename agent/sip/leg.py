@@ -14,6 +14,7 @@ import pjsua2
 
 from agent.core.errors import SipError
 from agent.core.headers import writable
+from agent.core.links import back
 from agent.core.model import Latch
 from agent.sip import events as on
 from agent.sip import native
@@ -53,7 +54,7 @@ class Leg(LegState):
         self._emit = emit
         self.dialled = dialled
         self._rung: tuple[int, bool] | None = None
-        self.presses = Presses(self._pressed)
+        self.presses = Presses(back(self._pressed))
         self._notifying = False
         self._leave: Callable[[], None] | None = None  # a BYE that waits
         self._afterwards: list[Callable[[], None]] = []  # what waits for that BYE

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ParamSpec
+from weakref import ref
 
 import pjsua2
 
@@ -308,7 +309,7 @@ class Stack:
     def _new_leg(self, *, dialled: bool) -> Leg:
         """A leg, held until its end is confirmed."""
         leg = Leg(self._make_audio, self.emit, dialled=dialled)
-        leg.audio.carried = lambda relayed, why: self._carried(leg, relayed=relayed, why=why)
+        leg.audio.carried = partial(self._carried, ref(leg))
         if not self._legs and self._timer is not None:  # no longer idle
             self._timer.cancel()
             due = self._loop.time() + _TICK_SECONDS
@@ -316,7 +317,9 @@ class Stack:
         self._legs[leg.key] = leg
         return leg
 
-    def _carried(self, leg: Leg, *, relayed: bool, why: str) -> None:
+    def _carried(self, of: ref[Leg], relayed: bool, why: str) -> None:  # noqa: FBT001 - a callback
+        if (leg := of()) is None:
+            return
         if not relayed and self._settings.media.mode == "relay":
             _log.warning("audio is mixed", why=why, call_id=leg.call_id, project=leg.project)
         self.emit(on.AudioCarried(leg.key, relayed, why))

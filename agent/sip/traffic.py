@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """RTP of one leg from its start: packets, losses as pjmedia counts them, jitter in seconds (mean).
+    """RTP of one leg from its start: packets, losses as pjmedia counts them; jitter in seconds (mean).
 
     `heard` counts the RTP that could be used and the RTCP: it grows while the far end is there. `strays` came
-    from elsewhere than the far end and were dropped.
+    from elsewhere than the far end and were dropped. `round_trip` is the mean time in seconds to the far end
+    and back by its reports (RFC 3550 section 6.4.1); None while none of them tells it.
     """
 
     received: int = 0
@@ -21,9 +22,11 @@ class Traffic:
     jitter: float = 0.0
     heard: int = 0
     strays: int = 0
+    round_trip: float | None = None
 
     def plus(self, other: Traffic) -> Traffic:
-        """Both together; the jitter is the worse one."""
+        """Both together; jitter and round trip are the worse ones."""
+        known = [told for told in (self.round_trip, other.round_trip) if told is not None]
         return Traffic(
             self.received + other.received,
             self.sent + other.sent,
@@ -32,4 +35,5 @@ class Traffic:
             max(self.jitter, other.jitter),
             max(self.heard, other.heard),  # counted through all streams already
             max(self.strays, other.strays),
+            max(known, default=None),
         )

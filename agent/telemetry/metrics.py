@@ -102,6 +102,9 @@ class Metrics:
         self._packets_received = counter("rtp_packets_received", "RTP packets received")
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", within.JITTER)
+        self._round_trip = histogram(
+            "rtp_round_trip_seconds", "Mean round trip time to a leg's far end", within.ROUND_TRIP
+        )
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
         self._kept_out = gauge(
             "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
@@ -197,11 +200,15 @@ class Metrics:
         """A call's audio goes this way from now on: ``relay`` or ``mix``."""
         self._paths[project, path].inc()
 
-    def rtp_measured(self, packets_received: int, packets_lost: int, jitter: float) -> None:
-        """A leg is over: RTP packets received and lost, mean jitter in seconds."""
+    def rtp_measured(
+        self, packets_received: int, packets_lost: int, jitter: float, round_trip: float | None
+    ) -> None:
+        """A leg is over: RTP packets received and lost; mean jitter and round trip (if known) in seconds."""
         self._packets_received.inc(packets_received)
         self._packets_lost.inc(packets_lost)
         self._jitter.observe(jitter)
+        if round_trip is not None:
+            self._round_trip.observe(round_trip)
 
     # signals
 

@@ -111,6 +111,7 @@ static void tell_of_end(pjsua_call *call, const pjsip_event *e)
     handoff_event event = { .kind = HANDOFF_ENDED, .call_id = call->index };
     const pjsip_rx_data *rdata = came(e);
 
+    handoff_calls_deliver(); /* its last digits may have come with the BYE */
     tell_of_stream(call);
     call->user_data = NULL;
     event.a = handoff_leg_status(call->index);

@@ -113,6 +113,17 @@ const char *handoff_leg_traffic(int call_id)
     return text;
 }
 
+int handoff_leg_round_trip(int call_id)
+{
+    pjsua_call_media *media = audio_of(call_id);
+    pjmedia_rtcp_stat stat;
+
+    if (!media || media->type != PJMEDIA_TYPE_AUDIO || !media->strm.a.stream ||
+        pjmedia_stream_get_stat(media->strm.a.stream, &stat) != PJ_SUCCESS || !stat.rtt.n)
+        return -1;
+    return stat.rtt.mean;
+}
+
 void handoff_leg_latch(int call_id, int mode)
 {
     pjsua_call *call = call_of(call_id);

@@ -31,6 +31,10 @@ int handoff_leg_level(int call_id);
  * end is there; `strays` RTP that came from others and was dropped. Both are of the whole call. */
 const char *handoff_leg_traffic(int call_id);
 
+/* Microseconds to the far end of its audio stream and back, a mean over its reports (RFC 3550 section 6.4.1); -1 while
+ * none has told it. */
+int handoff_leg_round_trip(int call_id);
+
 /* From whom its RTP is taken: 0 from the host that SDP names, 1 another host is learned once, 2 from anywhere.
  * Before its first offer and answer; 0 is what a new call has. */
 void handoff_leg_latch(int call_id, int mode);

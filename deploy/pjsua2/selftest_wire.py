@@ -14,6 +14,7 @@ import re
 import socket
 import struct
 import sys
+import time
 import zlib
 
 import pjsua2 as pj
@@ -34,12 +35,12 @@ class Rtp:
         self.port = self.socket.getsockname()[1]
         self.ssrc, self.sequence = ssrc, 100
 
-    def speak(self, to, packets=1, kind=0, payload=b"\x55" * 160):
+    def speak(self, to, packets=1, kind=0, payload=b"\x55" * 160, turn=None):
         for _ in range(packets):
             self.sequence += 1
             head = struct.pack("!BBHII", 0x80, kind, self.sequence, self.sequence * 160, self.ssrc)
             self.socket.sendto(head + payload, ("127.0.0.1", to))
-            base.stack.turn(0.005)
+            (turn or base.stack.turn)(0.005)
 
     def report(self, to):
         self.socket.sendto(struct.pack("!BBHII", 0x80, 201, 1, self.ssrc, 0)[:8], ("127.0.0.1", to + 1))
@@ -66,12 +67,12 @@ def traffic():
     return [int(numbers[at]) for at in (0, 5, 6)] if numbers else None
 
 
-def until(condition, seconds=3.0):
-    """Poll until it is so, or the time is over."""
+def until(condition, seconds=3.0, turn=None):
+    """Poll, or do what is said instead, until it is so or the time is over."""
     for _ in range(int(seconds / 0.02)):
         if condition():
             return True
-        base.stack.turn(0.02)
+        (turn or base.stack.turn)(0.02)
     return condition()
 
 
@@ -516,9 +517,30 @@ def prove_digits():
     call.end()
 
 
+def prove_last_digits():
+    """A digit that came before the BYE is told before the end, though both wait for one poll."""
+    caller = Rtp(KNOWN)
+    call = Dialog(caller.port)
+    event = struct.pack("!BBHII", 0x80, 101, 1, 160, 1) + struct.pack("!BBH", 3, 0x80, 400)
+    base.stack.digits.clear()
+    caller.socket.sendto(event, ("127.0.0.1", call.ours))
+    until(lambda: traffic()[0] == 1, turn=time.sleep)
+    caller.speak(call.ours, 1, turn=time.sleep)
+    check("a packet after the digit was counted", until(lambda: traffic()[0] == 2, turn=time.sleep))
+    check("no digit is told outside a poll", base.stack.digits, [])
+    ended = len(base.stack.ended)
+    bye = message("BYE", source=KNOWN, port=call.peer.port, call_id=call.call_id, to_tag=call.tag, cseq=next(call.sequence))
+    call.peer.socket.sendto(bye, ("127.0.0.1", base.stack.udp_port))
+    check("the call ended", until(lambda: len(base.stack.ended) > ended, turn=lambda _: base.stack.endpoint.libHandleEvents(10)))
+    check("its last digit", base.stack.digits, ["3"])
+    base.stack.turn(0.05)
+    check("which is told once", base.stack.digits, ["3"])
+
+
 PROOFS = (
     prove_strict, prove_once, prove_off, prove_parties, prove_framing, prove_unreadable, prove_require, prove_streams, prove_second_try,
     prove_memory, prove_refused_offers, prove_srtp, prove_delayed_offer, prove_prack, prove_routes, prove_early_answer, prove_level, prove_digits,
+    prove_last_digits,
 )
 
 

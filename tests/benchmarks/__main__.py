@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``make bench``: every profile, or those named: ``python -m tests.benchmarks setup media soak``."""
+"""``make bench``: every profile, or those named: ``python -m tests.benchmarks setup media memory``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_dr
 from tests.benchmarks.instances import instances
 from tests.benchmarks.instructions import BeyondError, instructions
 from tests.benchmarks.maps import maps
+from tests.benchmarks.memory import memory
 from tests.benchmarks.peers import peers
 from tests.benchmarks.records import records
 from tests.benchmarks.recovery import recovery
@@ -27,7 +28,6 @@ from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
 
 RAW = Path("docs/performance/raw")
-_REST_SECONDS = 40.0  # SIP transactions live 32 s
 Result = dict[str, object]
 
 
@@ -86,44 +86,11 @@ async def media() -> Result:
         }
 
 
-async def soak() -> Result:
-    """20,000 calls, then rest: what is left of them."""
-    calls, rate, rounds = 4000, 150, 5
-    async with edge(1000) as house:
-        await Load(house, rate, 1000, 200).run()
-        await asyncio.sleep(_REST_SECONDS)
-        readings = [_reading(house.agent.pid, house.metrics())]
-        failed = 0
-        for _ in range(rounds):
-            failed += (await Load(house, rate, calls, 200).run())["failed"]
-            await asyncio.sleep(_REST_SECONDS)
-            readings.append(_reading(house.agent.pid, house.metrics()))
-        memory = [int(reading["memory_kilobytes"]) for reading in readings]
-        return {
-            "calls": calls * rounds,
-            "failed": failed,
-            "after_each_4000_calls_and_a_rest": readings,
-            "memory_bytes_per_call": round((memory[-1] - memory[0]) * 1024 / (calls * rounds)),
-            "memory_bytes_per_call_last_round": round((memory[-1] - memory[-2]) * 1024 / calls),
-        }
-
-
-def _reading(pid: int, samples: Mapping[tuple[str, frozenset[tuple[str, str]]], float]) -> dict[str, float]:
-    now = cost(pid)
-    return {
-        "memory_kilobytes": now.memory,
-        "descriptors": now.descriptors,
-        "legs": total(samples, "handoff_legs_active"),
-        "native_calls": total(samples, "handoff_native_calls"),
-        "tasks": total(samples, "handoff_loop_tasks"),
-    }
-
-
 PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "setup": setup,
     "media": media,
     "relay": relay,
-    "soak": soak,
+    "memory": memory,
     "signals": signals_alone.signals,
     "records": records,
     "recovery": recovery,

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -15,14 +16,16 @@ import pytest
 
 from agent.simulators.g711 import FRAME
 from agent.simulators.g711 import decode as decode_mu_law
+from tests.calls.harness.asking import post
 from tests.calls.harness.dialog import HandCaller, HandVoiceAgent
+from tests.calls.harness.gaps import Continuity, continuity
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 from tests.calls.harness.srtp import Srtp
-from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY
+from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUEUE_TONE, QUICKLY
 from tests.calls.harness.waiting import eventually, throughout
 from tests.calls.test_relay import EVENTS, by_hand, digits, ended, is_one_stream
 
@@ -30,16 +33,19 @@ pytestmark = pytest.mark.calls
 
 KEY = base64.b64encode(bytes(range(30))).decode()
 MU_LAW, A_LAW = 0, 8
+BRIDGE = "9995550364"
+LIMIT, TRIES = 0.040, 5  # as in test_no_gap.py
 RELAYED = "audio is relayed: µ-law to A-law and back"
 CODES = bytes(range(256)) + bytes(2 * FRAME - 256)
 
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """Encrypted audio is taken, and not asked for."""
+    """Encrypted audio is taken, and not asked for; a project whose callers go to a queue that is dialled."""
 
     def optional(plan: Plan) -> None:
         plan.agent["media"]["srtp"] = "optional"
+        plan.add("acme-to-bridge", BRIDGE, method="bridge", targets=plan.back(plan.queue))
 
     return optional
 
@@ -179,3 +185,58 @@ async def test_hold_and_back_is_relayed_from_law_to_law_again(house: House) -> N
         told = [text for _, text in house.story(call_id).lines if "audio is " in text]
         assert told == [RELAYED, "audio is mixed: one leg is on hold", RELAYED]
         is_one_stream(mouth.packets)
+
+
+async def _from_relay_to_relay(house: House) -> Continuity:
+    """A caller is relayed to a voice agent, hears comfort audio, is relayed to a queue: what it heard."""
+    contact = new_contact()
+    async with (
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
+        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.queue) as queue,
+        SipSocket(house.plan.sip) as near,
+        RtpPeer(free_rtp_port(), CALLER_TONE) as phone,
+        RtpPeer(free_rtp_port(), BOT_TONE, payload_type=A_LAW) as mouth,
+        RtpPeer(free_rtp_port(), QUEUE_TONE, payload_type=A_LAW) as third,
+    ):
+        uri = f"sip:{BRIDGE}@127.0.0.1:{house.plan.sip}"
+        caller = HandCaller(near, uri, tuple(identity(contact).split("\r\n")), phone.port)
+        caller.invite()
+        bot, human = HandVoiceAgent(far, mouth.port, contact), HandVoiceAgent(queue, third.port, contact)
+        invite = await bot.asked("INVITE")
+        bot.answer(invite, 200, body=a_law_answer(mouth.port))
+        await bot.asked("ACK")
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        phone.speak_to(audio_port(caller.answers("INVITE", 200)[0].body))
+        mouth.speak_to(audio_port(invite.body))
+        await eventually(lambda: len(phone.packets) > 25 and len(mouth.packets) > 25, QUICKLY, "audio")
+        reply = await asyncio.to_thread(post, house, "acme-to-bridge", contact)
+        assert reply.status == 202, reply.text
+        onward = await human.asked("INVITE")
+        await mouth.hush()
+        before = len(phone.packets)
+        await eventually(lambda: len(phone.packets) > before + 25, QUICKLY, "comfort audio")
+        human.answer(onward, 200, body=a_law_answer(third.port))
+        third.speak_to(audio_port(onward.body))
+        await human.asked("ACK")
+        await eventually(lambda: len(third.packets) > 25, QUICKLY, "the queue hears the caller")
+        story = house.story(invite.first("X-Call-Id"))
+        assert [text for _, text in story.lines if "audio is " in text] == [RELAYED], "never mixed since"
+        until = time.time()
+        caller.in_dialog("BYE", 2)
+        await caller.answered("BYE", 200)
+        await human.asked("BYE")
+    await house.at_rest()
+    is_one_stream(phone.packets)
+    return continuity(phone.packets, until)
+
+
+async def test_from_relay_through_comfort_audio_to_relay_there_is_no_gap(house: House) -> None:
+    tries: list[Continuity] = []
+    while len(tries) < TRIES:
+        heard = await _from_relay_to_relay(house)
+        tries.append(heard)
+        assert heard.packets > 75, f"that proves nothing: {heard}"
+        if max(heard.longest, heard.leap) <= LIMIT and not heard.lost:
+            return
+    pytest.fail("each time:\n" + "\n".join(map(str, tries)))

@@ -135,7 +135,7 @@ async def test_a_disk_that_is_full_is_said_and_nothing_stands_then_it_heals(
 async def test_a_storage_that_somebody_else_holds_locked_is_said_and_heals(
     tmp_path: Path, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.delivery.opening._LOCK_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("agent.delivery.opening.LOCK_WAIT_SECONDS", 0.01)
     path = tmp_path / "agent.db"
     store = await SqliteStore.open(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

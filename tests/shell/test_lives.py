@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from weakref import ref
+
 import pytest
 
 from agent.core.errors import StorageError
@@ -24,3 +28,23 @@ async def test_a_life_asks_for_this_in_this_order_and_keeps_all_promises(life: L
         await outlive(node, promises, StorageError)
         assert promises.broken == set()
         assert node.broke == []
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """As in a node that runs: nothing is collected while calls want answers."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("life", LIVES, ids=[life.name for life in LIVES])
+async def test_a_call_that_is_over_leaves_the_collector_nothing_to_do(life: Life, node_of: NodeOf) -> None:
+    """Its parts hold no circle: its memory need not be looked for while callers wait."""
+    async with node_of(life.project) as node:
+        await live(node, life, Promises(node))
+        await outlive(node, Promises(node), StorageError)
+        over = ref(node.admitted.pop())
+        node.admitted.clear()
+        assert over() is None

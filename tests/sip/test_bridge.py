@@ -20,6 +20,7 @@ class Native:
     def __init__(self) -> None:
         self.ports: dict[int, int] = {}
         self.counts: dict[int, str] = {}
+        self.round_trips: dict[int, int] = {}
         self.joined: set[tuple[int, int]] = set()
         self.refuses = False
         self.relayed: set[int] = set()
@@ -72,6 +73,10 @@ class Native:
     def handoff_leg_traffic(self, number: int) -> str:
         """What was counted of its stream."""
         return self.counts.get(number, "")
+
+    def handoff_leg_round_trip(self, number: int) -> int:
+        """Microseconds to its far end and back; -1 for unknown."""
+        return self.round_trips.get(number, -1)
 
 
 def player() -> Player:
@@ -228,16 +233,17 @@ def test_a_recording_follows_the_leg_and_ends_with_it(native: Native) -> None:
 
 def test_traffic_is_counted_through_every_stream_of_the_leg(native: Native) -> None:
     audio = flowing(native, 1, 10)
-    native.counts[1] = "100 90 1 2 3000 80 5"
-    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5)
+    native.counts[1], native.round_trips[1] = "100 90 1 2 3000 80 5", 40_000
+    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5, 0.04)
     audio.stopping(1)
-    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5)
+    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5, 0.04)
+    native.round_trips = {}
     native.counts[1] = "10 9 0 0 1000 88 6"  # the last two are of the whole call
     audio.changed(1)
-    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6)
+    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6, 0.04)
     audio.stopping(1)
     audio.close()
-    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6)
+    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6, 0.04)
 
 
 def test_a_leg_without_a_stream_counts_nothing(native: Native) -> None:

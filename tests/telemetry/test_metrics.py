@@ -88,8 +88,10 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         lambda m: m.target_probed("acme-care", "sip:bot@10.0.0.5", up=True),
         1,
     ),
-    ("rtp_packets_lost_total", {}, lambda m: m.rtp_measured(100, 3, 0.01), 3),
-    ("rtp_jitter_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01), 1),
+    ("rtp_packets_lost_total", {}, lambda m: m.rtp_measured(100, 3, 0.01, None), 3),
+    ("rtp_jitter_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01, None), 1),
+    ("rtp_round_trip_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01, 0.04), 1),
+    ("rtp_round_trip_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01, None), 0),
     (
         "config_reloads_total",
         {"result": "loaded"},
