@@ -167,7 +167,7 @@ class House:
 
     def story(self, call_id: str) -> Story:
         """The agent's own time line of a call."""
-        reply = self.operations("GET", f"/calls/{call_id}/story")
+        reply = self.operations("GET", f"/calls/{call_id}/story?numbers=shown")
         assert reply.status == 200, reply.text
         return Story(tuple((entry["when"], entry["text"]) for entry in reply.json["story"]))
 
