@@ -136,7 +136,7 @@ def _remembered(node: Operations, options: argparse.Namespace, unread: StorageEr
 def _story(node: Operations, call_id: str) -> list[dict[str, Any]] | None:
     """The time line that the agent has in memory; None when it has none, or does not run."""
     with suppress(RefusedError, NotRunningError):
-        found: list[dict[str, Any]] = node.get("calls", call_id, "story")["story"]
+        found: list[dict[str, Any]] = node.get("calls", call_id, "story", numbers="shown")["story"]
         return found
     return None
 

@@ -15,7 +15,7 @@ from agent.http.errors import FACTS, json_errors, refusal
 from agent.http.own_hosts import not_simple, own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
-from agent.telemetry.logs import masked
+from agent.telemetry.logs import masked, masked_within
 from agent.telemetry.metrics import CONTENT_TYPE
 
 _PAGE: Final = """<!doctype html>
@@ -143,14 +143,19 @@ class _Routes:
         story = self._desk.story(call_id)
         if story is None:
             return refusal(404, "there is no story of such a call (any more)")
+        if not self._in_clear(request):
+            story = [{**entry, "text": masked_within(entry["text"])} for entry in story]
         return web.json_response({"call_id": call_id, "story": story})
 
     def _shown(self, request: web.Request, call: dict[str, Any]) -> dict[str, Any]:
-        """A call, its number masked; commands, which no page can play, ask for it as it is."""
-        in_clear = request.query.get("numbers") == "shown" and not_simple(request)
-        if in_clear or self._desk.numbers_shown() or "number" not in call:
+        if self._in_clear(request) or "number" not in call:
             return call
         return {**call, "number": masked(call["number"])}
+
+    def _in_clear(self, request: web.Request) -> bool:
+        """Whether numbers are shown: as in logs; commands, which no page can play, ask for them."""
+        asked = request.query.get("numbers") == "shown" and not_simple(request)
+        return asked or self._desk.numbers_shown()
 
 
 def _call_id(request: web.Request) -> str:

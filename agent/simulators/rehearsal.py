@@ -119,7 +119,7 @@ class Rehearsal:
             shown=self.shown,
             call_id=call_id,
             contact_id=contact_id,
-            story=(await self._get(f"{self.operations}/calls/{call_id}/story"))["story"],
+            story=(await self._get(f"{self.operations}/calls/{call_id}/story?numbers=shown"))["story"],
             record=await self._get(f"{self.operations}/calls/{call_id}"),
             signals=await self._get(f"{self._cxone}/simulator/signals?contact_id={contact_id}"),
             voice_agent=voice_agent.told(),
@@ -254,7 +254,7 @@ class Rehearsal:
         return Path(__file__).with_name(f"{name}.xml")
 
     async def _get(self, url: str) -> Any:  # noqa: ANN401 - JSON
-        async with self._http.get(url) as answer:
+        async with self._http.get(url, headers={"X-Requested-By": "handoff-agent demo"}) as answer:
             if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
                 raise AgentError(f"{url} answered {answer.status}")
             return await answer.json()

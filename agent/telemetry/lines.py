@@ -43,6 +43,8 @@ _SECRET_KEYS: Final = frozenset(
 )
 # All digits of a number but its last two; in a SIP URI only those before the host.
 _HIDDEN_DIGIT: Final = re.compile(r"\d(?=(?:\D*\d){2})")
+# Where a text of a call's story has numbers: users of SIP URIs, tel URIs, and the rule that took the call.
+_NUMBER_IN_TEXT: Final = re.compile(r"(?i)(?:\bsips?:[^\s@<>\"]+(?=@)|\btel:[^\s<>\"]+|, rule \S+)")
 _json: Final = json.JSONEncoder(default=repr).encode  # made once: `json.dumps` makes one for each line
 
 
@@ -55,6 +57,11 @@ def masked(number: str) -> str:
     """A phone number or SIP URI of which only the last two digits of the user part can be read."""
     user, at, host = number.partition("@")
     return _HIDDEN_DIGIT.sub("*", user) + at + host
+
+
+def masked_within(text: str) -> str:
+    """A text of a call's story with all phone numbers in it `masked`."""
+    return _NUMBER_IN_TEXT.sub(lambda found: masked(found[0]), text)
 
 
 def drawn(form: Form, *, numbers: bool) -> Callable[[Line], str]:

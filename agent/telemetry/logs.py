@@ -18,10 +18,10 @@ from typing import Final, Literal, TypeAlias
 import structlog
 from structlog.typing import Processor
 
-from agent.telemetry.lines import Form, Line, drawn, masked, now
+from agent.telemetry.lines import Form, Line, drawn, masked, masked_within, now
 from agent.telemetry.outlet import Outlet, write_if_possible
 
-__all__ = ["Level", "Logger", "call_facts", "configure", "logger", "masked", "of_call"]
+__all__ = ["Level", "Logger", "call_facts", "configure", "logger", "masked", "masked_within", "of_call"]
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 

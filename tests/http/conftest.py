@@ -77,6 +77,7 @@ class Desk:
         self.drained = False
         self.ending = False
         self.begun: list[Signal] = []
+        self.stories: dict[str, list[dict[str, Any]]] = {}
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.refusals: list[dict[str, Any]] = []
         self.verbs = Metrics()
@@ -118,7 +119,9 @@ class Desk:
         return self.live.pop(call_id, None) is not None
 
     def story(self, call_id: str) -> list[dict[str, Any]] | None:
-        return [{"when": 1.0, "kind": "sip", "text": "INVITE"}] if call_id in self.live else None
+        if call_id not in self.live:
+            return None
+        return self.stories.get(call_id, [{"when": 1.0, "kind": "sip", "text": "INVITE"}])
 
     async def signals(self, query: SignalQuery) -> Sequence[Signal]:
         return await self.states.signals(query)

@@ -208,6 +208,14 @@ async def test_numbers_are_masked_unless_a_command_asks(operations: Any, desk: A
         assert '"9995550100"' in json.dumps((await operations("GET", f"{path}?numbers=shown"))[1])
 
 
+async def test_so_are_those_in_a_story(operations: Any, desk: Any) -> None:
+    desk.stories = {"call-1": [{"when": 1.0, "kind": "sip", "text": "INVITE sip:9995550100@10.0.0.1:5060"}]}
+    path = "/calls/call-1/story"
+    hidden, shown = [(await operations("GET", path + asked))[1] for asked in ("", "?numbers=shown")]
+    assert hidden["story"][0] == {"when": 1.0, "kind": "sip", "text": "INVITE sip:********00@10.0.0.1:5060"}
+    assert shown["story"] == desk.stories["call-1"]
+
+
 async def test_refused_invites_are_listed_their_numbers_masked(operations: Any, desk: Any) -> None:
     desk.refusals = [{"call_id": "c-1", "number": "9995550100"}]
     assert (await operations("GET", "/calls/refused"))[1] == {

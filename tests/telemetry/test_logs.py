@@ -57,6 +57,29 @@ def test_a_masked_number_shows_its_last_two_digits_and_no_other(number: str) -> 
     assert not any(character.isdigit() for character in hidden[:-2])
 
 
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (
+            "caller → us INVITE sip:+19995550100@10.0.0.1:5060;user=phone SIP/2.0 [1 INVITE] udp 10.0.0.2",
+            "caller → us INVITE sip:+*********00@10.0.0.1:5060;user=phone SIP/2.0 [1 INVITE] udp 10.0.0.2",
+        ),
+        (
+            "refer to SIPS:9995550100@queue (1 of 2)",
+            "refer to SIPS:********00@queue (1 of 2)",
+        ),
+        ("dial tel:+1-999-555-0100 (1 of 1)", "dial tel:+*-***-***-**00 (1 of 1)"),
+        (
+            "admitted: carrier c, rule 9995550100 (n.yaml:3), project p, contact 4711",
+            "admitted: carrier c, rule ********00 (n.yaml:3), project p, contact 4711",
+        ),
+        ("dial sip:10.0.0.5:5070 (1 of 1)", "dial sip:10.0.0.5:5070 (1 of 1)"),
+    ],
+)
+def test_within_a_text_numbers_are_masked_and_nothing_else_is(text: str, seen: str) -> None:
+    assert logs.masked_within(text) == seen
+
+
 @pytest.mark.parametrize("numbers", ["masked", "shown"])
 def test_secrets_and_parameter_values_are_never_written(
     numbers: Literal["masked", "shown"], capsys: pytest.CaptureFixture[str]

@@ -61,9 +61,9 @@ class House:
 
     # -- life ------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the agent and wait until it is ready."""
-        self.agent.start(lambda: answers(self.plan.operations, "/readyz"))
+    def start(self, within: float = 60.0) -> None:
+        """Start the agent and wait until it is ready, so many seconds at most."""
+        self.agent.start(lambda: answers(self.plan.operations, "/readyz"), within)
 
     def close(self) -> None:
         """Hold the agent to having left nothing behind, and end it."""
@@ -167,7 +167,7 @@ class House:
 
     def story(self, call_id: str) -> Story:
         """The agent's own time line of a call."""
-        reply = self.operations("GET", f"/calls/{call_id}/story")
+        reply = self.operations("GET", f"/calls/{call_id}/story?numbers=shown")
         assert reply.status == 200, reply.text
         return Story(tuple((entry["when"], entry["text"]) for entry in reply.json["story"]))
 
