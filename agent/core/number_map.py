@@ -144,9 +144,10 @@ class NumberMap:
         digits = _digits(number)
         if digits is None:
             return
-        for index in (self._specific(digits, self._exact), self._within(digits)):
-            if index is not None:
-                yield self._rule(index)
+        if (index := self._specific(digits, self._exact)) is not None:
+            yield self._rule(index)
+        if (index := self._within(digits)) is not None:
+            yield self._rule(index)
         for table in self._prefixes:
             if table.width <= len(digits):
                 index = self._at(table, digits[: table.width])

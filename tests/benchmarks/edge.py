@@ -25,6 +25,7 @@ from tests.calls.harness.sipp import SCENARIOS
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SOCKET_DROPS = 12
 _RTP_LOW = 8000
+_START_SECONDS, _SLOW_START_SECONDS = 60.0, 300.0  # by itself; within valgrind
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,19 @@ def quantile(after: Samples, before: Samples, name: str, share: float) -> float:
     return low
 
 
+def milliseconds(seconds: float) -> float:
+    """The same in milliseconds, to a hundredth."""
+    return round(seconds * 1000, 2)
+
+
 @asynccontextmanager
 async def edge(
-    calls: int, change: Change | None = None, within: tuple[str, ...] = ()
+    calls: int, change: Change | None = None, within: tuple[str, ...] = (), checkout: Path | None = None
 ) -> AsyncIterator[House]:
     """An agent with room for so many calls, its CXone simulator and its records, in a folder of its own.
 
-    `change` has the last word about its configuration; `within` is a command that becomes the agent.
+    `change` has the last word about its configuration; `within` is a command that becomes the agent;
+    `checkout` is a folder whose agent runs instead of this one's.
     """
     with tempfile.TemporaryDirectory(prefix="handoff-bench-") as folder:
         cxone = Cxone(Path(folder))
@@ -91,7 +98,8 @@ async def edge(
             change(plan)
         house = House(plan, cxone, Path(folder))
         house.agent.within = within
-        house.start()
+        house.agent.checkout = checkout
+        house.start(_START_SECONDS if not within else _SLOW_START_SECONDS)
         try:
             yield house
         finally:
@@ -110,7 +118,7 @@ class Load:
     """SIPp on both ends of the agent, or of what else is placed there.
 
     Attributes:
-        rate: calls begun each second.
+        rate: calls begun each second; below one too.
         calls: how many altogether.
         hold: milliseconds from answer to BYE.
         media: G.711 both ways: streamed by the caller, echoed by the voice agent.
@@ -119,7 +127,7 @@ class Load:
     """
 
     house: Placed
-    rate: int
+    rate: float
     calls: int
     hold: int
     media: bool = False
@@ -174,7 +182,8 @@ class Load:
         ports += ["-trace_rtt", "-rtt_freq", "100"] if self.timed else []
         return [
             f"127.0.0.1:{self.house.plan.sip}", "-sf", str(SCENARIOS / scenario),
-            "-r", str(self.rate), "-m", str(self.calls), "-l", str(self.calls),
+            "-r", str(round(self.rate * 1000)), "-rp", "1000000",
+            "-m", str(self.calls), "-l", str(self.calls),
             "-key", "number", CARE, "-key", "token", TOKEN, "-key", "contact_prefix", prefix, *ports,
         ]  # fmt: skip
 
