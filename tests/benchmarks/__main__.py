@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import signals as signals_alone
+from tests.benchmarks.call_path import call_path
 from tests.benchmarks.compare import compare
 from tests.benchmarks.edge import Load, cost, edge, milliseconds, quantile, socket_drops
 from tests.benchmarks.flame import flame
@@ -80,6 +81,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "sick": sick,
     "maps": maps,
     "instructions": instructions,
+    "call_path": call_path,
     "instances": instances,
     "peers": peers,
     "compare": compare,
