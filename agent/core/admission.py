@@ -94,7 +94,7 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
     if carrier is None:
         return Refused(Reason.UNKNOWN_SOURCE, f"{invite.source} is in no carrier's sources")
     if (fault := unsound(invite.message)) is not None:
-        return Refused(Reason.MALFORMED, fault[1], status=fault[0])
+        return Refused(Reason.MALFORMED, fault)
     if carrier.digest is not None and (refusal := _authenticate(invite.message, carrier, load)):
         return refusal
     number = _dialled(invite.message, carrier)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from agent.core.headers import Message
@@ -19,16 +20,15 @@ _ONCE: Final = {
     "content-type": "Content-Type",
     "content-length": "Content-Length",
 }
-_BAD_REQUEST: Final = 400
+_WITHIN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>')
 
 
-def unsound(message: Message) -> tuple[int, str] | None:
-    """What is wrong with an INVITE.
-
-    Returns:
-        The SIP code of the answer and what an operator reads; None where all is well.
-    """
+def unsound(message: Message) -> str | None:
+    """What an operator reads of what is wrong with an INVITE; None where all is well."""
     for name, written in _ONCE.items():
         if len(message.all(name)) > 1:
-            return _BAD_REQUEST, f"the header {written} stands more than once"
+            return f"the header {written} stands more than once"
+    contact = message.first("contact")
+    if "," in contact and "," in _WITHIN.sub("", contact):
+        return "the header Contact names more than one address"
     return None
