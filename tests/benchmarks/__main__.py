@@ -20,7 +20,7 @@ from tests.benchmarks.compare import compare
 from tests.benchmarks.edge import Load, cost, edge, milliseconds, quantile, socket_drops
 from tests.benchmarks.flame import flame
 from tests.benchmarks.instances import instances
-from tests.benchmarks.instructions import BeyondError, instructions
+from tests.benchmarks.instructions import NoValgrindError, instructions
 from tests.benchmarks.maps import maps
 from tests.benchmarks.memory import memory
 from tests.benchmarks.most import most
@@ -110,7 +110,7 @@ def main(names: list[str]) -> int:
         print(f"{name}: {PROFILES[name].__doc__}", flush=True)
         try:
             measured = asyncio.run(PROFILES[name]())
-        except (BeyondError, NoRevisionError) as error:
+        except (NoValgrindError, NoRevisionError) as error:
             sys.stderr.write(f"{name}: {error}\n")
             return 1
         result = {
