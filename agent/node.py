@@ -194,9 +194,7 @@ class Node:
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
-        self._memory = Memory(
-            lambda: bool(self._stack.legs_alive or self._stack.native_calls()), self._stack.rest
-        )
+        self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(

@@ -120,7 +120,8 @@ def main(names: list[str]) -> int:
             **measured,
         }
         text = json.dumps(result, indent=2)
-        (RAW / f"{name}.json").write_text(text + "\n")
+        if name != "flame":  # its picture is its result
+            (RAW / f"{name}.json").write_text(text + "\n")
         print(text, flush=True)
     return 0
 

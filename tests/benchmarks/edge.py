@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,7 @@ from tests.calls.harness.sipp import SCENARIOS
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RTP_LOW = 8000
+_LAST_ANSWERS_SECONDS = 2.0
 _START_SECONDS, _SLOW_START_SECONDS = 60.0, 300.0  # by itself; within valgrind
 
 
@@ -150,6 +152,7 @@ class Load:
                     code = await asyncio.wait_for(caller.wait(), limit)
                 finally:
                     await _ended(caller)
+                await _at_its_end(agent)
             finally:
                 await _ended(agent)
             if code and (self.folder / "caller.err").exists():
@@ -206,6 +209,13 @@ class Load:
         lines = [line for path in self.folder.glob("*_rtt.csv") for line in path.read_text().splitlines()[1:]]
         rows = [line.split(";") for line in lines]
         return [float(row[1]) for row in rows if row[2] == "1"]
+
+
+async def _at_its_end(process: asyncio.subprocess.Process) -> None:
+    """Let SIPp answer what its last calls still ask, or the agent repeats it for half a minute."""
+    process.send_signal(signal.SIGUSR1)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _LAST_ANSWERS_SECONDS)
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
