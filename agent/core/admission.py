@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether an INVITE is taken, and for which project: checks in a fixed order, each with its reason.
 
-Order: node state and limits, source, digest, number, token, contact id, media.
+Order: node state and limits, source, soundness, digest, number, token, contact id, media.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from agent.core.node import NodeStatus
 from agent.core.numbers import NumberRule, normalise
 from agent.core.offer import Terms, fault_of
 from agent.core.reasons import Reason
+from agent.core.soundness import unsound
 from agent.core.units import ip
 
 _CONTACT_ID_DIGITS_AT_MOST = 19
@@ -92,6 +93,8 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
     carrier = snapshot.carrier_at(invite.source)
     if carrier is None:
         return Refused(Reason.UNKNOWN_SOURCE, f"{invite.source} is in no carrier's sources")
+    if (fault := unsound(invite.message)) is not None:
+        return Refused(Reason.MALFORMED, fault)
     if carrier.digest is not None and (refusal := _authenticate(invite.message, carrier, load)):
         return refusal
     number = _dialled(invite.message, carrier)

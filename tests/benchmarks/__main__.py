@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import signals as signals_alone
+from tests.benchmarks.call_path import call_path
 from tests.benchmarks.compare import compare
 from tests.benchmarks.edge import Load, cost, edge, milliseconds, quantile, socket_drops
 from tests.benchmarks.flame import flame
 from tests.benchmarks.instances import instances
-from tests.benchmarks.instructions import BeyondError, instructions
+from tests.benchmarks.instructions import NoValgrindError, instructions
 from tests.benchmarks.maps import maps
 from tests.benchmarks.memory import memory
 from tests.benchmarks.most import most
@@ -80,6 +81,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "sick": sick,
     "maps": maps,
     "instructions": instructions,
+    "call_path": call_path,
     "instances": instances,
     "peers": peers,
     "compare": compare,
@@ -108,7 +110,7 @@ def main(names: list[str]) -> int:
         print(f"{name}: {PROFILES[name].__doc__}", flush=True)
         try:
             measured = asyncio.run(PROFILES[name]())
-        except (BeyondError, NoRevisionError) as error:
+        except (NoValgrindError, NoRevisionError) as error:
             sys.stderr.write(f"{name}: {error}\n")
             return 1
         result = {
@@ -118,7 +120,8 @@ def main(names: list[str]) -> int:
             **measured,
         }
         text = json.dumps(result, indent=2)
-        (RAW / f"{name}.json").write_text(text + "\n")
+        if name != "flame":  # its picture is its result
+            (RAW / f"{name}.json").write_text(text + "\n")
         print(text, flush=True)
     return 0
 

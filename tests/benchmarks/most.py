@@ -49,16 +49,17 @@ async def _step(calls: int) -> dict[str, object]:
     """
     rise = calls / _RATE
     async with edge(calls + 100, _with_probes) as house:
+        before, drops = house.metrics(), socket_drops()
         load = Load(house, _RATE, calls, round((rise + _SECONDS + 15) * 1000), media=True)
         running = asyncio.ensure_future(load.run())
         await asyncio.sleep(rise + 5)  # all are up
-        before, drops, used, at = house.metrics(), socket_drops(), cost(house.agent.pid), time.monotonic()
+        used, at = cost(house.agent.pid), time.monotonic()
         probes = [
             delays(house, _SECONDS * _FRAMES_PER_SECOND, number, port) for number, port in _PROBES.items()
         ]
         probed = await asyncio.gather(*probes)
-        after, then, seconds = house.metrics(), cost(house.agent.pid), time.monotonic() - at
-        sipp = await running
+        then, seconds = cost(house.agent.pid), time.monotonic() - at
+        sipp, after = await running, house.metrics()
     took = [one for found, _ in probed for one in found]
     missing = sum(lost for _, lost in probed)
     share = missing / (len(took) + missing)
@@ -77,6 +78,6 @@ async def _step(calls: int) -> dict[str, object]:
         "memory_kilobytes": then.memory,
         "packets_received_by_the_agent": received,
         "packets_lost_as_rtp_counts": lost,
-        "packets_dropped_by_any_socket_sipps_too": socket_drops() - drops,
+        "packets_dropped_by_any_socket_of_this_machine_sipps_too": socket_drops() - drops,
         "sipp": sipp,
     }
