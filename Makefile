@@ -33,7 +33,7 @@ check: setup ## lint, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: ## measure; raw results go to docs/performance; PROFILE="setup relay" for some only
+bench: ## measure; raw results go to docs/performance; PROFILE="setup relay" for some only; PROFILE=compare REVISION=…
 	@deploy/setup --bench
 	@$(BIN)/python -m tests.benchmarks $(PROFILE)
 

@@ -80,7 +80,7 @@ def begin_as_child(most_memory: int | None = None) -> None:
     """What a child does first: it ends with its parent (prctl(2)), and goes before it where memory runs out.
 
     Args:
-        most_memory: bytes of address space; beyond that it gets a `MemoryError`.
+        most_memory: bytes of address space that it may take from now on; beyond that it gets a `MemoryError`.
     """
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -90,9 +90,16 @@ def begin_as_child(most_memory: int | None = None) -> None:
     with suppress(OSError):  # proc(5); the calls that are up are the parent's
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     if most_memory is not None:
+        most = _address_space() + most_memory
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        if hard == resource.RLIM_INFINITY or most_memory < hard:
-            resource.setrlimit(resource.RLIMIT_AS, (most_memory, hard))
+        if hard == resource.RLIM_INFINITY or most < hard:
+            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def _address_space() -> int:
+    """Bytes that this process has of it (proc(5)); a sanitizer reserves terabytes before anything runs."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    return pages * resource.getpagesize()
 
 
 def _environment() -> dict[str, str]:

@@ -22,7 +22,7 @@ class Memory:
     All of it on this thread, when no native call is on the stack: a finalizer may reach native code.
 
     Args:
-        busy: whether there are calls.
+        busy: whether there are legs; a call slot that lingers for its BYE's answer does not count.
         rest: lets the SIP stack return what it keeps for calls.
     """
 

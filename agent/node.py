@@ -32,7 +32,7 @@ from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from agent.http.api import api_app
 from agent.http.bell import Bell
-from agent.http.listener import Room
+from agent.http.listener import ConnectionLimits
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
 from agent.memory import Memory
@@ -194,9 +194,7 @@ class Node:
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
         self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
-        self._memory = Memory(
-            lambda: bool(self._stack.legs_alive or self._stack.native_calls()), self._stack.rest
-        )
+        self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
@@ -343,8 +341,8 @@ class Node:
         )
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
-        room = Room(shares.api, min(shares.api, http.connections_per_address))
-        of_operations = Room(shares.operations, max(shares.operations // 2, 1))
+        room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
+        of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
             ("operations", operations_app(desks, _names(http)), http.operations, None, of_operations),

@@ -30,6 +30,12 @@ except MemoryError:
     print("too much")
 print(open("/proc/self/oom_score_adj").read().strip())
 """
+RESERVED = """
+import mmap
+reserved = mmap.mmap(-1, 1 << 30)
+import hungry
+bytearray(64 << 20)
+"""
 PARENT = """
 import asyncio, sys
 from agent import children
@@ -43,6 +49,7 @@ def pid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the child that hangs writes its number once it does."""
     (tmp_path / "hangs.py").write_text(HANGS)
     (tmp_path / "hungry.py").write_text(HUNGRY)
+    (tmp_path / "reserved.py").write_text(RESERVED)
     monkeypatch.setattr(children, "_ROOT", f"{tmp_path}{os.pathsep}{children._ROOT}")
     return tmp_path / "pid"
 
@@ -80,4 +87,10 @@ async def test_one_that_may_not_have_all_the_memory_has_an_error_and_goes_before
     pid: Path,
 ) -> None:
     said = await children.ask("hungry", str(pid), seconds=60)
+    assert (said.code, said.output.split()) == (0, [b"too", b"much", b"1000"]), said.errors
+
+
+async def test_address_space_that_was_only_reserved_before_counts_for_nothing(pid: Path) -> None:
+    """AddressSanitizer reserves terabytes before it begins."""
+    said = await children.ask("reserved", str(pid), seconds=60)
     assert (said.code, said.output.split()) == (0, [b"too", b"much", b"1000"]), said.errors

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from agent.calls.asking import Asking
 from agent.calls.destinations import Destinations
@@ -13,6 +14,7 @@ from agent.core import story
 from agent.core.errors import SipError
 from agent.core.events import Side
 from agent.core.model import Media, Target
+from agent.core.records import Handoff
 from agent.sip.leg import Leg
 from agent.sip.resolver import Hop
 
@@ -28,6 +30,7 @@ class Dialling:
         media: the node's settings of audio, as the call began with them.
         asking: knows what the voice agent asked for, if it did.
         dialled: called with each new leg and its side.
+        run: starts a coroutine, and holds the call meanwhile.
     """
 
     def __init__(
@@ -36,38 +39,57 @@ class Dialling:
         media: Media,
         asking: Asking,
         dialled: Callable[[Leg, Side], None],
+        run: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self._call = parts
         self._media = media
         self._asking = asking
         self._dialled = dialled
+        self._run = run
         self._destinations = Destinations(parts.brief, parts.services.targets_down())
         self._hops: tuple[Hop, ...] = ()  # of the target that is being dialled
 
-    async def dial(self, action: on.Dial) -> None:
-        """Send an INVITE to a target, at its next address; raises nothing."""
+    def dial(self, action: on.Dial) -> None:
+        """Send an INVITE to a target, at its next address; raises nothing.
+
+        At once where the address is known; a name is looked up first.
+        """
         call, side, handoff = self._call, action.side, self._asking.handoff
-        targets, headers = self._destinations.of(side, handoff), self._destinations.headers(side, handoff)
+        targets = self._destinations.of(side, handoff)
         target = targets[action.target]
         again = "" if not action.address else ", its next address"
         call.note("decision", f"dial {target.uri} ({action.target + 1} of {len(targets)}{again})")
+        hops = self._hops if action.address else call.services.resolver.at_hand(target.address)
+        if hops is None:
+            self._run(self._look_up(action, target, handoff))
+        else:
+            self._dial(action, target, handoff, hops)
+
+    async def _look_up(self, action: on.Dial, target: Target, handoff: Handoff | None) -> None:
         try:
-            hop = await self._hop(action, target)
-            if hop is None:
-                return  # given up while its name was looked up
+            hops = await self._call.services.locate(target)
+        except Exception as error:  # noqa: BLE001 - as in `_dial`
+            self._failed(action, target, error)
+        else:
+            self._dial(action, target, handoff, hops)
+
+    def _dial(self, action: on.Dial, target: Target, handoff: Handoff | None, hops: tuple[Hop, ...]) -> None:
+        call, side = self._call, action.side
+        if not call.machine.wants(side, action.attempt):
+            return  # given up while its name was looked up
+        try:
             leg = call.services.stack.dial(
                 target.address,
-                hop,
-                headers,
+                self._hop(action, target, hops),
+                self._destinations.headers(side, handoff),
                 local_user=call.brief.caller_user,
                 max_forwards=call.brief.hops_left,
                 latch=self._media.latch_of(nat=target.nat),
-                others=self._hops,
+                others=hops,
                 codec=call.brief.codec(self._media.codecs),
             )
         except Exception as error:  # noqa: BLE001 - the next target is tried, whatever it is
-            self._unreached(target.uri, error)
-            call.handle(on.LegEnded(side, _SERVICE_UNAVAILABLE, action.attempt))
+            self._failed(action, target, error)
             return
         leg.takes_handoffs = side is Side.AGENT
         call.legs.add(side, leg, action.attempt)
@@ -85,13 +107,9 @@ class Dialling:
             self._unreached(uri, error)
             call.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
 
-    async def _hop(self, action: on.Dial, target: Target) -> Hop | None:
-        """The address of the target that comes next (RFC 3263); None when it is not wanted any more."""
-        call = self._call
-        hops = self._hops if action.address else await call.services.locate(target)
-        if not call.machine.wants(action.side, action.attempt):
-            return None
-        self._hops = hops
+    def _hop(self, action: on.Dial, target: Target, hops: tuple[Hop, ...]) -> Hop:
+        """The address of the target that comes next (RFC 3263)."""
+        call, self._hops = self._call, hops
         if action.address:
             call.services.resolver.silent(hops[action.address - 1])
         else:
@@ -100,6 +118,10 @@ class Dialling:
         if hop.address != target.address.host:
             call.note("decision", f"{target.address.host} is at {hop}")
         return hop
+
+    def _failed(self, action: on.Dial, target: Target, error: Exception) -> None:
+        self._unreached(target.uri, error)
+        self._call.handle(on.LegEnded(action.side, _SERVICE_UNAVAILABLE, action.attempt))
 
     def _unreached(self, uri: str, error: Exception) -> None:
         if not isinstance(error, SipError):

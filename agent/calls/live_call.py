@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from agent.calls.asking import Asking
@@ -32,7 +33,7 @@ from agent.core.records import CallRecord
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
-from agent.telemetry.logs import of_call
+from agent.telemetry.logs import enter_call, leave_call
 
 
 class LiveCall:
@@ -50,6 +51,7 @@ class LiveCall:
     Attributes:
         legs: those of the call.
         asking: takes the voice agent's wish for a handoff.
+        facts: which call it is, for the lines of code that serve calls but know none.
         contained: takes what goes wrong in the call.
     """
 
@@ -68,6 +70,7 @@ class LiveCall:
         self._brief = brief
         self._services = services
         self._closed = closed
+        self.facts: Mapping[str, str] = {"call_id": brief.call_id, "project": admitted.project.project}
         self._project = project = admitted.project
         self.contained = services.contained.of_call(brief.call_id, project.project)
         self._machine = Machine(brief.plan)
@@ -78,7 +81,7 @@ class LiveCall:
         self.asking = Asking(parts)
         self._storing = Storing(parts, self.asking)
         self._told_of_leg = dialled
-        self._dialling = Dialling(parts, agent.media, self.asking, back(self._dialled))
+        self._dialling = Dialling(parts, agent.media, self.asking, back(self._dialled), back(self._run))
         self._invite = InviteTransaction(leg, project.project, services.metrics, arrived)
         self._clocks = Clocks(agent.limits, project, back(self._fired), services.timers)
         legs, took, lost = self.legs.legs, contained.took, back(self._media_lost)
@@ -113,8 +116,11 @@ class LiveCall:
 
     def begin(self) -> None:
         """Start with the first actions."""
-        with of_call(self._brief.call_id, self._project.project):
+        token = enter_call(self.facts)
+        try:
             self._perform(self._machine.begin())
+        finally:
+            leave_call(token)
 
     def handle(self, event: Event) -> None:
         """Let the state machine take an event; raises nothing.
@@ -125,11 +131,12 @@ class LiveCall:
         if self._acting:
             return
         self._acting = True
+        token = enter_call(self.facts)
         try:
-            with of_call(self._brief.call_id, self._project.project):
-                while self._events:
-                    self._take(self._events.popleft())
+            while self._events:
+                self._take(self._events.popleft())
         finally:
+            leave_call(token)
             self._acting = False
 
     def _take(self, event: Event) -> None:
@@ -192,8 +199,25 @@ class LiveCall:
                     self._prompt.end()
             case on.Start():
                 self._clocks.start(action.timer, action.seconds)
+            case on.Play():
+                self.legs.play(action.audio)
+            case on.Relay():
+                self._invite.ring(action.status, media=action.media)
+            case on.HangUp():
+                self.legs.hang_up(action.side)
+            case on.CancelSignals():
+                self._record.cancel(action.moment)
+            case on.StopAll():
+                self._clocks.stop_all()
+                self._prompt.end()
+            case on.Close():
+                self._close(action.end, action.reason)
             case on.Record():
                 self._run(self._storing.open())
+            case on.Dial():
+                self.legs.when_released(partial(self._dial, action))
+            case on.AnswerCaller():
+                self._answer()
             case on.Tell():
                 self._terminal_at = time.monotonic()
                 self._run(self._storing.tell(action))
@@ -201,33 +225,16 @@ class LiveCall:
                 self._record.begin_held()
             case on.AwaitSilence():
                 self._prompt.begin()
-            case on.Dial():
-                self.legs.when_released(lambda: self._run(self._dialling.dial(action)))
-            case on.Relay():
-                self._invite.ring(action.status, media=action.media)
-            case on.AnswerCaller():
-                self._answer()
             case on.RefuseCaller():
                 self._refuse(action.reason)
-            case on.HangUp():
-                self.legs.hang_up(action.side)
-            case on.Play():
-                self.legs.play(action.audio)
             case on.SendDtmf():
                 self.legs.send_dtmf(action.side, action.digit, action.milliseconds)
-            case on.CancelSignals():
-                self._record.cancel(action.moment)
             case on.Report():
                 self.asking.report(taken=action.taken)
             case on.Refer():
-                self.legs.when_released(lambda: self._refer(action.target))
+                self.legs.when_released(partial(self._refer, action.target))
             case on.Returned():
                 self._returned(action.method)
-            case on.StopAll():
-                self._clocks.stop_all()
-                self._prompt.end()
-            case on.Close():
-                self._close(action.end, action.reason)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._services.run(self._held_meanwhile(work))
@@ -238,6 +245,9 @@ class LiveCall:
 
     def _dialled(self, leg: Leg, side: Side) -> None:
         self._told_of_leg(self, leg, side)
+
+    def _dial(self, action: on.Dial) -> None:
+        self._dialling.dial(action)
 
     def _refer(self, target: int) -> None:
         if not self._over:  # the caller may have hung up while the voice agent was let go of

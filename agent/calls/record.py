@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from agent.calls.services import Services
 from agent.core import events as on
@@ -140,9 +139,17 @@ class DurableRecord:
         if signal is not None:
             self._begin(signal)
 
-    def save(self, state: State, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
+    def save(
+        self,
+        state: State,
+        *,
+        answered: float | None = None,
+        ended: float | None = None,
+        end: str = "",
+        reason: str = "",
+    ) -> None:
         """Store where the call stands, without waiting for it."""
-        self.record = replace(self.record, state=state.value, version=self.record.version + 1, **changes)
+        self.record = self.record.moved(state.value, answered=answered, ended=ended, end=end, reason=reason)
         if self.opened and not self._telling:
             self._save()
 
@@ -202,8 +209,11 @@ class DurableRecord:
         *,
         waits: bool = False,
     ) -> Signal | None:
-        signal_id = f"s-{fresh()}"
-        composed = self._brief.signal(moment, signal_id, time.time(), reason=reason, handoff=handoff)
+        signal_id, admitted = f"s-{fresh()}", self._brief.admitted
+        begins = partial(self._services.courier.opening_state, admitted.project, admitted.contact_id)
+        composed = self._brief.signal(
+            moment, signal_id, time.time(), reason=reason, handoff=handoff, begins=None if waits else begins
+        )
         if composed is None:
             return None
         signal, cut = composed
@@ -212,7 +222,4 @@ class DurableRecord:
         if cut:
             self.note("signal", f"{moment.value}: {', '.join(cut)} cut at the limit")
             self._services.metrics.parameters_cut(self.record.project, len(cut))
-        if waits:
-            return signal
-        state = self._services.courier.opening_state(self._brief.admitted.project, signal.contact_id)
-        return replace(signal, state=state)
+        return signal

@@ -33,7 +33,7 @@ class _Account:
     owed: deque[Work] = field(default_factory=deque)
     record: CallRecord | None = None
     busy: bool = False
-    rested: asyncio.Event = field(default_factory=asyncio.Event)
+    rested: asyncio.Event | None = None  # made by whoever waits, which hardly anybody does
     project: str = field(default_factory=lambda: call_facts().get("project", ""))
 
 
@@ -101,10 +101,12 @@ class Saves:
         """
         account = self._accounts.get(call_id)
         while account is not None and account.busy:
+            if account.rested is None:
+                account.rested = asyncio.Event()
             await account.rested.wait()
         if account is None or not account.owed:
             return
-        self._take(account)
+        account.busy = True
         try:
             while account.owed:
                 await self._do_first(account)
@@ -128,16 +130,14 @@ class Saves:
             self._dropped(call_id)
             return None
         self._idle.clear()
-        return self._accounts.setdefault(call_id, account or _Account())
+        if account is None:
+            account = self._accounts[call_id] = _Account()
+        return account
 
     def _begin(self, call_id: str, account: _Account) -> None:
         if not account.busy:
-            self._take(account)
+            account.busy = True
             self._run(self._work(call_id, account))
-
-    def _take(self, account: _Account) -> None:
-        account.busy = True
-        account.rested.clear()
 
     async def _work(self, call_id: str, account: _Account) -> None:
         record: CallRecord | None = None
@@ -163,7 +163,9 @@ class Saves:
 
     def _leave(self, call_id: str, account: _Account) -> None:
         account.busy = False
-        account.rested.set()
+        if account.rested is not None:
+            account.rested.set()
+            account.rested = None
         if not account.owed and account.record is None:
             self._accounts.pop(call_id, None)
         if not self._accounts:

@@ -203,7 +203,7 @@ class Switchboard:
         )
         self._register.add(call)
         self._register.add_leg(leg.key, call)
-        leg.call_id, leg.project = call_id, call.record.project
+        leg.belong_to(call.facts)
         self._told.admitted(call.record, verdict)
         self.refresh()
         call.begin()
@@ -249,7 +249,7 @@ class Switchboard:
 
     def _dialled(self, call: LiveCall, leg: Leg, side: on.Side) -> None:
         self._register.add_leg(leg.key, call)
-        leg.call_id, leg.project = call.record.call_id, call.record.project
+        leg.belong_to(call.facts)
         self._told.bound(call.record.call_id, leg.sip_call_id, side)
 
     def _closed(self, call: LiveCall) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether an INVITE is taken, and for which project: checks in a fixed order, each with its reason.
 
-Order: node state and limits, source, digest, number, token, contact id, media.
+Order: node state and limits, source, soundness, digest, number, token, contact id, media.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv6Address
 from typing import Literal
 
 from agent.core import digest
@@ -21,6 +20,7 @@ from agent.core.node import NodeStatus
 from agent.core.numbers import NumberRule, normalise
 from agent.core.offer import Terms, fault_of
 from agent.core.reasons import Reason
+from agent.core.soundness import unsound
 from agent.core.units import ip
 
 _CONTACT_ID_DIGITS_AT_MOST = 19
@@ -90,9 +90,11 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
     """Judge one INVITE."""
     if load.node.refusal is not None:
         return _over(load.node.refusal, load.node.reason, load.node.retry_after)
-    carrier = _carrier(invite.source, snapshot)
+    carrier = snapshot.carrier_at(invite.source)
     if carrier is None:
         return Refused(Reason.UNKNOWN_SOURCE, f"{invite.source} is in no carrier's sources")
+    if (fault := unsound(invite.message)) is not None:
+        return Refused(Reason.MALFORMED, fault)
     if carrier.digest is not None and (refusal := _authenticate(invite.message, carrier, load)):
         return refusal
     number = _dialled(invite.message, carrier)
@@ -141,20 +143,6 @@ def _over(reason: Reason, detail: str, retry_after: int, project: str = "") -> R
     return Refused(reason, detail, project, (("Retry-After", str(retry_after)),))
 
 
-def _carrier(source: str, snapshot: Snapshot) -> Carrier | None:
-    """The carrier whose narrowest network holds the source."""
-    address = ip(source)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    found = [
-        (network.prefixlen, carrier)
-        for carrier in snapshot.carriers.values()
-        for network in carrier.sources
-        if network.version == address.version and address in network
-    ]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
-
-
 def _authenticate(message: Message, carrier: Carrier, load: Load) -> Refused | None:
     rules = carrier.digest
     if rules is None:
@@ -174,7 +162,7 @@ def _authenticate(message: Message, carrier: Carrier, load: Load) -> Refused | N
 def asked_number(invite: Invite, snapshot: Snapshot) -> str:
     """The number that an INVITE asks for, also one of a stranger: then as the Request-URI has it."""
     try:
-        carrier = _carrier(invite.source, snapshot)
+        carrier = snapshot.carrier_at(invite.source)
     except ValueError:  # no address: nothing more is known of where it came from
         carrier = None
     if carrier is None:
@@ -222,12 +210,17 @@ def _contact_id(message: Message, carrier: Carrier, project: Project) -> str | R
     All values of that header must agree: with two different ones nobody knows whom to signal.
     """
     for name in carrier.contact_id_headers:
-        values = {value.strip() for value in message.all(name)} - {""}
+        values = message.all(name)
         if not values:
             continue
-        if len(values) > 1:
-            return _bad_contact(project, name, f"{name} holds two different contact ids")
-        value = values.pop()
+        value = values[0].strip()
+        if len(values) > 1 or not value:
+            different = {value.strip() for value in values} - {""}
+            if not different:
+                continue
+            if len(different) > 1:
+                return _bad_contact(project, name, f"{name} holds two different contact ids")
+            value = different.pop()
         if not is_contact_id(value):
             shown = _UNQUOTABLE.sub("?", value[:_LONGEST_CONTACT_ID_SHOWN])
             return _bad_contact(project, name, f"{name} is not 1 to 19 digits: '{shown}'")
@@ -260,8 +253,11 @@ def is_contact_id(value: str) -> bool:
 
 
 def _first_id(message: Message, names: Sequence[str]) -> str:
-    values = (value.strip() for name in names for value in message.all(name))
-    return next((value for value in values if is_contact_id(value)), "")
+    for name in names:
+        for value in message.all(name):
+            if is_contact_id(stripped := value.strip()):
+                return stripped
+    return ""
 
 
 def _project_limits(carrier: Carrier, project: Project, contact_id: str, load: Load) -> Refused | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from agent.core.call import Plan
 from agent.core.frozen import NOTHING
 from agent.core.headers import Message
 from agent.core.model import Project
-from agent.core.moments import Moment
+from agent.core.moments import Moment, SignalState
 from agent.core.offer import preferred_codec
 from agent.core.parameters import render, render_headers
 from agent.core.reasons import Reason
@@ -64,14 +64,29 @@ class Brief:
         *,
         reason: Reason | None = None,
         handoff: Handoff | None = None,
+        begins: Callable[[], SignalState] | None = None,
     ) -> tuple[Signal, tuple[str, ...]] | None:
         """The signal of a moment and the names of the parameters that had to be cut.
 
+        `begins` says in which state a signal that there is begins; absent, as ``recorded``.
+
         None where the project wants no signal then, or there is no contact to signal.
         """
-        values = {**self.values, "reason": reason.value if reason else "", **_said(handoff)}
-        overrides = handoff.parameters if handoff else {}
-        return _compose(self.admitted.project, moment, signal_id, now, values=values, overrides=overrides)
+        values: Mapping[str, str] = self.values
+        overrides: Mapping[str, str] = NOTHING
+        if reason is not None or handoff is not None:
+            values = {**values, "reason": reason.value if reason else "", **_said(handoff)}
+        if handoff is not None:
+            overrides = handoff.parameters
+        return _compose(
+            self.admitted.project,
+            moment,
+            signal_id,
+            now,
+            values=values,
+            overrides=overrides,
+            begins=begins,
+        )
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -179,6 +194,8 @@ def _may_go_to(project: Project, refer_to: str) -> bool:
 
 
 def _rendered(templates: Mapping[str, str], values: Mapping[str, str]) -> list[tuple[str, str]]:
+    if not templates:
+        return []
     return [(name, value) for name, value in render_headers(templates, values).items() if value]
 
 
@@ -217,6 +234,7 @@ def _compose(
     *,
     values: Mapping[str, str],
     overrides: Mapping[str, str] = NOTHING,
+    begins: Callable[[], SignalState] | None = None,
 ) -> tuple[Signal, tuple[str, ...]] | None:
     templates = project.signals.get(moment)
     if templates is None or project.cxone is None or not values["contact_id"]:
@@ -232,5 +250,6 @@ def _compose(
         parameters=rendered.parameters,
         recorded=now,
         expires=now + project.signal_ttl,
+        state=SignalState.RECORDED if begins is None else begins(),
     )
     return signal, rendered.cut

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from agent.core.digits import USUAL
 from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 from agent.core.records import Handoff
+from agent.core.words import Word
 
 
-class Side(StrEnum):
+class Side(Word):
     """One leg: towards the contact centre, towards the voice agent, or towards where the caller goes back to.
 
     There are never more than two at a time: the third takes the voice agent's place.
@@ -24,7 +24,7 @@ class Side(StrEnum):
     TARGET = "target"
 
 
-class Timer(StrEnum):
+class Timer(Word):
     """The clocks of a call; the shell knows how long each runs."""
 
     RECORD = "record"  # from the INVITE until the call must be durable
@@ -39,7 +39,7 @@ class Timer(StrEnum):
     DURATION = "duration"  # the longest call
 
 
-class Audio(StrEnum):
+class Audio(Word):
     """What the caller hears from us."""
 
     NOTHING = "nothing"

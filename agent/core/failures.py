@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final, Self
 
 from agent.core.advice import Advice
+from agent.core.words import Word
 
 _REACH: Final = "let this machine reach NICE's hosts on 443"
 
 
-class Failure(StrEnum):
+class Failure(Word):
     """A kind of failure. The value is how it is told, and how `advice_for` knows it again."""
 
     advice: Advice

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from agent.core.words import Word
 
 
-class Method(StrEnum):
+class Method(Word):
     """How the caller goes back."""
 
     RELEASE = "release"
@@ -19,7 +19,7 @@ class Method(StrEnum):
         return self is not Method.RELEASE
 
 
-class OnFailure(StrEnum):
+class OnFailure(Word):
     """What happens to the caller when the signal was not accepted."""
 
     RELEASE = "release"

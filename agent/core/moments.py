@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from agent.core.words import Word
 
 
-class Moment(StrEnum):
+class Moment(Word):
     """A point of the call at which a project may want a signal (p1..p9) sent for the contact."""
 
     ARRIVAL = "arrival"
@@ -20,7 +20,7 @@ class Moment(StrEnum):
         return self is not Moment.ARRIVAL
 
 
-class SignalState(StrEnum):
+class SignalState(Word):
     """Where a signal stands: ``recorded → sending → accepted | refused | unknown | expired | cancelled``.
 
     ``recorded``: durable, not on the wire. ``sending``: bytes of the request may have reached NICE, durable

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from agent.core.reasons import Reason
+from agent.core.words import Word
 
 
-class NodeState(StrEnum):
+class NodeState(Word):
     """What the node can do now; only `READY` and `DEGRADED` take new calls."""
 
     STARTING = "starting"

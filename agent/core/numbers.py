@@ -102,10 +102,14 @@ def normalise(user: str, strip: Sequence[str] = ()) -> str:
     Returns:
         The number; for a text that is no number whatever is left of it, which no rule matches.
     """
-    number = unquote(user).partition(";")[0].translate(_SEPARATORS)
-    fitting = [prefix for prefix in strip if number.startswith(prefix) and len(number) > len(prefix)]
-    if fitting:
-        number = number[max(map(len, fitting)) :]
+    number = user
+    if not (user.isascii() and user.isdigit()):  # hardly any is more than digits
+        number = unquote(user).partition(";")[0].translate(_SEPARATORS)
+    longest = 0
+    for prefix in strip:
+        if longest < len(prefix) < len(number) and number.startswith(prefix):
+            longest = len(prefix)
+    number = number[longest:]
     return number.removeprefix("+")
 
 

@@ -32,6 +32,7 @@ _KEY_BYTES: Final = {
 """The suites that the stack is built with, and how long key and salt are together."""
 _PLAIN: Final = ("RTP/AVP", "RTP/AVPF")
 _SECURE: Final = ("RTP/SAVP", "RTP/SAVPF")
+_SERVED: Final = {"none": _PLAIN, "optional": (*_PLAIN, *_SECURE), "required": _SECURE}
 _MOST_STREAMS: Final = 8  # PJMEDIA_MAX_SDP_MEDIA
 _WARNING_ADDRESS: Final = 301  # RFC 3261 section 20.43
 _WARNING_TRANSPORT: Final = 302
@@ -39,7 +40,7 @@ _WARNING_FORMAT: Final = 305
 _WARNING_OTHER: Final = 399
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
     """What media of ours can do.
 
@@ -52,6 +53,11 @@ class Terms:
     codecs: tuple[str, ...]
     srtp: Literal["none", "optional", "required"] = "none"
     version: int = 4
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The codecs' encoding names, in upper case."""
+        return frozenset(codec.upper() for codec in self.codecs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ def fault_of(sdp: str, terms: Terms) -> Fault | None:
     """
     if not sdp.strip():
         return None
-    count = len(_MEDIA.findall(sdp))
+    count = sdp.count("\nm=") + sdp.startswith("m=")
     if count > _MOST_STREAMS:
         text = f"the offer has {count} streams, up to {_MOST_STREAMS} can be answered"
         return Fault(Reason.BAD_OFFER, text, _WARNING_OTHER)
@@ -138,14 +144,14 @@ def _connection(lines: str) -> str:
 
 
 def _fault(stream: _Stream, terms: Terms) -> Fault | None:
-    if not stream.codecs & {codec.upper() for codec in terms.codecs}:
+    if terms.names.isdisjoint(stream.names):
         return _no_codec("the offer names none of our codecs")
     return _fault_of_transport(stream, terms.srtp) or _fault_of_address(stream.connection, terms.version)
 
 
 def _fault_of_transport(stream: _Stream, srtp: str) -> Fault | None:
     secure = stream.transport in _SECURE
-    served = {"none": _PLAIN, "optional": (*_PLAIN, *_SECURE), "required": _SECURE}[srtp]
+    served = _SERVED[srtp]
     if stream.transport not in served:
         text = f"the offer is for {stream.transport[:32]}, where media.srtp: {srtp} takes {', '.join(served)}"
         return Fault(Reason.BAD_OFFER, text, _WARNING_TRANSPORT)
@@ -171,6 +177,7 @@ def _length(key: str) -> int:
         return -1
 
 
+@lru_cache(maxsize=1024)
 def _fault_of_address(connection: str, version: int) -> Fault | None:
     """Names are of no use either: nothing may be looked up while everybody waits."""
     network, kind, text = (*connection.split(), "", "", "")[:3]

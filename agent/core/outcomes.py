@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from typing import Final, Self
 
 from agent.core.advice import NO_ADVICE, Advice
+from agent.core.words import Word
 
 
 class Repeat(Enum):
@@ -70,7 +71,7 @@ class Meaning:
     advice: Advice = NO_ADVICE
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """What became of one try. The value stands in metrics, records and logs."""
 
     meaning: Meaning

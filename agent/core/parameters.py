@@ -18,6 +18,7 @@ from agent.core.frozen import FrozenDict
 from agent.core.model.templates import parse_template
 
 NAMES: Final = tuple(f"p{number}" for number in range(1, 10))
+_NUMBERS: Final = {name: number for number, name in enumerate(NAMES, 1)}
 LIMIT_BYTES: Final = 2000
 TOTAL_BYTES: Final = 8000
 MARKER: Final = "…"
@@ -60,17 +61,19 @@ def render(
     Returns:
         The parameters, with gaps as empty strings. When the sum is too long the later ones give way.
     """
-    given = {name: _filled(template, values) for name, template in templates.items()} | dict(overrides or {})
+    given = {name: _filled(template, values) for name, template in templates.items()}
+    if overrides:
+        given.update(overrides)
     room = max(TOTAL_BYTES, limit_bytes) if total_bytes is None else total_bytes
-    highest = max((number for number, name in enumerate(NAMES, 1) if name in given), default=0)
+    highest = max([_NUMBERS[name] for name in given if name in _NUMBERS], default=0)
     parameters: dict[str, str] = {}
     cut: list[str] = []
     for name in NAMES[:highest]:
         value = _one_line(given.get(name, ""))
-        kept = shortened(value, min(limit_bytes, room))
-        room -= len(kept.encode())
+        kept, size = _fitted(value, min(limit_bytes, room))
+        room -= size
         parameters[name] = kept
-        if kept != value:
+        if kept is not value:
             cut.append(name)
     return Rendered(FrozenDict(parameters), tuple(cut))
 
@@ -95,12 +98,18 @@ def shortened(value: str, limit_bytes: int) -> str:
 
     Characters stay whole. Where not even the marker fits, nothing is left.
     """
+    return _fitted(value, limit_bytes)[0]
+
+
+def _fitted(value: str, limit_bytes: int) -> tuple[str, int]:
+    """The same, with its length in bytes; the value itself where it fits."""
     encoded = value.encode()
     if len(encoded) <= limit_bytes:
-        return value
+        return value, len(encoded)
     if limit_bytes < _MARKER_BYTES:
-        return ""
-    return encoded[: limit_bytes - _MARKER_BYTES].decode(errors="ignore") + MARKER
+        return "", 0
+    kept = encoded[: limit_bytes - _MARKER_BYTES].decode(errors="ignore") + MARKER
+    return kept, len(kept.encode())
 
 
 def cut_warnings(
@@ -141,6 +150,8 @@ _pieces = lru_cache(maxsize=1024)(parse_template)
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
-    return "".join(
-        literal + (values.get(name, "") if name is not None else "") for literal, name in _pieces(template)
-    )
+    pieces = _pieces(template)
+    if len(pieces) == 1:  # most are one word, or one placeholder
+        literal, name = pieces[0]
+        return literal if name is None else literal + values.get(name, "")
+    return "".join([literal if name is None else literal + values.get(name, "") for literal, name in pieces])

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+from agent.core.words import read_value
 
 
 class Reason(Enum):
@@ -18,6 +20,8 @@ class Reason(Enum):
 
     code: int
     text: str
+    if not TYPE_CHECKING:
+        value = read_value
 
     def __new__(cls, value: str, code: int, text: str) -> Self:
         """Make a member whose value is its label."""
@@ -66,6 +70,9 @@ class Reason(Enum):
 
 class End(Enum):
     """How a call ended; the ``end`` label of ``handoff_calls_total``."""
+
+    if not TYPE_CHECKING:
+        value = read_value
 
     HANDOFF = "handoff"
     COMPLETED = "completed"

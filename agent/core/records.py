@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from agent.core.moments import Moment, SignalState
+from agent.core.words import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,41 @@ class CallRecord:
     reason: str = ""
     version: int = 0
 
+    def moved(
+        self,
+        state: str,
+        *,
+        answered: float | None = None,
+        ended: float | None = None,
+        end: str = "",
+        reason: str = "",
+    ) -> CallRecord:
+        """The call in a new state, a version later; what is not given stays. `replace` is slow."""
+        return CallRecord(
+            self.call_id,
+            self.node,
+            self.carrier,
+            self.account,
+            self.project,
+            self.number,
+            self.contact_id,
+            self.master_id,
+            self.sip_call_id,
+            state,
+            self.began,
+            self.answered if answered is None else answered,
+            self.ended if ended is None else ended,
+            end or self.end,
+            reason or self.reason,
+            self.version + 1,
+        )
+
     def shown(self) -> dict[str, Any]:
         """All but ``version``, which is the storage's own affair; as JSON has it."""
         return {name: value for name, value in asdict(self).items() if name != "version"}
 
 
-class Channel(StrEnum):
+class Channel(Word):
     """Which way an entry of the outbox leaves."""
 
     SIGNAL = "signal"
@@ -75,7 +104,7 @@ class Signal:
     channel: Channel = Channel.SIGNAL
 
 
-class Decision(StrEnum):
+class Decision(Word):
     """What was decided about a signal; it stands among its attempts, in its place in time."""
 
     RETRY = "retried_by_operator"
@@ -103,7 +132,7 @@ class Attempt:
         return self.outcome in tuple(Decision)
 
 
-class Way(StrEnum):
+class Way(Word):
     """How a voice agent asked for a handoff."""
 
     HTTP = "http"
@@ -136,7 +165,7 @@ class Handoff:
     target: str = ""
 
 
-class Whereabouts(StrEnum):
+class Whereabouts(Word):
     """Where the caller of a handoff is now."""
 
     VOICE_AGENT = "voice_agent"

@@ -10,6 +10,9 @@ from typing import Final
 from agent.core.outcomes import Answer, Outcome, of_status
 from agent.web.failures import redacted, retry_after
 
+# What NICE's API is known to answer, and 201, which would mean the same. 203 is by its definition a proxy's
+# (RFC 9110 section 15.3.4), and the others answer what was not asked.
+_TAKEN: Final = frozenset({200, 201, 202, 204})
 _ABOUT_TOKEN: Final = re.compile(
     r"token\W.{0,40}(expired|invalid)|(expired|invalid)\W+token|invalid_token", re.IGNORECASE
 )
@@ -35,12 +38,14 @@ def of_response(
 
 
 def _outcome(status: int, headers: Mapping[str, str], body: str) -> Outcome:
-    """What the status means, but for two things seen in the field."""
+    """What the status means, but for two things seen in the field, and for what can't be NICE's."""
     if status == 400 and _ABOUT_TOKEN.search(body[:2000]):  # noqa: PLR2004
         # a sibling service is known to report a rejected token under 400 (Cognigy's TMS client)
         return Outcome.UNAUTHORIZED
     outcome = of_status(status)
-    return Outcome.SERVER_FAULT if outcome is Outcome.ACCEPTED and _is_page(headers, body) else outcome
+    if outcome is Outcome.ACCEPTED and (status not in _TAKEN or _is_page(headers, body)):
+        return Outcome.SERVER_FAULT
+    return outcome
 
 
 def _is_page(headers: Mapping[str, str], body: str) -> bool:
@@ -54,4 +59,6 @@ def _own_words(outcome: Outcome, status: int, *, page: bool) -> str:
         return f"a web page came instead of an answer (HTTP {status})"
     if 300 <= status < 400:  # noqa: PLR2004
         return f"a redirect came instead of an answer (HTTP {status}); it is not followed"
+    if 200 <= status < 300 and status not in _TAKEN:  # noqa: PLR2004
+        return f"an answer came that this API does not give (HTTP {status})"
     return "" if outcome is Outcome.ACCEPTED else f"HTTP {status}"

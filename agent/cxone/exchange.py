@@ -90,9 +90,18 @@ async def fetch(
     if response.status != _OK:
         raise _refusal(what, response, document, now, secrets)
     if document is None:
-        page = " but a web page" if body.lstrip().startswith("<") else ""
-        raise ExchangeError(f"{what}: the answer is no JSON document{page}", response.status)
+        raise ExchangeError(f"{what}: the answer is no JSON document{_instead(response)}", response.status)
     return document
+
+
+def _instead(response: Response) -> str:
+    """What came instead of JSON, where that can be seen."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip()
+    if encoding.lower() not in ("", "identity"):
+        return (
+            f" that can be read: it is encoded ({redacted(encoding)[:40]}), though none of that was asked for"
+        )
+    return " but a web page" if response.text.lstrip().startswith("<") else ""
 
 
 def _document(body: str) -> dict[str, object] | None:

@@ -15,20 +15,18 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
 from agent.core.errors import StorageError
-from agent.delivery.opening import OpenFile, connected, one_line
+from agent.delivery.opening import OpenFile, connected
 from agent.delivery.rows import Row, Value
 from agent.delivery.schema.child import upgrade
-
-_Result: TypeAlias = bool | list[Row] | str  # a text says what went wrong
+from agent.delivery.transactions import Operation, Result, Step, committed
 
 PATIENCE_SECONDS: Final = 0.05
 """How long a write for which no call waits may be held back for company that must be committed at once."""
@@ -40,38 +38,7 @@ PROBE_SECONDS: Final = 1.0
 STUCK_SECONDS: Final = 3.0
 """A transaction that takes longer is a fault, though it may come to a good end."""
 
-# What is wrong with one operation, not with the storage.
-_OWN_FAULTS: Final = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.InterfaceError,
-    sqlite3.DataError,
-    OverflowError,
-    UnicodeError,
-)
 _PROBE: Final = "INSERT INTO probe VALUES (1, unixepoch()) ON CONFLICT DO UPDATE SET at = excluded.at"
-
-
-class Step(NamedTuple):
-    """One statement; if it ``decides`` and changes no row, its operation is undone and answers False."""
-
-    sql: str
-    values: Sequence[Value]
-    decides: bool = False
-
-
-class _Operation:
-    """Steps that stand or fall together, or one query, and whom to tell."""
-
-    __slots__ = ("done", "query", "steps", "wanted")
-
-    def __init__(
-        self, steps: tuple[Step, ...], done: asyncio.Future[bool | list[Row]], *, query: bool, wanted: float
-    ) -> None:
-        self.steps = steps
-        self.query = query
-        self.done = done
-        self.wanted = wanted  # by the loop's clock; a query at once, whatever else waits
 
 
 class GroupCommit:
@@ -90,8 +57,8 @@ class GroupCommit:
         self._on_fault = on_fault
         self._owner = owner
         self._loop = asyncio.get_running_loop()
-        self._batches: queue.SimpleQueue[list[_Operation] | None] = queue.SimpleQueue()
-        self._waiting: list[_Operation] = []
+        self._batches: queue.SimpleQueue[list[Operation] | None] = queue.SimpleQueue()
+        self._waiting: list[Operation] = []
         self._committing = False
         self._next: asyncio.Handle | None = None
         self._next_at = 0.0  # of a transaction that is to begin later, or in the next turn of the loop
@@ -185,7 +152,7 @@ class GroupCommit:
             raise StorageError(f"the storage is stuck: {CAPACITY} operations wait")
         done: asyncio.Future[bool | list[Row]] = self._loop.create_future()
         wanted = self._loop.time() + patience
-        self._waiting.append(_Operation(steps, done, query=query, wanted=wanted))
+        self._waiting.append(Operation(steps, done, query=query, wanted=wanted))
         if not self._committing:
             self._schedule(wanted)
         return done
@@ -215,7 +182,7 @@ class GroupCommit:
         del self._waiting[:MOST_AT_ONCE]
         self._batches.put(batch)
 
-    def _resolve(self, batch: list[_Operation], results: list[_Result], fault: str | None) -> None:
+    def _resolve(self, batch: list[Operation], results: list[Result], fault: str | None) -> None:
         self._committing = False
         self._rested.set()
         if self._waiting:
@@ -273,87 +240,8 @@ class GroupCommit:
 
     def _serve(self, file: OpenFile) -> None:
         while (batch := self._batches.get()) is not None:
-            self._tell(self._resolve, batch, *_committed(file, batch))
+            self._tell(self._resolve, batch, *committed(file, batch))
 
     def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
             self._loop.call_soon_threadsafe(callback, *arguments)
-
-
-def _committed(file: OpenFile, batch: list[_Operation]) -> tuple[list[_Result], str | None]:
-    try:
-        return _commit(file.connection(), batch)
-    except Exception as error:  # noqa: BLE001 - an internal error must not leave callers waiting for ever
-        file.rollback()
-        return [one_line(error)] * len(batch), one_line(error)
-
-
-def _commit(connection: sqlite3.Connection, batch: list[_Operation]) -> tuple[list[_Result], str | None]:
-    """Run a batch: the writes in one transaction, then the queries, which see them."""
-    fault: str | None = None
-    results: list[_Result] = [True] * len(batch)
-    writes = [index for index, operation in enumerate(batch) if not operation.query]
-    try:
-        if writes:
-            _write(connection, batch, writes, results)
-    except sqlite3.Error as error:
-        fault = one_line(error)
-        for index in writes:
-            results[index] = fault
-        with suppress(sqlite3.Error):
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-    for index, operation in enumerate(batch):
-        if operation.query:
-            (step,) = operation.steps
-            try:
-                results[index] = connection.execute(step.sql, step.values).fetchall()
-            except (sqlite3.Error, OverflowError, UnicodeError) as error:
-                results[index] = one_line(error)
-    return results, fault
-
-
-def _write(
-    connection: sqlite3.Connection, batch: list[_Operation], writes: list[int], results: list[_Result]
-) -> None:
-    """Run the operations at `writes` of a batch in one transaction, and put down what came of each.
-
-    A savepoint costs a copy of each page that is changed after it, and hardly any operation is ever undone
-    half-way. So it goes without at first, and once more with them when one would have to be.
-    """
-    connection.execute("BEGIN IMMEDIATE")
-    for index in writes:
-        done, results[index] = _apply(connection, batch[index].steps)
-        if done and results[index] is not True:
-            connection.execute("ROLLBACK")
-            connection.execute("BEGIN IMMEDIATE")
-            for each in writes:
-                results[each] = _apply_or_undo(connection, batch[each].steps)
-            break
-    connection.execute("COMMIT")
-
-
-def _apply(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> tuple[int, bool | str]:
-    """Run one operation in the open transaction: how many of its steps stand, and what came of it.
-
-    A statement that fails undoes itself, and one that decides against the operation changed nothing.
-    """
-    done = 0
-    try:
-        for sql, values, decides in steps:
-            if connection.execute(sql, values).rowcount == 0 and decides:
-                return done, False
-            done += 1
-    except _OWN_FAULTS as error:
-        return done, one_line(error)
-    return done, True
-
-
-def _apply_or_undo(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> bool | str:
-    """Run one operation in the open transaction; none of its steps stands where one does not."""
-    connection.execute("SAVEPOINT operation")
-    _, result = _apply(connection, steps)
-    if result is not True:
-        connection.execute("ROLLBACK TO operation")
-    connection.execute("RELEASE operation")
-    return result

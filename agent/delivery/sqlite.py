@@ -11,7 +11,7 @@ from typing import Final, Self, cast
 from agent.core.moments import SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 from agent.delivery import sqlite_statements as sql
-from agent.delivery.group_commit import GroupCommit, Step
+from agent.delivery.group_commit import GroupCommit
 from agent.delivery.queries import CallQuery, SignalQuery, where_calls, where_signals
 from agent.delivery.rows import (
     ATTEMPT,
@@ -25,6 +25,7 @@ from agent.delivery.rows import (
     signal_of,
 )
 from agent.delivery.store import NO_ORPHANS, Orphans
+from agent.delivery.transactions import Step
 
 _AT_ONCE: Final = 50
 """Entries of the outbox that are taken over in one go."""

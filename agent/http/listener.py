@@ -38,7 +38,7 @@ _log = logs.logger("http")
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ConnectionLimits:
     """How many connections a listener may have.
 
     Attributes:
@@ -69,7 +69,7 @@ class Listener:
         bound: Sequence[socket.socket],
         context: ssl.SSLContext | None,
         connection: Callable[[Callable[[], None]], asyncio.Protocol],
-        room: Room,
+        room: ConnectionLimits,
         shed: Callable[[], None],
     ) -> None:
         self._bound = tuple(bound)

@@ -16,11 +16,11 @@ from agent.core.errors import AgentError
 from agent.core.model.node import HttpTls
 from agent.core.units import Address, bracketed
 from agent.http.connection import Connection
-from agent.http.listener import Listener, Room
+from agent.http.listener import ConnectionLimits, Listener
 
 _SHUTDOWN_SECONDS: Final = 2.0
 _BACKLOG: Final = 128
-_ROOM: Final = Room()
+_ROOM: Final = ConnectionLimits()
 
 
 class HttpError(AgentError):
@@ -70,7 +70,7 @@ async def serve(
     port: int,
     tls: HttpTls | None = None,
     *,
-    room: Room = _ROOM,
+    room: ConnectionLimits = _ROOM,
     shed: Callable[[], None] = _uncounted,
 ) -> Server:
     """Listen and serve.
@@ -123,7 +123,7 @@ async def serve_app(
     address: Address,
     tls: HttpTls | None = None,
     *,
-    room: Room = _ROOM,
+    room: ConnectionLimits = _ROOM,
     shed: Callable[[], None] = _uncounted,
 ) -> Server:
     """Listen on an address of the configuration and serve; see `serve`."""

@@ -22,7 +22,7 @@ from agent.settings.loader import load
 
 _NICENESS = 10
 MOST_MEMORY = 2 << 30
-"""Bytes of address space; a million numbers take less than 1 GiB."""
+"""Bytes of address space beyond an empty Python's; a million numbers take less than 1 GiB."""
 
 
 def main(folder: str, memory: str, *in_force: str) -> None:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agent.core.asking import AskError, from_info
+from agent.core.frozen import NOTHING
 from agent.core.model import Latch
 from agent.sip.audio import LegAudio
 from agent.telemetry.logs import call_facts, logger
@@ -24,6 +25,7 @@ class LegState:
         sip_call_id: the Call-ID of its dialog.
         call_id: the call that it belongs to, for the log; empty where none is known, as with `project`.
         project: that of the call.
+        facts: both, for the lines of code that serve calls but know none; empty where they are not known.
         alive: whether its end has not been reported yet.
         early: whether the far end has answered with a provisional response.
         answered: whether its far end has sent a 2xx.
@@ -46,6 +48,7 @@ class LegState:
         self.sip_call_id = ""
         self.call_id = ""
         self.project = ""
+        self.facts: Mapping[str, str] = NOTHING
         self.alive = True
         self.early = False
         self.answered = False
@@ -59,6 +62,11 @@ class LegState:
         self.subscription = 0
         self.latch: Latch = "strict"
         self.info_fits: Callable[[str], bool] = _asks_for_handoff
+
+    def belong_to(self, facts: Mapping[str, str]) -> None:
+        """It is of this call from now on: its ``call_id`` and ``project``."""
+        self.facts = facts
+        self.call_id, self.project = facts["call_id"], facts["project"]
 
     def __repr__(self) -> str:
         """Short, for logs."""

@@ -68,6 +68,13 @@ class Resolver:
         self._chance, self._clock = chance, clock
         self._silent: dict[Hop, float] = {}
 
+    def at_hand(self, target: SipUri) -> tuple[Hop, ...] | None:
+        """The address of a target whose host is one; None where it must be looked up, or can't be called."""
+        version = version_of(target.host)
+        if version is None or version not in self._versions.get(target.transport, ()):
+            return None
+        return (Hop(target.transport, target.host, target.port or SIP_PORTS[target.transport]),)
+
     async def locate(self, target: SipUri) -> tuple[Hop, ...]:
         """The addresses of a target, one at least; those at which nobody was heard of late come last.
 

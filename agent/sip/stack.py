@@ -12,7 +12,7 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ParamSpec
 from weakref import ref
 
 import pjsua2
@@ -32,8 +32,9 @@ from agent.sip.native_calls import NativeCalls
 from agent.sip.players import Comfort
 from agent.sip.resolver import Hop
 from agent.sip.sent_probes import SentProbes
-from agent.telemetry.logs import call_facts, logger, of_call
+from agent.telemetry.logs import call_facts, enter_call, leave_call, logger
 
+_Given = ParamSpec("_Given")
 _log = logger("sip")
 _TICK_SECONDS = 0.01
 _IDLE_TICK_SECONDS = 0.1  # without calls only transactions have timers, the shortest of half a second
@@ -77,6 +78,7 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._polling = False
+        self._draining = False
         self._closed = False
         self._probes = SentProbes(settings, self._loop, self._contain)
         self.comfort = Comfort(self.took)
@@ -250,8 +252,9 @@ class Stack:
         return leg
 
     def _schedule(self) -> None:
-        # A native call made by our own code may call back at once, outside the poll.
-        if not self._polling and not self._scheduled:
+        # A native call made by our own code may call back at once, outside the poll. What an event leads to
+        # is handed on behind it.
+        if not (self._polling or self._scheduled or self._draining):
             self._scheduled = True
             self._loop.call_soon(self._drain)
 
@@ -268,30 +271,38 @@ class Stack:
             self._drain()
 
     def _drain(self) -> None:
-        self._scheduled = False
-        while self._events:
-            event = self._events.popleft()
-            leg = self._legs.get(event.leg)
-            try:
-                if isinstance(event, on.RefusedByStack):
-                    self._report(event)
-                elif leg is not None:
-                    self._hand_on(leg, event)
-            except Exception as error:  # noqa: BLE001 - what is behind it waits
-                self.took("event", error)
+        self._scheduled, self._draining = False, True
+        try:
+            while self._events:
+                event = self._events.popleft()
+                leg = self._legs.get(event.leg)
+                try:
+                    if isinstance(event, on.RefusedByStack):
+                        self._report(event)
+                    elif leg is not None:
+                        self._hand_on(leg, event)
+                except Exception as error:  # noqa: BLE001 - what is behind it waits
+                    self.took("event", error)
+        finally:
+            self._draining = False
 
     def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
-        with of_call(leg.call_id, leg.project):
+        token = enter_call(leg.facts)
+        try:
             told = handed_on(leg, event, srtp=self._srtp)
             if not leg.alive:
                 self._dispose(leg)
             for one in told:
                 self._report(one)
+        finally:
+            leave_call(token)
 
-    def _contain(self, where: str, work: Callable[[], None]) -> None:
+    def _contain(
+        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
+    ) -> None:
         """Do something that ends nothing else, whatever goes wrong in it."""
         try:
-            work()
+            work(*args, **options)
         except Exception as error:  # noqa: BLE001 - what is behind it waits
             self.took(where, error)
 
@@ -325,7 +336,7 @@ class Stack:
         now = self._loop.time()
         late, due = max(0.0, now - due), max(now, due) + self._step
         self._timer = self._loop.call_at(due, self._tick, due)
-        self._contain("lag", lambda: self._lag(late))
+        self._contain("lag", self._lag, late)
         self._contain("tick", self._poll)
         self._contain("probe", self._probes.look)
         self._contain("trace", self._look_for_messages)

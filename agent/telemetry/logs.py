@@ -135,6 +135,13 @@ def logger(part: str) -> Logger:
     return Logger(_STANDARD_ERROR, _output.processors, {"part": part})
 
 
+enter_call: Final = _OF_CALL.set
+"""What is done from now on is for the call of these facts; gives what `leave_call` takes.
+
+As `of_call` does, for the few places that every event of every call passes."""
+leave_call: Final = _OF_CALL.reset
+
+
 class of_call:  # noqa: N801 - used as a function is
     """What is done meanwhile, in this task, is for one call: see `call_facts`."""
 

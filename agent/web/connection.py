@@ -3,7 +3,9 @@
 
 llhttp reads the answer (`httptools`). What is no HTTP is no answer. A status that came counts even when the
 body breaks off or never ends. Bytes that nobody asked for close the connection: they must never be taken for
-the answer to the next request.
+the answer to the next request. So it is where they are there before the request is written, read by the loop
+or not (`Connection.usable`). HTTP/1.1 has nothing that ties an answer to its request: what a far end sends
+unasked and arrives later, or before the first request of a connection, counts as the answer.
 """
 
 from __future__ import annotations

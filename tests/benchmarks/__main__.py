@@ -15,46 +15,27 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import signals as signals_alone
-from tests.benchmarks.edge import Load, cost, edge, quantile, signals, socket_drops
+from tests.benchmarks.call_path import call_path
+from tests.benchmarks.compare import compare
+from tests.benchmarks.edge import Load, cost, edge, milliseconds, quantile, socket_drops
+from tests.benchmarks.flame import flame
 from tests.benchmarks.instances import instances
-from tests.benchmarks.instructions import BeyondError, instructions
+from tests.benchmarks.instructions import NoValgrindError, instructions
 from tests.benchmarks.maps import maps
 from tests.benchmarks.memory import memory
+from tests.benchmarks.most import most
 from tests.benchmarks.peers import peers
 from tests.benchmarks.records import records
 from tests.benchmarks.recovery import recovery
 from tests.benchmarks.relay import relay
+from tests.benchmarks.revision import NoRevisionError
+from tests.benchmarks.setup import setup
 from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
 
 RAW = Path("docs/performance/raw")
+_BY_NAME_ONLY = ("peers", "compare", "flame")  # others' programs, another revision, no figures
 Result = dict[str, object]
-
-
-async def setup() -> Result:
-    """150 calls a second for 30 s, each with its arrival signal: failures, retransmissions, CPU per call."""
-    rate, calls, hold = 150, 4500, 200
-    async with edge(1000) as house:
-        await Load(house, 20, 100, 200).run()  # warm: the token, the caches
-        before, used = house.metrics(), cost(house.agent.pid)
-        sipp = await Load(house, rate, calls, hold).run()
-        after, then = house.metrics(), cost(house.agent.pid)
-        return {
-            "rate": rate,
-            "calls": calls,
-            "sipp": sipp,
-            "cpu_milliseconds_per_call": round((then.cpu - used.cpu) / calls * 1000, 2),
-            "setup_p50_milliseconds": _ms(quantile(after, before, "handoff_setup_seconds", 0.5)),
-            "setup_p99_milliseconds": _ms(quantile(after, before, "handoff_setup_seconds", 0.99)),
-            "signal_start_p50_milliseconds": _ms(
-                quantile(after, before, "handoff_signal_start_seconds", 0.5)
-            ),
-            "signal_start_p99_milliseconds": _ms(
-                quantile(after, before, "handoff_signal_start_seconds", 0.99)
-            ),
-            "loop_lag_p99_milliseconds": _ms(quantile(after, before, "handoff_loop_lag_seconds", 0.99)),
-            "signals_accepted": signals(after, "accepted") - signals(before, "accepted"),
-        }
 
 
 async def media() -> Result:
@@ -82,7 +63,9 @@ async def media() -> Result:
             "packets_lost_as_rtp_counts": lost,
             "packets_dropped_by_any_socket_of_this_machine": socket_drops() - drops,
             "lost_percent": round(lost / received * 100, 4) if received else None,
-            "jitter_p99_milliseconds": _ms(quantile(after, before, "handoff_rtp_jitter_seconds", 0.99)),
+            "jitter_p99_milliseconds": milliseconds(
+                quantile(after, before, "handoff_rtp_jitter_seconds", 0.99)
+            ),
         }
 
 
@@ -90,6 +73,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "setup": setup,
     "media": media,
     "relay": relay,
+    "most": most,
     "memory": memory,
     "signals": signals_alone.signals,
     "records": records,
@@ -97,13 +81,12 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "sick": sick,
     "maps": maps,
     "instructions": instructions,
+    "call_path": call_path,
     "instances": instances,
     "peers": peers,
+    "compare": compare,
+    "flame": flame,
 }
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 2)
 
 
 def _machine() -> Result:
@@ -123,11 +106,11 @@ def main(names: list[str]) -> int:
         sys.stderr.write(f"no such profile: {', '.join(unknown)}; there are {', '.join(PROFILES)}\n")
         return 2
     RAW.mkdir(parents=True, exist_ok=True)
-    for name in names or [name for name in PROFILES if name != "peers"]:
+    for name in names or [name for name in PROFILES if name not in _BY_NAME_ONLY]:
         print(f"{name}: {PROFILES[name].__doc__}", flush=True)
         try:
             measured = asyncio.run(PROFILES[name]())
-        except BeyondError as error:
+        except (NoValgrindError, NoRevisionError) as error:
             sys.stderr.write(f"{name}: {error}\n")
             return 1
         result = {
@@ -137,7 +120,8 @@ def main(names: list[str]) -> int:
             **measured,
         }
         text = json.dumps(result, indent=2)
-        (RAW / f"{name}.json").write_text(text + "\n")
+        if name != "flame":  # its picture is its result
+            (RAW / f"{name}.json").write_text(text + "\n")
         print(text, flush=True)
     return 0
 

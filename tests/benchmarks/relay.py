@@ -54,8 +54,8 @@ async def _measured(mode: str) -> dict[str, object]:
             "memory_kilobytes": then.memory,
             "relayed": total(after, "handoff_media_paths_total", path="relay"),
             "mixed": total(after, "handoff_media_paths_total", path="mix"),
-            "one_way_delay_p50_milliseconds": _quantile(took, 0.5),
-            "one_way_delay_p99_milliseconds": _quantile(took, 0.99),
+            "one_way_delay_p50_milliseconds": quantile_in_milliseconds(took, 0.5),
+            "one_way_delay_p99_milliseconds": quantile_in_milliseconds(took, 0.99),
             "one_way_delay_mean_milliseconds": round(statistics.fmean(took) * 1000, 3),
             "packets_measured": len(took),
             "packets_whose_content_did_not_arrive": missing,
@@ -65,14 +65,14 @@ async def _measured(mode: str) -> dict[str, object]:
         }
 
 
-def add_probed(plan: Plan) -> None:
-    """Give the agent a number for the call that `delays` measures."""
-    probed = plan.add("acme-probed", PROBED)
-    target = {"uri": f"sip:bot@{VOICE_AGENT}:{plan.second}"}
+def add_probed(plan: Plan, number: str = PROBED, port: int = 0) -> None:
+    """Give the agent a number for a call that `delays` measures."""
+    probed = plan.add(f"acme-probed-{number}", number)
+    target = {"uri": f"sip:bot@{VOICE_AGENT}:{port or plan.second}"}
     probed["voice_agent"] = {**probed["voice_agent"], "targets": [target]}
 
 
-def _quantile(values: list[float], share: float) -> float:
+def quantile_in_milliseconds(values: list[float], share: float) -> float:
     return round(sorted(values)[min(len(values) - 1, int(share * len(values)))] * 1000, 3)
 
 
@@ -110,14 +110,19 @@ class _End:
                 self.got.setdefault(data[-2:], arrived(ancillary))
 
 
-async def delays(house: Placed, packets: int = _PACKETS) -> tuple[list[float], int]:
-    """Seconds that frames took through what is placed there, both ways; how many came changed or never."""
+async def delays(
+    house: Placed, packets: int = _PACKETS, number: str = PROBED, port: int = 0
+) -> tuple[list[float], int]:
+    """Seconds that frames took through what is placed there, both ways; how many came changed or never.
+
+    The call goes to `number`, whose voice agent is at `port`, the plan's `second` if none is named.
+    """
     contact, near_end, far_end = new_contact(), _End(), _End()
     async with (
-        SipSocket(house.plan.sip, VOICE_AGENT, house.plan.second) as far,
+        SipSocket(house.plan.sip, VOICE_AGENT, port or house.plan.second) as far,
         SipSocket(house.plan.sip) as near,
     ):
-        uri = f"sip:{PROBED}@127.0.0.1:{house.plan.sip}"
+        uri = f"sip:{number}@127.0.0.1:{house.plan.sip}"
         headers = (*identity(contact).split("\r\n"), f"X-Contact-Id: {contact}")  # for what passes headers on
         caller = HandCaller(near, uri, headers, near_end.port)
         bot = HandVoiceAgent(far, far_end.port, contact)
@@ -132,10 +137,10 @@ async def delays(house: Placed, packets: int = _PACKETS) -> tuple[list[float], i
             (far_end, audio_port(invite.body), near_end),
         )
         due = time.monotonic()
-        for number in range(packets):
+        for frame in range(packets):
             for end, to, _ in ends:
                 end.take()
-                end.send(number, to)
+                end.send(frame, to)
             due += 0.02
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         await asyncio.sleep(0.5)

@@ -176,3 +176,25 @@ async def test_an_offer_with_an_address_of_no_use_is_refused_before_anybody_is_c
     assert since.moved("handoff_invites_total", project="acme-care", result="bad_offer") == 1
     assert not house.cxone.signals(contact)
     await house.at_rest()
+
+
+UNSOUND = {
+    "a second Contact": "Contact: <sip:other@127.0.0.1>",
+    "a second Content-Type": "c: text/plain",
+    "a second From": "f: <sip:other@127.0.0.1>;tag=1",
+    "a second Max-Forwards": "Max-Forwards: 1",
+}
+
+
+@pytest.mark.parametrize("case", UNSOUND)
+async def test_an_invite_that_leaves_open_what_is_meant_is_refused_with(house: House, case: str) -> None:
+    contact, since = new_contact(), house.watch()
+    async with SipSocket(house.plan.sip) as wire:
+        wire.acknowledges = True
+        uri, lines = f"sip:{CARE}@127.0.0.1:{house.plan.sip}", identity(contact).split("\r\n")
+        wire.send(request("INVITE", uri, wire, headers=(*lines, UNSOUND[case]), body=offer(4000)))
+        await eventually(lambda: any(status >= 300 for status in wire.statuses()), what="a refusal")
+        assert max(wire.statuses()) == 400
+    assert since.moved("handoff_invites_total", result="malformed") == 1
+    assert not house.cxone.signals(contact)
+    await house.at_rest()

@@ -66,6 +66,7 @@ def test_of_two_checks_that_fail_the_earlier_one_answers() -> None:
     ladder = [
         (bad_everything, facts, Reason.DRAINING),
         (bad_everything, READY, Reason.UNKNOWN_SOURCE),
+        (_known("Contact: <sip:a@peer>", "Contact: <sip:b@peer>", uri=other), READY, Reason.MALFORMED),
         (replace(bad_everything, source="192.0.2.1"), READY, Reason.UNAUTHORIZED),
         (_known("X-Token: wrong", uri=other), READY, Reason.UNKNOWN_NUMBER),
         (_known("X-Token: wrong"), READY, Reason.BAD_TOKEN),

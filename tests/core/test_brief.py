@@ -254,3 +254,11 @@ def test_of_a_call_of_which_only_the_record_is_left_its_failure_is_signalled() -
     assert signal.parameters == {"p1": "Escalate", "p2": "", "p3": "process_died"}
     assert signal_after_the_fact(record(), project(), "s-1", NOW, Reason.PROCESS_DIED) is None
     assert signal_after_the_fact(record(contact_id=""), SIGNALLING, "s-1", NOW, Reason.PROCESS_DIED) is None
+
+
+def test_a_call_that_moves_keeps_all_that_is_not_said_anew() -> None:
+    came = record(answered=1.0, version=3)
+    assert came.moved("kept") == replace(came, state="kept", version=4)
+    ended = came.moved("ended", ended=2.0, end="failed", reason="too_long")
+    assert ended == replace(came, state="ended", ended=2.0, end="failed", reason="too_long", version=4)
+    assert ended.moved("ended") == replace(ended, version=5)

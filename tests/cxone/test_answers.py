@@ -18,8 +18,15 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_any_2xx_is_accepted(status: int) -> None:
+def test_what_nice_answers_when_it_took_a_signal_is_accepted(status: int) -> None:
     assert of_response(status, CIMultiDict(), "", NOW).accepted
+
+
+@pytest.mark.parametrize("status", [203, 205, 206, 207, 226, 299])
+def test_a_2xx_that_can_t_be_nice_s_is_in_doubt(status: int) -> None:
+    answer = of_response(status, CIMultiDict(), "{}", NOW)
+    said = f"an answer came that this API does not give (HTTP {status})"
+    assert answer == Answer(Outcome.SERVER_FAULT, status, said)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from agent.core.errors import StorageError
 from agent.delivery import group_commit
-from agent.delivery.group_commit import GroupCommit, Step
+from agent.delivery.group_commit import GroupCommit
+from agent.delivery.transactions import Operation, Step
 
 _ADD = "INSERT INTO one VALUES (?)"
 
@@ -24,7 +25,7 @@ class _Commits(GroupCommit):
         super().__init__(path)
         self.sizes: list[int] = []
 
-    def _resolve(self, batch: list[group_commit._Operation], *results: object) -> None:
+    def _resolve(self, batch: list[Operation], *results: object) -> None:
         self.sizes.append(len(batch))
         super()._resolve(batch, *results)  # type: ignore[arg-type]
 

@@ -23,7 +23,7 @@ from tests.calls.harness.processes import COMMAND
 from tests.calls.harness.waiting import eventually
 from tests.calls.harness.web import answers
 from tests.faults.harness.audit import Books, ledger, mistakes
-from tests.faults.harness.crowd import Way
+from tests.faults.harness.crowd import CrowdCall, Way
 from tests.faults.harness.site import Site, site
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
@@ -91,6 +91,25 @@ async def settled(path: Path, within: float = 30) -> Books:
     return Books.read(path)
 
 
+async def ended_on_a_full_disk(at: Site, calls: list[CrowdCall], place: Path) -> Path:
+    """Fill the disk, then let the voice agents hang up; gives what fills it."""
+    ballast = fill(place)
+    at.crowd.call(new_contact(), Way.STAYS)  # finds out
+    await new_calls_are_refused(at, "full")
+    for call in calls:
+        at.crowd.agent_hangs_up(call)
+    await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+    return ballast
+
+
+def told_as_completed(found: Books, cxone: Cxone, calls: list[CrowdCall]) -> None:
+    """Hold the record to these calls, each told once as what it was."""
+    assert [row["end"] for row in found.calls] == ["completed"] * len(calls)
+    terminal = [row for row in found.signals if row["moment"] != "arrival"]
+    assert [(row["moment"], row["state"]) for row in terminal] == [("completed", "accepted")] * len(calls)
+    assert not mistakes(found, ledger(cxone), calls)
+
+
 async def test_a_full_disk_harms_no_call_that_is_up_and_nothing_is_sent_twice(
     cxone: Cxone, tmp_path: Path, small_disk: Path
 ) -> None:
@@ -134,22 +153,14 @@ async def test_what_ends_while_the_disk_is_full_is_told_once_there_is_room(
     async with site(cxone, tmp_path, on(path)) as at:
         await at.start()
         calls = await at.up(6)
-        ballast = fill(small_disk)
-        at.crowd.call(new_contact(), Way.STAYS)  # finds out
-        await new_calls_are_refused(at, "full")
-        for call in calls:
-            at.crowd.agent_hangs_up(call)
-        await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+        ballast = await ended_on_a_full_disk(at, calls, small_disk)
         # And what the refused call may have left on disk.
-        assert total(at.house.metrics(), "handoff_moments_waiting") == 6 + 1
+        waiting = "handoff_moments_waiting"
+        await eventually(lambda: total(at.house.metrics(), waiting) == 6 + 1, what="all of it waits")
         assert {row["ended"] for row in Books.read(path).calls} == {None}
         ballast.unlink()
         await ready(at)
-        found = await settled(path)
-        assert [row["end"] for row in found.calls] == ["completed"] * 6
-        terminal = [row for row in found.signals if row["moment"] != "arrival"]
-        assert [(row["moment"], row["state"]) for row in terminal] == [("completed", "accepted")] * 6
-        assert not mistakes(found, ledger(cxone), at.crowd.calls)
+        told_as_completed(await settled(path), cxone, calls)
         assert total(at.house.metrics(), "handoff_moments_waiting") == 0
         await at.stop()
 
@@ -161,22 +172,13 @@ async def test_an_agent_that_is_to_end_waits_for_room_and_tells_what_ended_on_a_
     async with site(cxone, tmp_path, on(path)) as at:
         await at.start()
         calls = await at.up(3)
-        ballast = fill(small_disk)
-        at.crowd.call(new_contact(), Way.STAYS)  # finds out
-        await new_calls_are_refused(at, "full")
-        for call in calls:
-            at.crowd.agent_hangs_up(call)
-        await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+        ballast = await ended_on_a_full_disk(at, calls, small_disk)
         at.house.agent.send(signal.SIGTERM)
         await eventually(lambda: "the end waits for the storage" in at.house.agent.tail(), what="it waits")
         assert at.house.agent.running
         ballast.unlink()
         await asyncio.to_thread(at.house.agent.ends)
-        found = Books.read(path)
-        assert [row["end"] for row in found.calls] == ["completed"] * 3
-        terminal = [row for row in found.signals if row["moment"] != "arrival"]
-        assert [(row["moment"], row["state"]) for row in terminal] == [("completed", "accepted")] * 3
-        assert not mistakes(found, ledger(cxone), at.crowd.calls)
+        told_as_completed(Books.read(path), cxone, calls)
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["is killed", "is asked to end again and again"])
@@ -190,12 +192,7 @@ async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_end
     async with site(cxone, tmp_path, on(path)) as at:
         await at.start()
         calls = await at.up(4)
-        ballast = fill(small_disk)
-        at.crowd.call(new_contact(), Way.STAYS)
-        await new_calls_are_refused(at, "full")
-        for call in calls:
-            at.crowd.agent_hangs_up(call)
-        await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+        ballast = await ended_on_a_full_disk(at, calls, small_disk)
         if killed:
             await at.kill()
         else:

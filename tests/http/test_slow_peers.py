@@ -19,7 +19,7 @@ from aiohttp import web
 
 from agent.core.model.node import HttpTls
 from agent.http import bodies, connection, listener
-from agent.http.listener import Room
+from agent.http.listener import ConnectionLimits
 from agent.http.operations import operations_app
 from agent.http.serving import Server, serve
 from tests.harness.streams import hang_up
@@ -192,7 +192,7 @@ async def test_a_tls_handshake_that_does_not_end_is_ended(
 
 async def test_what_finds_no_room_gets_503_and_is_counted(listening: Serve) -> None:
     shed: list[bool] = []
-    server = await listening(room=Room(total=3, per_address=3), shed=lambda: shed.append(True))
+    server = await listening(room=ConnectionLimits(total=3, per_address=3), shed=lambda: shed.append(True))
     held = [await connect(server) for _ in range(3)]
     reader, writer = await connect(server)
     answer = await reader.read()
@@ -211,7 +211,7 @@ async def test_what_finds_no_room_gets_503_and_is_counted(listening: Serve) -> N
 
 
 async def test_an_address_has_no_more_than_its_share(listening: Serve) -> None:
-    server = await listening(room=Room(total=10, per_address=2))
+    server = await listening(room=ConnectionLimits(total=10, per_address=2))
     held = [await connect(server) for _ in range(2)]
     reader, writer = await connect(server)
     assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
@@ -237,7 +237,7 @@ async def test_a_listener_of_a_name_listens_on_all_its_addresses(desk: Any) -> N
 STARVED = """
 import asyncio, os, resource, sys
 from aiohttp import web
-from agent.http.listener import Room
+from agent.http.listener import ConnectionLimits
 from agent.http.serving import serve
 from agent.telemetry import logs
 
@@ -249,7 +249,7 @@ async def alive(request):
 async def main():
     app = web.Application()
     app.router.add_get("/healthz", alive)
-    room = Room(int(sys.argv[1]), int(sys.argv[1]))
+    room = ConnectionLimits(int(sys.argv[1]), int(sys.argv[1]))
     server = await serve(app, "127.0.0.1", 0, room=room)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     print(server.port, flush=True)

@@ -214,6 +214,28 @@ async def test_what_the_loop_has_not_read_yet_keeps_a_request_from_a_closed_conn
             far.close()  # and at once, without a turn of the loop, the next request
 
 
+async def test_an_answer_that_nobody_asked_for_and_the_loop_has_not_read_is_never_taken_for_one(
+    client: Client,
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)  # noqa: FBT003 - the library's
+        to = Origin("127.0.0.1", listener.getsockname()[1], tls=False, named="x")
+        asked = asyncio.create_task(ask(client, to))
+        first, _ = await loop.sock_accept(listener)
+        await loop.sock_recv(first, 1000)
+        await loop.sock_sendall(first, OK)
+        await asked
+        first.send(b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n")  # no turn of the loop from here on
+        asked = asyncio.create_task(ask(client, to))
+        second, _ = await loop.sock_accept(listener)
+        await loop.sock_recv(second, 1000)
+        await loop.sock_sendall(second, OK)
+        assert (await asked).status == 200
+        first.close()
+        second.close()
+
+
 async def test_bytes_that_nobody_asked_for_are_never_taken_for_an_answer(client: Client) -> None:
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -8,13 +8,13 @@ Who is still there is part of the state: in a state called ``…_ALONE`` the voi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from agent.core.methods import Method, OnFailure
 from agent.core.records import Whereabouts
+from agent.core.words import Word
 
 
-class State(StrEnum):
+class State(Word):
     """Where a call stands; the value is what its record holds."""
 
     RECORDING = "recording"  # admitted; not yet durable

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -61,6 +62,12 @@ class FinishPrompt(Model):
 
     silence: Duration = Field(default=0.4, description="So long without voice on its RTP: it has finished.")
     at_most: Duration = Field(default=8.0, description="The longest that is waited for it.")
+
+
+@lru_cache(maxsize=4096)
+def _only(uri: str) -> tuple[Target, ...]:
+    """The one target of a project that names it in short; each of its calls asks for it."""
+    return (Target(uri=uri),)
 
 
 class HandoffSettings(Model):
@@ -121,7 +128,7 @@ class HandoffSettings(Model):
     @property
     def all_targets(self) -> tuple[Target, ...]:
         """The targets, the short form included."""
-        return self.targets if self.target is None else (Target(uri=self.target),)
+        return self.targets if self.target is None else _only(self.target)
 
     @model_validator(mode="after")
     def _target_where_needed(self) -> Self:

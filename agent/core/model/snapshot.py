@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import Final, Literal
 
 from agent.core.frozen import NOTHING
 from agent.core.model.carriers import Carrier
 from agent.core.model.node import Agent
 from agent.core.model.project import Project
 from agent.core.number_map import NumberMap
+from agent.core.units import ip
+
+_SOURCES_KNOWN: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,30 @@ class Snapshot:
     numbers: NumberMap
     fingerprint: str
     certificates: Mapping[str, Certificate] = NOTHING
+    _known: dict[str, Carrier | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def carrier_at(self, source: str) -> Carrier | None:
+        """The carrier whose narrowest network holds the address `source`; the same few come with every call.
+
+        Raises:
+            ValueError: it is no address.
+        """
+        try:
+            return self._known[source]
+        except KeyError:
+            if len(self._known) >= _SOURCES_KNOWN:
+                self._known.clear()
+            found = self._known[source] = self._narrowest(source)
+            return found
+
+    def _narrowest(self, source: str) -> Carrier | None:
+        address = ip(source)
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        found = [
+            (network.prefixlen, carrier)
+            for carrier in self.carriers.values()
+            for network in carrier.sources
+            if network.version == address.version and address in network
+        ]
+        return max(found, key=lambda pair: pair[0])[1] if found else None

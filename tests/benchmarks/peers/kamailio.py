@@ -13,7 +13,7 @@ from tests.benchmarks.relay import PROBED
 from tests.calls.harness.plan import VOICE_AGENT, Plan
 from tests.calls.harness.ports import free_port
 
-_RTP_LOW, _RTP_HIGH = 8000, 11999  # as the agent's in these benchmarks: below all other ports in use
+_RTP_LOW, _RTP_HIGH = 8000, 12059  # as the agent's in these benchmarks: below all other ports in use
 _WORKERS = 4
 _MODULES = ("tm", "sl", "rr", "pv", "maxfwd", "textops", "siputils", "rtpengine")
 

@@ -11,7 +11,7 @@ from tests.benchmarks.peers.processes import Peer
 from tests.benchmarks.relay import add_probed
 from tests.calls.harness.plan import Plan
 
-_ROOM = 1000
+_ROOM = 1010
 
 
 @asynccontextmanager

@@ -61,9 +61,9 @@ class House:
 
     # -- life ------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the agent and wait until it is ready."""
-        self.agent.start(lambda: answers(self.plan.operations, "/readyz"))
+    def start(self, within: float = 60.0) -> None:
+        """Start the agent and wait until it is ready, so many seconds at most."""
+        self.agent.start(lambda: answers(self.plan.operations, "/readyz"), within)
 
     def close(self) -> None:
         """Hold the agent to having left nothing behind, and end it."""

@@ -32,6 +32,7 @@ class Process:
 
     Attributes:
         within: a command that becomes this one, to be set before the start.
+        checkout: another checkout, set up, whose command it is; to be set before the start.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Process:
     ) -> None:
         self.arguments = tuple(arguments)
         self.within: tuple[str, ...] = ()
+        self.checkout: Path | None = None
         self.log = log
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,8 +59,10 @@ class Process:
             AssertionError: it ended, or was not ready in time; the text holds the end of its log.
         """
         self._out = self.log.open("ab")
+        command = self.checkout / ".venv/bin/handoff-agent" if self.checkout else COMMAND
         self._process = subprocess.Popen(
-            [*self.within, str(COMMAND), *self.arguments],
+            [*self.within, str(command), *self.arguments],
+            cwd=self.checkout,
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=subprocess.STDOUT,
