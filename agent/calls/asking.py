@@ -108,6 +108,12 @@ class Asking:
             self._call.note("decision", "the voice agent is told that it keeps the caller")
         self._asker.tell(taken=taken)
 
+    def broke(self, error: Exception) -> None:
+        """The call can't go on, by a mistake of ours: who waits for its handoff's record gets the error."""
+        if self._asker is not None:
+            self._asker.resolve(error)
+        self.close()
+
     def close(self) -> None:
         """The call is over: whoever asked and was told nothing is told that the caller is gone."""
         if self._asker is not None:

@@ -110,7 +110,7 @@ class Chronicle:
             project=call.project,
             end=call.end,
             reason=call.reason,
-            seconds=round((call.ended or 0) - call.began, 3),
+            seconds=round((call.ended or time.time()) - call.began, 3),
         )
 
     def dropped(self, call_id: str) -> None:

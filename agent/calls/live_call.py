@@ -147,7 +147,7 @@ class LiveCall:
             actions = self._machine.handle(event)
         except Exception as error:  # noqa: BLE001 - nobody must be left on the line by a mistake of ours
             self.contained.took("machine", error)
-            self._abandon()
+            self._abandon(error)
             return
         self._perform(actions)
         if self._machine.state is not before:
@@ -247,10 +247,11 @@ class LiveCall:
         self._told_of_leg(self, leg, side)
 
     def _dial(self, action: on.Dial) -> None:
-        self._dialling.dial(action)
+        if not self._over:  # the caller may have hung up while the voice agent was let go of
+            self._dialling.dial(action)
 
     def _refer(self, target: int) -> None:
-        if not self._over:  # the caller may have hung up while the voice agent was let go of
+        if not self._over:  # as above
             self._dialling.refer(target)
 
     def _answer(self) -> None:
@@ -304,7 +305,7 @@ class LiveCall:
         self._record.note("decision", f"over: {end.value}, {reason.text}")
         self._gone(end)
 
-    def _abandon(self) -> None:
+    def _abandon(self, error: Exception) -> None:
         """Let go of everybody. The call stays up on disk: the next process tells the script."""
         self._over = True
         self._watch.end()
@@ -313,9 +314,10 @@ class LiveCall:
         self.contained.run("action", self._invite.give_up, Reason.INTERNAL)
         for side in tuple(self.legs.legs):
             self.contained.run("action", self.legs.hang_up, side)
+        self.contained.run("action", self.asking.broke, error)
         self._gone(End.FAILED)
 
     def _gone(self, end: End) -> None:
-        if self._record.opened:
+        if self._record.gone():
             self.contained.run("record", self._services.metrics.call_ended, self._project.project, end.value)
         self.contained.run("action", self._closed, self)

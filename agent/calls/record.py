@@ -56,6 +56,7 @@ class DurableRecord:
         self._terminal: _Terminal | None = None
         self._telling = False
         self._withdrawn = False
+        self._gone = False
         self._saved = 0
         self.record = brief.record(sip_call_id, State.RECORDING.value, time.time())
         self.opened = False
@@ -66,9 +67,15 @@ class DurableRecord:
         signal = self._arrival = self._signal(Moment.ARRIVAL)
         await self._services.store.open_call(self.record, signal)
         self.opened = True
-        self._services.metrics.call_started(self.record.project)
+        if not self._gone:
+            self._services.metrics.call_started(self.record.project)
         if signal is not None:
             self._begin(signal)
+
+    def gone(self) -> bool:
+        """Nobody is left; whether the call was counted as up. One that becomes durable later is not."""
+        self._gone = True
+        return self.opened
 
     def close_unopened(self) -> None:
         """The call could not be recorded and is over: where it stands all the same, it is over there too."""

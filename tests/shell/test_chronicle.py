@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from agent.core.records import Attempt, Channel, Signal
 from agent.delivery.courier import SignalEvent
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
+from tests.core.examples import record
 
 SECRET = "what the caller said"
 
@@ -67,3 +69,11 @@ def test_a_signal_is_told_with_its_moment() -> None:
     assert 'handoff_signals_total{moment="handoff",outcome="accepted",project="acme-care"} 1.0' in metrics
     assert "handoff_webhooks_total{" not in metrics
     assert story == [("signal", "handoff accepted: accepted 202")]
+
+
+def test_a_call_that_was_let_go_of_without_an_end_lasted_until_now(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Chronicle(Metrics(), Stories()).over(record(began=time.time() - 5, ended=None))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert 5 <= json.loads(line)["seconds"] < 3600

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from agent.core.call import State
@@ -16,6 +18,7 @@ from tests.core.examples import CONTACT
 from tests.shell.harness import steps as step
 from tests.shell.harness.settings import AGENT, QUEUE, SECOND_AGENT, back, care
 from tests.shell.harness.shell import NodeOf, Shell
+from tests.shell.harness.sip import FakeLeg
 from tests.shell.harness.steps import Step
 from tests.shell.harness.storage import Fault
 
@@ -69,6 +72,22 @@ async def test_a_target_to_go_back_to_may_not_hand_off(node_of: NodeOf) -> None:
         await after(node, *BRIDGED, step.asked_by_http, step.nice_accepts)
         assert not node.leg("target").takes_handoffs
         assert node.leg("target").got[0].startswith(f"INVITE {QUEUE} from anonymous hops 69, X-Contact-Id: ")
+
+
+async def test_nothing_is_dialled_for_a_caller_who_hung_up_while_the_voice_agent_was_let_go_of(
+    node_of: NodeOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], None]] = []  # for the answer to a NOTIFY
+    monkeypatch.setattr(FakeLeg, "when_left", lambda _, then: waiting.append(then))
+    async with node_of(care(handoff=back("bridge"))) as node:
+        await after(node, *BRIDGED, step.asked_by_http, step.nice_accepts, step.caller_hangs_up)
+        story = node.stories.story(node.admitted[0].record.call_id)
+        (dials,) = waiting
+        dials()
+        await node.settled()
+        assert "target.dial" not in node.verbs
+        assert story is not None
+        assert story == node.stories.story(node.admitted[0].record.call_id), "nor is it told of"
 
 
 async def test_a_name_is_looked_up_before_it_is_dialled(node_of: NodeOf) -> None:
