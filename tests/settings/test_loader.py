@@ -98,6 +98,8 @@ AGENT_MISTAKES = [
             "(sqlite:///var/lib/handoff-agent/agent.db), or postgresql://host/database"
         ),
     ),
+    ("node: e\nstorage: sqlite://\n", "2:10: 'sqlite://' is not a storage: write sqlite:// and a path "),
+    ("node: e\nreload_guard: 150%\n", "2:15: '150%' is no share: write one from 0% to 100%, or off"),
     (
         "node: e\nhttp: {operations: 'http://127.0.0.1:8085'}\n",
         "2:20: 'http://127.0.0.1:8085' is not host:port: write that alone, such as 127.0.0.1:8085",

@@ -79,7 +79,7 @@ def _storage(value: str, info: ValidationInfo) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator or not rest or scheme not in ("sqlite", "postgresql"):
         raise ValueError(
-            f"{scheme!r} is not a storage: write sqlite:// and a path "
+            f"{(scheme if rest else value)!r} is not a storage: write sqlite:// and a path "
             "(sqlite:///var/lib/handoff-agent/agent.db), or postgresql://host/database"
         )
     if scheme == "sqlite" and rest.endswith("/"):
@@ -301,7 +301,7 @@ def _share(value: object) -> object:
         return value
     match = re.fullmatch(r"([0-9]{1,3})\s*%", value, re.ASCII) if isinstance(value, str) else None
     if match is None or int(match[1]) > 100:  # noqa: PLR2004 - it is a percentage
-        raise ValueError("is no share: write one from 0% to 100%, or off")
+        raise ValueError(f"{value!r} is no share: write one from 0% to 100%, or off")
     return int(match[1]) / 100
 
 
