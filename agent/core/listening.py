@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from typing import Final
 
-_TO_DO: Final = {
-    os.strerror(errno.EADDRINUSE): "another process has this port; ss -lntup tells which",
-    os.strerror(errno.EADDRNOTAVAIL): "this machine has no such address; ip address lists those it has",
-    os.strerror(errno.EACCES): "ports below 1024 take root or CAP_NET_BIND_SERVICE",
+_TO_DO: Final = {  # by Linux' own words, which pjlib gives too
+    "Address already in use": "another process has this port; ss -lntup tells which",
+    "Cannot assign requested address": "this machine has no such address; ip address lists those it has",
+    "Permission denied": "ports below 1024 take root or CAP_NET_BIND_SERVICE",
 }
 
 
