@@ -121,6 +121,10 @@ def connected(path: Path, upgrade: Callable[[str], None], *, owner: bool) -> Ite
             if _is_old(path):
                 upgrade(f"sqlite://{path}")
             file = held.enter_context(closing(OpenFile(path)))
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StorageError(
+                f"storage {path} can't be used: {error.filename} is no folder, or not below one"
+            ) from error
         except OSError as error:
             raise StorageError(f"storage {path} can't be used: {error.strerror}") from error
         except (sqlite3.Error, StorageError, ValueError) as error:  # the last: no file's name

@@ -13,6 +13,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from agent.core.errors import AgentError
+from agent.core.listening import with_remedy
 from agent.core.model.node import HttpTls
 from agent.core.units import Address, bracketed
 from agent.http.connection import Connection
@@ -96,7 +97,9 @@ async def serve(
         # socket.gaierror has numbers of its own; others name the address a second time
         named = isinstance(error, socket.gaierror) or error.errno is None
         reason = (error.strerror or error) if named else os.strerror(error.errno or 0)
-        raise HttpError(f"HTTP can't listen on {bracketed(host)}:{port}: {reason}") from error
+        raise HttpError(
+            f"HTTP can't listen on {bracketed(host)}:{port}: {with_remedy(str(reason))}"
+        ) from error
 
     def connection(lost: Callable[[], None]) -> Connection:
         return Connection(cast("web.Server", runner.server), lost)

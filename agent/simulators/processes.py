@@ -63,11 +63,15 @@ class Child:
             async with asyncio.timeout(seconds), self._news:
                 await self._news.wait_for(lambda: found() or self._reader.done())
         except TimeoutError:
-            raise AgentError(f"{self.name} timed out after {seconds:g} s{self._why()}") from None
+            raise self.late(seconds) from None
         line = found()
         if line is None:
             raise AgentError(f"{self.name} ended early{self._why()}")
         return line
+
+    def late(self, seconds: float) -> AgentError:
+        """That it has not come up, or not said what it should, for so long."""
+        return AgentError(f"{self.name} is not ready after {seconds:g} s{self._why()}")
 
     def facts(self, event: str) -> list[dict[str, Any]]:
         """The JSON objects it said whose ``event`` is this one."""
@@ -113,7 +117,7 @@ class Child:
             # What a command says last of itself comes before what its log says.
             own = [line for line in lines if not line.startswith("{")] or lines
             if own:
-                return f": {own[-1]}"
+                return f": {_event(own[-1])}"
         return f": {self.lines[-1]}" if self.lines else ""
 
     async def _read(self) -> None:
@@ -125,3 +129,12 @@ class Child:
                 self._news.notify_all()
         async with self._news:
             self._news.notify_all()
+
+
+def _event(line: str) -> str:
+    """What a log line tells, for people; any other line is as it is."""
+    with contextlib.suppress(ValueError):
+        told: Any = json.loads(line)
+        if isinstance(told, dict) and "event" in told:
+            return str(told["event"])
+    return line

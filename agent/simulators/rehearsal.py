@@ -27,7 +27,7 @@ from agent.simulators.wiretap import Place, Wiretap
 
 _SIP: Final = 5060
 _RTP: Final = 16384
-_UP_SECONDS: Final = 30.0
+_UP_SECONDS: Final = 90.0  # a first start compiles all modules and makes the tables
 _CALL_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 
@@ -210,6 +210,8 @@ class Rehearsal:
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(_POLL_SECONDS)
+        if agent.running:
+            raise agent.late(_UP_SECONDS)
         await agent.said(lambda _: False, _POLL_SECONDS)
 
     async def _let_handoff_fail(self, contact_id: str) -> None:

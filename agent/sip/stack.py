@@ -19,6 +19,7 @@ import pjsua2
 
 from agent.core.errors import SipError
 from agent.core.headers import Message
+from agent.core.listening import with_remedy
 from agent.core.model import Agent, Latch
 from agent.core.node import NodeStatus
 from agent.core.reasons import Reason
@@ -127,7 +128,7 @@ class Stack:
             self._endpoint.transportCreate(kind, config)
         except pjsua2.Error as error:
             where = f"{listen.transport}://{listen.host}:{listen.port}"
-            raise SipError(f"can't listen on {where}: {error.reason}") from None
+            raise SipError(f"can't listen on {where}: {with_remedy(error.reason)}") from None
 
     def apply(self, status: NodeStatus) -> None:
         """Let the guard answer OPTIONS and new INVITEs by this state."""

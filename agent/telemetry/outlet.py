@@ -28,6 +28,7 @@ interpreter from the loop, and a call writes some lines."""
 _AT_ONCE: Final = 64 * 1024
 _PIPE_BUF: Final = 4096  # so much goes into a pipe that poll calls writable, without waiting (POSIX)
 _AGAIN_MILLISECONDS: Final = 1000
+_NEW_LINE: Final = ord("\n")
 
 
 class Outlet:
@@ -44,6 +45,7 @@ class Outlet:
         self._unwritten = 0  # the same, counted by the thread
         self._descriptor = descriptor
         self._flowing_again = flowing_again
+        self._cut = False  # the last line that was begun has no end
         self._told = 0
         self._taken = 0  # characters, counted by those who put
         self._gone = 0  # the same, counted by the thread: no lock is needed between the two
@@ -102,19 +104,24 @@ class Outlet:
     def _write(self, data: bytes) -> bool:
         """All of it, however long that takes; a reader that has gone costs the lines, not the process.
 
+        A line that a full disk cut short is ended first: what comes next must be a line of its own.
+
         Returns:
             Whether all was written; what was not is counted.
         """
-        rest = memoryview(data)
+        ended = self._cut
+        rest = memoryview(b"\n" + data if ended else data)
         while rest:
             try:
-                rest = rest[os.write(self._descriptor, rest) :]
+                written = os.write(self._descriptor, rest)
+                self._cut = rest[written - 1] != _NEW_LINE
+                rest, ended = rest[written:], False
             except BlockingIOError:  # somebody made it so: another process has it too
                 poll = select.poll()
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll(_AGAIN_MILLISECONDS)
             except OSError:  # the reader has gone, the disk is full
-                self._unwritten += max(rest.tobytes().count(b"\n"), 1)
+                self._unwritten += max(rest.tobytes().count(b"\n") - ended, 1)
                 return False
         return True
 

@@ -66,7 +66,7 @@ class Readings(Collector):
         )
         yield CounterMetricFamily(
             "handoff_log_lines_dropped",
-            "Log lines lost, since their reader was too slow",
+            "Log lines lost, since their reader was too slow or they could not be written",
             value=self.log_lines_dropped(),
         )
         yield CounterMetricFamily(

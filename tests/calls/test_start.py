@@ -13,6 +13,7 @@ from tests.calls.harness.house import House
 from tests.calls.harness.plan import Plan
 
 pytestmark = pytest.mark.calls
+TAKEN = "another process has this port; ss -lntup tells which"
 
 
 def _start_fails(house: House) -> list[str]:
@@ -32,8 +33,8 @@ def test_a_sip_port_that_is_taken(cxone: Cxone, tmp_path: Path, kind: socket.Soc
         if kind is socket.SOCK_STREAM:
             taken.listen()
         said = _start_fails(House(plan, cxone, tmp_path))
-    expected = f"handoff-agent: can't listen on {transport}://127.0.0.1:{plan.sip}: Address already in use"
-    assert said == [expected]
+    expected = f"handoff-agent: can't listen on {transport}://127.0.0.1:{plan.sip}: Address already in use: "
+    assert said == [expected + TAKEN]
 
 
 def test_an_http_port_that_is_taken(cxone: Cxone, tmp_path: Path) -> None:
@@ -44,3 +45,4 @@ def test_an_http_port_that_is_taken(cxone: Cxone, tmp_path: Path) -> None:
         said = _start_fails(House(plan, cxone, tmp_path))
     assert len(said) == 1
     assert said[0].startswith(f"handoff-agent: HTTP can't listen on 127.0.0.1:{plan.api}: ")
+    assert said[0].endswith(TAKEN)

@@ -77,7 +77,7 @@ async def test_no_statement_can_break_the_one_terminal_signal(
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("rubbish.db/agent.db", "Not a directory|File exists"),
+        ("rubbish.db/agent.db", r"rubbish\.db is no folder, or not below one"),
         ("folder", "Is a directory"),
         ("rubbish.db", "file is not a database"),
         ("newer.db", f"version 0099, this agent knows {HEAD}: use the newer agent"),

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Relayed audio under AddressSanitizer: joins, parts, re-INVITEs, digits and ends at random, under load.
+"""Relayed audio under a sanitizer: joins, parts, re-INVITEs, digits and ends at random, under load.
 
-    .venv/bin/python -m tests.fuzz.relays [--calls 300] [--at-once 12] [--seed 1]
+    .venv/bin/python -m tests.fuzz.relays [--flavour asan] [--calls 300] [--at-once 12] [--seed 1]
 
 Each call has a caller and a voice agent that send RTP all the time, of either law of G.711 or of G.722 (which
 is mixed). What happens in a call is drawn from the seed. Exit code 1 after a finding, which is printed:
-a fault that AddressSanitizer saw, a traceback, an end of the agent, a call that failed or was left behind.
+a fault that the sanitizer saw, a traceback, an end of the agent, a call that failed or was left behind.
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ async def _spoken(soak: Soak) -> AsyncIterator[None]:
         await asyncio.gather(speaking, return_exceptions=True)
 
 
-async def run(calls: int, at_once: int, seed: int) -> tuple[int, int]:
+async def run(flavour: str, calls: int, at_once: int, seed: int) -> tuple[int, int]:
     """Carry them all.
 
     Returns:
@@ -239,7 +239,8 @@ async def run(calls: int, at_once: int, seed: int) -> tuple[int, int]:
     Raises:
         Finding: the agent did what it must not.
     """
-    rig, chance = Rig(Path(tempfile.mkdtemp(prefix="relays-"))), random.Random(seed)  # noqa: S311 - repeatable
+    rig = Rig(Path(tempfile.mkdtemp(prefix="relays-")), flavour)
+    chance = random.Random(seed)  # noqa: S311 - repeatable
     places = asyncio.Semaphore(at_once)
     rig.cxone.start()
     try:
@@ -271,12 +272,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--flavour", choices=("asan", "tsan"), default="asan")
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--at-once", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     try:
-        done, joins = asyncio.run(run(options.calls, options.at_once, options.seed))
+        done, joins = asyncio.run(run(options.flavour, options.calls, options.at_once, options.seed))
     except Finding as finding:
         sys.stdout.write(f"finding: {finding}\n{finding.report}\n")
         return 1

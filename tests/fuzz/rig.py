@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The agent under AddressSanitizer, its peers, and what can go wrong with it."""
+"""The agent under AddressSanitizer or ThreadSanitizer, its peers, and what can go wrong with it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ from tests.fuzz.corpus import Dialog
 from tests.fuzz.peers import Peer, soon
 
 ROOT = Path(__file__).parents[2]
-BUILD = ROOT / ".venv" / "pjsua2-asan"
 TCP_CARE = "9995550170"
+_SUPPRESSED = ROOT / "deploy" / "pjsua2" / "tsan.supp"
 _RTP_PORTS = 2000
 _LEGS_LIVE = 60.0  # a transaction without an answer goes on for 32 s, a BYE comes after it
 _FAULT = re.compile(
-    r"ERROR: AddressSanitizer:? (.*)|Traceback \(most recent|.*(?:terminate called|Assertion).*"
+    r"(?:ERROR: Address|WARNING: Thread)Sanitizer:? (.*)|Traceback \(most recent|"
+    r".*(?:terminate called|Assertion).*"
 )
 _FRAME = re.compile(r"#\d+ 0x\w+ in (\S+) (?:\.\./src|pjproject|\.\./)\S*")
 
@@ -44,15 +45,21 @@ class Finding(Exception):  # noqa: N818 - what is looked for is no error of ours
 
 
 class Rig:
-    """The agent with a caller, a voice agent, a queue, and one who asks whether it is well."""
+    """The agent with a caller, a voice agent, a queue, and one who asks whether it is well.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where its files go.
+        flavour: of pjsua2: `asan` or `tsan`.
+    """
+
+    def __init__(self, folder: Path, flavour: str = "asan") -> None:
         self.folder = folder
         self.cxone = Cxone(folder)
         plan = _plan(self.cxone.port)
         self.house = House(plan, self.cxone, folder)
         self.log = folder / "agent.log"
-        self.house.agent = Process(["run", "--config", str(self.house.config)], self.log, _environment())
+        command = ["run", "--config", str(self.house.config)]
+        self.house.agent = Process(command, self.log, _environment(flavour))
         self.caller = Peer("caller", "127.0.0.1", free_port(), plan.sip)
         self.bot = Peer("voice agent", VOICE_AGENT, plan.first, plan.sip)
         self.queue = Peer("queue", VOICE_AGENT, plan.queue, plan.sip)
@@ -171,17 +178,18 @@ def _plan(cxone: int) -> Plan:
     return plan
 
 
-def _environment() -> dict[str, str]:
-    """AddressSanitizer before all else; a name that slipped through is asked for a second, not ten."""
+def _environment(flavour: str) -> dict[str, str]:
+    """The sanitizer before all else; a name that slipped through is asked for a second, not ten."""
     gcc = shutil.which("gcc")
-    assert gcc, "gcc is not installed, which knows where AddressSanitizer is"
-    asked = ([gcc, f"-print-file-name={name}"] for name in ("libasan.so", "libstdc++.so"))
+    assert gcc, "gcc is not installed, which knows where the sanitizers are"
+    asked = ([gcc, f"-print-file-name={name}"] for name in (f"lib{flavour}.so", "libstdc++.so"))
     found = [subprocess.check_output(command, text=True).strip() for command in asked]
     return {
         **SECRETS,
-        "PYTHONPATH": str(BUILD),
+        "PYTHONPATH": str(ROOT / ".venv" / f"pjsua2-{flavour}"),
         "LD_PRELOAD": " ".join(found),
         "ASAN_OPTIONS": "detect_leaks=0:handle_segv=2:handle_abort=1:quarantine_size_mb=64",
+        "TSAN_OPTIONS": f"suppressions={_SUPPRESSED}:halt_on_error=0:second_deadlock_stack=1",
         "RES_OPTIONS": "timeout:1 attempts:1",
     }
 

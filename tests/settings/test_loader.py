@@ -47,6 +47,16 @@ def test_a_good_folder_has_no_mistakes_and_becomes_a_snapshot(folder: Folder) ->
     assert snapshot.unknown_source == "drop"
 
 
+@pytest.mark.parametrize("reference", ["${env:DATABASE}", "${file:database}"])
+def test_a_storage_with_a_password_is_referred_to(folder: Folder, reference: str) -> None:
+    storage = "postgresql://agent:secret@db.example.com/handoff"
+    folder.environment["DATABASE"] = storage
+    folder.write("database", storage + "\n")
+    folder.write("agent.yaml", f"node: e\nstorage: {reference}\n")
+    assert folder.mistakes() == []
+    assert folder.load().agent.storage == storage
+
+
 AGENT_MISTAKES = [
     ("node: e\nlimit: {calls: 1}\n", "2:1: unknown key 'limit': did you mean 'limits'?"),
     ("node: e\nlimits: {calls: 1, cals: 1}\n", "2:20: unknown key 'cals': did you mean 'calls'?"),
@@ -98,6 +108,9 @@ AGENT_MISTAKES = [
             "(sqlite:///var/lib/handoff-agent/agent.db), or postgresql://host/database"
         ),
     ),
+    ("node: e\nstorage: postgresql:/u:p@h/d\n", "2:10: this is not a storage: write sqlite:// and a path "),
+    ("node: e\nstorage: sqlite://\n", "2:10: 'sqlite://' is not a storage: write sqlite:// and a path "),
+    ("node: e\nreload_guard: 150%\n", "2:15: '150%' is no share: write one from 0% to 100%, or off"),
     (
         "node: e\nhttp: {operations: 'http://127.0.0.1:8085'}\n",
         "2:20: 'http://127.0.0.1:8085' is not host:port: write that alone, such as 127.0.0.1:8085",
@@ -145,6 +158,14 @@ CARRIER_MISTAKES = [
         '2:47: YAML reads 1 as a number: put it in quotes, "1"',
     ),
     ("carriers:\n  a: {sources: [192.0.2.7], numbers: {strip: ['x']}}\n", "2:47: 'x' can't begin a number"),
+    (
+        "carriers:\n  a: {sources: [192.0.2.7], number_from: requesturi}\n",
+        "2:42: 'requesturi' is not known: did you mean 'request-uri'?",
+    ),
+    (
+        "carriers:\n  a: {sources: [192.0.2.7], number_from: To}\n",
+        "2:42: 'To' is not known: did you mean 'to'?",
+    ),
     (
         "carriers:\n  a: {sources: [192.0.2.7], contact_id_headers: ['X Y']}\n",
         "2:50: 'X Y' is not a header name",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -131,6 +132,38 @@ def test_lines_that_a_full_disk_does_not_take_are_counted() -> None:
     assert outlet.close(10.0)
     os.close(full)
     assert outlet.dropped == 1
+
+
+def test_a_line_that_a_full_disk_cut_short_is_ended_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    write, room, met = os.write, 7, threading.Event()
+
+    def onto_disk(descriptor: int, data: memoryview) -> int:
+        nonlocal room
+        if descriptor != file:
+            return write(descriptor, data)
+        if not room:
+            met.set()
+            raise OSError(errno.ENOSPC, "full")
+        taken = write(descriptor, data[:room])
+        room -= taken
+        return taken
+
+    monkeypatch.setattr(os, "write", onto_disk)
+    outlet = Outlet(file, lambda _: None)
+    outlet.put("one\ntwo, cut\nthree\n")
+    assert met.wait(10)
+    met.clear()
+    outlet.put("four\n")
+    assert met.wait(10)
+    room = 100
+    outlet.put("five\n")
+    assert outlet.close(10.0)
+    os.close(file)
+    assert (tmp_path / "log").read_text() == "one\ntwo\nfive\n"
+    assert outlet.dropped == 3
 
 
 def test_a_descriptor_that_does_not_block_is_waited_for(pipe: Pipe) -> None:

@@ -13,6 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from agent.core.model.base import Frozen, HeaderName, Listed, Model, Name, Secret, Source, Text
 
 _STRIP = re.compile(r"\+?[0-9]*", re.ASCII)
+_PLACES = {"requesturi": "request-uri", "ruri": "request-uri", "to": "to"}
 
 
 def _strip(value: str) -> str:
@@ -20,6 +21,14 @@ def _strip(value: str) -> str:
         raise ValueError(
             f"{value!r} can't begin a number: write digits, with a + before them if the carrier sends one"
         )
+    return value
+
+
+def _number_from(value: str) -> str:
+    # What was meant for a place would be taken for a header that no call has.
+    place = _PLACES.get(value.lower().replace("-", "").replace("_", ""))
+    if place is not None and value != place:
+        raise ValueError(f"{value!r} is not known: did you mean {place!r}?")
     return value
 
 
@@ -47,7 +56,7 @@ class Carrier(Model):
     sources: Annotated[tuple[Source, ...], Listed] = Field(
         min_length=1, description="Addresses and networks (CIDR) its calls come from."
     )
-    number_from: HeaderName = Field(
+    number_from: Annotated[HeaderName, AfterValidator(_number_from)] = Field(
         default="request-uri",
         description="Where the dialled number stands: request-uri, to, or a header's name.",
     )

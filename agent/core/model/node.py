@@ -75,20 +75,28 @@ def _public_address(value: str) -> str:
     return str(parsed)
 
 
-def _storage(value: str, info: ValidationInfo) -> str:
+def _password_referred_to(value: object, info: ValidationInfo) -> object:
+    """Before it becomes a plain text, which no longer says that it was referred to."""
+    in_files = (info.context or {}).get(REFERENCES_ONLY)
+    if in_files and isinstance(value, str) and not isinstance(value, Resolved):
+        scheme, _, rest = value.partition("://")
+        if scheme == "postgresql" and ":" in rest.rpartition("@")[0]:
+            raise ValueError(
+                "a password is never written in: put the whole value in ${env:NAME} or ${file:/path}"
+            )
+    return value
+
+
+def _storage(value: str) -> str:
     scheme, separator, rest = value.partition("://")
+    shown = repr(scheme if rest else value) if "@" not in scheme else "this"  # it may have a password
     if not separator or not rest or scheme not in ("sqlite", "postgresql"):
         raise ValueError(
-            f"{scheme!r} is not a storage: write sqlite:// and a path "
+            f"{shown} is not a storage: write sqlite:// and a path "
             "(sqlite:///var/lib/handoff-agent/agent.db), or postgresql://host/database"
         )
     if scheme == "sqlite" and rest.endswith("/"):
         raise ValueError("sqlite:// needs a file name: write sqlite:///var/lib/handoff-agent/agent.db")
-    in_files = (info.context or {}).get(REFERENCES_ONLY) and not isinstance(value, Resolved)
-    if in_files and scheme == "postgresql" and ":" in rest.rpartition("@")[0]:
-        raise ValueError(
-            "a password is never written in: put the whole value in ${env:NAME} or ${file:/path}"
-        )
     return value
 
 
@@ -301,7 +309,7 @@ def _share(value: object) -> object:
         return value
     match = re.fullmatch(r"([0-9]{1,3})\s*%", value, re.ASCII) if isinstance(value, str) else None
     if match is None or int(match[1]) > 100:  # noqa: PLR2004 - it is a percentage
-        raise ValueError("is no share: write one from 0% to 100%, or off")
+        raise ValueError(f"{value!r} is no share: write one from 0% to 100%, or off")
     return int(match[1]) / 100
 
 
@@ -324,7 +332,7 @@ class Agent(Model):
     limits: Limits = Field(default=Limits(), description="What this node takes on.")
     http: Http = Field(default=Http(), description="HTTP listeners.")
     dns: Dns = Field(default=Dns(), description="Look-ups of host names.")
-    storage: Annotated[Text, AfterValidator(_storage)] = Field(
+    storage: Annotated[Text, BeforeValidator(_password_referred_to), AfterValidator(_storage)] = Field(
         default="sqlite:///var/lib/handoff-agent/agent.db",
         description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "
         "one starts at "
