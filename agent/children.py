@@ -23,6 +23,7 @@ import agent
 
 _ROOT = str(Path(agent.__file__).resolve().parents[1])
 _PR_SET_PDEATHSIG: Final = 1
+_PARENT: Final = "HANDOFF_AGENT_PARENT"
 _FIRST_TO_GO: Final = "1000"
 
 
@@ -87,10 +88,10 @@ def begin_as_child(most_memory: int | None = None) -> None:
     Args:
         most_memory: bytes of address space that it may take from now on; beyond that it gets a `MemoryError`.
     """
-    parent = os.getppid()
+    parent = int(os.environ.get(_PARENT, os.getppid()))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        os._exit(1)  # it was quicker
+        os._exit(1)  # it was quicker, perhaps while Python started
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to both, and the parent decides
     with suppress(OSError):  # proc(5); the calls that are up are the parent's
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
@@ -108,6 +109,6 @@ def _address_space() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, and where our code is."""
+    """Ours, where our code is, and who we are."""
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
-    return os.environ | {"PYTHONPATH": path}
+    return os.environ | {"PYTHONPATH": path, _PARENT: str(os.getpid())}

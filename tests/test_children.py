@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,23 @@ async def test_one_whose_parent_was_killed_is_gone(pid: Path) -> None:
     parent.kill()
     await parent.wait()
     await eventually(lambda: not Path(f"/proc/{child}").exists(), what="the kernel ended it")
+
+
+async def test_one_whose_parent_was_gone_before_it_began_does_nothing(pid: Path) -> None:
+    """Python takes a while to start; whoever has adopted the child by then does not want it."""
+    adopted = await asyncio.create_subprocess_exec(
+        *("sh", "-c", '"$0" -m hangs "$1"; echo $?', sys.executable, str(pid)),
+        env=children._environment(),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        said, _ = await asyncio.wait_for(adopted.communicate(), 60)
+    finally:
+        with suppress(ProcessLookupError):
+            adopted.kill()
+        await adopted.wait()
+    assert said == b"1\n"
+    assert not pid.exists()
 
 
 async def test_one_that_may_not_have_all_the_memory_has_an_error_and_goes_before_its_parent(
