@@ -40,6 +40,11 @@ class Said:
     output: bytes
     errors: bytes
 
+    @property
+    def last_words(self) -> str:
+        """The last line of its errors: why it died, where it could not say so itself."""
+        return (self.errors.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+
 
 async def ask(
     module: str, *arguments: str, told: bytes = b"", seconds: float, lent: Sequence[int] = ()

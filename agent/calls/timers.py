@@ -71,6 +71,13 @@ class Timers:
     def _run(self) -> None:
         now = max(self._armed_at, self._loop.time())  # the loop may run a timer a little early
         self._armed_at = inf
+        try:
+            self._run_out(now)
+        finally:
+            if self._heap and self._heap[0][0] < self._armed_at:
+                self._arm(self._heap[0][0])
+
+    def _run_out(self, now: float) -> None:
         while (heap := self._heap) and (heap[0][0] <= now or heap[0][2].work is None):
             timer = heappop(heap)[2]
             if timer.work is None:
@@ -81,5 +88,3 @@ class Timers:
                 work()
             except Exception as error:  # noqa: BLE001 - those behind it wait
                 self._loop.call_exception_handler({"message": "a call's timer", "exception": error})
-        if self._heap and self._heap[0][0] < self._armed_at:
-            self._arm(self._heap[0][0])

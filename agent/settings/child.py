@@ -69,7 +69,7 @@ async def _said(folder: Path, lent: Sequence[int], in_force: Snapshot | None, se
     except TimeoutError:
         raise SettingsError(f"reading {folder} took longer than {seconds:g} s and was given up") from None
     if said.code != 0:
-        raise SettingsError(f"the process that read {folder} died ({said.code})")
+        raise SettingsError(f"the process that read {folder} died ({said.code}): {said.last_words}")
     return said.output
 
 

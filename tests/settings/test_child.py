@@ -46,7 +46,16 @@ async def test_a_child_that_can_not_be_started_is_told_in_one_line(monkeypatch: 
 
 async def test_a_child_that_dies_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(SettingsError, match=r"died \(1\)"):
+    with pytest.raises(SettingsError, match=r"died \(1\): it said nothing"):
+        await load_in_child(EXAMPLE)
+
+
+async def test_so_is_the_last_that_it_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho first >&2; echo the reason >&2; exit 3\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(SettingsError, match=r"died \(3\): the reason$"):
         await load_in_child(EXAMPLE)
 
 

@@ -84,6 +84,21 @@ async def test_an_error_is_told_to_the_loop_and_ends_no_other(ran: Ran) -> None:
     assert [type(context["exception"]) for context in told] == [ZeroDivisionError]
 
 
+async def test_one_that_takes_itself_for_cancelled_ends_no_other(ran: Ran) -> None:
+    """That is no `Exception`, and the loop goes on after it."""
+
+    def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    ran.timers.start(1.0, cancelled)
+    ran.start(1.0, "next")
+    ran.start(2.0, "later")
+    assert await ran.after(1.0) == ["next"]
+    assert await ran.after(1.0) == ["next", "later"]
+    asyncio.get_running_loop().set_exception_handler(None)
+
+
 async def test_thousands_that_are_stopped_take_no_room(ran: Ran) -> None:
     ran.start(10.0, "kept")
     for _ in range(5000):

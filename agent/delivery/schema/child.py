@@ -42,8 +42,7 @@ async def upgrade(storage: str, *, longest: float = LONGEST, patience: float = P
     if said.code == 1 and (why := said.output.decode(errors="replace").strip()):
         raise StorageError(why)
     if said.code != 0:  # it could not even say why; Python ends with 1, too, where a module is broken
-        last = (said.errors.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-        raise StorageError(f"the process that makes its tables died ({said.code}): {last}")
+        raise StorageError(f"the process that makes its tables died ({said.code}): {said.last_words}")
 
 
 def _tell(patience: float, longest: float) -> None:
