@@ -148,11 +148,12 @@ def _audio(shown: Combination, facts: Facts, comfort_audio: str) -> Iterator[Lin
     if shown.bridges:
         human = facts.heard.get(QUEUE)
         yield "then the human queue", _long(human, _SPEECH_SECONDS) and _after(human, voice)
-    gap = facts.longest_gap
-    yield (
-        f"the caller was never without audio: the longest gap was {_milliseconds(gap)}",
-        gap is not None and gap <= GAP_SECONDS,
-    )
+    gap, pause = facts.longest_gap, facts.longest_pause
+    short = gap is not None and gap <= GAP_SECONDS
+    told = f"the caller was never without audio: the longest gap was {_milliseconds(gap)}"
+    if gap is not None and not short and pause > gap / 2:  # relayed, it is the far end's
+        told += f"; a far end itself sent nothing for {_milliseconds(pause)}"
+    yield told, short
     yield "no RTP packet was lost", facts.lost == 0
 
 

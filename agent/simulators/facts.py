@@ -57,6 +57,7 @@ class Facts:
         spoke_until: when the caller heard the voice agent last before NICE got the handoff signal.
         lost: RTP packets that did not come, on the legs that are counted.
         longest_gap: the longest time without RTP to the caller, in seconds, from its ACK to the first BYE.
+        longest_pause: the longest time in which the voice agent, or the queue, left out packets itself.
         end: how the record says it ended.
         reason: and why.
     """
@@ -84,6 +85,7 @@ class Facts:
     spoke_until: float | None = None
     lost: int = 0
     longest_gap: float | None = None
+    longest_pause: float = 0.0
     end: str = ""
     reason: str = ""
 
@@ -125,6 +127,7 @@ def facts_of(evidence: Evidence) -> Facts:
         longest_gap=evidence.wire.ear.longest_gap(acknowledged.when, left.when)
         if acknowledged and left
         else None,
+        longest_pause=evidence.wire.longest_pause(),
         end=evidence.record["end"],
         reason=evidence.record["reason"],
     )

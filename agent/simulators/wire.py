@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.simulators.ear import Ear
 from agent.simulators.messages import WireMessage, read
+from agent.simulators.rtp import longest_gap
 from agent.simulators.wiretap import Datagram, Place
 
 _CONTACT: Final = "x-incontact-contactid"
@@ -67,12 +68,14 @@ class Wire:
         dialled: the newest dialog opened towards each place since then.
         ear: what was sent from the port that our SDP names to the one that the caller's does, whichever they
             are at the time.
+        spoken: when each packet left those who were dialled, by the address that their SDP names.
     """
 
     def __init__(self, contact_id: str) -> None:
         self.caller: Dialog | None = None
         self.dialled: dict[Place, Dialog] = {}
         self.ear = Ear()
+        self.spoken: dict[Place, list[float]] = {}
         self._contact_id = contact_id
         self._dialogs: dict[str, Dialog] = {}
         self._hearing: Place | None = None
@@ -82,6 +85,8 @@ class Wire:
         """A datagram passed."""
         if datagram.target == self._hearing and datagram.source[1] == self._speaking:
             self.ear.take(datagram.payload, datagram.when)
+        elif datagram.source in self.spoken:
+            self.spoken[datagram.source].append(datagram.when)
         elif _SIP.match(datagram.payload):
             self._sip(datagram)
 
@@ -95,6 +100,12 @@ class Wire:
         dialog.said.append(Said(datagram.when, datagram.source, message))
         if dialog is self.caller:
             self._follow(message, by_caller=datagram.source == dialog.opener)
+        elif message.audio is not None and datagram.source != dialog.opener:
+            self.spoken.setdefault(message.audio, [])
+
+    def longest_pause(self) -> float:
+        """The longest time in seconds for which one who was dialled sent nothing, and then sent on."""
+        return max((longest_gap(times)[0] for times in self.spoken.values() if len(times) > 1), default=0.0)
 
     def _follow(self, message: WireMessage, *, by_caller: bool) -> None:
         """Offer or answer: where the audio goes from now on."""

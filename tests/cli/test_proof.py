@@ -97,6 +97,11 @@ def test_all_holds_where_all_went_well(shown: Combination) -> None:
         (PLAIN, {"queue_dialled": 106.0}, "nobody else was dialled"),
         (PLAIN, {"agent_heard": 0.5}, "the voice agent heard the caller"),
         (PLAIN, {"longest_gap": 0.061}, "the caller was never without audio: the longest gap was 61 ms"),
+        (
+            PLAIN,
+            {"longest_gap": 0.061, "longest_pause": 0.06},
+            "the caller was never without audio: the longest gap was 61 ms; a far end itself sent nothing",
+        ),
         (PLAIN, {"longest_gap": None}, "the caller was never without audio: the longest gap was not"),
         (PLAIN, {"lost": 1}, "no RTP packet was lost"),
         (PLAIN, {"end": "completed"}, "the record says handoff"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -124,3 +125,16 @@ def test_the_ear_follows_the_port_of_a_later_offer() -> None:
 def test_a_message_without_sdp_changes_no_port() -> None:
     ack = message("ACK sip:1@h SIP/2.0", cseq="1 ACK")
     assert len(seen(from_caller(invite()), OURS, from_caller(ack), rtp(6000)).ear.frames) == 1
+
+
+def test_the_longest_pause_is_that_of_one_who_was_dialled_and_spoke_on() -> None:
+    sent = [replace(rtp(US[1], 7000), when=when) for when in (1.0, 1.02, 1.14, 1.16)]
+    wire = seen(
+        from_caller(invite()),
+        Datagram(1.0, US, VOICE_AGENT, message("INVITE sip:bot@h SIP/2.0", "two", body=sdp(20002))),
+        Datagram(1.0, VOICE_AGENT, US, message("SIP/2.0 200 OK", "two", body=sdp(7000))),
+        *sent,
+        replace(rtp(US[1], 20002), when=9.0),
+    )
+    assert wire.longest_pause() == pytest.approx(0.12)
+    assert seen(from_caller(invite())).longest_pause() == 0.0
