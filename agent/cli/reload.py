@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask the agent. Returns the exit code."""
     node = Operations(node_asked(options))
     code = DONE
+    node.ask("GET", "healthz")  # one that hangs says nothing; reading a large folder takes long, too
     try:
         answer = node.ask("POST", "reload", body={"yes": options.yes}, seconds=LONGEST + _BEYOND)
     except RefusedError as error:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -46,6 +47,15 @@ def test_a_confirmed_one_needs_no_faultless_configuration(bench: Any, node: Any)
 def test_without_an_agent_it_is_one_line(bench: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.command("reload") == 2
     assert capsys.readouterr().err == f"handoff-agent: no agent listens on http://127.0.0.1:{bench.port}\n"
+
+
+def test_an_agent_that_hangs_is_not_waited_for_as_long_as_a_reload_may_take(
+    bench: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", bench.port)):  # takes the connection, and says nothing
+        assert bench.command("reload") == 2
+    told = f"handoff-agent: http://127.0.0.1:{bench.port} does not answer: no answer within 5 s\n"
+    assert capsys.readouterr().err == told
 
 
 def test_an_address_that_is_none_is_told_and_the_usual_one_asked(
