@@ -79,8 +79,9 @@ class Promises:
         self._demand("settled", all(one.state.final for one in signals))
         on_disk = await store.on_disk(record.call_id)
         self._demand("recorded", on_disk is None or on_disk.ended is not None)
-        refused = record.reason == Reason.NOT_READY.value  # before it came to anything
-        untold = on_disk is not None and record.end not in ("", "caller") and not refused
+        # Refused, or lost, before it came to anything.
+        nothing = record.reason == Reason.NOT_READY.value or not call._record.opened
+        untold = on_disk is not None and record.end not in ("", "caller") and not nothing
         self._demand("told", not untold or len(terminal) == 1)
 
     def _demand(self, promise: str, holds: bool) -> None:  # noqa: FBT001 - it reads as a sentence
