@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from agent.delivery import group_commit, postgres
 from agent.delivery.schema.__main__ import take
+from agent.telemetry import logs
 from tests.harness.network import enter_own_network, may_have_own_network
 from tests.harness.queue import Queue, rank
 
@@ -38,6 +39,13 @@ def _steps_are_taken_here() -> Iterator[None]:
 
 async def _take_here(storage: str) -> None:
     await asyncio.to_thread(take, storage)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """The log is the process': no test finds it as another one has set it."""
+    with logs.kept():
+        return (yield)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,7 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput"):
         enter_own_network()
-    elif config.option.numprocesses and not may_have_own_network():
+    elif config.getoption("numprocesses", None) and not may_have_own_network():
         raise pytest.UsageError(f"leave -n away: {_WHY}")
     config.option.loadscopereorder = False  # the order is ours
 
