@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, ParamSpec
 
@@ -18,7 +19,28 @@ _Given = ParamSpec("_Given")
 _log = logger("calls")
 
 
-class Contained:
+class _Containing(ABC):
+    """Does what may fail; what went wrong is taken by whoever knows what it concerns."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def took(self, where: str, error: BaseException) -> None:
+        """An error was contained."""
+
+    def run(
+        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
+    ) -> bool:
+        """Do something that must end nothing else; False when it failed."""
+        try:
+            work(*args, **options)
+        except Exception as error:  # noqa: BLE001 - this is the place for whatever comes
+            self.took(where, error)
+            return False
+        return True
+
+
+class Contained(_Containing):
     """Takes what went wrong where nobody else can make anything of it.
 
     Args:
@@ -58,19 +80,8 @@ class Contained:
         """The same for one call: what went wrong in it is logged with its id."""
         return ContainedInCall(self, call_id, project)
 
-    def run(
-        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
-    ) -> bool:
-        """Do something that must end nothing else; False when it failed."""
-        try:
-            work(*args, **options)
-        except Exception as error:  # noqa: BLE001 - this is the place for whatever comes
-            self.took(where, error)
-            return False
-        return True
 
-
-class ContainedInCall:
+class ContainedInCall(_Containing):
     """Takes what went wrong in one call.
 
     Args:
@@ -89,14 +100,3 @@ class ContainedInCall:
     def took(self, where: str, error: BaseException) -> None:
         """An error was contained; see `Contained.took`."""
         self._contained.took(where, error, call_id=self._call_id, project=self._project)
-
-    def run(
-        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
-    ) -> bool:
-        """Do something that must end nothing else; False when it failed."""
-        try:
-            work(*args, **options)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.took(where, error)
-            return False
-        return True
