@@ -121,7 +121,7 @@ async def test_the_next_target_is_tried_after(house: House, refusal: str) -> Non
         talk.caller.cue("ACCEPT")
         tell(talk.caller, OK)
         await went_back(since, "refer")
-        talk.caller.cue()
+        await talk.caller.saw("BYE")
         await talk.caller.succeeds()
     await handed_off(talk)
 

@@ -78,7 +78,7 @@ async def test_a_refer_that_is_answered_with_200_counts_as_accepted(house: House
         talk.caller.cue("OLD-ACCEPT")
         tell(talk.caller, OK)
         await went_back(since, "refer")
-        talk.caller.cue()
+        await talk.caller.saw("BYE")
         await talk.caller.succeeds()
         assert len(talk.caller.received("REFER")) == 1
     await handed_off(talk)
@@ -91,7 +91,7 @@ async def test_a_notify_that_overtakes_the_202_counts(house: House) -> None:
         talk.caller.cue("ACCEPT")
         tell(talk.caller, OK)
         await went_back(since, "refer")
-        talk.caller.cue()
+        await talk.caller.saw("BYE")
         await talk.caller.succeeds()
     await handed_off(talk)
 

@@ -97,8 +97,7 @@ async def test_refer_sends_the_caller_to_the_target_when(house: House, fault: st
         await talk.bot.succeeds()
         talk.caller.cue("ACCEPT")
         tell(talk.caller, OK)
-        await talk.caller.saw("200 NOTIFY")
-        talk.caller.cue()
+        await talk.caller.saw("BYE")
         await talk.caller.succeeds()
     await _over(talk, "handoff", FAULTS[fault][1] | {"cancelled"})
 
