@@ -37,7 +37,7 @@ bench: ## measure; raw results go to docs/performance; PROFILE="setup relay" for
 	@$(BIN)/python -m tests.benchmarks $(PROFILE)
 
 lock: setup ## pin all Python packages anew
-	@$(BIN)/uv pip compile -q pyproject.toml --group dev --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
+	@$(BIN)/uv pip compile -q pyproject.toml --group dev --all-extras --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
 
 clean: ## remove what set-up made in this folder
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
