@@ -41,7 +41,7 @@ def add(subparsers: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the agent. Returns the exit code."""
-    node = Operations(node_asked(options))
+    node = Operations(*node_asked(options))
     code = DONE
     node.ask("GET", "healthz")  # one that hangs says nothing; reading a large folder takes long, too
     try:

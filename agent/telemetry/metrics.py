@@ -7,7 +7,8 @@ not see each other's counts. All verbs cost about a microsecond and are called o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Generic, Protocol, TypeVar
 
 from prometheus_client import (
@@ -15,6 +16,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
@@ -23,6 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.telemetry import buckets as within
 from agent.telemetry.readings import Readings
+from agent.telemetry.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -36,6 +39,8 @@ _Kept = TypeVar("_Kept")
 class _Labelled(Protocol[_Child_co]):
     def labels(self, *labelvalues: str) -> _Child_co: ...
 
+    def collect(self) -> Iterable[Metric]: ...
+
 
 class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
     """The children of one metric by their label values, without the lock and the copies of ``labels()``."""
@@ -47,6 +52,12 @@ class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
     def __missing__(self, values: tuple[str, ...]) -> _Kept:
         child = self[values] = self._parent.labels(*values)
         return child
+
+    def counts(self, first: str, second: str) -> Iterator[tuple[tuple[str, str], int]]:
+        """What a counter's children have counted, by two of its labels; the same pair may come again."""
+        for family in self._parent.collect():
+            for sample in family.samples:
+                yield (sample.labels[first], sample.labels[second]), int(sample.value)
 
 
 class Metrics:
@@ -284,6 +295,24 @@ class Metrics:
     def internal_error(self, where: str) -> None:
         """An internal error was contained; ``where`` is one of a few words of ours."""
         self._internal_errors[where,].inc()
+
+    # what was counted
+
+    @property
+    def invites(self) -> int:
+        """INVITEs that Python gave their final answer since the start."""
+        return self._readings.invites.total()
+
+    def totals(self) -> Totals:
+        """What was counted since the start, by project."""
+        totals = Totals(invites=Tally(self._readings.invites))
+        for result, count in self._readings.guard().items():
+            totals.invites["", result] += count
+        for labels, count in self._calls.counts("project", "end"):
+            totals.ends[labels] += count
+        for labels, count in self._signals.counts("project", "outcome"):
+            totals.signals[labels] += count
+        return totals
 
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""

@@ -21,7 +21,7 @@ import pytest
 from agent.cli import check, route, schema
 from agent.cli.main import main
 from agent.core.errors import StorageError
-from agent.core.model import Project
+from agent.core.model import Project, Snapshot
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
 from agent.cxone.client import Cxone
@@ -30,6 +30,7 @@ from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.operations import operations_app
+from agent.http.overview import Overview
 from agent.http.ports import ReloadAnswer
 from agent.http.serving import Server, serve
 from agent.names.names import Names
@@ -304,6 +305,21 @@ class Node:
 
     def drain(self) -> None:
         """Nothing to drain."""
+
+    def node_name(self) -> str:
+        return "edge-1"
+
+    def overview(self) -> Overview:
+        return Overview("edge-1", "ready", ready=True, reason="ready")
+
+    def snapshot(self) -> Snapshot:
+        return load(self._bench.config)
+
+    def restart_waits(self) -> Sequence[str]:
+        return ()
+
+    def restart_keys(self) -> Sequence[str]:
+        return ("node", "sip", "http")
 
     def metrics(self) -> bytes:
         return b""
