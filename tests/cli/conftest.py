@@ -29,6 +29,7 @@ from agent.delivery import decisions
 from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
+from agent.http.access import Access
 from agent.http.operations import operations_app
 from agent.http.overview import Overview
 from agent.http.ports import ReloadAnswer
@@ -36,6 +37,7 @@ from agent.http.serving import Server, serve
 from agent.names.names import Names
 from agent.settings import load
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
+from agent.telemetry.audit import Audit
 from agent.web.client import Client
 from agent.web.session import new_session
 
@@ -210,6 +212,8 @@ class Node:
         self.refusals: list[dict[str, Any]] = []
         self.hung_up: list[str] = []
         self.storage_away = False
+        self.audit = Audit()
+        self._snapshot = load(bench.config)
         self.confirmed: list[bool] = []
         self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
@@ -224,7 +228,9 @@ class Node:
         self._session = new_session(self._names)
         self._client = Cxone(self._session)
         self._courier = Courier(self._store, self._client, self._project, lambda _event: None)
-        self._server = await serve(operations_app(self), "127.0.0.1", self._bench.port)
+        access = Access(lambda: self.snapshot().agent.http.operations_auth)
+        app = operations_app(self, access=access, audit=self.audit)
+        self._server = await serve(app, "127.0.0.1", self._bench.port)
 
     async def close(self) -> None:
         await self._server.aclose()
@@ -313,7 +319,7 @@ class Node:
         return Overview("edge-1", "ready", ready=True, reason="ready")
 
     def snapshot(self) -> Snapshot:
-        return load(self._bench.config)
+        return self._snapshot
 
     def restart_waits(self) -> Sequence[str]:
         return ()

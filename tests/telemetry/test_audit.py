@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who changed what is kept: in the log, in memory, and in a file that stays small and outlives the process."""
+"""Who changed what is kept: in the log, in memory, and in a small file that outlives the process."""
 
 from __future__ import annotations
 

@@ -64,7 +64,8 @@ def _of_state(seen: Overview) -> Iterator[Trouble]:
             yield Trouble(
                 "warn",
                 f"The node takes no new calls: {seen.reason}. {seen.calls} are up still.",
-                command="curl -X DELETE -H 'X-Requested-By: you' URL/drain",
+                "/#draining",
+                "take calls again",
             )
         case "full":
             yield Trouble(

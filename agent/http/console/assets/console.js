@@ -4,16 +4,28 @@
 
 const AGAIN = 10000;
 
+const shown = new WeakMap(); // element: the text that stands in it
+const waiting = new WeakMap(); // element: the text that somebody's focus keeps out
+
 function show(element, text) {
+  if (shown.get(element) === text) return;
   const focused = document.activeElement;
-  if (element.innerHTML === text || (focused !== element && element.contains(focused))) {
-    return; // what somebody is just reading with the keyboard stays
+  if (focused !== element && element.contains(focused)) {
+    waiting.set(element, text); // what somebody is just reading with the keyboard stays
+    return;
   }
+  waiting.delete(element);
   const places = [...element.querySelectorAll(".wide")].map((one) => one.scrollLeft);
-  const open = new Set([...element.querySelectorAll("details[open][id]")].map((one) => one.id));
+  const open = [...element.querySelectorAll("details[open][id]")].map((one) => one.id);
   element.innerHTML = text;
+  shown.set(element, text);
   [...element.querySelectorAll(".wide")].forEach((one, at) => { one.scrollLeft = places[at] || 0; });
   open.forEach((id) => { const one = document.getElementById(id); if (one) one.open = true; });
+}
+
+function left(event) {
+  const element = event.currentTarget;
+  setTimeout(() => { if (waiting.has(element)) show(element, waiting.get(element)); });
 }
 
 function say(text) {
@@ -56,7 +68,10 @@ function once(form) {
   });
 }
 
-document.querySelectorAll("[data-live]").forEach(follow);
+document.querySelectorAll("[data-live]").forEach((element) => {
+  element.addEventListener("focusout", left);
+  follow(element);
+});
 document.querySelectorAll("form[method=post]").forEach(once);
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) document.querySelectorAll("button").forEach((one) => { one.disabled = false; });
