@@ -221,7 +221,7 @@ async def test_a_reload_that_takes_a_token_away_ends_its_sessions_and_changes_ro
     guarded.auth = auth_of(tokens=[{"name": "ana", "role": "viewer", "token": OPERATOR}])
     form = {"csrf": await guarded.csrf("/"), "why": "a test"}
     assert (await guarded.ask("POST", "/console/drain", data=form, headers=PAGE))[0] == 403
-    guarded.auth = auth_of(tokens=[{"name": "bo", "token": "quite another token"}])
+    guarded.auth = auth_of(tokens=[{"name": "bo", "token": "quite-another-token"}])
     assert (await guarded.ask("GET", "/calls"))[0] == 401
     assert (await guarded.ask("GET", "/calls", headers=bearer(OPERATOR)))[0] == 401
 

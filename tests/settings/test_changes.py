@@ -124,8 +124,8 @@ def node(operations: str, *tokens: str) -> Agent:
 
 
 def test_a_token_that_goes_is_of_no_use_from_the_reload_on() -> None:
-    running = node("0.0.0.0:8081", "a long and random token", "b long and random token")
-    wanted = node("0.0.0.0:8082", "b long and random token")
+    running = node("0.0.0.0:8081", "a-long-and-random-token", "b-long-and-random-token")
+    wanted = node("0.0.0.0:8082", "b-long-and-random-token")
     assert restart_needed(running, wanted) == ("http.operations",)
     kept = as_it_runs(running, wanted)
     assert kept.http.operations == running.http.operations
@@ -133,6 +133,6 @@ def test_a_token_that_goes_is_of_no_use_from_the_reload_on() -> None:
 
 
 def test_a_listener_that_others_reach_keeps_its_log_in_until_it_is_gone() -> None:
-    running, wanted = node("0.0.0.0:8081", "a long and random token"), node("127.0.0.1:8081")
+    running, wanted = node("0.0.0.0:8081", "a-long-and-random-token"), node("127.0.0.1:8081")
     assert restart_needed(running, wanted) == ("http.operations", "http.operations_auth")
     assert as_it_runs(running, wanted).http == running.http

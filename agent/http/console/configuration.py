@@ -20,6 +20,7 @@ from agent.telemetry.audit import of_reload
 PATH: Final = "/console/configuration"
 _MISTAKES_SHOWN: Final = 100
 _PROJECTS_SHOWN: Final = 500
+_ROWS_SHOWN: Final = 300
 _KINDS: Final = {"loaded": "good", "unchanged": "good", "held": "warn", "refused": "bad"}
 _SAID: Final = {
     "loaded": "The configuration on disk is in force now.",
@@ -94,4 +95,8 @@ class _Configuration:
 def _table(snapshot: Snapshot, what: str, model: object) -> dict[str, Any]:
     written = snapshot.written.get(what)
     found: Sequence[Row] = list(rows(model, {} if written is None else written.places()))
-    return {"file": "" if written is None else written.file, "rows": found}
+    return {
+        "file": "" if written is None else written.file,
+        "rows": found[:_ROWS_SHOWN],
+        "more": max(0, len(found) - _ROWS_SHOWN),
+    }

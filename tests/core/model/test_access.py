@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from agent.core.model.access import OperationsAuth, is_loopback
 from agent.core.model.node import Http
 
-TOKEN = "a long and random token"
+TOKEN = "a-long-and-random-token"
 
 
 def http(**keys: Any) -> Http:  # noqa: ANN401 - as YAML gives them
