@@ -57,6 +57,7 @@ class Configuration:
     Attributes:
         snapshot: the one in force.
         last: what became of the last reload.
+        written: where values stand in the files as they were read last without a mistake.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Configuration:
     ) -> None:
         self.snapshot = snapshot
         self.last: Reloaded | None = None
+        self.written = snapshot.written
         self._folder = folder
         self._metrics = metrics
         self._applied = applied
@@ -135,12 +137,13 @@ class Configuration:
             was_out = self.last is not None and self.last.kept_out
             what = "what is on disk is what is in force again" if was_out else "configuration unchanged"
             _log.info(what, restart_needed=restart)
-            self.snapshot = replace(self.snapshot, written=fresh.snapshot.written)  # lines may have moved
+            self.written = fresh.snapshot.written  # a remark more, and lines have moved
             return self._done(Reloaded("unchanged", restart=restart))
         objects = None if confirmed else objection(summary.before, summary.lost, running.reload_guard)
         if objects is not None:
             return self._keep_out(Reloaded("held", mistakes=(objects,)))
         self.snapshot = replace(fresh.snapshot, agent=as_it_runs(running, fresh.snapshot.agent))
+        self.written = fresh.snapshot.written
         self._metrics.config_loaded(time.time())
         self._applied(summary)
         _log.info("configuration reloaded", changes=summary.lines, restart_needed=restart)

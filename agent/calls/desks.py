@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 from agent.calls import transcripts
@@ -261,7 +261,7 @@ class Desks:
 
     def snapshot(self) -> Snapshot:
         """The configuration in force."""
-        return self._configuration.snapshot
+        return replace(self._configuration.snapshot, written=self._configuration.written)
 
     def restart_waits(self) -> Sequence[str]:
         """Keys whose new value waits for the next start."""

@@ -218,7 +218,8 @@ def known_only(access: Access) -> Middleware:
             return answer
         if found is None:
             if wants_page(request) and request.method in READS:
-                raise web.HTTPSeeOther(f"{LOG_IN}?next={quote(request.path_qs, safe='')}")
+                where = f"{LOG_IN}?next={quote(request.path_qs, safe='')}"
+                return web.Response(status=303, headers={"Location": where})
             answer = refusal(401, _UNKNOWN_ASKER)
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer

@@ -39,15 +39,15 @@ def as_it_was(browser: Chrome) -> None:
 
 def violations(browser: Chrome) -> list[str]:
     """What axe-core finds wrong with the page that is open."""
-    browser.execute_script(AXE_SCRIPT)  # type: ignore[no-untyped-call] # selenium's gap
-    found: list[str] = browser.execute_async_script(_RUN, list(_RULES))  # type: ignore[no-untyped-call] # the same
+    browser.execute_script(AXE_SCRIPT)
+    found: list[str] = browser.execute_async_script(_RUN, list(_RULES))
     return found
 
 
 def wider_than_the_screen(browser: Chrome) -> bool:
     """Whether a reader would have to scroll the page sideways."""
     script = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    return bool(browser.execute_script(script))  # type: ignore[no-untyped-call] # the same
+    return bool(browser.execute_script(script))
 
 
 def keep_picture(browser: Chrome, name: str) -> None:

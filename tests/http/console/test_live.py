@@ -43,7 +43,7 @@ async def session(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
 
 async def event(answer: aiohttp.ClientResponse) -> str:
     """The data of the next event."""
-    lines = []
+    lines: list[str] = []
     async for line in answer.content:
         if line == b"\n" and lines:
             return "\n".join(lines)
