@@ -32,7 +32,7 @@ def apart(written: bytes) -> tuple[float, int, bytes]:
 def checksum(data: bytes) -> int:
     """What the words add up to: 0xFFFF where a checksum among them holds."""
     data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
