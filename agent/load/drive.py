@@ -19,7 +19,7 @@ from agent.load.gauge import Gauge, Watch
 from agent.load.plan import Plan
 from agent.load.ports import Ports
 from agent.load.scrape import Metrics
-from agent.load.sipp import SCENARIOS, Job, Sipp
+from agent.load.sipp import NORMAL, SCENARIOS, Job, Sipp
 from agent.load.targets import Target
 from agent.load.words import Trouble, troubles
 from agent.simulators.g711 import RATE, encode
@@ -29,7 +29,6 @@ _GRACE_SECONDS: Final = 40.0
 _HURRY_SECONDS: Final = 3.0
 _REST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.2
-_AT_AN_END: Final = (0, 1, 99)  # all calls went well; some did not; none was made
 _DIGITS: Final = 8
 _KEPT_BYTES: Final = 1_000_000
 _TONE: Final = (19, 7)  # samples of a period: nothing that a silence detector takes for silence
@@ -106,6 +105,8 @@ class Drive:
             gauge = Gauge(self.watch, before)
             run = _Run(plan, self, caller, flood=flood, voice_agent=voice_agent, gauge=gauge)
             end, why = await run.to_its_end()
+            if error := caller.could_not_begin():
+                raise error
         return await self._course(run, before, end, why)
 
     def errors(self) -> bytes:
@@ -118,7 +119,7 @@ class Drive:
     def gone(self, *processes: Sipp | None) -> str | None:
         """Who has ended that should not have."""
         for one in processes:
-            if one is not None and not one.running and one.code not in _AT_AN_END:
+            if one is not None and not one.running and one.code not in NORMAL:
                 return f"SIPp ({one.job.name}) ended with {one.code}: {one.complaint()}"
         return self._alive()
 

@@ -33,7 +33,7 @@ class Ports:
         for _ in range(_TRIES):
             port = _random.choice(_SINGLE)
             kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
-            if port not in self._given and all(self._free(port, kind) for kind in kinds):
+            if port not in self._given and all(is_free(self._address, port, kind) for kind in kinds):
                 self._given.add(port)
                 return port
         raise AgentError(f"no free port from {_SINGLE.start} to {_SINGLE.stop} on {self._address}")
@@ -54,13 +54,15 @@ class Ports:
         raise AgentError(f"no {count} neighbouring UDP ports are free on {self._address}: lower --at-once")
 
     def _all_free(self, ports: Iterable[int]) -> bool:
-        return all(self._free(port, socket.SOCK_DGRAM) for port in ports)
+        return all(is_free(self._address, port, socket.SOCK_DGRAM) for port in ports)
 
-    def _free(self, port: int, kind: socket.SocketKind) -> bool:
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-        with socket.socket(family, kind) as probe:
-            try:
-                probe.bind((self._address, port))
-            except OSError:
-                return False
-        return True
+
+def is_free(address: str, port: int, kind: socket.SocketKind) -> bool:
+    """Whether nobody has a port of an address of this machine."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True

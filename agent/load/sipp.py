@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,13 +17,17 @@ from typing import Final
 from agent.core.errors import AgentError
 from agent.core.units import bracketed
 from agent.load.counts import Counts, ResponseTimes, StatisticsFile
+from agent.load.ports import is_free
 from agent.load.targets import Target
 
+NORMAL: Final = (0, 1, 99)
+"""Exit codes of one that came to its end: all calls went well, some did not, none was made."""
 SCENARIOS: Final = Path(__file__).with_name("scenarios")
 _PROGRAM: Final = "sipp"
 _BUFFER: Final = 4_194_304
 _LOG_BYTES: Final = 20_000_000
-_BEGIN_SECONDS: Final = 0.5
+_BEGIN_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.02
 _LAST_ANSWERS_SECONDS: Final = 2.0
 _TERM_SECONDS: Final = 3.0
 
@@ -87,8 +92,10 @@ class Sipp:
     async def start(cls, job: Job, folder: Path) -> Sipp:
         """Start it, in a folder of its own below `folder`.
 
+        One that is called is there when this returns; one that calls has just begun.
+
         Raises:
-            AgentError: it is not installed, or ends at once.
+            AgentError: it is not installed, its scenario can't be read, or it does not listen.
         """
         own = folder / job.name
         own.mkdir(parents=True, exist_ok=True)
@@ -106,11 +113,20 @@ class Sipp:
             require_sipp()
             raise
         sipp = cls(job, own, process)
-        with contextlib.suppress(TimeoutError):
-            code = await asyncio.wait_for(process.wait(), _BEGIN_SECONDS)
-            if code or not job.calls:
-                raise AgentError(f"SIPp can't play {job.scenario.name}: {sipp.complaint() or f'exit {code}'}")
+        if job.target is None:
+            error = await sipp._listening()
+            if error is not None:
+                await sipp.end()
+                raise error
         return sipp
+
+    def could_not_begin(self) -> AgentError | None:
+        """Why it ended without having begun a call; None if it runs, or has begun one."""
+        if self.running or self.code in NORMAL or self.counts().begun:
+            return None
+        return AgentError(
+            f"SIPp can't play {self.job.scenario.name}: {self.complaint() or f'exit code {self.code}'}"
+        )
 
     @property
     def running(self) -> bool:
@@ -171,6 +187,15 @@ class Sipp:
     def errors(self) -> Path:
         """The file with what went wrong in its calls."""
         return self.folder / "errors.log"
+
+    async def _listening(self) -> AgentError | None:
+        """Wait until it has its port. Returns why it has not."""
+        until = time.monotonic() + _BEGIN_SECONDS
+        while self.running and is_free(self.job.address, self.job.port, socket.SOCK_DGRAM):
+            if time.monotonic() > until:
+                return AgentError(f"SIPp does not listen on {self.job.address}:{self.job.port}")
+            await asyncio.sleep(_LOOK_SECONDS)
+        return self.could_not_begin()
 
     async def _gone(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
