@@ -111,9 +111,10 @@ class LiveView:
             table.add_row(name, Text(value, style="bold red" if bad and name == "failed" else ""))
         table.add_row("set-up p99", Text(bars(self._setups), style="cyan"))
         total = plan.length + plan.hold
-        head = Text(f"{plan.profile.name}  {sample.time:.0f} of about {total:.0f} s", style="bold")
-        done = ProgressBar(total=max(total, 0.001), completed=min(sample.time, total), width=60)
-        self._live.update(Group(head, done, table, Text("Ctrl-C ends it with a report", style="dim")))
+        head = Table.grid()
+        head.add_row(Text(f"{plan.profile.name}  {sample.time:.0f} of about {total:.0f} s", style="bold"))
+        head.add_row(ProgressBar(total=max(total, 0.001), completed=min(sample.time, total), width=60))
+        self._live.update(Group(head, table, Text("Ctrl-C ends it with a report", style="dim")))
         self._live.refresh()
 
 
