@@ -62,13 +62,14 @@ def add(subparsers: Commands) -> None:
 
 
 def _add_profile(kinds: Commands, profile: Profile) -> None:
+    does = f"{profile.does[0].upper()}{profile.does[1:]}"
     flood = f", beside {profile.flood:g}/s that are refused" if profile.flood else ""
     parser = add_command(
         kinds,
         profile.name,
         summary=profile.does,
         description=fill(
-            f"{profile.does.capitalize()}: {profile.rate:g} a second for {profile.length:g} s, each "
+            f"{does}: {profile.rate:g} a second for {profile.length:g} s, each "
             f"{profile.hold:g} s long{flood}. Proves: {profile.proves}. Limits: {', '.join(profile.limits)}."
         ),
         epilog=f"example: handoff-agent load {profile.name}"

@@ -15,13 +15,13 @@ from agent.load.limits import MEASURES, Figure, Measure, Unit, figure_text
 from agent.load.outcome import RESULT, SAMPLES, VERSION
 
 _SURE: Final = 2.0  # standard errors: one difference in twenty that is only chance goes beyond
-_TIME_STEP: Final = 0.001  # SIPp counts whole milliseconds
+_TIME_STEP: Final = 0.004  # SIPp reads the kernel's coarse clock, which goes in ticks (HZ=250)
 _POINT_STEP: Final = 1.0
 _ALIKE: Final = ("profile", "rate", "length", "hold", "where")
 
 METHOD: Final = (
     "Noise: the difference is within two standard errors of the two runs, as each run alone shows them (ten "
-    "slices of it; counts as Poisson counts), or within a millisecond, which is all that SIPp tells apart. "
+    "slices of it; counts as Poisson counts), or within 4 ms, a tick of the clock that SIPp reads. "
     "Two runs of one thing differ more than that when the machine is busy with something else: repeat each."
 )
 

@@ -105,7 +105,7 @@ class ResponseTimes:
 
     Attributes:
         when: when each 200 came, in seconds since SIPp's start, in the order in which they were written.
-        waited: seconds that each waited; SIPp counts whole milliseconds.
+        waited: seconds that each waited; SIPp reads a clock that goes in ticks of 4 ms (HZ=250).
     """
 
     def __init__(self, folder: Path) -> None:

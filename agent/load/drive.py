@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agent.core.errors import AgentError
 from agent.load.course import Course, End, Sample
@@ -29,6 +29,8 @@ _GRACE_SECONDS: Final = 40.0
 _HURRY_SECONDS: Final = 3.0
 _REST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.2
+_LATE_SECONDS: Final = 0.2  # SIPp writes its counts a second after its start, and then every second
+_LAST_SECONDS: Final = 1.0  # in which calls may begin that were held up
 _DIGITS: Final = 8
 _KEPT_BYTES: Final = 1_000_000
 _TONE: Final = (19, 7)  # samples of a period: nothing that a silence detector takes for silence
@@ -105,7 +107,7 @@ class Drive:
             gauge = Gauge(self.watch, before)
             run = _Run(plan, self, caller, flood=flood, voice_agent=voice_agent, gauge=gauge)
             end, why = await run.to_its_end()
-            if error := caller.could_not_begin():
+            if end is not End.INTERRUPTED and (error := caller.could_not_begin()):
                 raise error
         return await self._course(run, before, end, why)
 
@@ -294,14 +296,14 @@ class _Run:
             self.flood.begin_no_more()
             await self.flood.wait()
 
-    async def _next(self, *until: asyncio.Future[object] | asyncio.Future[None]) -> None:
+    async def _next(self, *until: asyncio.Future[Any]) -> None:
         """Wait until the next sample is due, or something of it has happened; take the sample."""
-        due = (len(self.samples) + 1) * self.plan.every
+        due = (len(self.samples) + 1) * self.plan.every + _LATE_SECONDS
         await asyncio.wait(until, timeout=max(0.0, due - self._elapsed()), return_when="FIRST_COMPLETED")
         if any(one.done() for one in until):
             return
         now = self._elapsed()
-        if now >= self.plan.length and not self._ending:
+        if now >= self.plan.length + _LAST_SECONDS and not self._ending:
             self._ending = True
             self.caller.begin_no_more()
         elif self.plan.ramp.changes and not self._ending:

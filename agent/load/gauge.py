@@ -57,7 +57,7 @@ class Gauge:
         metrics = await self._watch.scraper.perhaps() if self._watch.scraper else None
         flooded = flood.counts() if flood is not None else None
         cpu, memory = self._processes(time, metrics)
-        facts = self._of_metrics(metrics) | self._of_listener()
+        facts = self._of_metrics(metrics) | self._of_listener() | _shares(waits)
         if metrics is not None:
             self._metrics = metrics
         return Sample(
@@ -72,7 +72,6 @@ class Gauge:
             flood_failed=flooded.failed if flooded else None,
             cpu=cpu,
             memory=memory,
-            **_shares(waits),
             **facts,  # type: ignore[arg-type]  # counts and seconds by their names
         )
 
@@ -122,7 +121,7 @@ class Gauge:
         }
 
 
-def _shares(ordered: Sequence[float]) -> dict[str, float]:
+def _shares(ordered: Sequence[float]) -> dict[str, int | float | None]:
     if not ordered:
         return {}
     return {

@@ -41,6 +41,8 @@ _STYLE: Final = Style(
 _WIDTH, _HEIGHT = 760, 320
 _MOST_POINTS: Final = 400
 _BARS: Final = 24
+_TICK: Final = 4  # milliseconds: SIPp tells no less apart
+_SECONDS: Final = "seconds"
 
 Point = tuple[float, float]
 
@@ -101,7 +103,7 @@ def _distribution(waits: Sequence[float]) -> Plot | None:
     if not waits:
         return None
     most = max(1, math.ceil(quantile(waits, 0.995) * 1000) + 1)
-    step = max(1, math.ceil(most / _BARS))
+    step = _TICK * math.ceil(most / _BARS / _TICK)
     counts = [0] * (math.ceil(most / step) + 1)
     for wait in waits:
         counts[min(int(wait * 1000 // step), len(counts) - 1)] += 1
@@ -118,8 +120,9 @@ def _distribution(waits: Sequence[float]) -> Plot | None:
 
 def _setups(samples: Sequence[Sample]) -> Plot | None:
     lines = [
-        Line(f"p{share}", _points(samples, lambda one, name=f"setup_p{share}": _ms(getattr(one, name))))  # type: ignore[misc]
-        for share in (50, 95, 99)
+        Line("p50", _points(samples, lambda one: _ms(one.setup_p50))),
+        Line("p95", _points(samples, lambda one: _ms(one.setup_p95))),
+        Line("p99", _points(samples, lambda one: _ms(one.setup_p99))),
     ]
     if not any(line.points for line in lines):
         return None
@@ -134,12 +137,7 @@ def _calls(samples: Sequence[Sample]) -> Plot:
     ]
     names = list(dict.fromkeys(name for one in samples for name in one.cpu))
     lines += [
-        Line(
-            f"CPU of {name}, % of a core",
-            _points(samples, lambda one, name=name: one.cpu.get(name)),
-            second=True,
-        )  # type: ignore[misc]
-        for name in names
+        Line(f"CPU of {name}, % of a core", _points(samples, _cpu_of(name)), second=True) for name in names
     ]
     most = max(one.up for one in samples)
     busiest = max((value for one in samples for value in one.cpu.values()), default=None)
@@ -192,13 +190,16 @@ def _failures(samples: Sequence[Sample]) -> Plot | None:
 # -- drawing -------------------------------------------------------------------------------------------------
 
 
-def _lines(title: str, lines: Sequence[Line], says: str, *, x: str = "s", dots: bool = False) -> Plot:
+def _lines(title: str, lines: Sequence[Line], says: str, *, x: str = _SECONDS, dots: bool = False) -> Plot:
     chart = pygal.XY(**_options(x, ""), show_dots=dots, dots_size=4)
     top = [0.0, 0.0]
     for line in lines:
         if line.points:
-            chart.add(line.name, list(line.points), secondary=line.second)
+            name = f"{line.name} (right)" if line.second else line.name
+            chart.add(name, list(line.points), secondary=line.second)
             top[line.second] = max(top[line.second], *(value for _, value in line.points))
+    if x == _SECONDS:
+        chart.xrange = (0, max((time for line in lines for time, _ in line.points), default=1.0))
     chart.range = (0, _round_up(top[0]))
     if any(line.second and line.points for line in lines):
         chart.secondary_range = (0, _round_up(top[1]))
@@ -213,6 +214,7 @@ def _options(x: str, y: str) -> dict[str, Any]:
         "height": _HEIGHT,
         "disable_xml_declaration": True,
         "legend_at_bottom": True,
+        "legend_at_bottom_columns": 3,
         "legend_box_size": 14,
         "x_title": x,
         "y_title": y or None,
@@ -228,6 +230,8 @@ def _svg(chart: Any, title: str) -> str:  # noqa: ANN401 - pygal carries no type
     """The picture without scripts, comments or anything that leads outside."""
     root = chart.render_tree()
     for parent in list(root.iter()):
+        if parent is not root:
+            parent.attrib.pop("id", None)  # the same in each picture, and nothing refers to it
         for child in list(parent):
             if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in ("script", "desc"):
                 parent.remove(child)
@@ -242,8 +246,8 @@ def _round_up(value: float) -> float:
     """The next round number: the top of an axis."""
     if value <= 0:
         return 1.0
-    size = 10 ** math.floor(math.log10(value))
-    return next(step * size for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= value)
+    size = float(10 ** math.floor(math.log10(value)))
+    return next((step * size for step in (1, 1.5, 2, 3, 4, 5, 6, 8) if step * size >= value), 10 * size)
 
 
 def _thinned(samples: Sequence[Sample]) -> Sequence[Sample]:
@@ -268,6 +272,10 @@ def _rate(samples: Sequence[Sample], value: Callable[[Sample], float]) -> list[P
         for one, two in pairs
         if two.time - one.time > 0.5  # noqa: PLR2004 - the last sample may follow at once
     ]
+
+
+def _cpu_of(name: str) -> Callable[[Sample], float | None]:
+    return lambda one: one.cpu.get(name)
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -86,7 +86,7 @@ _ALL: Final = (
         rate=20,
         length=30,
         hold=1,
-        limits=(*_ALWAYS, "retransmissions=1%", "reached=95%", "setup_p99=50ms", "signal_p99=1s", *_SIGNALS),
+        limits=(*_ALWAYS, "retransmissions=1%", "reached=95%", "setup_p99=100ms", "signal_p99=1s", *_SIGNALS),
         scenario="caller_handed_back.xml",
         voice_agent="voice_agent_hands_off.xml",
         search=(5.0, 200.0),

@@ -26,7 +26,13 @@ def page(template: str, **values: object) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["sentence"] = sentence
     return environment.get_template(template).render(**values)
+
+
+def sentence(text: str) -> str:
+    """A text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def report(outcome: Outcome) -> str:
@@ -40,7 +46,7 @@ def report(outcome: Outcome) -> str:
         "report.html",
         result=document(outcome),
         tone={CLEAN: "good", INTERRUPTED: "unsure"}.get(outcome.code, "bad"),
-        does=course.plan.profile.does.capitalize(),
+        does=course.plan.profile.does,
         proves=course.plan.profile.proves,
         judged=outcome.judged,
         found=outcome.found,

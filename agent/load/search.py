@@ -16,7 +16,7 @@ SETTLE_SECONDS: Final = 3.0
 """Set-up times of so many seconds (a third of a short step) at first do not count: the rate is new then."""
 PRECISION: Final = 0.05
 """The search ends when the bounds are within this share of the rate."""
-MOST_STEPS: Final = 14
+MOST_RATES: Final = 14
 _TRIES: Final = 2
 
 
@@ -101,7 +101,7 @@ async def search(
     answer = await clean(high)
     if answer is not False:
         return Found(high if answer else low, None, tuple(steps), over=bool(answer))
-    while high - low > max(1.0, PRECISION * high) and len(steps) < MOST_STEPS:
+    while high - low > max(1.0, PRECISION * high) and len({step.rate for step in steps}) < MOST_RATES:
         middle = float(round((low + high) / 2, 0 if high > 10 else 1))  # noqa: PLR2004 - whole calls a second
         if middle in (low, high):
             break

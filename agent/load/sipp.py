@@ -22,6 +22,7 @@ from agent.load.targets import Target
 
 NORMAL: Final = (0, 1, 99)
 """Exit codes of one that came to its end: all calls went well, some did not, none was made."""
+_EMPTY: Final = (0, 99)
 SCENARIOS: Final = Path(__file__).with_name("scenarios")
 _PROGRAM: Final = "sipp"
 _BUFFER: Final = 4_194_304
@@ -122,7 +123,7 @@ class Sipp:
 
     def could_not_begin(self) -> AgentError | None:
         """Why it ended without having begun a call; None if it runs, or has begun one."""
-        if self.running or self.code in NORMAL or self.counts().begun:
+        if self.running or self.code in _EMPTY or self.counts().begun:
             return None
         return AgentError(
             f"SIPp can't play {self.job.scenario.name}: {self.complaint() or f'exit code {self.code}'}"

@@ -17,6 +17,7 @@ _UNEXPECTED: Final = re.compile(
 _CALL: Final = re.compile(r"[Cc]all-[Ii][Dd]:? '?[^'\s,]+'?")
 _NUMBERS: Final = re.compile(r"\b\d[\d.:]*\b")
 _LONGEST: Final = 200
+_REFUSED_FROM: Final = 3  # the first digit of an answer that is no success (RFC 3261 section 7.2)
 _MOST_KINDS: Final = 20
 
 _KNOWN: Final[tuple[tuple[str, str], ...]] = (
@@ -58,6 +59,8 @@ def in_words(line: str) -> str:
     if found := _UNEXPECTED.search(line):
         got = found["got"].removeprefix("SIP/2.0 ").strip()
         got = got.partition(" sip:")[0] if not got[:1].isdigit() else got
+        if got[:1].isdigit() and int(got[:1]) >= _REFUSED_FROM:
+            return f"the answer was {got}"
         wanted = (found["wanted"] or "").strip()
         return f"{wanted} was expected and {got} came" if wanted else f"{got} came during a pause"
     for known, words in _KNOWN:

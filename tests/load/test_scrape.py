@@ -10,6 +10,7 @@ from agent.load.scrape import parse
 BEFORE = """
 handoff_signals_total{project="a",moment="arrival",outcome="accepted"} 5
 handoff_signal_seconds_bucket{moment="arrival",le="0.1"} 5
+handoff_signal_seconds_bucket{moment="arrival",le="0.2"} 5
 handoff_signal_seconds_bucket{moment="arrival",le="+Inf"} 5
 python_gc_objects_collected_total{generation="0"} 9
 """

@@ -18,7 +18,7 @@ UNEXPECTED = "Aborting call on unexpected message for Call-Id "
         (
             UNEXPECTED
             + "'1-7@h': while expecting '200' (index 4), received 'SIP/2.0 503 Service Unavailable",
-            "200 was expected and 503 Service Unavailable came",
+            "the answer was 503 Service Unavailable",
         ),
         (
             UNEXPECTED + "'9-7@h': while pausing (index 6), received 'BYE sip:caller@127.0.0.1:5061 SIP/2.0",
@@ -46,7 +46,7 @@ def test_kinds_are_counted_the_most_frequent_first(tmp_path: Path) -> None:
     log = tmp_path / "errors.log"
     log.write_text("The following events occurred:\n" + "\n".join([*lines, stamp + "Dead call 9"]) + "\n")
     assert [(one.says, one.times) for one in troubles(log)] == [
-        ("200 was expected and 486 Busy Here came", 3),
+        ("the answer was 486 Busy Here", 3),
         ("a message came for a call that was over", 1),
     ]
 
