@@ -4,6 +4,7 @@
 #include "calls.h"
 #include "guard.h"
 #include "legs.h"
+#include "messages.h"
 #include "names.h"
 #include "probe.h"
 #include "relay.h"
@@ -20,6 +21,7 @@
 %include "calls.h"
 %include "guard.h"
 %include "legs.h"
+%include "messages.h"
 %include "names.h"
 %include "probe.h"
 %include "relay.h"
@@ -73,6 +75,22 @@ void handoff_calls_listen(PyObject *callable)
     Py_XDECREF(listener);
     listener = callable;
     handoff_listener = &tell_listener;
+}
+%}
+
+%inline %{
+/* The bytes of the message at a position, or None once they were overwritten. */
+PyObject *handoff_message_whole(unsigned long long position)
+{
+    long length = handoff_message_length(position);
+    PyObject *whole;
+
+    if (length < 0)
+        Py_RETURN_NONE;
+    whole = PyBytes_FromStringAndSize(NULL, length);
+    if (whole)
+        handoff_message_copy(position, PyBytes_AS_STRING(whole));
+    return whole;
 }
 %}
 

@@ -23,6 +23,7 @@ import time
 import pjsua2 as pj
 
 KNOWN, STRANGER = "127.0.0.1", "127.0.0.2"
+MESSAGE_BYTES = 100_000
 numbers = itertools.count(1)
 failures = []
 callback_threads = set()
@@ -94,7 +95,7 @@ class Stack:
         self.endpoint.libInit(config)
         check("guard install", pj.handoff_guard_install(), 0)
         check("guard install again", pj.handoff_guard_install(), 0)
-        check("trace install", pj.handoff_trace_install(), 0)
+        check("trace install", pj.handoff_trace_install(MESSAGE_BYTES), 0)
         pj.handoff_requests_install()
         pj.handoff_calls_listen(listen)
         check("calls install", pj.handoff_calls_install(), 0)
@@ -775,12 +776,13 @@ def prove_trace():
     check("time", [abs(time.time() - int(fields[0]) / 1e6) < 5 for fields in got], [True, True])
     received = ["<", "udp", where, "trace??", "1 OPTIONS", "OPTIONS sip:9995550100@127.0.0.1 SIP/2.0", ""]
     sent = [">", "udp", where, "trace??", "1 OPTIONS", "SIP/2.0 200 OK", ""]
-    check("records", [fields[1:] for fields in got], [received, sent])
+    check("records", [fields[1:8] for fields in got], [received, sent])
     invite = message("INVITE", source=KNOWN, port=peer.port, call_id="again", headers=SDP_TYPE, body=offer())
     peer.send(invite)
     peer.send(invite)
     flags = [fields[1] + fields[7] for fields in records("again")]
     check("retransmissions", flags, ["<", ">", ">", "<R", ">R"])
+    prove_messages(peer, records)
     drain(0)
     options = message("OPTIONS", source=STRANGER)
     for _ in range(9000):
@@ -791,6 +793,30 @@ def prove_trace():
     while text := drain(1000):
         left += len(text.split("\n"))
     check("the ring's size", left, 8192)
+
+
+def prove_messages(peer, records):
+    """The bytes of each message, until they are written over."""
+    whole, local = pj.handoff_message_whole, pj.handoff_message_local
+    asked = message("OPTIONS", call_id="whole", source=KNOWN, port=peer.port, headers=["Subject: \xe9"])
+    answers = [answer.encode() for answer in peer.send(asked)]
+    places = [int(fields[8]) for fields in records("whole")]
+    check("bytes", [whole(place) for place in places], [asked, *answers])
+    check("positions grow", places, sorted(set(places)))
+    check("local address", [local(place).rsplit(":")[-1] for place in places], [str(stack.udp_port)] * 2)
+    strange = [places[0] + 1, places[0] + 40, places[1] - 1, places[1] + 1, 2**63, 2**64 - 1]
+    check("no such position", [(whole(place), local(place)) for place in strange], [(None, "")] * len(strange))
+    seen = set()
+    for size in (0, 1, 40, 1000, 15000, 15001, 15002, 400, *(range(7000, 7100))):  # round the ring's end, many times
+        call_id = f"whole{size}"
+        asked = message("OPTIONS", call_id=call_id, source=KNOWN, port=peer.port, headers=["Subject: " + "x" * size])
+        peer.socket.sendto(asked, ("127.0.0.1", stack.udp_port))
+        stack.turn(0)
+        for fields in records(call_id):
+            if fields[1] == "<":
+                seen.add(whole(int(fields[8])) == asked)
+    check("bytes round the ring", seen, {True})
+    check("written over", [whole(place) for place in places], [None, None])
 
 
 def call_out(peer, uri=""):
