@@ -28,6 +28,8 @@ enum source { NOBODY, STREAM, PEER };
 
 #define DROP            0xff    /* a payload type that does not go across */
 #define JUMP            3000    /* packets, 60 s: so far ahead or behind it is another line of numbers */
+#define RESTART         100     /* packets: so far behind, as pjmedia takes it too (RFC 3550 A.1), it is one as well */
+#define LATE            64      /* packets, 1.3 s: who is later than that is of no use */
 #define SENDER_REPORT   200
 #define NICE            (-11)
 #define REPORT_SECONDS  5       /* RFC 3550 section 6.2 */
@@ -60,12 +62,15 @@ typedef struct leg {
     pj_uint32_t from_ssrc, ssrc;    /* in network order */
     pj_bool_t has_ssrc, has_sent;
     pj_uint16_t seq_offset, last_seq;
+    pj_uint16_t newest;             /* of the source, in its own count */
+    int age;                        /* how far that is from the source's first, LATE at most */
+    pj_uint64_t left_out;           /* bit n: the source's packet `newest` - n did not go across, and is no gap */
     pj_uint32_t ts_offset, last_ts;
     pj_timestamp last_time;
     unsigned clock, frame;          /* RTP clock in Hz, its ticks per packet */
     pj_uint32_t packets, octets;    /* sent since the leg began */
 
-    /* for whoever asks, no more exact than it needs to be */
+    /* for whoever asks: each by itself, whatever lock its writer holds, so atomic and in no order */
     unsigned level, relayed, dropped, switches;
 } leg;
 
@@ -86,6 +91,16 @@ static void raise_priority(void)
     if (!is_raised && may_raise && !pthread_equal(pthread_self(), pjsip_thread))
         setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
     is_raised = PJ_TRUE;
+}
+
+static void count(unsigned *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+static unsigned counted(const unsigned *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
 static leg *peer_of(leg *l)
@@ -110,44 +125,92 @@ static void begin_source(leg *l, enum source from, pjmedia_rtp_hdr *header, pj_u
 
     l->seq_offset = 0;
     l->ts_offset = 0;
+    l->newest = seq;
+    l->age = l->has_sent ? 0 : LATE;
+    l->left_out = 0;
     if (l->has_sent) {
         frames = (ticks_since_last(l) + l->frame / 2) / l->frame;
         l->seq_offset = (pj_uint16_t)(l->last_seq + 1 - seq);
         l->ts_offset = l->last_ts + PJ_MAX(frames, 1) * l->frame - ts;
         header->m = 1;
-        ++l->switches;
+        count(&l->switches);
     }
     l->from = from;
     l->from_ssrc = header->ssrc;
 }
 
-/* One continuous stream; `leg->out` is held. */
-static void rewrite(leg *l, enum source from, pjmedia_rtp_hdr *header)
+/* How far a packet is ahead of all that the source has sent until now; 0 or less if it is late, or comes twice. */
+static int ahead_of_all(const leg *l, pj_uint16_t seq)
+{
+    return (pj_int16_t)(seq - l->newest);
+}
+
+static void go_on_to(leg *l, pj_uint16_t seq)
+{
+    int ahead = ahead_of_all(l, seq);
+
+    l->left_out = ahead < LATE ? l->left_out << ahead : 0;
+    l->age = PJ_MIN(l->age + ahead, LATE);
+    l->newest = seq;
+}
+
+/* A packet of the peer's that does not go across is no loss: those behind it close up. One that is late has left its
+ * gap already, one that comes twice was counted; `leg->out` is held. */
+static void leave_out(leg *l, const pjmedia_rtp_hdr *header)
 {
     pj_uint16_t seq = pj_ntohs(header->seq);
+    int ahead = ahead_of_all(l, seq);
+
+    if (l->from != PEER || header->ssrc != l->from_ssrc || ahead <= 0 || ahead > JUMP)
+        return;
+    go_on_to(l, seq);
+    l->left_out |= 1;
+    --l->seq_offset;
+}
+
+/* The number that a packet of the source goes out with. A late one was there before those that were left out since, or
+ * it would get another packet's number; so would one from before the source's first, which gets none. */
+static pj_bool_t number_of(leg *l, pj_uint16_t seq, pj_uint16_t *number)
+{
+    int late = PJ_MAX(0, -ahead_of_all(l, seq));
+
+    if (late >= LATE || late > l->age)
+        return PJ_FALSE;
+    if (!late)
+        go_on_to(l, seq);
+    *number = (pj_uint16_t)(seq + l->seq_offset + __builtin_popcountll(l->left_out & ((1ULL << late) - 1)));
+    return PJ_TRUE;
+}
+
+/* One continuous stream; whether the packet has a place in it. `leg->out` is held. */
+static pj_bool_t rewrite(leg *l, enum source from, pjmedia_rtp_hdr *header)
+{
+    pj_uint16_t seq = pj_ntohs(header->seq), number;
     pj_uint32_t ts = pj_ntohl(header->ts);
+    int ahead = ahead_of_all(l, seq);
 
     if (!l->has_ssrc && from == STREAM) {
         l->ssrc = header->ssrc;
         l->has_ssrc = PJ_TRUE;
     }
-    if (from != l->from || header->ssrc != l->from_ssrc ||
-        (pj_uint16_t)(seq + l->seq_offset - l->last_seq + JUMP) > 2 * JUMP)
+    if (from != l->from || header->ssrc != l->from_ssrc || ahead > JUMP || ahead <= -RESTART)
         begin_source(l, from, header, seq, ts);
-    seq = (pj_uint16_t)(seq + l->seq_offset);
+    if (!number_of(l, seq, &number))
+        return PJ_FALSE;
     ts += l->ts_offset;
-    if (!l->has_sent || (pj_int16_t)(seq - l->last_seq) > 0) {
-        l->last_seq = seq;
+    if (!l->has_sent || (pj_int16_t)(number - l->last_seq) > 0) {
+        l->last_seq = number;
         if (!l->has_sent || (pj_int32_t)(ts - l->last_ts) > 0) {
             l->last_ts = ts;
             pj_get_timestamp(&l->last_time);
         }
     }
     l->has_sent = PJ_TRUE;
-    header->seq = pj_htons(seq);
+    header->seq = pj_htons(number);
     header->ts = pj_htonl(ts);
     if (l->has_ssrc)
         header->ssrc = l->ssrc;
+    return PJ_TRUE;
 }
 
 /* `leg->out` is held. */
@@ -196,6 +259,15 @@ static void pass_codes(leg *from, pj_uint8_t *packet, pj_ssize_t size)
         codes[i] = from->to_peers_law[codes[i]];
 }
 
+/* In the counts of the stream whose place it takes. The clock's thread may have a last frame for that stream just now:
+ * each word stands for itself, as pjmedia writes it (patches/0084). The leg's next stream begins there. */
+static void count_for_stream(const leg *l, pj_ssize_t size)
+{
+    pjmedia_rtcp_tx_rtp(l->rtcp, (unsigned)(size - (pj_ssize_t)sizeof(pjmedia_rtp_hdr)));
+    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_ts, l->last_ts, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_seq, l->last_seq, __ATOMIC_RELAXED);
+}
+
 /* A packet of one far end to the other's, ours to change; `pairs` is held. */
 static void pass_on(leg *from, leg *to, pj_uint8_t *packet, pj_ssize_t size)
 {
@@ -204,21 +276,17 @@ static void pass_on(leg *from, leg *to, pj_uint8_t *packet, pj_ssize_t size)
 
     pthread_mutex_lock(&to->out);
     if (type == DROP) {
-        if (to->from == PEER)
-            --to->seq_offset; /* what is left out is no loss */
-        ++from->dropped;
+        leave_out(to, header);
+        count(&from->dropped);
     } else {
         if (from->loudness && header->pt == from->audio_type)
             pass_codes(from, packet, size);
         header->pt = type;
-        rewrite(to, PEER, header);
-        if (send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
-            pjmedia_rtcp_tx_rtp(to->rtcp, (unsigned)(size - (pj_ssize_t)sizeof(*header)));
-            to->rtcp->stat.rtp_tx_last_ts = to->last_ts; /* the leg's next stream begins there */
-            to->rtcp->stat.rtp_tx_last_seq = to->last_seq;
-            ++to->relayed;
+        if (rewrite(to, PEER, header) && send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
+            count_for_stream(to, size);
+            count(&to->relayed);
         } else {
-            ++from->dropped;
+            count(&from->dropped);
         }
     }
     pthread_mutex_unlock(&to->out);
@@ -237,8 +305,7 @@ static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj
         return PJ_SUCCESS; /* at worst one frame more or less at the switch */
     pj_memcpy(copy, packet, size);
     pthread_mutex_lock(&l->out);
-    rewrite(l, STREAM, (pjmedia_rtp_hdr *)copy);
-    status = send_on(l, copy, size);
+    status = rewrite(l, STREAM, (pjmedia_rtp_hdr *)copy) ? send_on(l, copy, size) : PJ_SUCCESS;
     pthread_mutex_unlock(&l->out);
     return status;
 }
@@ -496,7 +563,7 @@ int handoff_relay_level(int call_id)
 {
     leg *l = leg_of(call_id);
 
-    return l && l->peer && l->loudness ? (int)__atomic_load_n(&l->level, __ATOMIC_RELAXED) : -1;
+    return l && l->peer && l->loudness ? (int)counted(&l->level) : -1;
 }
 
 const char *handoff_relay_counts(int call_id)
@@ -505,11 +572,9 @@ const char *handoff_relay_counts(int call_id)
     leg *l = leg_of(call_id);
 
     text[0] = '\0';
-    if (l) {
-        pthread_mutex_lock(&l->out);
-        pj_ansi_snprintf(text, sizeof(text), "%u %u %u", l->relayed, l->dropped, l->switches);
-        pthread_mutex_unlock(&l->out);
-    }
+    if (l)
+        pj_ansi_snprintf(text, sizeof(text), "%u %u %u", counted(&l->relayed), counted(&l->dropped),
+                         counted(&l->switches));
     return text;
 }
 
