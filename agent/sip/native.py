@@ -18,7 +18,7 @@ from agent.names.reach import own_address_towards
 from agent.sip.resolver import Hop
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
-_NEWEST = "handoff_message_whole"  # what an older build of ours does not have
+_NEWEST = "handoff_tap_take"  # what an older build of ours does not have
 _FIRST = 255  # the highest priority that a codec can have
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
 _NARROW = ("PCMU", "PCMA")

@@ -10,6 +10,7 @@
 #include "relay.h"
 #include "requests.h"
 #include "resolve.h"
+#include "tap.h"
 #include "tls.h"
 #include "trace.h"
 %}
@@ -27,6 +28,7 @@
 %include "relay.h"
 %include "requests.h"
 %include "resolve.h"
+%include "tap.h"
 %include "tls.h"
 %include "trace.h"
 
@@ -91,6 +93,17 @@ PyObject *handoff_message_whole(unsigned long long position)
     if (whole)
         handoff_message_copy(position, PyBytes_AS_STRING(whole));
     return whole;
+}
+%}
+
+%inline %{
+/* The packets of tapped legs since the last time (tap.h). */
+PyObject *handoff_tap_take(void)
+{
+    unsigned length;
+    const char *packets = handoff_tap_taken(&length);
+
+    return PyBytes_FromStringAndSize(packets, length);
 }
 %}
 

@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "relay.h"
+#include "tap.h"
 
 enum source { NOBODY, STREAM, PEER };
 
@@ -70,6 +71,7 @@ typedef struct leg {
     unsigned clock, frame;          /* RTP clock in Hz, its ticks per packet */
     pj_uint32_t packets, octets;    /* sent since the leg began */
 
+    handoff_tap tap;
     /* for whoever asks: each by itself, whatever lock its writer holds, so atomic and in no order */
     unsigned level, relayed, dropped, switches;
 } leg;
@@ -213,10 +215,20 @@ static pj_bool_t rewrite(leg *l, enum source from, pjmedia_rtp_hdr *header)
     return PJ_TRUE;
 }
 
+/* A packet to the far end, as it is. */
+static pj_status_t send_below(leg *l, const void *packet, pj_size_t size)
+{
+    pj_status_t status = pjmedia_transport_send_rtp(l->below, packet, size);
+
+    if (handoff_tap_is_on(&l->tap) && status == PJ_SUCCESS)
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTP, PJ_TRUE, NULL, packet, (pj_ssize_t)size);
+    return status;
+}
+
 /* `leg->out` is held. */
 static pj_status_t send_on(leg *l, const void *packet, pj_size_t size)
 {
-    pj_status_t status = pjmedia_transport_send_rtp(l->below, packet, size);
+    pj_status_t status = send_below(l, packet, size);
 
     if (status == PJ_SUCCESS) {
         ++l->packets;
@@ -300,7 +312,7 @@ static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj
 
     raise_priority();
     if (size < sizeof(pjmedia_rtp_hdr) || size > sizeof(copy))
-        return pjmedia_transport_send_rtp(l->below, packet, size);
+        return send_below(l, packet, size);
     if (peer_of(l))
         return PJ_SUCCESS; /* at worst one frame more or less at the switch */
     pj_memcpy(copy, packet, size);
@@ -316,6 +328,7 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
     leg *l = (leg *)transport;
     pj_uint8_t copy[PJMEDIA_MAX_MTU];
     pj_uint32_t said[3]; /* RTP time, packets, octets: RFC 3550 section 6.4.1 */
+    pj_status_t status;
 
     if (size >= 28 && size <= sizeof(copy) && ((const pj_uint8_t *)packet)[1] == SENDER_REPORT) {
         pthread_mutex_lock(&l->out);
@@ -330,7 +343,12 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
             packet = copy;
         }
     }
-    return size ? pjmedia_transport_send_rtcp(l->below, packet, size) : PJ_SUCCESS;
+    if (!size)
+        return PJ_SUCCESS;
+    status = pjmedia_transport_send_rtcp(l->below, packet, size);
+    if (handoff_tap_is_on(&l->tap) && status == PJ_SUCCESS)
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTCP, PJ_TRUE, NULL, packet, (pj_ssize_t)size);
+    return status;
 }
 
 /* The stream would report when it plays or encodes, which it does not now; `pairs` is held. */
@@ -360,6 +378,8 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     pjmedia_tp_cb_param own = *param;
 
     raise_priority();
+    if (handoff_tap_is_on(&l->tap))
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTP, PJ_FALSE, param->src_addr, param->pkt, param->size);
     own.user_data = l->user;
     own.taken = PJ_FALSE;
     if (l->rtp_cb2)
@@ -367,6 +387,8 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     else if (l->rtp_cb)
         l->rtp_cb(l->user, own.pkt, own.size);
     param->rem_switch = own.rem_switch;
+    if (own.rem_switch && param->src_addr)
+        handoff_tap_towards(&l->tap, param->src_addr, NULL);
     if (!own.taken || param->size > PJMEDIA_MAX_MTU || !peer_of(l))
         return;
     pthread_rwlock_rdlock(&pairs);
@@ -381,6 +403,8 @@ static void on_rtcp(void *user, void *packet, pj_ssize_t size)
 {
     leg *l = user;
 
+    if (handoff_tap_is_on(&l->tap))
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTCP, PJ_FALSE, NULL, packet, size);
     if (l->rtcp_cb)
         l->rtcp_cb(l->user, packet, size);
     if (!peer_of(l))
@@ -578,6 +602,26 @@ const char *handoff_relay_counts(int call_id)
     return text;
 }
 
+int handoff_tap_on(int call_id, unsigned number)
+{
+    leg *l = leg_of(call_id);
+    pjmedia_transport_info info;
+
+    if (!l || !number)
+        return -1;
+    pjmedia_transport_info_init(&info);
+    pjmedia_transport_get_info(l->below, &info);
+    return handoff_tap_begin(&l->tap, number, &info.sock_info.rtp_addr_name, &info.sock_info.rtcp_addr_name);
+}
+
+void handoff_tap_off(int call_id)
+{
+    leg *l = leg_of(call_id);
+
+    if (l)
+        handoff_tap_end(&l->tap);
+}
+
 /* ---- The transport ------------------------------------------------------------------------------ */
 
 static pj_status_t get_info(pjmedia_transport *transport, pjmedia_transport_info *info)
@@ -599,6 +643,7 @@ static pj_status_t attach2(pjmedia_transport *transport, pjmedia_transport_attac
     own.rtp_cb = NULL;
     own.rtp_cb2 = &on_rtp;
     own.rtcp_cb = &on_rtcp;
+    handoff_tap_towards(&l->tap, &param->rem_addr, &param->rem_rtcp);
     return pjmedia_transport_attach2(l->below, &own);
 }
 
@@ -659,6 +704,7 @@ static pj_status_t destroy(pjmedia_transport *transport)
     pjmedia_transport *below = l->below;
 
     part(l, PJ_TRUE);
+    handoff_tap_end(&l->tap);
     pj_grp_lock_dec_ref(l->base.grp_lock); /* `below` holds its own until it is closed */
     return pjmedia_transport_close(below);
 }

@@ -70,7 +70,7 @@ static void local_of(const pjsip_transport *tp, pj_sockaddr *local)
 {
     const pjsip_host_port *name = &tp->local_name;
 
-    pj_sockaddr_cp(local, &tp->local_addr);
+    *local = tp->local_addr;
     if (!pj_sockaddr_has_addr(local) &&
         pj_inet_pton(local->addr.sa_family, &name->host, pj_sockaddr_get_addr(local)) == PJ_SUCCESS)
         pj_sockaddr_set_port(local, (pj_uint16_t)name->port);
