@@ -3,8 +3,8 @@
 
     python -m tests.fuzz.tapped SEED handoff-agent run --config …
 
-What is taken is held to be what it should be: packets that can be read, of a leg that was tapped, messages that
-are whole.
+What is taken is held to be what it should be: packets that can be read, of a leg that was tapped, messages
+that are whole.
 """
 
 from __future__ import annotations
