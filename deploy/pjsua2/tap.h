@@ -5,6 +5,10 @@
 #ifndef HANDOFF_TAP_H
 #define HANDOFF_TAP_H
 
+#ifndef SWIG
+#include <pjmedia.h>
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -20,8 +24,6 @@ void handoff_tap_off(int call_id);
 unsigned long long handoff_tap_dropped(void);
 
 #ifndef SWIG
-#include <pjmedia.h>
-
 enum handoff_tap_kind { HANDOFF_TAP_RTP = 0, HANDOFF_TAP_RTCP = 1 };
 
 /* Of a leg: off, when it is all zeroes. */

@@ -21,23 +21,26 @@ from agent.sip import trace
 from agent.sip.guard import Doors
 from agent.sip.stack import Stack
 from agent.telemetry.stories import TraceRecord
+from tests.calls.harness.sip_socket import offer
 
 HOST = "127.0.0.1"
 RING = 64 * 1024
 LONGEST = 15_000
 
 
-def options(call_id: str, port: int, transport: str, body: bytes) -> bytes:
-    """A request that is answered at once, whoever asks."""
+def request(method: str, call_id: str, port: int, transport: str, body: bytes) -> bytes:
+    """One that is answered at once, whoever asks."""
+    kind = "application/sdp" if method == "INVITE" else "application/octet-stream"
     lines = (
-        "OPTIONS sip:9995550100@127.0.0.1 SIP/2.0",
+        f"{method} sip:9995550100@127.0.0.1 SIP/2.0",
         f"Via: SIP/2.0/{transport} {HOST}:{port};branch=z9hG4bK{call_id};rport",
         f"From: <sip:caller@{HOST}>;tag=1",
         "To: <sip:9995550100@127.0.0.1>",
         f"Call-ID: {call_id}",
-        "CSeq: 1 OPTIONS",
+        f"CSeq: 1 {method}",
+        f"Contact: <sip:caller@{HOST}:{port}>",
         "Max-Forwards: 70",
-        "Content-Type: application/octet-stream",
+        f"Content-Type: {kind}",
         f"Content-Length: {len(body)}",
         "",
         "",
@@ -68,14 +71,14 @@ class Asker:
         whole = found.hex() if found is not None else None
         return {"whole": whole, "local": trace.local(int(record.position)), "position": int(record.position)}
 
-    async def udp(self, call_id: str, body: bytes, times: int = 1) -> None:
-        """Ask over UDP, and wait until the answers were told."""
+    async def udp(self, call_id: str, body: bytes, method: str = "OPTIONS") -> None:
+        """Ask over UDP, an INVITE twice, and wait until the answers were told."""
         loop = asyncio.get_running_loop()
         with socket.socket(type=socket.SOCK_DGRAM) as peer:
             peer.bind((HOST, 0))
             peer.setblocking(False)  # noqa: FBT003 - the socket's own signature
-            asked = options(call_id, peer.getsockname()[1], "UDP", body)
-            for again in ("", "R")[:times]:
+            asked = request(method, call_id, peer.getsockname()[1], "UDP", body)
+            for again in ("", "R") if method == "INVITE" else ("",):
                 await loop.sock_sendto(peer, asked, (HOST, self.port))
                 self.said[f"{call_id} <{again}"] = asked.hex()
                 self.said[f"{call_id} >{again}"] = (await loop.sock_recv(peer, 65536)).hex()
@@ -84,7 +87,7 @@ class Asker:
     async def tcp(self, call_id: str, body: bytes) -> None:
         """Ask over TCP, in two pieces."""
         reader, writer = await asyncio.open_connection(HOST, self.port)
-        asked = options(call_id, writer.get_extra_info("sockname")[1], "TCP", body)
+        asked = request("OPTIONS", call_id, writer.get_extra_info("sockname")[1], "TCP", body)
         writer.write(asked[:100])
         await writer.drain()
         await asyncio.sleep(0)
@@ -115,7 +118,8 @@ async def main(bound: str, port: int) -> None:
     stack = Stack(settings, trace=asker.take, lag=lambda _: None)
     stack.start(lambda _: None, Doors(f"{HOST}/32", reject_unknown=True))
     stack.apply(NodeStatus(NodeState.READY, "ready", None))
-    await asker.udp("bytes", bytes(range(256)), times=2)
+    await asker.udp("twice", offer(4000).encode(), "INVITE")
+    await asker.udp("bytes", bytes(range(256)))
     await asker.udp("none", b"")
     await asker.tcp("stream", bytes(range(256)) * 8)
     await asker.udp("longest", b"x" * LONGEST)

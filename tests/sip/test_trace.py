@@ -41,7 +41,7 @@ def test_it_stays_while_others_come(told: dict[str, Any]) -> None:
 
 def test_what_was_overwritten_is_gone_and_the_last_is_there(told: dict[str, Any]) -> None:
     late, last = told["late"], max(told["late"], key=lambda key: told["late"][key]["position"])
-    for key in ("bytes <", "bytes >R", "none <", "stream <", "longest <"):
+    for key in ("twice <", "twice >R", "bytes <", "none <", "stream <", "longest <"):
         assert (late[key]["whole"], late[key]["local"]) == (None, None)
     assert late[last]["whole"] == told["said"][last]
 
