@@ -6,8 +6,7 @@
  * speaks G.711's mu-law and the other its A-law, code by code through a table. Their ports in the conference rest
  * meanwhile: nothing is decoded, buffered or encoded. Whatever comes from either leg drives the reports to both.
  *
- * Towards a far end there is one stream, whatever its source: one SSRC; sequence numbers and timestamps are moved
- * by an offset that is found anew, and the marker set, when the source changes (RFC 3550 section 5.1).
+ * Towards a far end there is one stream, whatever its source (numbers.c).
  *
  * Locks. `pairs`: held for reading while a packet goes across; the pjsip thread takes it for writing to join and to
  * part, and parts before it stops, detaches or closes a transport: afterwards no other thread is inside that leg.
@@ -22,15 +21,11 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "numbers.h"
 #include "relay.h"
 #include "tap.h"
 
-enum source { NOBODY, STREAM, PEER };
-
 #define DROP            0xff    /* a payload type that does not go across */
-#define JUMP            3000    /* packets, 60 s: so far ahead or behind it is another line of numbers */
-#define RESTART         100     /* packets: so far behind, as pjmedia takes it too (RFC 3550 A.1), it is one as well */
-#define LATE            64      /* packets, 1.3 s: who is later than that is of no use */
 #define SENDER_REPORT   200
 #define NICE            (-11)
 #define REPORT_SECONDS  5       /* RFC 3550 section 6.2 */
@@ -59,21 +54,12 @@ typedef struct leg {
 
     /* what goes out; guarded by `out` */
     pthread_mutex_t out;
-    enum source from;
-    pj_uint32_t from_ssrc, ssrc;    /* in network order */
-    pj_bool_t has_ssrc, has_sent;
-    pj_uint16_t seq_offset, last_seq;
-    pj_uint16_t newest;             /* of the source, in its own count */
-    int age;                        /* how far that is from the source's first, LATE at most */
-    pj_uint64_t left_out;           /* bit n: the source's packet `newest` - n did not go across, and is no gap */
-    pj_uint32_t ts_offset, last_ts;
-    pj_timestamp last_time;
-    unsigned clock, frame;          /* RTP clock in Hz, its ticks per packet */
+    handoff_numbers numbers;
     pj_uint32_t packets, octets;    /* sent since the leg began */
 
     handoff_tap tap;
     /* for whoever asks: each by itself, whatever lock its writer holds, so atomic and in no order */
-    unsigned level, relayed, dropped, switches;
+    unsigned level, relayed, dropped;
 } leg;
 
 static pthread_rwlock_t pairs;
@@ -111,109 +97,6 @@ static leg *peer_of(leg *l)
 }
 
 /* ---- Towards the far end ------------------------------------------------------------------------ */
-
-static pj_uint32_t ticks_since_last(const leg *l)
-{
-    pj_timestamp now;
-
-    pj_get_timestamp(&now);
-    return (pj_uint32_t)((now.u64 - l->last_time.u64) * l->clock / tick_rate.u64);
-}
-
-/* Another source: what it sends goes on where the last one ended, as late as it is. */
-static void begin_source(leg *l, enum source from, pjmedia_rtp_hdr *header, pj_uint16_t seq, pj_uint32_t ts)
-{
-    pj_uint32_t frames;
-
-    l->seq_offset = 0;
-    l->ts_offset = 0;
-    l->newest = seq;
-    l->age = l->has_sent ? 0 : LATE;
-    l->left_out = 0;
-    if (l->has_sent) {
-        frames = (ticks_since_last(l) + l->frame / 2) / l->frame;
-        l->seq_offset = (pj_uint16_t)(l->last_seq + 1 - seq);
-        l->ts_offset = l->last_ts + PJ_MAX(frames, 1) * l->frame - ts;
-        header->m = 1;
-        count(&l->switches);
-    }
-    l->from = from;
-    l->from_ssrc = header->ssrc;
-}
-
-/* How far a packet is ahead of all that the source has sent until now; 0 or less if it is late, or comes twice. */
-static int ahead_of_all(const leg *l, pj_uint16_t seq)
-{
-    return (pj_int16_t)(seq - l->newest);
-}
-
-static void go_on_to(leg *l, pj_uint16_t seq)
-{
-    int ahead = ahead_of_all(l, seq);
-
-    l->left_out = ahead < LATE ? l->left_out << ahead : 0;
-    l->age = PJ_MIN(l->age + ahead, LATE);
-    l->newest = seq;
-}
-
-/* A packet of the peer's that does not go across is no loss: those behind it close up. One that is late has left its
- * gap already, one that comes twice was counted; `leg->out` is held. */
-static void leave_out(leg *l, const pjmedia_rtp_hdr *header)
-{
-    pj_uint16_t seq = pj_ntohs(header->seq);
-    int ahead = ahead_of_all(l, seq);
-
-    if (l->from != PEER || header->ssrc != l->from_ssrc || ahead <= 0 || ahead > JUMP)
-        return;
-    go_on_to(l, seq);
-    l->left_out |= 1;
-    --l->seq_offset;
-}
-
-/* The number that a packet of the source goes out with. A late one was there before those that were left out since, or
- * it would get another packet's number; so would one from before the source's first, which gets none. */
-static pj_bool_t number_of(leg *l, pj_uint16_t seq, pj_uint16_t *number)
-{
-    int late = PJ_MAX(0, -ahead_of_all(l, seq));
-
-    if (late >= LATE || late > l->age)
-        return PJ_FALSE;
-    if (!late)
-        go_on_to(l, seq);
-    *number = (pj_uint16_t)(seq + l->seq_offset + __builtin_popcountll(l->left_out & ((1ULL << late) - 1)));
-    return PJ_TRUE;
-}
-
-/* One continuous stream; whether the packet has a place in it. `leg->out` is held. */
-static pj_bool_t rewrite(leg *l, enum source from, pjmedia_rtp_hdr *header)
-{
-    pj_uint16_t seq = pj_ntohs(header->seq), number;
-    pj_uint32_t ts = pj_ntohl(header->ts);
-    int ahead = ahead_of_all(l, seq);
-
-    if (!l->has_ssrc && from == STREAM) {
-        l->ssrc = header->ssrc;
-        l->has_ssrc = PJ_TRUE;
-    }
-    if (from != l->from || header->ssrc != l->from_ssrc || ahead > JUMP || ahead <= -RESTART)
-        begin_source(l, from, header, seq, ts);
-    if (!number_of(l, seq, &number))
-        return PJ_FALSE;
-    ts += l->ts_offset;
-    if (!l->has_sent || (pj_int16_t)(number - l->last_seq) > 0) {
-        l->last_seq = number;
-        if (!l->has_sent || (pj_int32_t)(ts - l->last_ts) > 0) {
-            l->last_ts = ts;
-            pj_get_timestamp(&l->last_time);
-        }
-    }
-    l->has_sent = PJ_TRUE;
-    header->seq = pj_htons(number);
-    header->ts = pj_htonl(ts);
-    if (l->has_ssrc)
-        header->ssrc = l->ssrc;
-    return PJ_TRUE;
-}
 
 /* A packet to the far end, as it is. */
 static pj_status_t send_below(leg *l, const void *packet, pj_size_t size)
@@ -276,8 +159,8 @@ static void pass_codes(leg *from, pj_uint8_t *packet, pj_ssize_t size)
 static void count_for_stream(const leg *l, pj_ssize_t size)
 {
     pjmedia_rtcp_tx_rtp(l->rtcp, (unsigned)(size - (pj_ssize_t)sizeof(pjmedia_rtp_hdr)));
-    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_ts, l->last_ts, __ATOMIC_RELAXED);
-    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_seq, l->last_seq, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_ts, l->numbers.last_ts, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_seq, l->numbers.last_seq, __ATOMIC_RELAXED);
 }
 
 /* A packet of one far end to the other's, ours to change; `pairs` is held. */
@@ -288,13 +171,14 @@ static void pass_on(leg *from, leg *to, pj_uint8_t *packet, pj_ssize_t size)
 
     pthread_mutex_lock(&to->out);
     if (type == DROP) {
-        leave_out(to, header);
+        handoff_numbers_leave_out(&to->numbers, header);
         count(&from->dropped);
     } else {
         if (from->loudness && header->pt == from->audio_type)
             pass_codes(from, packet, size);
         header->pt = type;
-        if (rewrite(to, PEER, header) && send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
+        if (handoff_numbers_rewrite(&to->numbers, HANDOFF_PEER, header) &&
+            send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
             count_for_stream(to, size);
             count(&to->relayed);
         } else {
@@ -308,7 +192,7 @@ static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj
 {
     leg *l = (leg *)transport;
     pj_uint8_t copy[PJMEDIA_MAX_MTU];
-    pj_status_t status;
+    pj_status_t status = PJ_SUCCESS;
 
     raise_priority();
     if (size < sizeof(pjmedia_rtp_hdr) || size > sizeof(copy))
@@ -317,7 +201,8 @@ static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj
         return PJ_SUCCESS; /* at worst one frame more or less at the switch */
     pj_memcpy(copy, packet, size);
     pthread_mutex_lock(&l->out);
-    status = rewrite(l, STREAM, (pjmedia_rtp_hdr *)copy) ? send_on(l, copy, size) : PJ_SUCCESS;
+    if (handoff_numbers_rewrite(&l->numbers, HANDOFF_STREAM, (pjmedia_rtp_hdr *)copy))
+        status = send_on(l, copy, size);
     pthread_mutex_unlock(&l->out);
     return status;
 }
@@ -332,10 +217,10 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
 
     if (size >= 28 && size <= sizeof(copy) && ((const pj_uint8_t *)packet)[1] == SENDER_REPORT) {
         pthread_mutex_lock(&l->out);
-        said[0] = pj_htonl(l->last_ts + ticks_since_last(l));
+        said[0] = pj_htonl(handoff_numbers_time(&l->numbers));
         said[1] = pj_htonl(l->packets);
         said[2] = pj_htonl(l->octets);
-        size = l->has_sent ? size : 0;
+        size = l->numbers.has_sent ? size : 0;
         pthread_mutex_unlock(&l->out);
         if (size) {
             pj_memcpy(copy, packet, size);
@@ -503,12 +388,7 @@ static void begin_relaying(leg *l, pjmedia_stream *stream, const pjmedia_stream_
     pjmedia_stream_get_rtp_session_info(stream, &sessions);
     pthread_mutex_lock(&l->out);
     l->rtcp = (pjmedia_rtcp_session *)sessions.rtcp;
-    l->clock = clock_of(info);
-    l->frame = ticks_per_packet(info);
-    l->from = NOBODY; /* whatever was relayed before is another source now */
-    if (!l->has_ssrc)
-        l->ssrc = pj_htonl(info->ssrc);
-    l->has_ssrc = PJ_TRUE;
+    handoff_numbers_begin(&l->numbers, clock_of(info), ticks_per_packet(info), pj_htonl(info->ssrc));
     pthread_mutex_unlock(&l->out);
     if (!l->report_due.u64) { /* the first one after half the usual time */
         pj_get_timestamp(&l->report_due);
@@ -598,7 +478,7 @@ const char *handoff_relay_counts(int call_id)
     text[0] = '\0';
     if (l)
         pj_ansi_snprintf(text, sizeof(text), "%u %u %u", counted(&l->relayed), counted(&l->dropped),
-                         counted(&l->switches));
+                         counted(&l->numbers.switches));
     return text;
 }
 
@@ -728,8 +608,7 @@ static pjmedia_transport *wrap(pjsua_call_id call_id, unsigned index, pjmedia_tr
     l = PJ_POOL_ZALLOC_T(pool, leg);
     l->pool = pool;
     l->below = below;
-    l->clock = 8000;
-    l->frame = 160;
+    handoff_numbers_init(&l->numbers);
     pthread_mutex_init(&l->out, NULL);
     pj_ansi_strxcpy(l->base.name, pool->obj_name, sizeof(l->base.name));
     l->base.type = (pjmedia_transport_type)(PJMEDIA_TRANSPORT_TYPE_USER + 1);
