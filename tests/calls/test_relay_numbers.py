@@ -22,8 +22,6 @@ from tests.calls.test_relay import EVENTS, by_hand
 pytestmark = pytest.mark.calls
 
 NO_DIGIT = bytes([100, 0x80, 0, FRAME])  # an event without a meaning (RFC 4733); the voice agent takes none
-    [100, 0x80, 0, FRAME]
-)  # an event (RFC 4733) that means nothing here; the voice agent takes none
 LEFT_OUT = -1
 Sent = Sequence[tuple[int, int]]
 """What the caller sends, in this order: how far ahead, and a letter (a byte) for audio, or `LEFT_OUT`."""
