@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -44,6 +45,11 @@ async def relayed(house: House) -> AsyncIterator[tuple[RtpPeer, RtpPeer, HandCal
         await eventually(lambda: house.story(call_id).first("audio is relayed"), QUICKLY, "relayed")
         await phone.hush()
         yield phone, mouth, caller, call_id
+
+
+def is_answered(caller: HandCaller, number: int) -> bool:
+    """Whether so many INVITEs of the caller were answered with 200."""
+    return len(caller.answers("INVITE", 200)) == number
 
 
 async def arrived(phone: RtpPeer, mouth: RtpPeer, sent: Sent) -> dict[int, set[int]]:
@@ -107,7 +113,7 @@ async def test_what_is_older_than_the_first_that_went_across_does_not_follow_it(
     async with relayed(house) as (phone, mouth, caller, call_id):
         for number, direction in ((2, "inactive"), (3, "sendrecv")):
             caller.in_dialog("INVITE", number, body=with_events(phone) + f"a={direction}\r\n")
-            await eventually(lambda n=number: len(caller.answers("INVITE", 200)) == n, QUICKLY, direction)
+            await eventually(partial(is_answered, caller, number), QUICKLY, direction)
             caller.in_dialog("ACK", number)
         await eventually(
             lambda: sum("audio is relayed" in text for _, text in house.story(call_id).lines) == 2,

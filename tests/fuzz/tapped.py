@@ -65,7 +65,7 @@ def install(seed: int) -> None:
         looks(stack)
 
     trace.drain = drained
-    Stack._look_for_messages = look  # type: ignore[method-assign]
+    Stack._look_for_messages = look  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":
