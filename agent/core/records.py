@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from agent.core.moments import Moment, SignalState
 from agent.core.words import Word
+
+Place: TypeAlias = tuple[float, str]
+"""Where a call stands among all others: when it began, in seconds since the epoch, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ class CallRecord:
             reason or self.reason,
             self.version + 1,
         )
+
+    @property
+    def place(self) -> Place:
+        """Its place in lists of calls."""
+        return self.began, self.call_id
 
     def shown(self) -> dict[str, Any]:
         """All but ``version``, which is the storage's own affair; as JSON has it."""
