@@ -349,7 +349,7 @@ class Node:
 
     async def _look_for_edits(self) -> None:
         done = await self._configuration.look()
-        if done is not None:
+        if done is not None and done.result != "unchanged":
             self._tell_reload(done, "an edit", "file")
 
     def _tell_reload(self, done: Reloaded, who: str, origin: str) -> None:
