@@ -32,6 +32,7 @@ from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.diagnostics import Diagnostics
 from agent.http.listener import ConnectionLimits
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
@@ -46,6 +47,7 @@ from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
 from agent.telemetry import logs
+from agent.telemetry.log_file import require_writable
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
 from agent.telemetry.systemd import notify
@@ -88,7 +90,9 @@ async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
         snapshot = await _read(folder, asked)
         if snapshot is not None:
             log = snapshot.agent.log
-            logs.configure(log.level, log.format, log.numbers)
+            if log.file is not None:
+                require_writable(log.file)
+            logs.configure(log.level, log.format, log.numbers, log.file)
             async with AsyncExitStack() as closing:
                 await _run(folder, snapshot, ending, closing)
     except Mistakes as mistakes:
@@ -312,6 +316,7 @@ class Node:
         contain("look", self._saves.save_late)
         contain("look", self._recovery.look)
         contain("look", self._memory.look)
+        contain("look", logs.levels_look)
         contain("look", self._reload_if_asked)
 
     def _tell_systemd(self) -> None:
@@ -339,13 +344,15 @@ class Node:
             signal_events=self._signal_events.take,
             bell=self._bell,
         )
+        diagnostics = Diagnostics(projects=lambda: self._configuration.snapshot.projects)
+        operations = operations_app(desks, _names(http), diagnostics)
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
         of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
-            ("operations", operations_app(desks, _names(http)), http.operations, None, of_operations),
+            ("operations", operations, http.operations, None, of_operations),
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
@@ -374,7 +381,7 @@ class Node:
         snapshot = self._configuration.snapshot
         self._stack.let_in(guard.Doors.of(snapshot))
         log = snapshot.agent.log
-        logs.configure(log.level, log.format, log.numbers)
+        logs.configure(log.level, log.format, log.numbers, log.file)
         self._outbound.applied()
         if difference.renewed:
             self._tasks.run(self._renewal.renew(difference.renewed, snapshot))
