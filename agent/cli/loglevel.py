@@ -61,7 +61,7 @@ def add(subparsers: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask the agent. Returns the exit code."""
     try:
-        answer = _asked(Operations(node_asked(options)), options)
+        answer = _asked(Operations(*node_asked(options)), options)
     except RefusedError as error:
         if error.status != _NOT_FOUND:
             raise

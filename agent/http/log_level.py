@@ -10,9 +10,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.core.model.base import Duration
+from agent.http.audited import ACTIONS, DEED
 from agent.http.bodies import read
 from agent.http.errors import refusal
-from agent.http.own_hosts import ASKED_BY
+from agent.http.identity import named
 from agent.telemetry import logs
 from agent.telemetry.levels import LONGEST_SECONDS, USUAL_SECONDS, Level
 
@@ -41,6 +42,7 @@ def add_log_level(app: web.Application, projects: Callable[[], Container[str]]) 
     app.router.add_get("/loglevel", routes.show)
     app.router.add_put("/loglevel", routes.change)
     app.router.add_delete("/loglevel", routes.back)
+    app[ACTIONS].update({("PUT", "/loglevel"): "log_level", ("DELETE", "/loglevel"): "log_level_back"})
 
 
 class _LogLevel:
@@ -54,12 +56,15 @@ class _LogLevel:
         asked = await read(request, _Wanted, _BODY_AT_MOST)
         if asked.project and asked.project not in self._projects():
             return refusal(404, f"there is no project {asked.project!r}")
-        by = asked.by or request.headers.get(ASKED_BY, "")
+        by = named(request, asked.by)
+        request[DEED]["about"] = asked.project
         logs.change_level(asked.level, asked.seconds, project=asked.project, by=by)
+        request[DEED]["outcome"] = f"{asked.level} for {asked.seconds:g} s"
         return web.json_response(_shown())
 
     async def back(self, request: web.Request) -> web.Response:
-        logs.level_back(request.query.get("project", ""), by=request.headers.get(ASKED_BY, ""))
+        request[DEED]["about"] = project = request.query.get("project", "")
+        logs.level_back(project, by=named(request))
         return web.json_response(_shown())
 
 
