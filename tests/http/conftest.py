@@ -253,7 +253,7 @@ async def api(listen: Listen) -> Client:
 
 @pytest.fixture
 async def operations(desk: Desk) -> AsyncIterator[Client]:
-    app = operations_app(desk, ["edge.acme.example"], Diagnostics(lambda: desk.projects))
+    app = operations_app(desk, ["edge.acme.example"], diagnostics=Diagnostics(lambda: desk.projects))
     server = await serve(app, "127.0.0.1", 0)
     async with aiohttp.ClientSession(headers={"X-Requested-By": "test"}) as session:
         yield Client(session, server.port)

@@ -70,7 +70,7 @@ def test_it_is_over_in_time_and_is_told_at_both_ends(
     ]
     now = 1599.0
     logs.levels_look()
-    assert logs.wanted.debug
+    assert bool(logs.wanted.debug)
     now = 1600.0
     logs.levels_look()
     logs.levels_look()
