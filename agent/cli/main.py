@@ -18,7 +18,7 @@ _COMMANDS = (
     *("run", "check", "route", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
     *("loglevel",),
-    *("demo", "simulate", "schema"),
+    *("demo", "load", "simulate", "schema"),
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130
