@@ -18,6 +18,7 @@ _COMMANDS = (
     *("run", "check", "route", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
     *("demo", "simulate", "schema"),
+    "records",
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130

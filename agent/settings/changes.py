@@ -13,7 +13,7 @@ from agent.core.model import Agent, Snapshot
 from agent.core.number_map import NumberMap
 from agent.core.numbers import Kind, NumberRule, parse_pattern
 
-RESTART = ("node", "sip", "media", "http", "dns", "storage")
+RESTART = ("node", "sip", "media", "http", "dns", "storage", "records")
 """Keys of agent.yaml that are read once, at start."""
 MOST_TOLD = 20
 """Numbers that are named in a summary, of each sort of change."""

@@ -34,6 +34,7 @@ from agent.core.model.base import (
     Text,
     misplaced,
 )
+from agent.core.model.record_files import RecordFiles
 from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
@@ -340,6 +341,9 @@ class Agent(Model):
         "dies is taken over by the others within some 15 s.",
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
+    records: RecordFiles | None = Field(
+        default=None, description="A line of JSON for each call that is over; no file is written when absent."
+    )
     log: Log = Field(default=Log(), description="Logging.")
     reload_guard: Share = Field(
         default=0.5,
