@@ -47,6 +47,7 @@ from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
 from agent.telemetry import logs
+from agent.telemetry.capacity import room_of
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
 from agent.telemetry.systemd import notify
@@ -371,6 +372,8 @@ class Node:
         metrics.set_guard_reader(guard.invites_refused)
         metrics.set_names_reader(guard.names_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
+        metrics.set_room_reader(lambda: room_of(self._configuration.snapshot, stack.legs_alive))
+        metrics.set_oldest_reader(lambda: courier.oldest_seconds)
         metrics.set_owed_reader(lambda: self._saves.owed)
         metrics.set_credential_alarm_reader(self._outbound.refused)
         metrics.set_failing_reader(self._outbound.failing)
