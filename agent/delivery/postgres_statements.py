@@ -180,7 +180,7 @@ BY_ID: Final = (
 MINE: Final = f"{MINE_OF.format('calls')} = ?"
 FILED: Final = (
     "SELECT (SELECT filed FROM record_files WHERE node = $1::text),"
-    " CASE WHEN is_called THEN last_value ELSE 0 END FROM calls_record"
+    " CASE WHEN is_called THEN last_value ELSE 0 END FROM record_numbers"
 )
 NOTE_FILED: Final = (
     "INSERT INTO record_files (node, filed) VALUES ($1::text, $2::bigint)"

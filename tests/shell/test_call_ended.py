@@ -151,6 +151,7 @@ async def test_its_handoff_is_in_the_record(left: Left) -> None:
 async def test_it_is_told_once_where_the_storage_fails_half_way(left: Left) -> None:
     for fault in (Fault.BEFORE, Fault.AFTER):
         call = record(call_id=f"c-{fault.name.lower()}", state="bridged", began=1000.0)
+        await left.aclose()
         after = await left.by(call, project=told("call.ended"))
         after.store.plan["update_call", 1] = fault
         with pytest.raises(Exception, match="the storage"):

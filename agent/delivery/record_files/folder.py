@@ -76,6 +76,7 @@ class RecordFolder:
             folder.mkdir(_FOLDER_MODE)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _FILE_MODE)
         self._hold()
+        written = os.fstat(self._file).st_mtime  # before it is cut
         self._cut_what_is_not_sure()
         tail = self._read_tail()
         if tail is None:
@@ -83,7 +84,7 @@ class RecordFolder:
             tail = files[-1].last if files else 0
         os.fsync(self._file)
         _sync_folder(folder)
-        self._remember()
+        self._remember(written)
         self._last = min(max(tail, noted), given)
         return self._last
 
@@ -182,11 +183,11 @@ class RecordFolder:
         numbers = (_number(line) for line in reversed(lines))
         return next((number for number in numbers if number is not None), None)
 
-    def _remember(self) -> None:
+    def _remember(self, written: float) -> None:
         found = os.fstat(self._file)
         self._size = found.st_size
         self._sure = found.st_ino, found.st_size
-        self._day = today(found.st_mtime) if found.st_size else None
+        self._day = today(written) if found.st_size else None
 
     def _begin_anew(self) -> None:
         """Give the file the name of one that is done, and begin another."""
@@ -196,7 +197,7 @@ class RecordFolder:
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _FILE_MODE)
         self._hold()
         _sync_folder(self._settings.folder)
-        self._remember()
+        self._remember(self._clock())
 
     def _free_name(self, day: date) -> Path:
         """Of a restored storage numbers may come again: no file is written over."""

@@ -124,7 +124,7 @@ async def main(database: str, folder: str, count: int, at: int, when: str) -> in
     _of_store(store, death)
     settings = RecordFiles.model_construct(
         folder=Path(folder),
-        rotate=RecordFiles.model_validate({"folder": folder}).rotate.model_copy(update={"size": 2000}),
+        rotate=RecordFiles.model_validate({"folder": folder}).rotate.model_copy(update={"size": 1000}),
         compress="gzip",
         keep=None,
     )

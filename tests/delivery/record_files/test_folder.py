@@ -47,9 +47,19 @@ def lines(first: int, last: int) -> bytes:
     return b"".join(map(line, range(first, last + 1)))
 
 
+class Timed(RecordFolder):
+    """One whose files are of the day of the test's clock, though the system has another time."""
+
+    def close(self) -> None:
+        """Close it."""
+        super().close()
+        if self._path.exists():
+            os.utime(self._path, (self._clock(), self._clock()))
+
+
 @pytest.fixture
 def folder(settings: Settings, clock: Clock) -> Iterator[RecordFolder]:
-    made = RecordFolder(settings(), "edge-1", clock)
+    made = Timed(settings(), "edge-1", clock)
     yield made
     made.close()
 
@@ -334,7 +344,7 @@ def test_one_that_is_deleted_while_lines_are_written_loses_none_of_them(
 def test_what_a_full_disk_took_only_a_part_of_is_taken_back(
     small_disk: Path, settings: Settings, clock: Clock
 ) -> None:
-    folder = RecordFolder(settings(folder=str(small_disk / "records")), "edge-1", clock)
+    folder = Timed(settings(folder=str(small_disk / "records")), "edge-1", clock)
     folder.open(0, ALL)
     folder.append(lines(1, 100), 100)
     ballast = small_disk / "ballast"

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent.core.model.record_files import RecordFiles
+from agent.core.record_form import as_line
 from agent.core.records import CallRecord
 from agent.delivery.record_files import writer as writer_module
 from agent.delivery.record_files.folder import RecordFolder
@@ -270,7 +271,6 @@ async def test_an_error_of_ours_is_counted_and_the_next_look_comes(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = [RuntimeError("a mistake")]
-    as_line = writer_module.as_line
 
     def breaks(finished: Any) -> str:  # noqa: ANN401 - a call
         if broken:

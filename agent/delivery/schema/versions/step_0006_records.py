@@ -40,7 +40,7 @@ _SQLITE = (
     """,
 )
 _POSTGRESQL = (
-    "CREATE SEQUENCE calls_record",
+    "CREATE SEQUENCE record_numbers",
     # By the node that ended it: of a call that was taken over, the neighbour.
     "CREATE INDEX calls_record ON calls (split_part(owner, '/', 1), record) WHERE record IS NOT NULL",
     """
@@ -48,7 +48,7 @@ _POSTGRESQL = (
     BEGIN
         PERFORM pg_advisory_xact_lock(
             hashtextextended('handoff-agent records ' || split_part(NEW.owner, '/', 1), 0));
-        NEW.record := nextval('calls_record');
+        NEW.record := nextval('record_numbers');
         RETURN NEW;
     END $$
     """,
