@@ -16,11 +16,12 @@ from agent.calls.recovery import Recovery
 from agent.calls.register import Register
 from agent.calls.saves import Saves
 from agent.calls.services import Services
+from agent.calls.sights import Sights
 from agent.calls.signal_events import SignalEvents
 from agent.calls.switchboard import Switchboard
 from agent.calls.tasks import Tasks
 from agent.calls.timers import Timers
-from agent.configuration import Configuration
+from agent.configuration import Configuration, Reloaded
 from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
 from agent.core.model.node import Http
@@ -31,8 +32,10 @@ from agent.delivery.record_files.writer import RecordWriter
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
+from agent.http.access import Access
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.diagnostics import Diagnostics
 from agent.http.listener import ConnectionLimits
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
@@ -47,8 +50,11 @@ from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
 from agent.telemetry import logs
+from agent.telemetry.audit import Audit, of_reload
 from agent.telemetry.capacity import room_of
+from agent.telemetry.log_file import require_writable
 from agent.telemetry.metrics import Metrics
+from agent.telemetry.pulse import Pulse
 from agent.telemetry.stories import Stories
 from agent.telemetry.systemd import notify
 
@@ -90,7 +96,9 @@ async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
         snapshot = await _read(folder, asked)
         if snapshot is not None:
             log = snapshot.agent.log
-            logs.configure(log.level, log.format, log.numbers)
+            if log.file is not None:
+                require_writable(log.file)
+            logs.configure(log.level, log.format, log.numbers, log.file)
             async with AsyncExitStack() as closing:
                 await _run(folder, snapshot, ending, closing)
     except Mistakes as mistakes:
@@ -202,6 +210,17 @@ class Node:
         self._switchboard = Switchboard(
             self._register, self._services, self._configuration.current, chronicle
         )
+        self._audit = Audit(snapshot.agent.audit_file)
+        self._sights = Sights(
+            self._register,
+            self._switchboard,
+            self._configuration,
+            self._metrics,
+            Pulse(),
+            targets_down=lambda: self._probes.down,
+            pending=lambda: self._outbound.courier.pending,
+            owed=lambda: self._saves.owed,
+        )
 
     def _shared_by_calls(self, resolver: Resolver) -> Services:
         return Services(
@@ -237,6 +256,7 @@ class Node:
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
         add("records of calls", self._end_records, usual=5.0, forced=0.4)
+        add("audit log", self._audit.aclose, usual=2.0, forced=0.2)
         add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
         add("reload", self._end_reloads, usual=2.0, forced=0.2)
         self._loop.set_exception_handler(self._escaped)
@@ -273,6 +293,7 @@ class Node:
             await self._look()
             await _wait(self._asked.end, _LOOK_SECONDS)
         self._switchboard.drain(for_good=True)
+        self._audit.record("drain", who="a signal", origin="SIGTERM", outcome="for good")
         notify(STOPPING="1", STATUS="draining")
         over = asyncio.ensure_future(self._all_recorded())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
@@ -325,6 +346,8 @@ class Node:
         contain("look", self._saves.save_late)
         contain("look", self._recovery.look)
         contain("look", self._memory.look)
+        contain("look", logs.levels_look)
+        contain("look", self._sights.look)
         contain("look", self._reload_if_asked)
 
     def _tell_systemd(self) -> None:
@@ -336,10 +359,19 @@ class Node:
             self._asked.reload = False
             self._reloads.run(self._reload())
         else:
-            self._reloads.run(self._configuration.look())
+            self._reloads.run(self._look_for_edits())
 
     async def _reload(self) -> None:
-        await self._configuration.reload()
+        self._tell_reload(await self._configuration.reload(), "a signal", "SIGHUP")
+
+    async def _look_for_edits(self) -> None:
+        done = await self._configuration.look()
+        if done is not None and done.result != "unchanged":
+            self._tell_reload(done, "an edit", "file")
+
+    def _tell_reload(self, done: Reloaded, who: str, origin: str) -> None:
+        outcome = of_reload(done.result, done.mistakes, done.changes)
+        self._audit.record("reload", who=who, origin=origin, outcome=outcome)
 
     async def _listen(self, closing: AsyncExitStack) -> None:
         http = self._configuration.snapshot.agent.http
@@ -351,14 +383,20 @@ class Node:
             alarms=self._outbound.alarms,
             signal_events=self._signal_events.take,
             bell=self._bell,
+            overview=self._sights.overview,
         )
+        diagnostics = Diagnostics(projects=lambda: self._configuration.snapshot.projects)
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
+        access = Access(lambda: self._configuration.snapshot.agent.http.operations_auth)
+        operations = operations_app(
+            desks, _names(http), access=access, audit=self._audit, diagnostics=diagnostics
+        )
         of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
-            ("operations", operations_app(desks, _names(http)), http.operations, None, of_operations),
+            ("operations", operations, http.operations, None, of_operations),
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
@@ -389,7 +427,7 @@ class Node:
         snapshot = self._configuration.snapshot
         self._stack.let_in(guard.Doors.of(snapshot))
         log = snapshot.agent.log
-        logs.configure(log.level, log.format, log.numbers)
+        logs.configure(log.level, log.format, log.numbers, log.file)
         self._outbound.applied()
         if difference.renewed:
             self._tasks.run(self._renewal.renew(difference.renewed, snapshot))

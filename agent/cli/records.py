@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from agent.cli.configuration import DONE
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_where
-from agent.cli.progress import Come, progress
+from agent.cli.progress import Progress
 from agent.cli.record_formats import FORMATS, Format, require
 from agent.cli.storage import opened
 from agent.cli.where import Where
@@ -79,13 +79,12 @@ def run(options: argparse.Namespace) -> int:
 
 async def _export(where: Where, wanted: Export, made: Format) -> int:
     async with opened(where) as store:
-        first, last = await store.places()
-        with progress("exporting", last - first + 1) as come:
-            return await _pages(store, wanted, made, (first, last), come)
+        with Progress() as line:
+            return await _pages(store, wanted, made, line)
 
 
-async def _pages(store: Store, wanted: Export, made: Format, places: tuple[int, int], come: Come) -> int:
-    first, last = places
+async def _pages(store: Store, wanted: Export, made: Format, line: Progress) -> int:
+    first, last = await store.places()
     low, count = first - 1, 0
     while low < last:
         high = min(low + _PAGE, last)
@@ -93,7 +92,7 @@ async def _pages(store: Store, wanted: Export, made: Format, places: tuple[int, 
         made.write(found)
         count += len(found)
         low = high
-        come(low - first + 1, f"{count} calls")
+        line.tell(f"exporting … {(low - first + 1) / (last - first + 1):.0%}, {count} calls")
     return count
 
 

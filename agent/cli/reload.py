@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import Operations, RefusedError
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json, add_operations
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json, add_operations, add_why
 from agent.cli.where import node_asked
 from agent.settings.child import LONGEST
 
@@ -33,6 +33,7 @@ def add(subparsers: Commands) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("--yes", action="store_true", help="also when most of the numbers go")
+    add_why(parser)
     add_operations(parser)
     add_config(parser)
     add_json(parser)
@@ -41,11 +42,17 @@ def add(subparsers: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the agent. Returns the exit code."""
-    node = Operations(node_asked(options))
+    node = Operations(*node_asked(options))
     code = DONE
     node.ask("GET", "healthz")  # one that hangs says nothing; reading a large folder takes long, too
     try:
-        answer = node.ask("POST", "reload", body={"yes": options.yes}, seconds=LONGEST + _BEYOND)
+        answer = node.ask(
+            "POST",
+            "reload",
+            query={"why": options.why} if options.why else None,
+            body={"yes": options.yes},
+            seconds=LONGEST + _BEYOND,
+        )
     except RefusedError as error:
         if error.status not in _KEPT_OUT or "result" not in error.document:
             raise

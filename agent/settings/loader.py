@@ -24,6 +24,7 @@ from agent.settings.fingerprint import fingerprint
 from agent.settings.maps import MapReader, unknown_projects
 from agent.settings.mistakes import Mistake, Mistakes
 from agent.settings.paths import with_absolute_paths
+from agent.settings.places import written
 from agent.settings.references import References
 from agent.settings.validation import validate
 
@@ -89,6 +90,7 @@ class _Reading:
         if agent is not None and agent.model is not None:
             certificates, mistakes = checks.certificates(agent, agent.model, self.in_force)
             self.mistakes += mistakes
+            self.mistakes += checks.outside(agent, agent.model)
         if (
             self.mistakes
             or agent is None
@@ -113,6 +115,13 @@ class _Reading:
             numbers=NumberMap(rules),
             fingerprint=fingerprint(node, carriers.model, by_name, rules, certificates),
             certificates=FrozenDict(certificates),
+            written=FrozenDict(
+                {
+                    "agent": written(agent.document),
+                    "carriers": written(carriers.document),
+                    **{f"project {p.name}": written(p.document) for p in projects},
+                }
+            ),
         )
 
     def _one(self, name: str, model: type[ModelOf]) -> checks.Checked[ModelOf] | None:

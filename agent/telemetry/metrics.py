@@ -7,6 +7,7 @@ not see each other's counts. All verbs cost about a microsecond and are called o
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ from agent.telemetry import buckets as within
 from agent.telemetry.capacity import Capacity, Room
 from agent.telemetry.readings import Readings
 from agent.telemetry.series import Counter, Family, Gauge, Histogram, Together
+from agent.telemetry.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -315,6 +317,24 @@ class Metrics:
     def internal_error(self, where: str) -> None:
         """An internal error was contained; ``where`` is one of a few words of ours."""
         self._internal_errors[where,].inc()
+
+    # what was counted
+
+    @property
+    def invites(self) -> int:
+        """INVITEs that Python gave their final answer since the start."""
+        return self._readings.invites.total()
+
+    def totals(self) -> Totals:
+        """What was counted since the start, by project."""
+        totals = Totals(invites=Tally(self._readings.invites))
+        for result, count in self._readings.guard().items():
+            totals.invites["", result] += count
+        for (project, end), calls in self._calls.items():
+            totals.ends[project, end] += int(calls.value)
+        for (project, _moment, outcome), signals in self._signals.items():
+            totals.signals[project, outcome] += int(signals.value)
+        return totals
 
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""

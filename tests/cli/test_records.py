@@ -144,11 +144,10 @@ def test_a_terminal_is_shown_how_far_it_has_come(
     filled: Any, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
     assert filled.command("records", "export") == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 4
-    assert "exporting" in err
+    assert "exporting … 100%, 4 calls" in err
 
 
 def test_the_schema_of_a_record_can_be_had(capsys: Capture, run: Any) -> None:

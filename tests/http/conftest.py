@@ -13,16 +13,20 @@ import aiohttp
 import pytest
 
 from agent.core.frozen import FrozenDict
+from agent.core.model import Agent, Snapshot
 from agent.core.model.project import Project
 from agent.core.moments import Moment
+from agent.core.number_map import NumberMap
 from agent.core.records import Handoff, Signal, Whereabouts
 from agent.delivery import decisions
 from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.diagnostics import Diagnostics
 from agent.http.models import HandoffRequest, TranscriptRequest
 from agent.http.operations import operations_app
+from agent.http.overview import Overview
 from agent.http.ports import (
     HandoffAccepted,
     HandoffOutcome,
@@ -53,6 +57,11 @@ def project(name: str, api_key: str | None) -> Project:
     )
 
 
+def snapshot_of(projects: Mapping[str, Project]) -> Snapshot:
+    """A configuration with these projects and nothing else."""
+    return Snapshot(Agent(node="edge-1"), FrozenDict({}), "drop", projects, NumberMap(), "0" * 64)
+
+
 class Desk:
     """Records handoffs as the switchboard would, unless a test says otherwise."""
 
@@ -81,6 +90,9 @@ class Desk:
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.refusals: list[dict[str, Any]] = []
         self.verbs = Metrics()
+        self.seen = Overview("edge-1", "ready", ready=True, reason="ready", limit=1000)
+        self.in_force = snapshot_of(self.projects)
+        self.waits_for_restart: tuple[str, ...] = ()
 
     async def hand_off(
         self, account: str, project: str, request: HandoffRequest, wait: float | None
@@ -167,6 +179,21 @@ class Desk:
     def drain(self) -> None:
         self.drained = True
 
+    def node_name(self) -> str:
+        return "edge-1"
+
+    def overview(self) -> Overview:
+        return self.seen
+
+    def snapshot(self) -> Snapshot:
+        return self.in_force
+
+    def restart_waits(self) -> Sequence[str]:
+        return self.waits_for_restart
+
+    def restart_keys(self) -> Sequence[str]:
+        return ("node", "sip", "http")
+
     def metrics(self) -> bytes:
         return self.verbs.render()[0]
 
@@ -226,7 +253,8 @@ async def api(listen: Listen) -> Client:
 
 @pytest.fixture
 async def operations(desk: Desk) -> AsyncIterator[Client]:
-    server = await serve(operations_app(desk, ["edge.acme.example"]), "127.0.0.1", 0)
+    app = operations_app(desk, ["edge.acme.example"], diagnostics=Diagnostics(lambda: desk.projects))
+    server = await serve(app, "127.0.0.1", 0)
     async with aiohttp.ClientSession(headers={"X-Requested-By": "test"}) as session:
         yield Client(session, server.port)
     await server.aclose()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,16 +12,16 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainSerializer,
     ValidationInfo,
-    WithJsonSchema,
     model_validator,
 )
 
+from agent.core.model.access import OperationsAuth, objection
 from agent.core.model.base import (
     REFERENCES_ONLY,
     Count,
     Duration,
+    FilePath,
     HttpAddress,
     Listed,
     Model,
@@ -34,7 +33,9 @@ from agent.core.model.base import (
     Text,
     misplaced,
 )
+from agent.core.model.log import Log
 from agent.core.model.record_files import RecordFiles
+from agent.core.model.share import Share
 from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
@@ -99,13 +100,6 @@ def _storage(value: str) -> str:
     if scheme == "sqlite" and rest.endswith("/"):
         raise ValueError("sqlite:// needs a file name: write sqlite:///var/lib/handoff-agent/agent.db")
     return value
-
-
-def _path(value: object) -> object:
-    return Path(value) if isinstance(value, str) and value else value
-
-
-FilePath = Annotated[Path, BeforeValidator(_path)]
 
 
 class Tls(Model):
@@ -231,7 +225,11 @@ class Http(Model):
     api: HttpAddress = Field(default=Address("0.0.0.0", 8080), description="Handoff API for voice agents.")
     operations: HttpAddress = Field(
         default=Address("127.0.0.1", 8081),
-        description="Health, metrics, reload, drain and console; has no log-in, so keep it inside.",
+        description="Health, metrics, control and console. Without operations_auth it must be loopback.",
+    )
+    operations_auth: OperationsAuth | None = Field(
+        default=None,
+        description="Who may ask the operations listener; without it whoever reaches it is an operator.",
     )
     tls: HttpTls | None = Field(default=None, description="Serve the handoff API over TLS.")
     origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], Listed] = Field(
@@ -257,6 +255,13 @@ class Http(Model):
     def _apart(self) -> Self:
         if self.api == self.operations:
             raise misplaced(f"api and operations both listen on {self.api}: give each its own", "operations")
+        return self
+
+    @model_validator(mode="after")
+    def _operations_have_a_log_in(self) -> Self:
+        objects = objection(self.operations, self.operations_auth)
+        if objects is not None:
+            raise misplaced(objects, "operations")
         return self
 
 
@@ -288,40 +293,6 @@ class Retention(Model):
     )
 
 
-class Log(Model):
-    """What is logged and how."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least level written."
-    )
-    format: Literal["json", "text"] = Field(
-        default="json", description="One JSON object a line, or text for people."
-    )
-    numbers: Literal["masked", "shown"] = Field(
-        default="masked", description="Whether phone numbers in logs keep only their last digits."
-    )
-
-
-def _share(value: object) -> object:
-    """A share such as ``50%`` as 0.5; None for ``off``, which YAML reads as false."""
-    if value is None or _off(value) == "off":
-        return None
-    if isinstance(value, float):  # it was read before
-        return value
-    match = re.fullmatch(r"([0-9]{1,3})\s*%", value, re.ASCII) if isinstance(value, str) else None
-    if match is None or int(match[1]) > 100:  # noqa: PLR2004 - it is a percentage
-        raise ValueError(f"{value!r} is no share: write one from 0% to 100%, or off")
-    return int(match[1]) / 100
-
-
-Share = Annotated[
-    float | None,
-    BeforeValidator(_share),
-    WithJsonSchema({"type": ["string", "boolean"], "pattern": "^([0-9]{1,3} *%|off)$", "examples": ["50%"]}),
-    PlainSerializer(lambda share: "off" if share is None else f"{share:.0%}", return_type=str),
-]
-
-
 class Agent(Model):
     """agent.yaml."""
 
@@ -345,6 +316,11 @@ class Agent(Model):
         default=None, description="A line of JSON for each call that is over; no file is written when absent."
     )
     log: Log = Field(default=Log(), description="Logging.")
+    audit: FilePath | None = Field(
+        default=None,
+        description="File that keeps who changed what (JSON lines, at most 2 MiB). Without it one beside the "
+        "SQLite database; with PostgreSQL only the log has it.",
+    )
     reload_guard: Share = Field(
         default=0.5,
         description="How much of the number map a reload may take away unasked; one that takes more stays "
@@ -372,6 +348,13 @@ class Agent(Model):
                     f"{listener} lies in media.rtp_ports {ports}: move one of them", "sip", "listen", index
                 )
         return self
+
+    @property
+    def audit_file(self) -> Path | None:
+        """Where deeds of operators are kept; None for the log alone."""
+        if self.audit is not None or self.database is None:
+            return self.audit
+        return self.database.with_name(f"{self.database.name}.audit.jsonl")
 
     @property
     def database(self) -> Path | None:
