@@ -27,7 +27,7 @@ right`.
   at either end). Any other text may be a reference too. A reference is the whole value. An `api_key` may
   also stand there as its hash, which is no secret: `sha256:` and what `printf %s KEY | sha256sum` prints.
 - **Relative paths** start at the configuration folder, in references, `storage`, `audit`, `sip.tls`,
-  `http.tls` and `comfort_audio`.
+  `http.tls`, `log.file` and `comfort_audio`.
 - **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,
   `{project}`,
   `{account}`, `{environment}`, `{number}`, `{caller}`, `{destination}`, `{skill}`, `{reason}`,

@@ -21,6 +21,8 @@ def _agent(agent: Agent, folder: Path) -> Agent:
     changed: dict[str, object] = {}
     if agent.database is not None:
         changed["storage"] = f"sqlite://{_absolute(folder, agent.database)}"
+    if agent.log.file is not None:
+        changed["log"] = agent.log.model_copy(update={"file": _absolute(folder, agent.log.file)})
     if agent.audit is not None:
         changed["audit"] = _absolute(folder, agent.audit)
     tls = agent.sip.tls

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +31,7 @@ async def test_it_shows_projects_with_what_became_of_their_calls(console: Any, d
     desk.seen = replace(
         WELL,
         calls=3,
-        beats=[Beat(10.0, 1, 0.5), Beat(20.0, 3, 1.5)],
+        beats=[Beat(time.time() - 20, 1, 0.5), Beat(time.time() - 10, 2, 1.5)],
         projects=[
             ProjectSight("acme-care", 3, 40, 7, {"over_limit": 2}, {"accepted": 9, "unknown": 1}),
             ProjectSight("old", in_force=False),
@@ -55,6 +56,14 @@ async def test_of_many_projects_the_busiest_are_shown(console: Any, desk: Any) -
     text = await console.page("/")
     assert text.count("p-4") < 100
     assert "400 more have less traffic" in text
+
+
+async def test_of_many_troubles_the_gravest_are_shown(console: Any, desk: Any) -> None:
+    targets = [TargetSight(f"p-{number}", "sip:a", up=False) for number in range(50)]
+    desk.seen = replace(WELL, targets=targets, dropped=1)
+    text = await console.page("/")
+    assert text.count("No voice agent of") == 20
+    assert "31 more are not shown" in text
 
 
 async def test_names_are_text_and_never_markup(console: Any, desk: Any) -> None:
