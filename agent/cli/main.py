@@ -19,6 +19,7 @@ _COMMANDS = (
     *("signals", "calls", "explain", "hangup"),
     *("loglevel",),
     *("demo", "load", "simulate", "schema"),
+    "records",
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130

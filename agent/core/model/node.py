@@ -34,6 +34,7 @@ from agent.core.model.base import (
     misplaced,
 )
 from agent.core.model.log import Log
+from agent.core.model.record_files import RecordFiles
 from agent.core.model.share import Share
 from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
@@ -311,6 +312,9 @@ class Agent(Model):
         "dies is taken over by the others within some 15 s.",
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
+    records: RecordFiles | None = Field(
+        default=None, description="A line of JSON for each call that is over; no file is written when absent."
+    )
     log: Log = Field(default=Log(), description="Logging.")
     audit: FilePath | None = Field(
         default=None,
