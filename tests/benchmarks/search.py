@@ -24,7 +24,7 @@ from agent.core.errors import StorageError
 from agent.core.records import CallRecord
 from agent.delivery.queries import CallQuery, Standing
 from agent.delivery.rows import CALL, names
-from agent.delivery.schema.versions import step_0005_search
+from agent.delivery.schema.versions import step_0007_search
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from tests.benchmarks.records import run_calls
@@ -45,7 +45,7 @@ _SHARES = (700, 200, 85, 10, 5)
 _TIMES = 5
 _ROUNDS, _CALLS_A_ROUND = 4, 2000
 _KNOWN = "500000-0f3a9c@10.0.0.1"
-_INDICES = {words[2]: " ".join(words) for words in (step.split() for step in step_0005_search.STEPS)}
+_INDICES = {words[2]: " ".join(words) for words in (step.split() for step in step_0007_search.STEPS)}
 
 QUESTIONS = {
     "newest": CallQuery(limit=51),

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 STEPS = (
     "CREATE INDEX calls_by_time ON calls (began)",  # grows at its end only
