@@ -32,6 +32,7 @@ ANY_NUMBER: Final = 2**63 - 1
 
 LAST_DIGITS: Final = "substr(number, length(number) - 3)"
 """What the index of numbers holds, as both databases write it: the last four characters."""
+_USUAL: Final = ("completed", "handoff", "caller_hung_up")
 _INDEXED_DIGITS: Final = 4
 _LONGEST_ID: Final = 256
 
@@ -140,6 +141,9 @@ _OF_MASTER: Final = (
     "SELECT call_id FROM calls WHERE contact_id = ? AND master_id = contact_id",
     "SELECT call_id FROM calls WHERE master_id = ? AND master_id <> contact_id AND master_id <> ''",
 )
+_UP: Final = "call_id IN (SELECT call_id FROM calls WHERE ended IS NULL)"  # they are few, and have an index
+_FAILED: Final = """"end" = 'failed'"""  # written as the index of these has it, and so is the next
+_UNUSUAL: Final = "reason NOT IN ('', 'completed', 'handoff', 'caller_hung_up')"
 _OF_ANY_ID: Final = (
     "SELECT call_id FROM calls WHERE call_id = ?",
     "SELECT call_id FROM calls WHERE sip_call_id = ?",
@@ -157,10 +161,8 @@ def where_calls(query: CallQuery) -> Where:
         project=query.project,
         sip_call_id=query.sip_call_id,
         carrier=query.carrier,
-        reason=query.reason,
     )
-    if query.end:
-        where.add('"end" = ?', query.end)
+    _add_end(where, query)
     if query.any_id:
         where.add(f"call_id IN ({' UNION ALL '.join(_OF_ANY_ID)})", *[query.any_id] * len(_OF_ANY_ID))
     if query.master_id:
@@ -168,7 +170,7 @@ def where_calls(query: CallQuery) -> Where:
     if query.number:
         _add_number(where, query.number)
     if query.standing is not None:
-        where.add("ended IS NULL" if query.standing is Standing.LIVE else "ended IS NOT NULL")
+        where.add(_UP if query.standing is Standing.LIVE else "ended IS NOT NULL")
     if query.since is not None:
         where.add("began >= ?", query.since)
     if query.until is not None:
@@ -178,6 +180,17 @@ def where_calls(query: CallQuery) -> Where:
         where.add("began <= ?", began)
         where.add("NOT (began = ? AND call_id >= ?)", began, call_id)
     return where
+
+
+def _add_end(where: Where, query: CallQuery) -> None:
+    if query.end == "failed":
+        where.add(_FAILED)
+    elif query.end:
+        where.add('"end" = ?', query.end)
+    if query.reason:
+        where.add("reason = ?", query.reason)
+        if query.reason not in _USUAL:
+            where.add(_UNUSUAL)
 
 
 def _add_number(where: Where, number: str) -> None:
