@@ -26,6 +26,7 @@ from agent.core.model import Snapshot
 from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
+from agent.core.reloads import Cause
 from agent.delivery.outbound import Outbound
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
@@ -326,7 +327,7 @@ class Node:
             self._reloads.run(self._configuration.look())
 
     async def _reload(self) -> None:
-        await self._configuration.reload()
+        await self._configuration.reload(cause=Cause("signal", origin="SIGHUP"))
 
     async def _listen(self, closing: AsyncExitStack) -> None:
         http = self._configuration.snapshot.agent.http

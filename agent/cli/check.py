@@ -11,7 +11,9 @@ from pathlib import Path
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.notes import notes
 from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.progress import progress
 from agent.settings import Mistake, Mistakes, load
+from agent.settings.map_files import BIG, map_bytes
 
 
 def add(subparsers: Commands) -> None:
@@ -32,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
     """Check ``options.config`` and print what is found."""
     folder: Path = options.config
     try:
-        snapshot = load(folder)
+        with progress(long=map_bytes(folder) > BIG) as told:
+            snapshot = load(folder, told=told)
     except Mistakes as error:
         _print_mistakes(error.mistakes, folder, as_json=options.json)
         return FOUND_WRONG

@@ -41,7 +41,7 @@ async def read(request: web.Request, model: type[ModelOf], at_most: int) -> Mode
             compressed, 422 with the fields that can't be used.
     """
     try:
-        plain = json.loads(await _bytes(request, at_most), parse_constant=_no_json)
+        plain = json.loads(await raw(request, at_most), parse_constant=_no_json)
     except (ValueError, RecursionError):
         raise RefusalError(400, "the body is not JSON") from None
     wrong = list(_unusable(plain))
@@ -54,7 +54,8 @@ async def read(request: web.Request, model: type[ModelOf], at_most: int) -> Mode
     raise RefusalError(422, f"the body can't be used: {first}", fields=wrong[:_FIELDS_AT_MOST])
 
 
-async def _bytes(request: web.Request, at_most: int) -> bytes:
+async def raw(request: web.Request, at_most: int) -> bytes:
+    """The body of a request as it came; see `read` for the arguments and errors, less 422."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise RefusalError(415, "the body is compressed: send it as it is")
     if (request.content_length or 0) > at_most:

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
 
-from agent.http.bodies import read
 from agent.http.errors import FACTS, json_errors, refusal
+from agent.http.maps import add_maps
 from agent.http.own_hosts import not_simple, own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
@@ -28,6 +26,8 @@ _PAGE: Final = """<!doctype html>
 <li><a href="/metrics">/metrics</a></li>
 <li><a href="/calls">/calls</a> the calls that are up</li>
 <li><a href="/calls/refused">/calls/refused</a> the newest INVITEs that were refused, and why</li>
+<li><a href="/numbers">/numbers</a> the number map; ?search=99955501, a project or a label</li>
+<li><a href="/reloads">/reloads</a> what became of reloads, who asked for them and what they moved</li>
 <li><a href="/signals">/signals</a> the newest signals and what NICE said; ?contact=4512</li>
 </ul>
 </html>
@@ -36,15 +36,6 @@ _PAGE: Final = """<!doctype html>
 
 _BODY_AT_MOST: Final = 1024
 _MISTAKES_TOLD: Final = 20
-_RELOAD_STATUS: Final = {"refused": 422, "held": 409}
-
-
-class _ReloadRequest(BaseModel):
-    """``yes``: the number map may lose more than ``reload_guard`` lets go unasked."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    yes: bool = False
 
 
 def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Application:
@@ -62,7 +53,6 @@ def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Appli
     app.router.add_get("/readyz", routes.readyz)
     app.router.add_get("/alarms", routes.alarms)
     app.router.add_get("/metrics", routes.metrics)
-    app.router.add_post("/reload", routes.reload)
     app.router.add_post("/drain", routes.drain)
     app.router.add_delete("/drain", routes.end_drain)
     app.router.add_get("/calls", routes.calls)
@@ -71,6 +61,7 @@ def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Appli
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
     add_signals(app, desk)
+    add_maps(app, desk)
     return app
 
 
@@ -102,13 +93,6 @@ class _Routes:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._desk.metrics(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def reload(self, request: web.Request) -> web.Response:
-        confirmed = request.query.get("yes") == "1"
-        if request.body_exists:
-            confirmed = confirmed or (await read(request, _ReloadRequest, _BODY_AT_MOST)).yes
-        answer = await self._desk.reload(confirmed=confirmed)
-        return web.json_response(asdict(answer), status=_RELOAD_STATUS.get(answer.result, 200))
 
     async def drain(self, _request: web.Request) -> web.Response:
         self._desk.drain()
