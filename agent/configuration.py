@@ -12,10 +12,10 @@ from pathlib import Path
 from agent.core.drafts import Draft, Live
 from agent.core.errors import AgentError, SettingsError
 from agent.core.frozen import NOTHING
-from agent.core.model import Agent, Project, Snapshot
+from agent.core.model import Project, Snapshot
 from agent.core.reload_guard import objection
 from agent.core.reloads import Cause, ReloadRecord, Reloads
-from agent.settings import RESTART, Fresh, Summary, Watch, load_in_child, restart_needed
+from agent.settings import Fresh, Summary, Watch, as_it_runs, load_in_child, restart_needed
 from agent.settings.preview import Preview, preview_in_child
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
@@ -71,6 +71,7 @@ class Configuration:
         snapshot: the one in force.
         last: what became of the last reload.
         reloads: what became of the newest ones.
+        written: where values stand in the files as they were read last without a mistake.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Configuration:
         self.snapshot = snapshot
         self.last: Reloaded | None = None
         self.reloads = Reloads()
+        self.written = snapshot.written
         self._folder = folder
         self._metrics = metrics
         self._applied = applied
@@ -103,16 +105,18 @@ class Configuration:
         """The projects in force."""
         return self.snapshot.projects.values()
 
-    async def look(self) -> None:
-        """Reload when a file was edited. Returns at once while an earlier look is still under way."""
+    async def look(self) -> Reloaded | None:
+        """Reload when a file was edited, and say what became of it.
+
+        Returns at once while an earlier look is still under way.
+        """
         if self._looking:
-            return
+            return None
         self._looking = True
         try:
             edited = await self._watch.edited()
             self._tell_fault(self._watch.fault)
-            if edited:
-                await self.reload()
+            return await self.reload() if edited else None
         finally:
             self._looking = False
 
@@ -193,11 +197,13 @@ class Configuration:
             was_out = self.last is not None and self.last.kept_out
             what = "what is on disk is what is in force again" if was_out else "configuration unchanged"
             _log.info(what, restart_needed=restart)
+            self.written = fresh.snapshot.written  # a remark more, and lines have moved
             return self._done(Reloaded("unchanged", restart=restart))
         objects = None if confirmed else objection(summary.before, summary.lost, running.reload_guard)
         if objects is not None:
             return self._keep_out(Reloaded("held", mistakes=(objects,)))
-        self.snapshot = replace(fresh.snapshot, agent=_as_it_runs(running, fresh.snapshot.agent))
+        self.snapshot = replace(fresh.snapshot, agent=as_it_runs(running, fresh.snapshot.agent))
+        self.written = fresh.snapshot.written
         self._metrics.config_loaded(time.time())
         self._applied(summary)
         _log.info("configuration reloaded", changes=summary.lines, restart_needed=restart)
@@ -221,8 +227,3 @@ class Configuration:
             else:
                 _log.info("the configuration can be looked at again")
         self._fault = fault
-
-
-def _as_it_runs(running: Agent, wanted: Agent) -> Agent:
-    """``wanted``, with what takes effect only at the next start as the process runs with it."""
-    return wanted.model_copy(update={key: getattr(running, key) for key in RESTART})

@@ -16,11 +16,12 @@ from agent.calls.recovery import Recovery
 from agent.calls.register import Register
 from agent.calls.saves import Saves
 from agent.calls.services import Services
+from agent.calls.sights import Sights
 from agent.calls.signal_events import SignalEvents
 from agent.calls.switchboard import Switchboard
 from agent.calls.tasks import Tasks
 from agent.calls.timers import Timers
-from agent.configuration import Configuration
+from agent.configuration import Configuration, Reloaded
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
 from agent.core.model.node import Http
@@ -31,6 +32,7 @@ from agent.delivery.outbound import Outbound
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
+from agent.http.access import Access
 from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.listener import ConnectionLimits
@@ -47,7 +49,10 @@ from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
 from agent.telemetry import logs
+from agent.telemetry.audit import Audit, of_reload
+from agent.telemetry.capacity import room_of
 from agent.telemetry.metrics import Metrics
+from agent.telemetry.pulse import Pulse
 from agent.telemetry.stories import Stories
 from agent.telemetry.systemd import notify
 
@@ -201,6 +206,17 @@ class Node:
         self._switchboard = Switchboard(
             self._register, self._services, self._configuration.current, chronicle
         )
+        self._audit = Audit(snapshot.agent.audit_file)
+        self._sights = Sights(
+            self._register,
+            self._switchboard,
+            self._configuration,
+            self._metrics,
+            Pulse(),
+            targets_down=lambda: self._probes.down,
+            pending=lambda: self._outbound.courier.pending,
+            owed=lambda: self._saves.owed,
+        )
 
     def _shared_by_calls(self, resolver: Resolver) -> Services:
         return Services(
@@ -235,6 +251,7 @@ class Node:
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
         add("records of calls", self._end_records, usual=5.0, forced=0.4)
+        add("audit log", self._audit.aclose, usual=2.0, forced=0.2)
         add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
         add("reload", self._end_reloads, usual=2.0, forced=0.2)
         self._loop.set_exception_handler(self._escaped)
@@ -261,6 +278,7 @@ class Node:
             await self._look()
             await _wait(self._asked.end, _LOOK_SECONDS)
         self._switchboard.drain(for_good=True)
+        self._audit.record("drain", who="a signal", origin="SIGTERM", outcome="for good")
         notify(STOPPING="1", STATUS="draining")
         over = asyncio.ensure_future(self._all_recorded())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
@@ -313,6 +331,7 @@ class Node:
         contain("look", self._saves.save_late)
         contain("look", self._recovery.look)
         contain("look", self._memory.look)
+        contain("look", self._sights.look)
         contain("look", self._reload_if_asked)
 
     def _tell_systemd(self) -> None:
@@ -324,10 +343,20 @@ class Node:
             self._asked.reload = False
             self._reloads.run(self._reload())
         else:
-            self._reloads.run(self._configuration.look())
+            self._reloads.run(self._look_for_edits())
 
     async def _reload(self) -> None:
-        await self._configuration.reload(cause=Cause("signal", origin="SIGHUP"))
+        cause = Cause("signal", origin="SIGHUP")
+        self._tell_reload(await self._configuration.reload(cause=cause), "a signal", "SIGHUP")
+
+    async def _look_for_edits(self) -> None:
+        done = await self._configuration.look()
+        if done is not None:
+            self._tell_reload(done, "an edit", "file")
+
+    def _tell_reload(self, done: Reloaded, who: str, origin: str) -> None:
+        outcome = of_reload(done.result, done.mistakes, done.changes)
+        self._audit.record("reload", who=who, origin=origin, outcome=outcome)
 
     async def _listen(self, closing: AsyncExitStack) -> None:
         http = self._configuration.snapshot.agent.http
@@ -339,14 +368,17 @@ class Node:
             alarms=self._outbound.alarms,
             signal_events=self._signal_events.take,
             bell=self._bell,
+            overview=self._sights.overview,
         )
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
+        access = Access(lambda: self._configuration.snapshot.agent.http.operations_auth)
+        operations = operations_app(desks, _names(http), access=access, audit=self._audit)
         of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
-            ("operations", operations_app(desks, _names(http)), http.operations, None, of_operations),
+            ("operations", operations, http.operations, None, of_operations),
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
@@ -360,6 +392,8 @@ class Node:
         metrics.set_guard_reader(guard.invites_refused)
         metrics.set_names_reader(guard.names_refused)
         metrics.set_storage_fault_reader(lambda: store.fault)
+        metrics.set_room_reader(lambda: room_of(self._configuration.snapshot, stack.legs_alive))
+        metrics.set_oldest_reader(lambda: courier.oldest_seconds)
         metrics.set_owed_reader(lambda: self._saves.owed)
         metrics.set_credential_alarm_reader(self._outbound.refused)
         metrics.set_failing_reader(self._outbound.failing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 from agent.calls import transcripts
@@ -18,7 +18,7 @@ from agent.configuration import Configuration
 from agent.core.call import State, whereabouts
 from agent.core.errors import StorageError
 from agent.core.events import EndAsked
-from agent.core.model import Certificate, Project
+from agent.core.model import Certificate, Project, Snapshot
 from agent.core.moments import Moment, SignalState
 from agent.core.reasons import End, Reason
 from agent.core.records import Signal, Whereabouts
@@ -30,6 +30,7 @@ from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
+from agent.http.overview import Overview
 from agent.http.ports import (
     AlreadyEnded,
     HandoffAccepted,
@@ -40,6 +41,7 @@ from agent.http.ports import (
     ReloadAnswer,
     TranscriptOutcome,
 )
+from agent.settings import RESTART
 from agent.telemetry.logs import logger
 
 _log = logger("operations")
@@ -64,6 +66,7 @@ class Desks:
         alarms: Callable[[], Mapping[str, Alarm]],
         signal_events: Callable[[SignalEvent], None],
         bell: Bell,
+        overview: Callable[[], Overview],
     ) -> None:
         self._register = register
         self._switchboard = switchboard
@@ -73,6 +76,7 @@ class Desks:
         self._signal_events = signal_events
         self._bell = bell
         self.maps = Maps(register, configuration)
+        self._overview = overview
 
     # -- the handoff API ---------------------------------------------------------------------------------
 
@@ -253,6 +257,27 @@ class Desks:
         if last is None or not last.kept_out:
             return None
         return ReloadAnswer(last.result, last.mistakes)
+
+    def node_name(self) -> str:
+        """The node's name."""
+        return self._configuration.snapshot.agent.node
+
+    def overview(self) -> Overview:
+        """The node as it is now."""
+        return self._overview()
+
+    def snapshot(self) -> Snapshot:
+        """The configuration in force."""
+        return replace(self._configuration.snapshot, written=self._configuration.written)
+
+    def restart_waits(self) -> Sequence[str]:
+        """Keys whose new value waits for the next start."""
+        last = self._configuration.last
+        return () if last is None else last.restart
+
+    def restart_keys(self) -> Sequence[str]:
+        """First words of keys that are read at the start alone."""
+        return RESTART
 
     def drain(self) -> None:
         """Take no new calls from now on."""

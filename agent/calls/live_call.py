@@ -303,7 +303,7 @@ class LiveCall:
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}
         self.contained.run("record", self._record.save, State.ENDED, **ended)
         self._record.note("decision", f"over: {end.value}, {reason.text}")
-        self._gone(end)
+        self._gone(end, reason)
 
     def _abandon(self, error: Exception) -> None:
         """Let go of everybody. The call stays up on disk: the next process tells the script."""
@@ -315,9 +315,11 @@ class LiveCall:
         for side in tuple(self.legs.legs):
             self.contained.run("action", self.legs.hang_up, side)
         self.contained.run("action", self.asking.broke, error)
-        self._gone(End.FAILED)
+        self._gone(End.FAILED, Reason.INTERNAL)
 
-    def _gone(self, end: End) -> None:
+    def _gone(self, end: End, reason: Reason) -> None:
         if self._record.gone():
-            self.contained.run("record", self._services.metrics.call_ended, self._project.project, end.value)
+            why = reason.value if end is End.FAILED else ""
+            count = self._services.metrics.call_ended
+            self.contained.run("record", count, self._project.project, end.value, why)
         self.contained.run("action", self._closed, self)

@@ -14,6 +14,7 @@ from agent.cli.configuration import COULD_NOT_RUN, DONE, read_or_explain
 from agent.cli.operations import Operations
 from agent.cli.options import EXIT_CODES, Commands, add_command, add_json
 from agent.cli.wording import clock
+from agent.core.errors import AgentError
 from agent.core.model import Snapshot
 from agent.settings.changes import changes
 
@@ -56,7 +57,10 @@ def run(options: argparse.Namespace) -> int:
     difference = changes(old, new)
     touched = None
     if options.operations:
-        touched = _touched(Operations(options.operations).get("calls", numbers="shown")["calls"], old, new)
+        live = Operations(options.operations).get("calls", numbers="shown")["calls"]
+        if any("*" in str(call.get("number", "")) for call in live):
+            raise AgentError(f"{options.operations} masks the numbers of calls: use a token of an operator")
+        touched = _touched(live, old, new)
     if options.json:
         print(json.dumps({**asdict(difference), "live_calls": touched}))
         return DONE

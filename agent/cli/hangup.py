@@ -7,7 +7,7 @@ import argparse
 
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import Operations, RefusedError
-from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_where
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_where, add_why
 from agent.cli.where import Where
 
 _NOT_FOUND = 404
@@ -30,6 +30,7 @@ def add(subparsers: Commands) -> None:
     parser.add_argument(
         "call_id", action=Needed, metavar="CALL_ID", help="as handoff-agent calls --live shows it"
     )
+    add_why(parser)
     add_where(parser)
     parser.set_defaults(run=run)
 
@@ -37,7 +38,9 @@ def add(subparsers: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask the agent to end it. Returns the exit code."""
     try:
-        Operations.of(Where.asked(options)).ask("DELETE", "calls", options.call_id)
+        Operations.of(Where.asked(options)).ask(
+            "DELETE", "calls", options.call_id, query={"why": options.why} if options.why else None
+        )
     except RefusedError as error:
         if error.status != _NOT_FOUND:
             raise

@@ -110,8 +110,8 @@ def _open_operations(snapshot: Snapshot) -> Iterator[str]:
         return
     if parsed.is_unspecified or parsed.is_global:
         yield (
-            f"http.operations listens on {address}, where others than this site may reach it: it reloads, "
-            "drains and hangs up; listen on 127.0.0.1 or an inside address"
+            f"http.operations listens on {address}, where others than this site may reach it, in plain HTTP: "
+            "tokens could be overheard; listen on an inside address, behind a proxy that speaks TLS"
         )
 
 

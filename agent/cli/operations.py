@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import socket
 from http.client import HTTPException
 from typing import Any, Final
@@ -15,7 +16,10 @@ from urllib.request import ProxyHandler, Request, build_opener
 from agent.cli.where import Where
 from agent.core.errors import AgentError
 
+VARIABLE: Final = "HANDOFF_AGENT_TOKEN"
+"""The variable of the environment with the token for http.operations_auth."""
 _SECONDS: Final = 5.0
+_NO_LOG_IN: Final = 401
 
 
 class NotRunningError(AgentError):
@@ -37,19 +41,25 @@ class RefusedError(AgentError):
 
 
 class Operations:
-    """The operations listener of one node, at a URL such as ``http://127.0.0.1:8081``. Blocking."""
+    """The operations listener of one node. Blocking.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: such as ``http://127.0.0.1:8081``.
+        token: for its log-in, where the environment has none.
+    """
+
+    def __init__(self, url: str, token: str = "") -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise AgentError(f"{url} is not the URL of a node: write http://127.0.0.1:8081")
         self.url = f"{parts.scheme}://{parts.netloc}"
+        self._token = os.environ.get(VARIABLE, "").strip() or token
         self._opener = build_opener(ProxyHandler({}))  # a node is inside: no proxy leads there
 
     @classmethod
     def of(cls, where: Where) -> Operations:
         """The listener of a node."""
-        return cls(where.url)
+        return cls(where.url, where.token)
 
     def get(self, *path: str, **query: str | float) -> dict[str, Any]:
         """GET a JSON object; see `ask`."""
@@ -75,8 +85,14 @@ class Operations:
             url + ("?" + urlencode(query) if query else ""),
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "X-Requested-By": operator().encode("ascii", "replace").decode(),
+            },
         )
+        if self._token:
+            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         try:
             with self._opener.open(request, timeout=seconds) as answer:
                 return self._document(answer.read())
@@ -84,12 +100,20 @@ class Operations:
             with error:
                 document = self._document(error.read())
             said = str(document.get("error_message") or document.get("reason") or f"HTTP {error.code}")
+            if error.code == _NO_LOG_IN:
+                raise NodeError(f"{self.url} asks for a log-in: {self._advice()}") from None
             raise RefusedError(said, error.code, document) from None
         except (URLError, OSError, HTTPException) as error:
             cause = error.reason if isinstance(error, URLError) else error
             if isinstance(cause, ConnectionRefusedError):
                 raise NotRunningError(f"no agent listens on {self.url}") from None
             raise NodeError(f"{self.url} does not answer: {_words(cause, seconds)}") from None
+
+    def _advice(self) -> str:
+        if not self._token:
+            return f"put a token of http.operations_auth into {VARIABLE}"
+        source = VARIABLE if os.environ.get(VARIABLE, "").strip() else "agent.yaml"
+        return f"it does not know the token of {source}"
 
     @property
     def running(self) -> bool:

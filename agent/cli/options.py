@@ -74,6 +74,13 @@ def add_operations(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_why(parser: argparse.ArgumentParser) -> None:
+    """Add ``--why``."""
+    parser.add_argument(
+        "--why", metavar="TEXT", default="", help="the reason, for the log of what was changed"
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from agent.cli.configuration import DONE, FOUND_WRONG
-from agent.cli.operations import Operations, RefusedError, operator
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json, add_operations
+from agent.cli.operations import Operations, RefusedError
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json, add_operations, add_why
 from agent.cli.where import node_asked
 from agent.settings.child import LONGEST
 
@@ -34,7 +34,7 @@ def add(subparsers: Commands) -> None:
         epilog=_EXAMPLE,
     )
     parser.add_argument("--yes", action="store_true", help="also when most of the numbers go")
-    parser.add_argument("--why", default="", metavar="TEXT", help="what it is for, for those who ask later")
+    add_why(parser)
     add_operations(parser)
     add_config(parser)
     add_json(parser)
@@ -43,12 +43,17 @@ def add(subparsers: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask the agent. Returns the exit code."""
-    node = Operations(node_asked(options))
+    node = Operations(*node_asked(options))
     code = DONE
-    asked = {"yes": options.yes, "by": operator(), "why": options.why}
     node.ask("GET", "healthz")  # one that hangs says nothing; reading a large folder takes long, too
     try:
-        answer = node.ask("POST", "reload", body=asked, seconds=LONGEST + _BEYOND)
+        answer = node.ask(
+            "POST",
+            "reload",
+            query={"why": options.why} if options.why else None,
+            body={"yes": options.yes},
+            seconds=LONGEST + _BEYOND,
+        )
     except RefusedError as error:
         if error.status not in _KEPT_OUT or "result" not in error.document:
             raise

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agent.cli import outbox, telling
 from agent.cli.configuration import DONE, FOUND_WRONG, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
-from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where, add_why
 from agent.cli.storage import in_use, sqlite_path
 from agent.cli.where import Where
 from agent.cli.wording import at_least_one, cut, moment, printable, since, table
@@ -67,6 +67,8 @@ def add(subparsers: Commands) -> None:
     discard = _parser(verbs, "discard", "cancel one that is recorded and not sent yet")
     discard.add_argument("id", action=Needed, metavar="ID", help="of the signal")
     discard.set_defaults(run=_guarded(_discard))
+    for verb in (retry, discard):
+        add_why(verb)
     for verb in (show, retry, discard):
         add_where(verb)
         add_json(verb)
@@ -207,7 +209,7 @@ def _retry(options: argparse.Namespace, where: Where) -> int:
         return await decisions.retry(
             store,
             options.id,
-            by=operator(),
+            by=_signed(options),
             confirmed=options.yes,
             project_of=project_of,
             now=time.time(),
@@ -228,7 +230,7 @@ def _discard(options: argparse.Namespace, where: Where) -> int:
     from agent.delivery import decisions  # noqa: PLC0415 - other commands need no delivery
 
     async def directly(store: Store) -> Signal:
-        return await decisions.discard(store, options.id, by=operator(), now=time.time())
+        return await decisions.discard(store, options.id, by=_signed(options), now=time.time())
 
     def told(signal: dict[str, Any], *, running: bool) -> str:
         _ = running
@@ -250,7 +252,7 @@ def _decide(
 
     running = True
     node = Operations.of(where)
-    body = {"by": operator(), "confirmed": bool(getattr(options, "yes", False))}
+    body = {"by": operator(), "why": options.why, "confirmed": bool(getattr(options, "yes", False))}
     try:
         try:
             signal = node.ask("POST", "signals", options.id, verb, body=body)
@@ -266,6 +268,11 @@ def _decide(
         return _explain(options, error, error.refusal)
     print(json.dumps(signal) if options.json else printable(told(signal, running=running)))
     return DONE
+
+
+def _signed(options: argparse.Namespace) -> str:
+    """Who decides and why, as the record of a signal keeps it."""
+    return f"{operator()}: {options.why}" if options.why else operator()
 
 
 def _explain(options: argparse.Namespace, error: AgentError, refusal: str) -> int:

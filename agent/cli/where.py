@@ -10,14 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from agent.core import units
 from agent.core.errors import StorageError
-from agent.core.model import Agent, Snapshot
+from agent.core.model import Agent, Resolved, Snapshot
+from agent.core.model.keys import is_hash
 from agent.core.units import Address
 from agent.settings.document import read, values
 from agent.settings.mistakes import Mistake
@@ -35,16 +36,27 @@ class Where:
         url: of the operations listener.
         storage: URL of the record; empty where it is not known.
         why: why it is not known.
+        token: for the listener's log-in, as agent.yaml has it for that listener and as far as it may be
+            read; empty where there is none.
     """
 
     url: str
     storage: str
     why: str = ""
+    token: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Where:
         """Of the node that a configuration describes, asked from the same machine."""
-        return cls(url_of(snapshot.agent.http.operations), snapshot.agent.storage)
+        http = snapshot.agent.http
+        auth = http.operations_auth
+        tokens = [
+            (token.role, key.get_secret_value())
+            for token in (() if auth is None else auth.tokens)
+            for key in token.token
+            if not is_hash(key)
+        ]
+        return cls(url_of(http.operations), snapshot.agent.storage, token=_best(tokens))
 
     @classmethod
     def asked(cls, options: argparse.Namespace) -> Where:
@@ -53,9 +65,10 @@ class Where:
         if url and storage:
             return cls(url, storage)
         found = _in_file(options.config)
+        token = found.token if url in ("", found.url) else ""  # it is nobody else's
         if storage:
-            return cls(url or found.url, storage)
-        return cls(url or found.url, found.storage, found.why)
+            return cls(url or found.url, storage, token=token)
+        return cls(url or found.url, found.storage, found.why, token)
 
     @property
     def database(self) -> str:
@@ -69,9 +82,12 @@ class Where:
         return self.storage
 
 
-def node_asked(options: argparse.Namespace) -> str:
-    """The URL of ``--operations``, else that of agent.yaml as far as it can be read."""
-    return options.operations or _in_file(options.config).url
+def node_asked(options: argparse.Namespace) -> tuple[str, str]:
+    """The URL of ``--operations``, else that of agent.yaml as far as it can be read, and the token for it."""
+    if options.operations:
+        return options.operations, ""
+    found = _in_file(options.config)
+    return found.url, found.token
 
 
 def _in_file(folder: Path) -> Where:
@@ -89,14 +105,33 @@ def _in_file(folder: Path) -> Where:
     except ValueError as error:
         _note(document.mistake(document.at(("http", "operations")), str(error)), usual)
         url = usual
+    token = _best(_tokens(http))
     storage: Any = plain.get("storage", Agent.model_fields["storage"].default)
     if ("storage",) in spoiled or not isinstance(storage, str):
         why = next((str(mistake) for mistake in mistakes if "storage" in str(mistake)), "")
-        return Where(url, "", why or f"storage in {file} can't be read")
+        return Where(url, "", why or f"storage in {file} can't be read", token)
     scheme, _, path = storage.partition("://")
     if scheme == "sqlite":
         storage = f"sqlite://{os.path.normpath(folder.absolute() / path)}"
-    return Where(url, str(storage))
+    return Where(url, str(storage), token=token)
+
+
+def _tokens(http: object) -> Iterator[tuple[str, str]]:
+    """Role and token of those in agent.yaml that could be read, as its author wrote them."""
+    auth = http.get("operations_auth") if isinstance(http, Mapping) else None
+    tokens = auth.get("tokens") if isinstance(auth, Mapping) else None
+    for token in tokens if isinstance(tokens, list) else ():
+        if isinstance(token, Mapping):
+            found = token.get("token")
+            for key in found if isinstance(found, list) else (found,):
+                if isinstance(key, Resolved) and not key.startswith("sha256:"):
+                    yield str(token.get("role", "viewer")), str(key)
+
+
+def _best(tokens: Iterable[tuple[str, str]]) -> str:
+    """An operator's token, else a viewer's."""
+    found = sorted(tokens, key=lambda one: one[0] != "operator")
+    return found[0][1] if found else ""
 
 
 def _note(mistake: Mistake, usual: str) -> None:

@@ -93,6 +93,14 @@ class Courier:
         return self._counts[Channel.SIGNAL]
 
     @property
+    def oldest_seconds(self) -> float:
+        """How long ago the signal was recorded that waits longest; 0 when none waits."""
+        # They are held in the order in which they were recorded, a start's own first.
+        signals = (job.signal for job in self._jobs.values() if job.signal.channel is Channel.SIGNAL)
+        oldest = next(signals, None)
+        return 0.0 if oldest is None else max(0.0, self._clock() - oldest.recorded)
+
+    @property
     def pending_by_channel(self) -> dict[str, int]:
         """How many entries of each channel are not settled yet, those that wait on disk included."""
         waiting = self._parking.waiting

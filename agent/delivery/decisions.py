@@ -20,7 +20,7 @@ from agent.delivery.store import Store
 
 Refusal: TypeAlias = Literal["not_found", "conflict", "unconfirmed"]
 
-_LONGEST_NAME: Final = 80
+_LONGEST_NAME: Final = 300  # who, and why
 _ACCEPTED: Final = {
     Channel.SIGNAL: "NICE accepted it, and a second one would restart the script",
     Channel.WEBHOOK: "the customer's system acknowledged it",

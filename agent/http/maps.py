@@ -10,11 +10,13 @@ from aiohttp import HttpVersion11, hdrs, web
 from pydantic import BaseModel, ConfigDict
 
 from agent.core.drafts import Draft, DraftError
-from agent.core.reloads import KEPT, Cause
+from agent.core.reloads import KEPT
+from agent.http.audited import DEED
 from agent.http.bodies import raw, read
+from agent.http.causes import cause_of
 from agent.http.errors import RefusalError, refusal
-from agent.http.own_hosts import ASKED_BY
 from agent.http.ports import OperationsDesk
+from agent.telemetry.audit import of_reload
 
 DRAFT_AT_MOST: Final = 5 << 20
 """Bytes of a preview: some 100,000 numbers."""
@@ -34,13 +36,11 @@ _LONGEST_WORD: Final = 200
 
 
 class _ReloadRequest(BaseModel):
-    """``yes``: the number map may lose more than ``reload_guard`` lets go unasked; by whom, and why."""
+    """``yes``: the number map may lose more than ``reload_guard`` lets go unasked."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     yes: bool = False
-    by: str = ""
-    why: str = ""
 
 
 class _RouteRequest(BaseModel):
@@ -91,9 +91,8 @@ class _Maps:
         if request.body_exists:
             asked = await read(request, _ReloadRequest, _BODY_AT_MOST)
         confirmed = asked.yes or request.query.get("yes") == "1"
-        by = asked.by or request.headers.get(ASKED_BY, "")
-        cause = Cause("http", by[:_LONGEST_WORD], request.remote or "", asked.why[:_LONGEST_WORD])
-        answer = await self._desk.reload(confirmed=confirmed, cause=cause)
+        answer = await self._desk.reload(confirmed=confirmed, cause=cause_of(request))
+        request[DEED]["outcome"] = of_reload(answer.result, answer.mistakes, answer.changes)
         return web.json_response(asdict(answer), status=_RELOAD_STATUS.get(answer.result, 200))
 
     async def reloads(self, request: web.Request) -> web.Response:
@@ -110,6 +109,7 @@ class _Maps:
             found = await self._desk.maps.preview(draft)
         except DraftError as error:
             return refusal(422, str(error))
+        request[DEED]["outcome"] = f"would be {found['result']}"
         return web.json_response(found, status=422 if found["result"] == "refused" else 200)
 
     async def numbers(self, request: web.Request) -> web.Response:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operations listener: health, metrics, reload, drain and the calls of this node. It has no log-in."""
+"""The operations listener: health, metrics, reload, drain, the calls of this node, and the console."""
 
 from __future__ import annotations
 
@@ -8,47 +8,64 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from agent.http.access import Access, known_only
+from agent.http.audited import ACTIONS, audited
+from agent.http.browsers import add_headers
+from agent.http.console.console import add_console, prepare
+from agent.http.console.error_pages import error_pages
 from agent.http.errors import FACTS, json_errors, refusal
+from agent.http.identity import in_clear
 from agent.http.maps import add_maps
-from agent.http.own_hosts import not_simple, own_hosts_only, own_pages_only
+from agent.http.own_hosts import own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
+from agent.telemetry.audit import Audit
 from agent.telemetry.logs import masked, masked_within
 from agent.telemetry.metrics import CONTENT_TYPE
 
-_PAGE: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>handoff-agent</title>
-<h1>handoff-agent</h1>
-<ul>
-<li><a href="/healthz">/healthz</a> whether the process is alive</li>
-<li><a href="/readyz">/readyz</a> whether it takes calls, and why</li>
-<li><a href="/alarms">/alarms</a> projects whose signals do not get through, and why</li>
-<li><a href="/metrics">/metrics</a></li>
-<li><a href="/calls">/calls</a> the calls that are up</li>
-<li><a href="/calls/refused">/calls/refused</a> the newest INVITEs that were refused, and why</li>
-<li><a href="/numbers">/numbers</a> the number map; ?search=99955501, a project or a label</li>
-<li><a href="/reloads">/reloads</a> what became of reloads, who asked for them and what they moved</li>
-<li><a href="/signals">/signals</a> the newest signals and what NICE said; ?contact=4512</li>
-</ul>
-</html>
-"""
-
-
 _BODY_AT_MOST: Final = 1024
 _MISTAKES_TOLD: Final = 20
+_ACTIONS: Final = {
+    ("POST", "/reload"): "reload",
+    ("POST", "/preview"): "preview",
+    ("POST", "/route"): "route",
+    ("POST", "/drain"): "drain",
+    ("DELETE", "/drain"): "end_drain",
+    ("DELETE", "/calls/{id}"): "hang_up",
+    ("POST", "/signals/{id}/retry"): "retry",
+    ("POST", "/signals/{id}/discard"): "discard",
+}
 
 
-def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Application:
+def operations_app(
+    desk: OperationsDesk,
+    hosts: Sequence[str] = (),
+    *,
+    access: Access | None = None,
+    audit: Audit | None = None,
+) -> web.Application:
     """The application of the operations listener.
 
     Args:
         desk: the running agent.
         hosts: names by which it may be asked, beside loopback ones and the address that it listens on.
+        access: says who asks; without it nobody has to log in.
+        audit: is told of what is changed.
     """
-    guards = [json_errors, own_hosts_only(hosts), own_pages_only]
+    access, audit = access or Access(), audit or Audit()
+    guards = [
+        error_pages,
+        json_errors,
+        own_hosts_only(hosts),
+        own_pages_only,
+        audited(audit),
+        known_only(access),
+    ]
     app = web.Application(middlewares=guards, client_max_size=_BODY_AT_MOST)
+    app.on_response_prepare.append(add_headers)
+    prepare(app, desk, access)
+    app[ACTIONS].update(_ACTIONS)
     routes = _Routes(desk)
-    app.router.add_get("/", routes.page)
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_get("/readyz", routes.readyz)
     app.router.add_get("/alarms", routes.alarms)
@@ -62,15 +79,13 @@ def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Appli
     app.router.add_get("/calls/{id}/story", routes.story)
     add_signals(app, desk)
     add_maps(app, desk)
+    add_console(app, desk, access, audit)
     return app
 
 
 class _Routes:
     def __init__(self, desk: OperationsDesk) -> None:
         self._desk = desk
-
-    async def page(self, _request: web.Request) -> web.Response:
-        return web.Response(text=_PAGE, content_type="text/html")
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -138,8 +153,7 @@ class _Routes:
 
     def _in_clear(self, request: web.Request) -> bool:
         """Whether numbers are shown: as in logs; commands, which no page can play, ask for them."""
-        asked = request.query.get("numbers") == "shown" and not_simple(request)
-        return asked or self._desk.numbers_shown()
+        return in_clear(request, shown=self._desk.numbers_shown())
 
 
 def _call_id(request: web.Request) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from agent.core.drafts import Draft
+from agent.core.model import Snapshot
 from agent.core.model.project import Project
 from agent.core.reasons import End
 from agent.core.records import Signal, Whereabouts
@@ -16,6 +17,7 @@ from agent.delivery.queries import SignalQuery
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
+from agent.http.overview import OverviewDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,20 @@ class MapDesk(Protocol):
         """Names of the files that the map in force is from."""
 
 
-class OperationsDesk(CallDesk, NodeDesk, SignalDesk, Protocol):
+class ConfigurationDesk(Protocol):
+    """The configuration in force."""
+
+    def snapshot(self) -> Snapshot:
+        """All of it, frozen."""
+
+    def restart_waits(self) -> Sequence[str]:
+        """Keys whose new value waits for the next start."""
+
+    def restart_keys(self) -> Sequence[str]:
+        """First words of keys of agent.yaml that are read at the start alone."""
+
+
+class OperationsDesk(CallDesk, NodeDesk, SignalDesk, OverviewDesk, ConfigurationDesk, Protocol):
     """What the operations listener needs."""
 
     @property

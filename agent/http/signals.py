@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -14,14 +15,17 @@ from agent.core.records import Channel
 from agent.delivery.decisions import DecisionRefusedError
 from agent.delivery.listing import listing
 from agent.delivery.queries import SignalQuery
+from agent.http.audited import DEED
 from agent.http.bodies import READ_SECONDS
 from agent.http.errors import RefusalError, refusal
+from agent.http.identity import named, signed
 from agent.http.ports import SignalDesk
 
 _AT_MOST: Final = 500
 _USUAL: Final = 50
 _ALL: Final = "all"
-_STATUS: Final = {"not_found": 404, "conflict": 409, "unconfirmed": 409}
+STATUS: Final = {"not_found": 404, "conflict": 409, "unconfirmed": 409}
+"""HTTP status of a decision that was refused, by why."""
 
 
 def add_signals(app: web.Application, desk: SignalDesk) -> None:
@@ -39,7 +43,7 @@ class _Signals:
 
     async def find(self, request: web.Request) -> web.Response:
         try:
-            wanted = _query(request)
+            wanted = query_of(request.query)
         except ValueError as error:
             return refusal(422, str(error))
         found = await self._desk.signals(wanted)
@@ -54,23 +58,33 @@ class _Signals:
     async def retry(self, request: web.Request) -> web.Response:
         body = await _body(request)
         if body is None:
-            return refusal(422, 'the body is no JSON object such as {"by": "name", "confirmed": false}')
-        by, confirmed = str(body.get("by", "")), body.get("confirmed") is True
+            return refusal(
+                422, 'the body is no JSON object such as {"by": "name", "why": "…", "confirmed": false}'
+            )
+        by, confirmed = _by(request, body), body.get("confirmed") is True
         try:
             signal = await self._desk.retry_signal(request.match_info["id"], by, confirmed=confirmed)
         except DecisionRefusedError as error:
-            return refusal(_STATUS[error.refusal], str(error), refusal=error.refusal)
+            return refusal(STATUS[error.refusal], str(error), refusal=error.refusal)
         return web.json_response(listing(signal), status=202)
 
     async def discard(self, request: web.Request) -> web.Response:
         body = await _body(request)
         if body is None:
-            return refusal(422, 'the body is no JSON object such as {"by": "name"}')
+            return refusal(422, 'the body is no JSON object such as {"by": "name", "why": "…"}')
         try:
-            signal = await self._desk.discard_signal(request.match_info["id"], str(body.get("by", "")))
+            signal = await self._desk.discard_signal(request.match_info["id"], _by(request, body))
         except DecisionRefusedError as error:
-            return refusal(_STATUS[error.refusal], str(error), refusal=error.refusal)
+            return refusal(STATUS[error.refusal], str(error), refusal=error.refusal)
         return web.json_response(listing(signal))
+
+
+def _by(request: web.Request, body: dict[str, Any]) -> str:
+    """Who decides, and why, for the record of the signal and the audit log."""
+    deed, claimed = request[DEED], str(body.get("by", ""))
+    deed["why"] = str(body.get("why", "")) or deed["why"]
+    deed["who"] = named(request, claimed)
+    return signed(deed["who"], deed["why"])
 
 
 async def _body(request: web.Request) -> dict[str, Any] | None:
@@ -85,13 +99,13 @@ async def _body(request: web.Request) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def _query(request: web.Request) -> SignalQuery:
-    """What is asked for.
+def query_of(query: Mapping[str, str]) -> SignalQuery:
+    """What a query string asks for.
 
     Raises:
-        ValueError: one can't be used; the text says which.
+        ValueError: one of it can't be used; the text says which.
     """
-    given = dict(request.query)
+    given = dict(query)
     wanted: dict[str, Any] = {
         to: given.pop(name)
         for name, to in (("contact", "contact_id"), ("call", "call_id"), ("project", "project"))

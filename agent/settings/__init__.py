@@ -3,7 +3,15 @@
 
 from __future__ import annotations
 
-from agent.settings.changes import RESTART, Changes, NumberMove, Summary, changes, restart_needed
+from agent.settings.changes import (
+    RESTART,
+    Changes,
+    NumberMove,
+    Summary,
+    as_it_runs,
+    changes,
+    restart_needed,
+)
 from agent.settings.child import load_in_child
 from agent.settings.handover import Fresh
 from agent.settings.loader import load
@@ -19,6 +27,7 @@ __all__ = [
     "NumberMove",
     "Summary",
     "Watch",
+    "as_it_runs",
     "changes",
     "load",
     "load_in_child",

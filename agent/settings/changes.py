@@ -11,11 +11,13 @@ from pydantic import BaseModel
 
 from agent.core.frozen import NOTHING, FrozenDict
 from agent.core.model import Agent, Snapshot
+from agent.core.model.access import objection
 from agent.core.number_map import NumberMap
 from agent.core.numbers import Kind, NumberRule, parse_pattern
 
-RESTART = ("node", "sip", "media", "http", "dns", "storage")
+RESTART = ("node", "sip", "media", "http", "dns", "storage", "audit")
 """Keys of agent.yaml that are read once, at start."""
+_LOG_IN = "http.operations_auth"
 MOST_TOLD = 20
 """Numbers that are named in a summary, of each sort of change."""
 
@@ -235,8 +237,26 @@ def _names(old: Mapping[str, BaseModel], new: Mapping[str, BaseModel]) -> Names:
 
 
 def restart_needed(running: Agent, wanted: Agent) -> tuple[str, ...]:
-    """Dotted keys of agent.yaml that take effect only at the next start."""
-    return tuple(key for key in _differing(running, wanted) if key.partition(".")[0] in RESTART)
+    """Dotted keys of agent.yaml that take effect only at the next start.
+
+    Who may ask for operations is none of them, so that a token that got lost is of no use from now on. But
+    nobody takes the log-in away from a listener that others reach.
+    """
+    log_in_goes = objection(running.http.operations, wanted.http.operations_auth) is not None
+    return tuple(
+        key
+        for key in _differing(running, wanted)
+        if key.partition(".")[0] in RESTART and (log_in_goes or not key.startswith(_LOG_IN))
+    )
+
+
+def as_it_runs(running: Agent, wanted: Agent) -> Agent:
+    """``wanted``, with what takes effect only at the next start as the process runs with it."""
+    http = running.http
+    if objection(http.operations, wanted.http.operations_auth) is None:
+        http = http.model_copy(update={"operations_auth": wanted.http.operations_auth})
+    kept = {key: getattr(running, key) for key in RESTART}
+    return wanted.model_copy(update={**kept, "http": http})
 
 
 def _differing(old: object, new: object, stem: str = "") -> Iterator[str]:

@@ -26,8 +26,8 @@ right`.
   white space
   at either end). Any other text may be a reference too. A reference is the whole value. An `api_key` may
   also stand there as its hash, which is no secret: `sha256:` and what `printf %s KEY | sha256sum` prints.
-- **Relative paths** start at the configuration folder, in references, `storage`, `sip.tls`, `http.tls` and
-  `comfort_audio`.
+- **Relative paths** start at the configuration folder, in references, `storage`, `audit`, `sip.tls`,
+  `http.tls` and `comfort_audio`.
 - **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,
   `{project}`,
   `{account}`, `{environment}`, `{number}`, `{caller}`, `{destination}`, `{skill}`, `{reason}`,
@@ -39,9 +39,8 @@ right`.
   The most
   specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.
-- **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`, `media`, `http` and
-  `storage`
-  wait for the next start.
+- **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`, `media`, `dns`, `http`
+  (but for `http.operations_auth`), `storage` and `audit` wait for the next start.
 """
 _PATTERNS = {
     "%|off": "share, `off`",

@@ -25,6 +25,7 @@ from agent.settings.map_files import NO_EDIT, YAML, Edit, Told, listed, read_map
 from agent.settings.maps import unknown_projects
 from agent.settings.mistakes import Mistake, Mistakes
 from agent.settings.paths import with_absolute_paths
+from agent.settings.places import written
 from agent.settings.references import References
 from agent.settings.validation import validate
 
@@ -125,6 +126,13 @@ class _Reading:
             numbers=NumberMap.of(rules),
             fingerprint=fingerprint(node, carriers.model, by_name, [rule for rule, _ in rules], certificates),
             certificates=FrozenDict(certificates),
+            written=FrozenDict(
+                {
+                    "agent": written(agent.document),
+                    "carriers": written(carriers.document),
+                    **{f"project {p.name}": written(p.document) for p in projects},
+                }
+            ),
         )
 
     def _one(self, name: str, model: type[ModelOf]) -> checks.Checked[ModelOf] | None:

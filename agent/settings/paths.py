@@ -21,6 +21,8 @@ def _agent(agent: Agent, folder: Path) -> Agent:
     changed: dict[str, object] = {}
     if agent.database is not None:
         changed["storage"] = f"sqlite://{_absolute(folder, agent.database)}"
+    if agent.audit is not None:
+        changed["audit"] = _absolute(folder, agent.audit)
     tls = agent.sip.tls
     if tls is not None:
         files = {

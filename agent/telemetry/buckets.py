@@ -29,6 +29,8 @@ SETUP: Final = (
     30,
     60,
 )  # ring: 30 s
+SETUP_SHOWN: Final = (0.05, 0.5, 3, 30)
+"""Of them those that each project has in /metrics; the node has all."""
 SIGNAL: Final = (
     0.01,
     0.025,

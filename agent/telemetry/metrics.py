@@ -7,27 +7,20 @@ not see each other's counts. All verbs cost about a microsecond and are called o
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, Protocol, TypeVar
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.telemetry import buckets as within
+from agent.telemetry.capacity import Capacity, Room
 from agent.telemetry.readings import Readings
+from agent.telemetry.series import Counter, Family, Gauge, Histogram, Together
+from agent.telemetry.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-
-# `_created` series double what is stored for a fact that a restart shows anyway. The switch is the library's.
-disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _Child_co = TypeVar("_Child_co", covariant=True)
 _Kept = TypeVar("_Kept")
@@ -38,7 +31,7 @@ class _Labelled(Protocol[_Child_co]):
 
 
 class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
-    """The children of one metric by their label values, without the lock and the copies of ``labels()``."""
+    """The series of one metric by their label values: to be found without a call."""
 
     def __init__(self, parent: _Labelled[_Kept]) -> None:
         super().__init__()
@@ -56,20 +49,35 @@ class Metrics:
         registry = self._registry = CollectorRegistry(auto_describe=False)
         self._readings = Readings()
         registry.register(self._readings)
+        self._capacity = Capacity()
+        registry.register(self._capacity)
         ProcessCollector(registry=registry)
+        self._families: list[Family] = list(self._readings.families())
 
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"handoff_{name}", text, labels, registry=registry)
+            made = Counter(f"handoff_{name}", text, labels)
+            self._families.append(made)
+            return made
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"handoff_{name}", text, labels, registry=registry)
+            made = Gauge(f"handoff_{name}", text, labels)
+            self._families.append(made)
+            return made
 
         def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(f"handoff_{name}", text, labels, buckets=buckets, registry=registry)
+            made = Histogram(f"handoff_{name}", text, buckets, labels)
+            self._families.append(made)
+            return made
 
         self._calls_active = _Children(gauge("calls_active", "Calls that are up", "project"))
         self._calls = _Children(counter("calls", "Calls that ended, by how", "project", "end"))
-        self._setup = _Children(histogram("setup_seconds", "INVITE to our 200", within.SETUP, "project"))
+        self._failed = _Children(counter("calls_failed", "Calls that failed, by why", "project", "reason"))
+        setup = Histogram(
+            "handoff_setup_seconds", "INVITE to our 200", within.SETUP, ["project"], shown=within.SETUP_SHOWN
+        )
+        self._setup = _Children(setup)
+        of_node = "handoff_node_setup_seconds", "INVITE to our 200, all projects together"
+        self._families += [setup, Together(*of_node, within.SETUP, setup)]
         self._signals = _Children(
             counter("signals", "Signals settled, by outcome", "project", "moment", "outcome")
         )
@@ -153,6 +161,14 @@ class Metrics:
         """Take ``handoff_signals_failing`` from the CXone client: by project, whether signals fail."""
         self._readings.failing = read
 
+    def set_room_reader(self, read: Callable[[], Room]) -> None:
+        """Take the limits of the node, and what is taken of them, from the configuration and the stack."""
+        self._capacity.read = read
+
+    def set_oldest_reader(self, read: Callable[[], float]) -> None:
+        """Take ``handoff_signals_oldest_seconds`` from the courier."""
+        self._readings.oldest = read
+
     def set_storage_fault_reader(self, read: Callable[[], str | None]) -> None:
         """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
         self._readings.storage_fault = read
@@ -187,10 +203,15 @@ class Metrics:
         """Our 200 left, `seconds` after the INVITE arrived."""
         self._setup[project,].observe(seconds)
 
-    def call_ended(self, project: str, end: str) -> None:
-        """A call that had started is over; ``end`` is a value of `agent.core.reasons.End`."""
+    def call_ended(self, project: str, end: str, reason: str = "") -> None:
+        """A call that had started is over.
+
+        ``end`` is a value of `agent.core.reasons.End`, ``reason`` one of `Reason` where the call failed.
+        """
         self._calls_active[project,].dec()
         self._calls[project, end].inc()
+        if reason:
+            self._failed[project, reason].inc()
 
     def media_returned(self, method: str, seconds: float) -> None:
         """The caller's media went back to CXone, `seconds` after the terminal moment."""
@@ -285,6 +306,25 @@ class Metrics:
         """An internal error was contained; ``where`` is one of a few words of ours."""
         self._internal_errors[where,].inc()
 
+    # what was counted
+
+    @property
+    def invites(self) -> int:
+        """INVITEs that Python gave their final answer since the start."""
+        return self._readings.invites.total()
+
+    def totals(self) -> Totals:
+        """What was counted since the start, by project."""
+        totals = Totals(invites=Tally(self._readings.invites))
+        for result, count in self._readings.guard().items():
+            totals.invites["", result] += count
+        for (project, end), calls in self._calls.items():
+            totals.ends[project, end] += int(calls.value)
+        for (project, _moment, outcome), signals in self._signals.items():
+            totals.signals[project, outcome] += int(signals.value)
+        return totals
+
     def render(self) -> tuple[bytes, str]:
         """All of it in Prometheus' text format, and its content type."""
-        return generate_latest(self._registry), CONTENT_TYPE
+        many = "".join(line for family in self._families for line in family.lines())
+        return generate_latest(self._registry) + many.encode(), CONTENT_TYPE

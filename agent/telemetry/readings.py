@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agent.telemetry.series import Family, Read
+
 
 class Readings(Collector):
     """Values that are read at their source at each scrape, so that they are never stale.
@@ -23,6 +25,7 @@ class Readings(Collector):
         self.node_state: Callable[[], str] = str
         self.node_states: tuple[str, ...] = ()
         self.pending: Callable[[], int] = int
+        self.oldest: Callable[[], float] = float
         self.outbox: Callable[[], Mapping[str, int]] = dict
         self.storage_fault: Callable[[], str | None] = str
         self.owed: Callable[[], int] = int
@@ -34,6 +37,37 @@ class Readings(Collector):
         self.tasks: Callable[[], int] = int
         self.log_lines_dropped: Callable[[], int] = int
 
+    def families(self) -> Iterable[Family]:
+        """Those of which there is a series, or several, for each project."""
+        project = ("project",)
+        yield Read(
+            "counter",
+            "handoff_invites_total",
+            "INVITEs by what became of them",
+            ("project", "result"),
+            self._all_invites,
+        )
+        yield Read(
+            "gauge",
+            "handoff_credential_alarm",
+            "1 while the project's CXone credential is refused and must be corrected",
+            project,
+            lambda: {(name,): refused for name, refused in self.credential_alarms().items()},
+        )
+        yield Read(
+            "gauge",
+            "handoff_signals_failing",
+            "1 while signals of the project do not get through, whatever the reason",
+            project,
+            lambda: {(name,): fails for name, fails in self.failing().items()},
+        )
+
+    def _all_invites(self) -> Mapping[tuple[str, ...], int]:
+        tally: Tally[tuple[str, ...]] = Tally(self.invites)
+        for result, count in self.guard().items():
+            tally["", result] += count
+        return tally
+
     def collect(self) -> Iterable[Metric]:
         """Each of them, as it is now."""
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
@@ -41,15 +75,6 @@ class Readings(Collector):
         for state in dict.fromkeys((*self.node_states, *filter(None, (current,)))):
             states.add_metric([state], float(state == current))
         yield states
-        invites = CounterMetricFamily(
-            "handoff_invites", "INVITEs by what became of them", labels=["project", "result"]
-        )
-        tally = Tally(self.invites)
-        for result, count in self.guard().items():
-            tally["", result] += count
-        for labels, count in sorted(tally.items()):
-            invites.add_metric(labels, count)
-        yield invites
         yield GaugeMetricFamily(
             "handoff_moments_waiting",
             "Terminal moments and other promises in memory that the storage did not take yet",
@@ -74,26 +99,15 @@ class Readings(Collector):
             "Names for which SIP or SDP would have needed DNS; none is looked up there",
             value=self.names(),
         )
-        alarms = GaugeMetricFamily(
-            "handoff_credential_alarm",
-            "1 while the project's CXone credential is refused and must be corrected",
-            labels=["project"],
-        )
-        for project, refused in sorted(self.credential_alarms().items()):
-            alarms.add_metric([project], float(refused))
-        yield alarms
-        failing = GaugeMetricFamily(
-            "handoff_signals_failing",
-            "1 while signals of the project do not get through, whatever the reason",
-            labels=["project"],
-        )
-        for project, fails in sorted(self.failing().items()):
-            failing.add_metric([project], float(fails))
-        yield failing
         yield GaugeMetricFamily(
             "handoff_signals_pending",
             "Signals recorded or on the wire, not settled yet",
             value=self.pending(),
+        )
+        yield GaugeMetricFamily(
+            "handoff_signals_oldest_seconds",
+            "Age of the signal that has waited longest; 0 when none waits",
+            value=self.oldest(),
         )
         outbox = GaugeMetricFamily(
             "handoff_outbox_pending", "Entries of the outbox that are not settled yet", labels=["channel"]

@@ -29,6 +29,7 @@ from tests.benchmarks.records import records
 from tests.benchmarks.recovery import recovery
 from tests.benchmarks.relay import relay
 from tests.benchmarks.revision import NoRevisionError
+from tests.benchmarks.scrape import scrape
 from tests.benchmarks.setup import setup
 from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
@@ -80,6 +81,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "recovery": recovery,
     "sick": sick,
     "maps": maps,
+    "scrape": scrape,
     "instructions": instructions,
     "call_path": call_path,
     "instances": instances,

@@ -75,6 +75,12 @@ def quantile(after: Samples, before: Samples, name: str, share: float) -> float:
     return low
 
 
+def setup_times(samples: Samples) -> str:
+    """The histogram of set-up times with the finest bounds; an older version has but one, by project."""
+    of_node = "handoff_node_setup_seconds"
+    return of_node if any(key == f"{of_node}_count" for key, _ in samples) else "handoff_setup_seconds"
+
+
 def milliseconds(seconds: float) -> float:
     """The same in milliseconds, to a hundredth."""
     return round(seconds * 1000, 2)

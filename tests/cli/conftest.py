@@ -21,7 +21,7 @@ import pytest
 from agent.cli import check, route, schema
 from agent.cli.main import main
 from agent.core.errors import StorageError
-from agent.core.model import Project
+from agent.core.model import Project, Snapshot
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
 from agent.core.reloads import Cause
@@ -30,12 +30,15 @@ from agent.delivery import decisions
 from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
+from agent.http.access import Access
 from agent.http.operations import operations_app
+from agent.http.overview import Overview
 from agent.http.ports import MapDesk, ReloadAnswer
 from agent.http.serving import Server, serve
 from agent.names.names import Names
 from agent.settings import load
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
+from agent.telemetry.audit import Audit
 from agent.web.client import Client
 from agent.web.session import new_session
 
@@ -210,6 +213,8 @@ class Node:
         self.refusals: list[dict[str, Any]] = []
         self.hung_up: list[str] = []
         self.storage_away = False
+        self.audit = Audit()
+        self._snapshot = load(bench.config)
         self.confirmed: list[bool] = []
         self.causes: list[Cause] = []
         self.reloaded = ReloadAnswer("unchanged")
@@ -225,7 +230,9 @@ class Node:
         self._session = new_session(self._names)
         self._client = Cxone(self._session)
         self._courier = Courier(self._store, self._client, self._project, lambda _event: None)
-        self._server = await serve(operations_app(self), "127.0.0.1", self._bench.port)
+        access = Access(lambda: self.snapshot().agent.http.operations_auth)
+        app = operations_app(self, access=access, audit=self.audit)
+        self._server = await serve(app, "127.0.0.1", self._bench.port)
 
     async def close(self) -> None:
         await self._server.aclose()
@@ -311,6 +318,21 @@ class Node:
 
     def drain(self) -> None:
         """Nothing to drain."""
+
+    def node_name(self) -> str:
+        return "edge-1"
+
+    def overview(self) -> Overview:
+        return Overview("edge-1", "ready", ready=True, reason="ready")
+
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def restart_waits(self) -> Sequence[str]:
+        return ()
+
+    def restart_keys(self) -> Sequence[str]:
+        return ("node", "sip", "http")
 
     def metrics(self) -> bytes:
         return b""

@@ -37,6 +37,7 @@ def noted(run: Run, folder: Path, capsys: pytest.CaptureFixture[str]) -> Callabl
     return told
 
 
+_AUTH = "{tokens: [{name: ana, token: 'sha256:" + "1f" * 32 + "'}]}"
 Noted = Callable[[], list[str]]
 
 
@@ -50,12 +51,12 @@ def test_the_example_deserves_none(noted: Noted, folder: Path) -> None:
     [
         (
             "agent.yaml",
-            "node: e\nhttp: {operations: '0.0.0.0:8081'}\n",
+            f"node: e\nhttp: {{operations: '0.0.0.0:8081', operations_auth: {_AUTH}}}\n",
             "http.operations listens on 0.0.0.0:8081, where others than this site may reach it",
         ),
         (
             "agent.yaml",
-            "node: e\nhttp: {operations: '8.8.8.8:8081'}\n",
+            f"node: e\nhttp: {{operations: '8.8.8.8:8081', operations_auth: {_AUTH}}}\n",
             "http.operations listens on 8.8.8.8:8081, where others than this site may reach it",
         ),
         ("agent.yaml", "node: e\nlimits: {ring: 1h}\n", "agent.yaml: limits.ring is 3600 s; more than 180 s"),

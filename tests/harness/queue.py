@@ -9,7 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 _APART = re.compile(
     r"tests/(calls/test_(drain|death_on_the_way_back|start)|cli/test_demo"
-    r"|faults/test_(kill|restarts|storage|token_rejected))\.py"
+    r"|faults/test_(kill|restarts|storage|token_rejected)|alerts/test_live)\.py"
 )
 """Files whose tests start all that they need themselves: nothing is gained by keeping them together."""
 _TOGETHER = "tests/delivery/"
@@ -24,6 +24,7 @@ _LONGEST = (
     "tests/faults/test_outage.py",
     "tests/calls/test_lost_legs.py",
     "tests/calls/test_misbehaving_peers.py",
+    "tests/alerts/test_live.py",
     "tests/cli/test_demo.py",
     "tests/calls/test_no_gap.py",
     "tests/calls/test_signal_failure.py",

@@ -15,8 +15,10 @@ import pytest
 from agent.core.drafts import Draft
 from agent.core.errors import AgentError
 from agent.core.frozen import FrozenDict
+from agent.core.model import Agent, Snapshot
 from agent.core.model.project import Project
 from agent.core.moments import Moment
+from agent.core.number_map import NumberMap
 from agent.core.records import Handoff, Signal, Whereabouts
 from agent.core.reloads import Cause
 from agent.delivery import decisions
@@ -26,6 +28,7 @@ from agent.http.api import api_app
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest, TranscriptRequest
 from agent.http.operations import operations_app
+from agent.http.overview import Overview
 from agent.http.ports import (
     HandoffAccepted,
     HandoffOutcome,
@@ -88,6 +91,11 @@ class MapsOfDesk:
         return ("acme.yaml",)
 
 
+def snapshot_of(projects: Mapping[str, Project]) -> Snapshot:
+    """A configuration with these projects and nothing else."""
+    return Snapshot(Agent(node="edge-1"), FrozenDict({}), "drop", projects, NumberMap(), "0" * 64)
+
+
 class Desk:
     """Records handoffs as the switchboard would, unless a test says otherwise."""
 
@@ -118,6 +126,9 @@ class Desk:
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.refusals: list[dict[str, Any]] = []
         self.verbs = Metrics()
+        self.seen = Overview("edge-1", "ready", ready=True, reason="ready", limit=1000)
+        self.in_force = snapshot_of(self.projects)
+        self.waits_for_restart: tuple[str, ...] = ()
 
     async def hand_off(
         self, account: str, project: str, request: HandoffRequest, wait: float | None
@@ -204,6 +215,21 @@ class Desk:
 
     def drain(self) -> None:
         self.drained = True
+
+    def node_name(self) -> str:
+        return "edge-1"
+
+    def overview(self) -> Overview:
+        return self.seen
+
+    def snapshot(self) -> Snapshot:
+        return self.in_force
+
+    def restart_waits(self) -> Sequence[str]:
+        return self.waits_for_restart
+
+    def restart_keys(self) -> Sequence[str]:
+        return ("node", "sip", "http")
 
     def metrics(self) -> bytes:
         return self.verbs.render()[0]

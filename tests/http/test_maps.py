@@ -19,7 +19,7 @@ TEXT = b"number,project\n1,care\n"
 
 
 async def test_a_reload_says_who_asked_and_why(operations: Any, desk: Any) -> None:
-    await operations("POST", "/reload", json={"by": "ana", "why": "new numbers"})
+    await operations("POST", "/reload?why=new+numbers", headers={"X-Requested-By": "ana"})
     await operations("POST", "/reload")
     assert desk.causes == [
         Cause("http", "ana", "127.0.0.1", "new numbers"),

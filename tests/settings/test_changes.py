@@ -12,7 +12,7 @@ from agent.core.model import Agent, Carrier, Project, Snapshot
 from agent.core.moments import Moment
 from agent.core.number_map import NumberMap
 from agent.core.numbers import NumberRule
-from agent.settings import NumberMove, changes
+from agent.settings import NumberMove, as_it_runs, changes, restart_needed
 
 
 def snapshot(
@@ -115,3 +115,24 @@ def test_keys_that_wait_for_a_restart_are_named() -> None:
     found = changes(snapshot({}), snapshot({}, new))
     assert found.restart == ("node", "sip.listen", "sip.public_address", "media.srtp", "http.api", "storage")
     assert found.agent == ("log.level",)
+
+
+def node(operations: str, *tokens: str) -> Agent:
+    """agent.yaml with operations at an address and these tokens."""
+    auth = {"tokens": [{"name": f"n-{each[:1]}", "token": each} for each in tokens]} if tokens else None
+    return Agent.model_validate({"node": "e", "http": {"operations": operations, "operations_auth": auth}})
+
+
+def test_a_token_that_goes_is_of_no_use_from_the_reload_on() -> None:
+    running = node("0.0.0.0:8081", "a-long-and-random-token", "b-long-and-random-token")
+    wanted = node("0.0.0.0:8082", "b-long-and-random-token")
+    assert restart_needed(running, wanted) == ("http.operations",)
+    kept = as_it_runs(running, wanted)
+    assert kept.http.operations == running.http.operations
+    assert kept.http.operations_auth == wanted.http.operations_auth
+
+
+def test_a_listener_that_others_reach_keeps_its_log_in_until_it_is_gone() -> None:
+    running, wanted = node("0.0.0.0:8081", "a-long-and-random-token"), node("127.0.0.1:8081")
+    assert restart_needed(running, wanted) == ("http.operations", "http.operations_auth")
+    assert as_it_runs(running, wanted).http == running.http

@@ -115,6 +115,15 @@ AGENT_MISTAKES = [
         "node: e\nhttp: {operations: 'http://127.0.0.1:8085'}\n",
         "2:20: 'http://127.0.0.1:8085' is not host:port: write that alone, such as 127.0.0.1:8085",
     ),
+    (
+        "node: e\nhttp: {operations: '0.0.0.0:8081'}\n",
+        "2:20: 0.0.0.0:8081 can be reached from other machines and has no log-in: listen on 127.0.0.1",
+    ),
+    (
+        "node: e\nhttp: {operations_auth: {tokens: [{name: ana, token: abcdefghijklmnop}]}}\n",
+        "2:54: a key is never written in: write ${env:NAME}, ${file:/path} or sha256: and 64 hex digits",
+    ),
+    ("node: e\nhttp: {operations_auth: {}}\n", "2:8: nobody could log in: name tokens, a proxy, or both"),
     ("node: e\nstorage: postgresql://u:p@h/d\n", "2:10: a password is never written in"),
     ("node: e\nnode: f\n", "2:1: 'node' is there twice, first in line 1: leave one out"),
     ("node: e\n<<: {log: {}}\n", "2:1: merging with << is not supported: write the keys out"),

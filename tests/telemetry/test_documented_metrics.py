@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.core.node import NodeState
+from agent.telemetry.capacity import Room, Space
 from agent.telemetry.metrics import Metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -26,6 +27,11 @@ def everything() -> Metrics:
     metrics.call_started("care")
     metrics.call_answered("care", 0.1)
     metrics.call_ended("care", "handoff")
+    metrics.call_started("care")
+    metrics.call_ended("care", "failed", "media_lost")
+    metrics.set_room_reader(
+        lambda: Room("edge-1", 100, {"care": 10}, 400, 40, Space(free=1_000_000, size=4_000_000))
+    )
     metrics.media_returned("release", 0.1)
     metrics.audio_carried("care", "relay")
     metrics.signal_started("handoff", 0.1)

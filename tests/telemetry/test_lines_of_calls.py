@@ -27,12 +27,14 @@ OF_ALL_CALLS = {
     "delivery/postgres_lease.py",
     "delivery/retention.py",
     "delivery/schema/child.py",
+    "http/access.py",
     "http/connection.py",
     "http/listener.py",
     "node.py",
     "process.py",
     "renewal.py",
     "sip/relay.py",
+    "telemetry/audit.py",
     "web/last_good.py",
 }
 OF_NO_CALL = {

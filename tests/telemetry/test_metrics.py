@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent import __version__
+from agent.telemetry.capacity import Room, Space
 from agent.telemetry.metrics import CONTENT_TYPE, Metrics
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -25,6 +27,11 @@ def samples(metrics: Metrics) -> Samples:
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return samples(metrics).get((name, frozenset(labels.items())))
+
+
+def room() -> Room:
+    """A node's room, partly taken."""
+    return Room("edge-1", 100, {"acme-care": 10}, 400, 40, Space(free=1_000_000, size=4_000_000))
 
 
 DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]] = [
@@ -120,6 +127,21 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         lambda m: m.set_failing_reader(lambda: {"acme-care": True, "acme-sales": False}),
         1,
     ),
+    (
+        "calls_failed_total",
+        {"project": "acme-care", "reason": "media_lost"},
+        lambda m: m.call_ended("acme-care", "failed", "media_lost"),
+        1,
+    ),
+    ("node_setup_seconds_count", {}, lambda m: m.call_answered("acme-care", 0.2), 1),
+    ("signals_oldest_seconds", {}, lambda m: m.set_oldest_reader(lambda: 31.5), 31.5),
+    ("node_info", {"node": "edge-1", "version": __version__}, lambda m: m.set_room_reader(room), 1),
+    ("calls_limit", {}, lambda m: m.set_room_reader(room), 100),
+    ("project_calls_limit", {"project": "acme-care"}, lambda m: m.set_room_reader(room), 10),
+    ("rtp_ports_limit", {}, lambda m: m.set_room_reader(room), 400),
+    ("rtp_ports_used", {}, lambda m: m.set_room_reader(room), 40),
+    ("storage_free_bytes", {}, lambda m: m.set_room_reader(room), 1_000_000),
+    ("storage_size_bytes", {}, lambda m: m.set_room_reader(room), 4_000_000),
     ("storage_fault", {}, lambda m: m.set_storage_fault_reader(lambda: "disk full"), 1),
 ]
 
@@ -176,3 +198,29 @@ def test_two_instances_do_not_share_counts() -> None:
     one, two = Metrics(), Metrics()
     one.call_started("acme-care")
     assert value(two, "handoff_calls_active", project="acme-care") is None
+
+
+def test_a_record_elsewhere_has_no_room_to_tell_of() -> None:
+    metrics = Metrics()
+    metrics.set_room_reader(lambda: Room("edge-1", 100))
+    assert value(metrics, "handoff_storage_free_bytes") is None
+    assert value(metrics, "handoff_calls_limit") == 100
+
+
+def test_calls_that_did_not_fail_have_no_reason() -> None:
+    metrics = Metrics()
+    metrics.call_ended("acme-care", "completed")
+    assert "handoff_calls_failed_total{" not in metrics.render()[0].decode()
+
+
+def test_a_node_has_all_bounds_of_its_projects_together() -> None:
+    metrics = Metrics()
+    for project, seconds in (("acme-care", 0.008), ("acme-care", 0.04), ("acme-sales", 2.5)):
+        metrics.call_answered(project, seconds)
+    of_node = {
+        le: value(metrics, "handoff_node_setup_seconds_bucket", le=le) for le in ("0.01", "0.05", "3.0")
+    }
+    assert of_node == {"0.01": 1, "0.05": 2, "3.0": 3}
+    assert value(metrics, "handoff_setup_seconds_bucket", project="acme-care", le="0.05") == 2
+    assert value(metrics, "handoff_setup_seconds_bucket", project="acme-care", le="0.01") is None
+    assert value(metrics, "handoff_node_setup_seconds_sum") == pytest.approx(2.548)

@@ -14,7 +14,7 @@ from agent.core.model.handoff import PARAMETERS, FinishPrompt, HandoffSettings
 from agent.core.model.map import NumbersFile, NumberTarget
 from agent.core.model.node import CODECS, PORTS_PER_CALL, Agent, Http, Latch, Limits, Log, Media, Sip, Tls
 from agent.core.model.project import Project, ProjectLimits, VoiceAgent, Webhook
-from agent.core.model.snapshot import Certificate, Snapshot
+from agent.core.model.snapshot import Certificate, Snapshot, Written
 from agent.core.model.targets import Probe, Target
 from agent.core.model.templates import LABEL_PREFIX, PLACEHOLDERS, is_label_name, parse_template
 
@@ -51,6 +51,7 @@ __all__ = [
     "Tls",
     "VoiceAgent",
     "Webhook",
+    "Written",
     "is_label_name",
     "parse_template",
 ]

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from agent.core.model.access import OperationsAuth, objection
 from agent.core.model.base import (
     REFERENCES_ONLY,
     Count,
@@ -230,7 +231,11 @@ class Http(Model):
     api: HttpAddress = Field(default=Address("0.0.0.0", 8080), description="Handoff API for voice agents.")
     operations: HttpAddress = Field(
         default=Address("127.0.0.1", 8081),
-        description="Health, metrics, reload, drain and console; has no log-in, so keep it inside.",
+        description="Health, metrics, control and console. Without operations_auth it must be loopback.",
+    )
+    operations_auth: OperationsAuth | None = Field(
+        default=None,
+        description="Who may ask the operations listener; without it whoever reaches it is an operator.",
     )
     tls: HttpTls | None = Field(default=None, description="Serve the handoff API over TLS.")
     origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], Listed] = Field(
@@ -256,6 +261,13 @@ class Http(Model):
     def _apart(self) -> Self:
         if self.api == self.operations:
             raise misplaced(f"api and operations both listen on {self.api}: give each its own", "operations")
+        return self
+
+    @model_validator(mode="after")
+    def _operations_have_a_log_in(self) -> Self:
+        objects = objection(self.operations, self.operations_auth)
+        if objects is not None:
+            raise misplaced(objects, "operations")
         return self
 
 
@@ -341,6 +353,11 @@ class Agent(Model):
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
     log: Log = Field(default=Log(), description="Logging.")
+    audit: FilePath | None = Field(
+        default=None,
+        description="File that keeps who changed what (JSON lines, at most 2 MiB). Without it one beside the "
+        "SQLite database; with PostgreSQL only the log has it.",
+    )
     reload_guard: Share = Field(
         default=0.5,
         description="How much of the number map a reload may take away unasked; one that takes more stays "
@@ -368,6 +385,13 @@ class Agent(Model):
                     f"{listener} lies in media.rtp_ports {ports}: move one of them", "sip", "listen", index
                 )
         return self
+
+    @property
+    def audit_file(self) -> Path | None:
+        """Where deeds of operators are kept; None for the log alone."""
+        if self.audit is not None or self.database is None:
+            return self.audit
+        return self.database.with_name(f"{self.database.name}.audit.jsonl")
 
     @property
     def database(self) -> Path | None:

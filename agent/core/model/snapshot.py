@@ -32,6 +32,28 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """Where the values of one file stand, packed: a configuration may have five hundred files.
+
+    Attributes:
+        file: its path, as mistakes call it.
+        packed: a line for each key: its dotted path, its line, and the reference that stands there, if any;
+            tabs between them.
+    """
+
+    file: str
+    packed: str
+
+    def places(self) -> dict[str, tuple[int, str]]:
+        """By dotted path the line, and the reference (``${env:NAME}``) or nothing."""
+        found = {}
+        for each in self.packed.splitlines():
+            path, line, reference = each.split("\t")
+            found[path] = int(line), reference
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Validated and resolved configuration.
 
@@ -43,6 +65,7 @@ class Snapshot:
         numbers: numbers/*.yaml and numbers/*.csv.
         fingerprint: SHA-256 (hex) over all of it; equal means nothing changed.
         certificates: by the key that names their files: ``sip.tls``, ``http.tls``.
+        written: where values stand, by ``agent``, ``carriers`` and ``project NAME``.
     """
 
     agent: Agent
@@ -52,6 +75,7 @@ class Snapshot:
     numbers: NumberMap
     fingerprint: str
     certificates: Mapping[str, Certificate] = NOTHING
+    written: Mapping[str, Written] = field(default=NOTHING, compare=False, repr=False)
     _known: dict[str, Carrier | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def carrier_at(self, source: str) -> Carrier | None:

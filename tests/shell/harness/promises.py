@@ -54,7 +54,7 @@ class Promises:
         self._demand("legs", not any(leg.up for leg in node.stack.all))
         self._demand("asked", all(asking.done() for asking in node.asked))
         self._demand("loop", not node.escaped and all(type(error) is planned for error in node.broke))
-        self._demand("counted", not any(one._value.get() for one in node.metrics._calls_active.values()))
+        self._demand("counted", not any(one.value for one in node.metrics._calls_active.values()))
         self._demand("settled", not node.courier.pending)
         for call in node.admitted:
             self._look_back_at(call)

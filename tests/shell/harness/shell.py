@@ -33,6 +33,7 @@ from agent.delivery.courier import Courier
 from agent.delivery.sqlite import SqliteStore
 from agent.http.bell import Bell
 from agent.http.models import HandoffRequest
+from agent.http.overview import Overview
 from agent.http.ports import HandoffOutcome
 from agent.names.names import Names
 from agent.sip import events as sip
@@ -131,6 +132,7 @@ class Shell:
             alarms=dict,
             signal_events=self.signal_events.take,
             bell=self.bell,
+            overview=lambda: Overview("edge-1", "ready", ready=True, reason="ready"),
         )
 
     # -- who is there --------------------------------------------------------------------------------------

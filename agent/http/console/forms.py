@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forms: read up to a size, and taken only with the token that our own page put into them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import parse_qsl
+
+from aiohttp import BodyPartReader, web
+
+from agent.http.audited import ACTIONS, DEED
+from agent.http.bodies import READ_SECONDS, raw
+from agent.http.console.pages import PAGES
+from agent.http.errors import RefusalError
+from agent.http.identity import named, who
+from agent.http.own_hosts import GUARDED
+
+FORM_BYTES: Final = 16 * 1024
+_FIELDS_AT_MOST: Final = 50
+_URLENCODED: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+
+
+class Form(dict[str, str]):
+    """Fields by name, as texts; one that is not there is empty."""
+
+    def __missing__(self, _name: str) -> str:
+        return ""
+
+
+FormHandler = Callable[[web.Request, Form], Awaitable[web.StreamResponse]]
+
+
+def add_form(
+    app: web.Application, path: str, handler: FormHandler, *, action: str = "", at_most: int = FORM_BYTES
+) -> None:
+    """Add a form that our pages send (POST).
+
+    The fields ``by`` (a name, where nobody logs in) and ``why`` go to the audit log by themselves.
+
+    Args:
+        app: of the operations listener.
+        path: ``/console/…``.
+        handler: is given the request and its fields; the best answer is `done`.
+        action: what it does, for the audit log.
+        at_most: bytes of the body.
+    """
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        form = await _read(request, at_most)
+        if not request.app[PAGES].access.is_form_token(who(request), form["csrf"]):
+            raise RefusalError(403, "the form is too old or came from elsewhere: open the page again")
+        deed = request.get(DEED)
+        if deed is not None:
+            deed["who"] = named(request, form["by"])
+            deed["why"] = form["why"]
+        return await handler(request, form)
+
+    app[GUARDED].add(guarded)
+    app.router.add_post(path, guarded)
+    if action:
+        app[ACTIONS]["POST", path] = action
+
+
+def done(path: str) -> web.Response:
+    """Lead the browser on to a page of ours, so that loading it again sends nothing a second time."""
+    return web.Response(status=303, headers={"Location": path})
+
+
+async def _read(request: web.Request, at_most: int) -> Form:
+    """The fields of a form.
+
+    Raises:
+        RefusalError: 400 it can't be read, 408 too slow, 413 too large, 415 it is no form.
+    """
+    if request.content_type == _MULTIPART:
+        return await _parts(request, at_most)
+    if request.content_type != _URLENCODED:
+        raise RefusalError(415, f"this is no form: send {_URLENCODED}")
+    body = await raw(request, at_most)
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_AT_MOST
+        )
+    except ValueError:
+        raise RefusalError(400, "the form can't be read: it must be UTF-8") from None
+    return Form(pairs)
+
+
+async def _parts(request: web.Request, at_most: int) -> Form:
+    """The fields of a form that may carry a file, which becomes text like the others."""
+    if (request.content_length or 0) > at_most:
+        raise _too_large(at_most)
+    form, size = Form(), 0
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            reader = await request.multipart()
+            while (field := await reader.next()) is not None and len(form) < _FIELDS_AT_MOST:
+                if not isinstance(field, BodyPartReader) or field.name is None:
+                    raise RefusalError(400, "the form can't be read: a field has no name")
+                text = bytearray()
+                while chunk := await field.read_chunk(64 * 1024):
+                    size += len(chunk)
+                    if size > at_most:
+                        raise _too_large(at_most)
+                    text += chunk
+                form[field.name] = text.decode()
+    except TimeoutError:
+        raise RefusalError(408, f"the form did not come within {READ_SECONDS:g} s") from None
+    except ValueError:
+        raise RefusalError(400, "the form can't be read: it must be UTF-8") from None
+    return form
+
+
+def _too_large(at_most: int) -> RefusalError:
+    return RefusalError(413, f"what was sent is larger than {at_most // 1024} KiB")

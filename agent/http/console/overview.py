@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The overview: what is wrong first, then the node, its projects and their voice agents."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from agent.http.console.live import add_live
+from agent.http.console.pages import ROWS_AT_MOST, add_page, page, part
+from agent.http.console.plots import plot
+from agent.http.console.troubles import troubles
+from agent.http.ports import OperationsDesk
+
+LIVE: Final = "/console/live/overview"
+_HOUR: Final = 3600.0
+_GOOD: Final = {"ready": "good", "degraded": "warn", "draining": "warn", "starting": "warn"}
+
+
+def add_overview(app: web.Application, desk: OperationsDesk) -> None:
+    """Add the page and what moves on it to the application of the operations listener."""
+
+    async def show(request: web.Request) -> web.Response:
+        return page(request, "overview.html", live=LIVE, **_seen(desk))
+
+    async def moving(request: web.Request) -> str:
+        return part(request, "overview_live.html", **_seen(desk))
+
+    add_page(app, "/", show)
+    add_live(app, LIVE, moving)
+
+
+def _seen(desk: OperationsDesk) -> dict[str, Any]:
+    """What the templates ask for."""
+    seen = desk.overview()
+    beats = seen.beats
+    return {
+        "seen": seen,
+        "kind": _GOOD.get(seen.state, "bad"),
+        "troubles": troubles(seen, desk.alarms(), desk.kept_out()),
+        "calls_plot": plot([(beat.when, beat.calls) for beat in beats], _HOUR),
+        "rate_plot": plot([(beat.when, beat.per_second) for beat in beats], _HOUR),
+        "projects": seen.projects[:ROWS_AT_MOST],
+        "more_projects": max(0, len(seen.projects) - ROWS_AT_MOST),
+        "targets": seen.targets[:ROWS_AT_MOST],
+        "more_targets": max(0, len(seen.targets) - ROWS_AT_MOST),
+    }

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who changed what is kept: in the log, in memory, and in a small file that outlives the process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from agent.telemetry import audit as module
+from agent.telemetry.audit import KEPT, Audit, Deed
+
+
+async def test_a_deed_is_told_to_the_log_and_kept_in_the_file(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.jsonl", lambda: 12.5)
+    with capture_logs() as lines:
+        audit.record("hang_up", who="ana", origin="192.0.2.7", about="c-1", why="a\nloop", outcome="done")
+    await audit.aclose()
+    deed = Deed(12.5, "ana", "192.0.2.7", "hang_up", "c-1", "a loop", "done")
+    assert list(audit.newest()) == [deed]
+    told = {"who": "ana", "origin": "192.0.2.7", "action": "hang_up", "about": "c-1", "why": "a loop"}
+    assert [told.items() <= line.items() for line in lines] == [True]
+    assert json.loads((tmp_path / "audit.jsonl").read_text(encoding="utf-8"))["why"] == "a loop"
+    assert list(Audit(tmp_path / "audit.jsonl").newest()) == [deed]
+
+
+async def test_a_full_file_takes_the_place_of_the_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LARGEST_FILE", 1000)
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path)
+    for number in range(30):
+        audit.record("drain", who=f"ana {number}", origin="here")
+        await audit.aclose()
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 2000
+    newest = [deed.who for deed in Audit(path).newest(3)]
+    assert newest == ["ana 29", "ana 28", "ana 27"]
+
+
+async def test_only_the_newest_are_in_memory(tmp_path: Path) -> None:
+    audit = Audit()
+    for number in range(KEPT + 5):
+        audit.record("drain", who=str(number), origin="here")
+    assert [audit.newest(1)[0].who, len(audit.newest())] == [str(KEPT + 4), KEPT]
+    assert not list(tmp_path.iterdir())
+
+
+async def test_what_can_t_be_written_is_kept_in_memory_and_said_once(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "nowhere" / "audit.jsonl")
+    with capture_logs() as lines:
+        for _ in range(2):
+            audit.record("drain", who="ana", origin="here")
+            await audit.aclose()
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "deeds of operators can't be written to their file"
+    ]
+    assert audit.fault == "No such file or directory"
+    assert len(audit.newest()) == 2
+
+
+def test_what_else_stands_in_the_file_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(
+        b'\xff\n{"when": 1, "who": "ana"}\n[]\n{"when": "x"}\n{"who": "bo"}\n{"when": 2, "who": "cy"'
+    )
+    assert [deed.who for deed in Audit(path).newest()] == ["ana"]
