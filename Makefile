@@ -17,10 +17,11 @@ test: ## all tests; those with real SIP also on a pjsua2 whose assertions speak;
 	@deploy/setup --tests
 	@$(BIN)/pytest -n auto --flavour asserts $(ARGS)
 
-soak: setup ## the long forms: hundreds of kills, minutes of outage, relayed calls at random under AddressSanitizer
-	@deploy/setup --tests
+soak: setup ## the long forms: hundreds of kills, minutes of outage, relayed calls at random under both sanitizers
+	@deploy/setup --tsan
 	@$(BIN)/pytest -m soak tests/faults
 	@$(BIN)/python -m tests.fuzz.relays
+	@$(BIN)/python -m tests.fuzz.relays --flavour tsan
 
 fuzz: setup ## torture and mutation of SIP messages under AddressSanitizer; ARGS="--seed 7 --count 500"
 	@deploy/setup --tests

@@ -188,7 +188,7 @@ class Desks:
     def story(self, call_id: str) -> list[dict[str, Any]] | None:
         """A call's time line."""
         entries = self._services.stories.story(call_id)
-        return None if entries is None else [asdict(entry) for entry in entries]
+        return None if entries is None else [entry.shown() for entry in entries]
 
     async def signals(self, query: SignalQuery) -> Sequence[Signal]:
         """Signals, newest first."""

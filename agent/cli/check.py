@@ -11,7 +11,7 @@ from pathlib import Path
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.notes import notes
 from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
-from agent.cli.progress import progress
+from agent.cli.reading import reading
 from agent.settings import Mistake, Mistakes, load
 from agent.settings.map_files import BIG, map_bytes
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     """Check ``options.config`` and print what is found."""
     folder: Path = options.config
     try:
-        with progress(long=map_bytes(folder) > BIG) as told:
+        with reading(long=map_bytes(folder) > BIG) as told:
             snapshot = load(folder, told=told)
     except Mistakes as error:
         _print_mistakes(error.mistakes, folder, as_json=options.json)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.cli import proof, retelling
 from agent.cli.options import Commands, add_command, add_config
+from agent.cli.progress import Progress
 from agent.core.errors import AgentError
 from agent.core.methods import Method, OnFailure
 from agent.core.records import Way
@@ -115,15 +116,18 @@ async def _demo(options: argparse.Namespace, shown: Combination) -> int:
     project = own.projects.get(_PROJECT)
     if project is None:
         raise AgentError(f"{options.config} has no project {_PROJECT}, which the demo calls")
-    with tempfile.TemporaryDirectory(prefix="handoff-demo-") as work:
+    with tempfile.TemporaryDirectory(prefix="handoff-demo-") as work, Progress() as progress:
         folder = arranged(options.config, own, project, shown, Path(work) / "config")
         snapshot = load(folder)
         project = snapshot.projects[_PROJECT]
-        rehearsal = Rehearsal(folder, snapshot, project, _NUMBER, shown, _AUDIO, Path(work))
+        rehearsal = Rehearsal(
+            folder, snapshot, project, _NUMBER, shown, _AUDIO, Path(work), told=progress.tell
+        )
         for line in retelling.opening(shown, rehearsal.seconds, None if folder == options.config else folder):
             print(line, flush=True)
         async with rehearsal:
             evidence = await rehearsal.call()
+            progress.clear()
             for line in retelling.report(evidence, folder, options.config):
                 print(line)
             missing = _judged(rehearsal, evidence)

@@ -17,7 +17,7 @@ from agent.core.errors import AgentError
 _COMMANDS = (
     *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
-    *("demo", "simulate", "schema"),
+    *("demo", "load", "simulate", "schema"),
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130

@@ -12,7 +12,7 @@ from typing import Final
 
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_config
-from agent.cli.progress import Told, progress
+from agent.cli.reading import Told, reading
 from agent.cli.streams import complain
 from agent.core.conflicts import find_conflicts
 from agent.core.errors import AgentError
@@ -90,7 +90,7 @@ def import_(options: argparse.Namespace) -> int:
         raise AgentError(f"{path} is read as it is, and {target} would be read beside it: move it away first")
     alone = Edit({path: text}, alone=True, project=options.project or "")
     ours = [one for one in (target, path) if one is not None and one.exists()]
-    with progress(long=len(text) > BIG) as told:
+    with reading(long=len(text) > BIG) as told:
         others = replace(alone, alone=False, without=_same(folder, ours) - {path})
         mistakes = _mistakes(folder, others, path, told)
         rules = [entry.rule for entry in read_maps(folder, alone).entries]
@@ -105,7 +105,7 @@ def export(options: argparse.Namespace) -> int:
     """Write the rules of the maps as one file. Returns the exit code."""
     folder = _folder(options)
     target = _target(options)
-    with progress(long=map_bytes(folder) > BIG) as told:
+    with reading(long=map_bytes(folder) > BIG) as told:
         reader = read_maps(folder, told=told)
         report = find_conflicts([(entry.rule, entry.pattern) for entry in reader.entries])
         conflicts = [reader.entries[one.index].mistake(one.text) for one in report.conflicts]

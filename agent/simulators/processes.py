@@ -29,8 +29,10 @@ class Child:
         self._reader = asyncio.ensure_future(self._read())
 
     @classmethod
-    async def start(cls, name: str, log: Path, *command: str, folder: Path | None = None) -> Child:
-        """Start a program.
+    async def start(
+        cls, name: str, log: Path, *command: str, folder: Path | None = None, apart: bool = False
+    ) -> Child:
+        """Start a program, in `folder`; `apart`: the Ctrl-C of a terminal does not reach it.
 
         Raises:
             AgentError: it is not installed.
@@ -44,6 +46,7 @@ class Child:
                     stderr=errors,
                     cwd=folder,
                     limit=_LINE_BYTES,
+                    start_new_session=apart,
                 )
             except FileNotFoundError:
                 raise AgentError(f"{command[0]} is not installed: run make setup") from None
@@ -66,8 +69,12 @@ class Child:
             raise self.late(seconds) from None
         line = found()
         if line is None:
-            raise AgentError(f"{self.name} ended early{self._why()}")
+            raise AgentError(self.gone())
         return line
+
+    def gone(self) -> str:
+        """That it has ended though it should not have, and why."""
+        return f"{self.name} ended early{self._why()}"
 
     def late(self, seconds: float) -> AgentError:
         """That it has not come up, or not said what it should, for so long."""
@@ -80,6 +87,11 @@ class Child:
     def told(self) -> list[dict[str, Any]]:
         """All JSON objects it said."""
         return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:

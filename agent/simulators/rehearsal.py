@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,7 @@ class Rehearsal:
         shown: the handoff to show; the configuration must say the same.
         audio: folder with the prompts.
         work: where logs and recordings go.
+        told: is told what happens meanwhile, a few words at a time.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class Rehearsal:
     shown: Combination
     audio: Path
     work: Path
+    told: Callable[[str], None] = lambda _: None
     _children: dict[str, Child] = field(default_factory=dict)
     _exit: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -157,6 +160,7 @@ class Rehearsal:
         return (self.audio / f"{name}.wav").absolute()
 
     async def _start_all(self) -> None:
+        self.told("starting the simulators")
         cxone = await self._start("cxone", "simulate", "cxone", "--listen", self._cxone.split("//")[1])
         await cxone.said(lambda line: "listens on" in line, _UP_SECONDS)
         voice_agent = self.project.voice_agent.targets[0].address
@@ -166,6 +170,7 @@ class Rehearsal:
                 QUEUE, sip_uri(queue_of(self.project)), "human-queue",
                 "--ring-for", str(_RING_FOR), "--rtp-ports", "28000-29999",
             )  # fmt: skip
+        self.told("starting the agent")
         agent = await self._start("agent", "run", "--config", str(self.folder))
         await self._ready(agent)
 
@@ -239,8 +244,10 @@ class Rehearsal:
         )  # fmt: skip
         self._exit.push_async_callback(sipp.end)
         call = asyncio.ensure_future(sipp.ended(_CALL_SECONDS))
+        began = time.monotonic()
         try:
             while not call.done():
+                self.told(f"the call is up: {time.monotonic() - began:.0f} of about {self.seconds:.0f} s")
                 if gone := next((child for child in self._children.values() if not child.running), None):
                     await gone.said(lambda _: False, _POLL_SECONDS)
                 await asyncio.wait({call}, timeout=_POLL_SECONDS)

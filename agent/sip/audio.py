@@ -57,5 +57,8 @@ class LegAudio(Protocol):
     def record(self, recording: Recording) -> None:
         """Write what comes from the leg into a file from now on, until the leg ends."""
 
+    def tap(self, number: int) -> None:
+        """Copy its RTP and RTCP under this number (`agent.sip.tap`) from now on; 0 for no more."""
+
     def close(self) -> None:
         """The leg is gone: nobody hears it any more, and it hears nobody."""

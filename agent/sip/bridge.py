@@ -8,7 +8,7 @@ from typing import Final, Protocol, cast
 
 import pjsua2
 
-from agent.sip import relay
+from agent.sip import relay, tap
 from agent.sip.audio import LegAudio
 from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
@@ -59,6 +59,7 @@ class BridgeAudio:
         self.carried: Callable[[bool, str], None] | None = None
         self._said: tuple[bool, str] | None = None
         self._mixed = ""  # why it goes through the mixer until its next stream
+        self._tap = 0
 
     def __repr__(self) -> str:
         """Short, for logs."""
@@ -102,6 +103,8 @@ class BridgeAudio:
         self.slot = pjsua2.handoff_leg_audio(number)
         self.generation += 1
         self._mixed = ""
+        if self._tap:  # no deed: its transport may be another one
+            tap.begin(number, self._tap)
 
     def stopping(self, number: int) -> None:
         """See `LegAudio`."""
@@ -128,6 +131,16 @@ class BridgeAudio:
         self._recording = recording
         self.mix()
         self.reconnect()
+
+    def tap(self, number: int) -> None:
+        """See `LegAudio`."""
+        self._tap = number
+        if self._number < 0:
+            return
+        if number:
+            tap.begin(self._number, number)
+        else:
+            tap.end(self._number)
 
     def reconnect(self) -> None:
         """See `LegAudio`."""

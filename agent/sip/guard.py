@@ -11,6 +11,7 @@ import pjsua2
 from agent.core.errors import SipError
 from agent.core.model import Snapshot
 from agent.core.reasons import Reason
+from agent.sip import trace
 
 _REASONS_OF_GUARD = {
     "unknown_source": Reason.UNKNOWN_SOURCE,
@@ -65,7 +66,7 @@ def install(doors: Doors) -> None:
     Raises:
         SipError: this pjsua2 has no guard, or it does not take the doors.
     """
-    if pjsua2.handoff_guard_install() != 0 or pjsua2.handoff_trace_install() != 0:
+    if pjsua2.handoff_guard_install() != 0 or not trace.install():
         raise SipError("the guard can't be installed in this pjsua2")
     pjsua2.handoff_requests_install()
     if pjsua2.handoff_resolve_install() != 0:

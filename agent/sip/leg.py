@@ -200,6 +200,10 @@ class Leg(LegState):
         """Write what this leg's far end says into a file from now on, until the leg ends."""
         self.audio.record(recording)
 
+    def tap(self, number: int) -> None:
+        """Copy its RTP and RTCP from now on, under this number; 0 ends it. See `agent.sip.tap.take`."""
+        self.audio.tap(number)
+
     @property
     def level(self) -> int:
         """How loud its far end is just now: mean amplitude of a frame, 0 to 32767."""

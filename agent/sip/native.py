@@ -18,6 +18,7 @@ from agent.names.reach import own_address_towards
 from agent.sip.resolver import Hop
 
 _SLOTS_PER_CALL = 4  # two legs, and as many again that linger until their BYE is answered
+_NEWEST = "handoff_tap_take"  # what an older build of ours does not have
 _FIRST = 255  # the highest priority that a codec can have
 _CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "OPUS": "opus/48000/2"}
 _NARROW = ("PCMU", "PCMA")
@@ -53,10 +54,10 @@ def require_capacity(calls: int) -> None:
     """Refuse a limit beyond what this pjsua2 was built for.
 
     Raises:
-        SipError: it carries fewer calls, or it is a build without our guard.
+        SipError: it carries fewer calls, or it is not the build that this agent goes with.
     """
-    if not hasattr(pjsua2, "handoff_guard_capacity"):
-        raise SipError("this pjsua2 has no guard: use the wheel that deploy/pjsua2/build makes")
+    if not hasattr(pjsua2, _NEWEST):
+        raise SipError("this pjsua2 is another agent's: use the wheel that deploy/pjsua2/build makes")
     slots = pjsua2.handoff_guard_capacity(0)
     if calls * 2 > slots:
         raise SipError(
@@ -181,18 +182,12 @@ def account(settings: Agent) -> Any:
     return made
 
 
-# -- the trace and the probes, in C ------------------------------------------------------------------------
+# -- calls and probes, in C --------------------------------------------------------------------------------
 
 
 def call_count() -> int:
     """Call slots in use in pjsua."""
     return int(pjsua2.handoff_guard_calls())
-
-
-def trace(most: int) -> list[str]:
-    """The SIP messages seen since the last time, oldest first, as lines of `stories.TraceRecord`."""
-    text: str = pjsua2.handoff_trace_drain(most)
-    return text.split("\n") if text else []
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from agent.core.reasons import Reason
 from agent.core.uris import SipUri
 from agent.sip import events as on
 from agent.sip import guard, native, relay
+from agent.sip import trace as messages
 from agent.sip.bridge import BridgeAudio
 from agent.sip.handing_on import handed_on
 from agent.sip.leg import Leg
@@ -347,7 +348,7 @@ class Stack:
         return _TICK_SECONDS if self._legs or native.call_count() else _IDLE_TICK_SECONDS
 
     def _look_for_messages(self) -> None:
-        if records := native.trace(_TRACE_RECORDS):
+        if records := messages.drain(_TRACE_RECORDS):
             self._trace(records)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _STORIES_AT_MOST = 1000
 _ENTRIES_AT_MOST = 400
@@ -24,6 +24,8 @@ class TraceRecord(NamedTuple):
         cseq: the CSeq header.
         start_line: the request or status line.
         repeated: ``R`` for a retransmission, else empty.
+        position: where its bytes are kept (`agent.sip.trace.whole`): a number that only grows; empty where
+            they are not.
     """
 
     microseconds: str
@@ -34,21 +36,59 @@ class TraceRecord(NamedTuple):
     cseq: str
     start_line: str
     repeated: str
+    position: str
 
 
 _CALL_ID = TraceRecord._fields.index("call_id")
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """A SIP message of a story.
+
+    Attributes:
+        side: the leg that it belongs to: caller, agent …
+        record: what the trace says of it.
+    """
+
+    side: str
+    record: TraceRecord
+
+    @property
+    def position(self) -> int | None:
+        """Where its bytes are, as long as they are kept (`agent.sip.trace.whole`)."""
+        return int(self.record.position) if self.record.position else None
+
+    def shown(self) -> dict[str, Any]:
+        """For HTTP. Nothing in it tells a number: the text of the entry does, which is masked."""
+        return {
+            "side": self.side,
+            "direction": "received" if self.record.direction == "<" else "sent",
+            "repeated": bool(self.record.repeated),
+            "transport": self.record.transport,
+            "peer": self.record.peer,
+            "cseq": self.record.cseq,
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a story.
 
-    `when` is in seconds since the epoch; `kind` is sip, decision, audio, or an outbox channel.
+    `when` is in seconds since the epoch; `kind` is sip, decision, audio, or an outbox channel. A SIP entry
+    has its `message`.
     """
 
     when: float
     kind: str
     text: str
+    message: Message | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """For HTTP: `when`, `kind`, `text`, and for SIP what `Message.shown` says."""
+        told = {"when": self.when, "kind": self.kind, "text": self.text}
+        return told if self.message is None else {**told, **self.message.shown()}
 
 
 @dataclass(slots=True)
@@ -117,4 +157,4 @@ def _in_words(side: str, line: str) -> Entry:
     arrow = "→ us" if record.direction == "<" else "us →"
     again = " (again)" if record.repeated else ""
     text = f"{side:<6} {arrow} {record.start_line} [{record.cseq}] {record.transport} {record.peer}{again}"
-    return Entry(int(record.microseconds) / 1_000_000, "sip", text)
+    return Entry(int(record.microseconds) / 1_000_000, "sip", text, Message(side, record))

@@ -310,7 +310,7 @@ def node() -> dict[str, Any]:
             [
                 (_rate("handoff_token_requests_total", _AT, "outcome"), "log-in {{outcome}}"),
                 (
-                    _rate("handoff_name_lookups_total", _AT, "outcome") + " or vector(0)",
+                    _or_none("handoff_name_lookups_total", _AT),
                     "look-up {{outcome}}",
                 ),
             ],

@@ -18,7 +18,8 @@
 #include "calls.h"
 #include "legs.h"
 
-#define DIGITS 256
+#define DIGITS 4096     /* halves of digits: each is told when it begins and when it ends */
+#define OF_ONE_CALL 32  /* of them: who sends more between two polls loses their own, and nobody else's */
 
 /* In pjsua_call.c, by our patch. */
 extern int handoff_retry_after;
@@ -33,6 +34,7 @@ static struct digit {
     char digit;
 } digits[DIGITS];
 static unsigned first_digit, digits_kept;
+static unsigned char digits_of[PJSUA_MAX_CALLS];
 static pthread_mutex_t digits_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- What is told ---------------------------------------------------------------------------------- */
@@ -254,13 +256,16 @@ static void on_call_tx_offer(pjsua_call_id call_id, void *reserved, pjsua_call_s
 
 static void on_dtmf_event(pjsua_call_id call_id, const pjsua_dtmf_event *event)
 {
+    if (call_id < 0 || call_id >= PJSUA_MAX_CALLS)
+        return;
     pthread_mutex_lock(&digits_lock);
-    if (digits_kept < DIGITS) {
+    if (digits_kept < DIGITS && digits_of[call_id] < OF_ONE_CALL) {
         struct digit *kept = &digits[(first_digit + digits_kept++) % DIGITS];
         kept->call_id = call_id;
         kept->milliseconds = (int)event->duration;
         kept->ended = (event->flags & PJMEDIA_STREAM_DTMF_IS_END) != 0;
         kept->digit = (char)event->digit;
+        ++digits_of[call_id];
     }
     pthread_mutex_unlock(&digits_lock);
 }
@@ -275,6 +280,7 @@ static pj_bool_t next_digit(struct digit *digit)
         *digit = digits[first_digit];
         first_digit = (first_digit + 1) % DIGITS;
         --digits_kept;
+        --digits_of[digit->call_id];
     }
     pthread_mutex_unlock(&digits_lock);
     return found;

@@ -498,6 +498,13 @@ static pj_bool_t has_known_scheme(const pjsip_uri *uri)
            pj_stricmp2(scheme, "tel") == 0;
 }
 
+/* A call that is to be secure all the way has not been (RFC 3261 section 26.2.2). */
+static pj_bool_t is_insecure(const pjsip_rx_data *rdata)
+{
+    return pj_stricmp2(pjsip_uri_get_scheme(rdata->msg_info.msg->line.req.uri), "sips") == 0 &&
+           !(rdata->tp_info.transport->flag & PJSIP_TRANSPORT_SECURE);
+}
+
 enum service { SERVED_ANYWHERE, SERVED_IN_DIALOG, NOT_SERVED, NOT_KNOWN };
 
 static enum service service_of(const pj_str_t *method)
@@ -606,7 +613,7 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
         return answer(rdata, PJSIP_SC_BAD_REQUEST, HANDOFF_GUARD_MALFORMED);
     if (is_cut(rdata, arrived))
         return answer(rdata, PJSIP_SC_MESSAGE_TOO_LARGE, HANDOFF_GUARD_TOO_LARGE);
-    if (!has_known_scheme(rdata->msg_info.msg->line.req.uri))
+    if (!has_known_scheme(rdata->msg_info.msg->line.req.uri) || is_insecure(rdata))
         return answer(rdata, PJSIP_SC_UNSUPPORTED_URI_SCHEME, HANDOFF_GUARD_MALFORMED);
     if (service == NOT_KNOWN)
         return answer(rdata, PJSIP_SC_NOT_IMPLEMENTED, HANDOFF_GUARD_NOT_IMPLEMENTED);
@@ -641,6 +648,20 @@ static pjsip_module module = {
 
 /* ---- The functions that Python calls -------------------------------------------------------- */
 
+/* What our 200s allow is what is served; pjsip's modules have put in what they could do. */
+static void allow_what_is_served(void)
+{
+    pjsip_allow_hdr *allow = (pjsip_allow_hdr *)pjsip_endpt_get_capability(endpoint, PJSIP_H_ALLOW, NULL);
+    unsigned i, kept = 0;
+
+    for (i = 0; allow && i < allow->count; ++i) {
+        if (service_of(&allow->values[i]) < NOT_SERVED)
+            allow->values[kept++] = allow->values[i];
+    }
+    if (allow)
+        allow->count = kept;
+}
+
 int handoff_guard_install(void)
 {
     if (module.id >= 0)
@@ -648,6 +669,7 @@ int handoff_guard_install(void)
     endpoint = pjsua_get_pjsip_endpt();
     if (!endpoint || pjsip_endpt_register_module(endpoint, &module) != PJ_SUCCESS)
         return -1;
+    allow_what_is_served();
     handoff_accept_bad_requests = PJ_TRUE;
     handoff_dialogs_install(module.id);
     handoff_unreadable_install();

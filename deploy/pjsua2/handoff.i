@@ -4,11 +4,13 @@
 #include "calls.h"
 #include "guard.h"
 #include "legs.h"
+#include "messages.h"
 #include "names.h"
 #include "probe.h"
 #include "relay.h"
 #include "requests.h"
 #include "resolve.h"
+#include "tap.h"
 #include "tls.h"
 #include "trace.h"
 %}
@@ -20,11 +22,13 @@
 %include "calls.h"
 %include "guard.h"
 %include "legs.h"
+%include "messages.h"
 %include "names.h"
 %include "probe.h"
 %include "relay.h"
 %include "requests.h"
 %include "resolve.h"
+%include "tap.h"
 %include "tls.h"
 %include "trace.h"
 
@@ -73,6 +77,33 @@ void handoff_calls_listen(PyObject *callable)
     Py_XDECREF(listener);
     listener = callable;
     handoff_listener = &tell_listener;
+}
+%}
+
+%inline %{
+/* The bytes of the message at a position, or None once they were overwritten. */
+PyObject *handoff_message_whole(unsigned long long position)
+{
+    long length = handoff_message_length(position);
+    PyObject *whole;
+
+    if (length < 0)
+        Py_RETURN_NONE;
+    whole = PyBytes_FromStringAndSize(NULL, length);
+    if (whole)
+        handoff_message_copy(position, PyBytes_AS_STRING(whole));
+    return whole;
+}
+%}
+
+%inline %{
+/* The packets of tapped legs since the last time (tap.h). */
+PyObject *handoff_tap_take(void)
+{
+    unsigned length;
+    const char *packets = handoff_tap_taken(&length);
+
+    return PyBytes_FromStringAndSize(packets, length);
 }
 %}
 

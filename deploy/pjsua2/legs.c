@@ -109,7 +109,9 @@ const char *handoff_leg_traffic(int call_id)
     if (media && media->type == PJMEDIA_TYPE_AUDIO && media->strm.a.stream &&
         pjmedia_stream_get_stat(media->strm.a.stream, &stat) == PJ_SUCCESS)
         pj_ansi_snprintf(text, sizeof(text), "%u %u %u %u %d %u %u", stat.rx.pkt, stat.tx.pkt, stat.rx.loss,
-                         stat.tx.loss, stat.rx.jitter.mean, media->call->latch.heard, media->call->latch.strays);
+                         stat.tx.loss, stat.rx.jitter.mean,
+                         __atomic_load_n(&media->call->latch.heard, __ATOMIC_RELAXED),
+                         __atomic_load_n(&media->call->latch.strays, __ATOMIC_RELAXED)); /* a media thread counts */
     return text;
 }
 
@@ -129,8 +131,9 @@ void handoff_leg_latch(int call_id, int mode)
     pjsua_call *call = call_of(call_id);
 
     if (call)
-        call->latch.mode = mode == 1 ? PJMEDIA_RTP_LATCH_ONCE
-                         : mode == 2 ? PJMEDIA_RTP_LATCH_OFF : PJMEDIA_RTP_LATCH_STRICT;
+        __atomic_store_n(&call->latch.mode, mode == 1 ? PJMEDIA_RTP_LATCH_ONCE
+                                          : mode == 2 ? PJMEDIA_RTP_LATCH_OFF : PJMEDIA_RTP_LATCH_STRICT,
+                         __ATOMIC_RELAXED);
 }
 
 void handoff_leg_hosts(int call_id, const char *addresses)

@@ -6,8 +6,7 @@
  * speaks G.711's mu-law and the other its A-law, code by code through a table. Their ports in the conference rest
  * meanwhile: nothing is decoded, buffered or encoded. Whatever comes from either leg drives the reports to both.
  *
- * Towards a far end there is one stream, whatever its source: one SSRC; sequence numbers and timestamps are moved
- * by an offset that is found anew, and the marker set, when the source changes (RFC 3550 section 5.1).
+ * Towards a far end there is one stream, whatever its source (numbers.c).
  *
  * Locks. `pairs`: held for reading while a packet goes across; the pjsip thread takes it for writing to join and to
  * part, and parts before it stops, detaches or closes a transport: afterwards no other thread is inside that leg.
@@ -22,12 +21,11 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "numbers.h"
 #include "relay.h"
-
-enum source { NOBODY, STREAM, PEER };
+#include "tap.h"
 
 #define DROP            0xff    /* a payload type that does not go across */
-#define JUMP            3000    /* packets, 60 s: so far ahead or behind it is another line of numbers */
 #define SENDER_REPORT   200
 #define NICE            (-11)
 #define REPORT_SECONDS  5       /* RFC 3550 section 6.2 */
@@ -56,17 +54,12 @@ typedef struct leg {
 
     /* what goes out; guarded by `out` */
     pthread_mutex_t out;
-    enum source from;
-    pj_uint32_t from_ssrc, ssrc;    /* in network order */
-    pj_bool_t has_ssrc, has_sent;
-    pj_uint16_t seq_offset, last_seq;
-    pj_uint32_t ts_offset, last_ts;
-    pj_timestamp last_time;
-    unsigned clock, frame;          /* RTP clock in Hz, its ticks per packet */
+    handoff_numbers numbers;
     pj_uint32_t packets, octets;    /* sent since the leg began */
 
-    /* for whoever asks, no more exact than it needs to be */
-    unsigned level, relayed, dropped, switches;
+    handoff_tap tap;
+    /* for whoever asks: each by itself, whatever lock its writer holds, so atomic and in no order */
+    unsigned level, relayed, dropped;
 } leg;
 
 static pthread_rwlock_t pairs;
@@ -88,6 +81,16 @@ static void raise_priority(void)
     is_raised = PJ_TRUE;
 }
 
+static void count(unsigned *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+static unsigned counted(const unsigned *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 static leg *peer_of(leg *l)
 {
     return __atomic_load_n(&l->peer, __ATOMIC_ACQUIRE);
@@ -95,65 +98,20 @@ static leg *peer_of(leg *l)
 
 /* ---- Towards the far end ------------------------------------------------------------------------ */
 
-static pj_uint32_t ticks_since_last(const leg *l)
+/* A packet to the far end, as it is. */
+static pj_status_t send_below(leg *l, const void *packet, pj_size_t size)
 {
-    pj_timestamp now;
+    pj_status_t status = pjmedia_transport_send_rtp(l->below, packet, size);
 
-    pj_get_timestamp(&now);
-    return (pj_uint32_t)((now.u64 - l->last_time.u64) * l->clock / tick_rate.u64);
-}
-
-/* Another source: what it sends goes on where the last one ended, as late as it is. */
-static void begin_source(leg *l, enum source from, pjmedia_rtp_hdr *header, pj_uint16_t seq, pj_uint32_t ts)
-{
-    pj_uint32_t frames;
-
-    l->seq_offset = 0;
-    l->ts_offset = 0;
-    if (l->has_sent) {
-        frames = (ticks_since_last(l) + l->frame / 2) / l->frame;
-        l->seq_offset = (pj_uint16_t)(l->last_seq + 1 - seq);
-        l->ts_offset = l->last_ts + PJ_MAX(frames, 1) * l->frame - ts;
-        header->m = 1;
-        ++l->switches;
-    }
-    l->from = from;
-    l->from_ssrc = header->ssrc;
-}
-
-/* One continuous stream; `leg->out` is held. */
-static void rewrite(leg *l, enum source from, pjmedia_rtp_hdr *header)
-{
-    pj_uint16_t seq = pj_ntohs(header->seq);
-    pj_uint32_t ts = pj_ntohl(header->ts);
-
-    if (!l->has_ssrc && from == STREAM) {
-        l->ssrc = header->ssrc;
-        l->has_ssrc = PJ_TRUE;
-    }
-    if (from != l->from || header->ssrc != l->from_ssrc ||
-        (pj_uint16_t)(seq + l->seq_offset - l->last_seq + JUMP) > 2 * JUMP)
-        begin_source(l, from, header, seq, ts);
-    seq = (pj_uint16_t)(seq + l->seq_offset);
-    ts += l->ts_offset;
-    if (!l->has_sent || (pj_int16_t)(seq - l->last_seq) > 0) {
-        l->last_seq = seq;
-        if (!l->has_sent || (pj_int32_t)(ts - l->last_ts) > 0) {
-            l->last_ts = ts;
-            pj_get_timestamp(&l->last_time);
-        }
-    }
-    l->has_sent = PJ_TRUE;
-    header->seq = pj_htons(seq);
-    header->ts = pj_htonl(ts);
-    if (l->has_ssrc)
-        header->ssrc = l->ssrc;
+    if (handoff_tap_is_on(&l->tap) && status == PJ_SUCCESS)
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTP, PJ_TRUE, NULL, packet, (pj_ssize_t)size);
+    return status;
 }
 
 /* `leg->out` is held. */
 static pj_status_t send_on(leg *l, const void *packet, pj_size_t size)
 {
-    pj_status_t status = pjmedia_transport_send_rtp(l->below, packet, size);
+    pj_status_t status = send_below(l, packet, size);
 
     if (status == PJ_SUCCESS) {
         ++l->packets;
@@ -196,6 +154,15 @@ static void pass_codes(leg *from, pj_uint8_t *packet, pj_ssize_t size)
         codes[i] = from->to_peers_law[codes[i]];
 }
 
+/* In the counts of the stream whose place it takes. The clock's thread may have a last frame for that stream just now:
+ * each word stands for itself, as pjmedia writes it (patches/0084). The leg's next stream begins there. */
+static void count_for_stream(const leg *l, pj_ssize_t size)
+{
+    pjmedia_rtcp_tx_rtp(l->rtcp, (unsigned)(size - (pj_ssize_t)sizeof(pjmedia_rtp_hdr)));
+    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_ts, l->numbers.last_ts, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->rtcp->stat.rtp_tx_last_seq, l->numbers.last_seq, __ATOMIC_RELAXED);
+}
+
 /* A packet of one far end to the other's, ours to change; `pairs` is held. */
 static void pass_on(leg *from, leg *to, pj_uint8_t *packet, pj_ssize_t size)
 {
@@ -204,21 +171,18 @@ static void pass_on(leg *from, leg *to, pj_uint8_t *packet, pj_ssize_t size)
 
     pthread_mutex_lock(&to->out);
     if (type == DROP) {
-        if (to->from == PEER)
-            --to->seq_offset; /* what is left out is no loss */
-        ++from->dropped;
+        handoff_numbers_leave_out(&to->numbers, header);
+        count(&from->dropped);
     } else {
         if (from->loudness && header->pt == from->audio_type)
             pass_codes(from, packet, size);
         header->pt = type;
-        rewrite(to, PEER, header);
-        if (send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
-            pjmedia_rtcp_tx_rtp(to->rtcp, (unsigned)(size - (pj_ssize_t)sizeof(*header)));
-            to->rtcp->stat.rtp_tx_last_ts = to->last_ts; /* the leg's next stream begins there */
-            to->rtcp->stat.rtp_tx_last_seq = to->last_seq;
-            ++to->relayed;
+        if (handoff_numbers_rewrite(&to->numbers, HANDOFF_PEER, header) &&
+            send_on(to, packet, (pj_size_t)size) == PJ_SUCCESS) {
+            count_for_stream(to, size);
+            count(&to->relayed);
         } else {
-            ++from->dropped;
+            count(&from->dropped);
         }
     }
     pthread_mutex_unlock(&to->out);
@@ -228,17 +192,17 @@ static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj
 {
     leg *l = (leg *)transport;
     pj_uint8_t copy[PJMEDIA_MAX_MTU];
-    pj_status_t status;
+    pj_status_t status = PJ_SUCCESS;
 
     raise_priority();
     if (size < sizeof(pjmedia_rtp_hdr) || size > sizeof(copy))
-        return pjmedia_transport_send_rtp(l->below, packet, size);
+        return send_below(l, packet, size);
     if (peer_of(l))
         return PJ_SUCCESS; /* at worst one frame more or less at the switch */
     pj_memcpy(copy, packet, size);
     pthread_mutex_lock(&l->out);
-    rewrite(l, STREAM, (pjmedia_rtp_hdr *)copy);
-    status = send_on(l, copy, size);
+    if (handoff_numbers_rewrite(&l->numbers, HANDOFF_STREAM, (pjmedia_rtp_hdr *)copy))
+        status = send_on(l, copy, size);
     pthread_mutex_unlock(&l->out);
     return status;
 }
@@ -249,13 +213,14 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
     leg *l = (leg *)transport;
     pj_uint8_t copy[PJMEDIA_MAX_MTU];
     pj_uint32_t said[3]; /* RTP time, packets, octets: RFC 3550 section 6.4.1 */
+    pj_status_t status;
 
     if (size >= 28 && size <= sizeof(copy) && ((const pj_uint8_t *)packet)[1] == SENDER_REPORT) {
         pthread_mutex_lock(&l->out);
-        said[0] = pj_htonl(l->last_ts + ticks_since_last(l));
+        said[0] = pj_htonl(handoff_numbers_time(&l->numbers));
         said[1] = pj_htonl(l->packets);
         said[2] = pj_htonl(l->octets);
-        size = l->has_sent ? size : 0;
+        size = l->numbers.has_sent ? size : 0;
         pthread_mutex_unlock(&l->out);
         if (size) {
             pj_memcpy(copy, packet, size);
@@ -263,7 +228,12 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
             packet = copy;
         }
     }
-    return size ? pjmedia_transport_send_rtcp(l->below, packet, size) : PJ_SUCCESS;
+    if (!size)
+        return PJ_SUCCESS;
+    status = pjmedia_transport_send_rtcp(l->below, packet, size);
+    if (handoff_tap_is_on(&l->tap) && status == PJ_SUCCESS)
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTCP, PJ_TRUE, NULL, packet, (pj_ssize_t)size);
+    return status;
 }
 
 /* The stream would report when it plays or encodes, which it does not now; `pairs` is held. */
@@ -293,6 +263,8 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     pjmedia_tp_cb_param own = *param;
 
     raise_priority();
+    if (handoff_tap_is_on(&l->tap))
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTP, PJ_FALSE, param->src_addr, param->pkt, param->size);
     own.user_data = l->user;
     own.taken = PJ_FALSE;
     if (l->rtp_cb2)
@@ -300,6 +272,8 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     else if (l->rtp_cb)
         l->rtp_cb(l->user, own.pkt, own.size);
     param->rem_switch = own.rem_switch;
+    if (own.rem_switch && param->src_addr)
+        handoff_tap_towards(&l->tap, param->src_addr, NULL);
     if (!own.taken || param->size > PJMEDIA_MAX_MTU || !peer_of(l))
         return;
     pthread_rwlock_rdlock(&pairs);
@@ -314,6 +288,8 @@ static void on_rtcp(void *user, void *packet, pj_ssize_t size)
 {
     leg *l = user;
 
+    if (handoff_tap_is_on(&l->tap))
+        handoff_tap_copy(&l->tap, HANDOFF_TAP_RTCP, PJ_FALSE, NULL, packet, size);
     if (l->rtcp_cb)
         l->rtcp_cb(l->user, packet, size);
     if (!peer_of(l))
@@ -412,12 +388,7 @@ static void begin_relaying(leg *l, pjmedia_stream *stream, const pjmedia_stream_
     pjmedia_stream_get_rtp_session_info(stream, &sessions);
     pthread_mutex_lock(&l->out);
     l->rtcp = (pjmedia_rtcp_session *)sessions.rtcp;
-    l->clock = clock_of(info);
-    l->frame = ticks_per_packet(info);
-    l->from = NOBODY; /* whatever was relayed before is another source now */
-    if (!l->has_ssrc)
-        l->ssrc = pj_htonl(info->ssrc);
-    l->has_ssrc = PJ_TRUE;
+    handoff_numbers_begin(&l->numbers, clock_of(info), ticks_per_packet(info), pj_htonl(info->ssrc));
     pthread_mutex_unlock(&l->out);
     if (!l->report_due.u64) { /* the first one after half the usual time */
         pj_get_timestamp(&l->report_due);
@@ -496,7 +467,7 @@ int handoff_relay_level(int call_id)
 {
     leg *l = leg_of(call_id);
 
-    return l && l->peer && l->loudness ? (int)__atomic_load_n(&l->level, __ATOMIC_RELAXED) : -1;
+    return l && l->peer && l->loudness ? (int)counted(&l->level) : -1;
 }
 
 const char *handoff_relay_counts(int call_id)
@@ -505,12 +476,30 @@ const char *handoff_relay_counts(int call_id)
     leg *l = leg_of(call_id);
 
     text[0] = '\0';
-    if (l) {
-        pthread_mutex_lock(&l->out);
-        pj_ansi_snprintf(text, sizeof(text), "%u %u %u", l->relayed, l->dropped, l->switches);
-        pthread_mutex_unlock(&l->out);
-    }
+    if (l)
+        pj_ansi_snprintf(text, sizeof(text), "%u %u %u", counted(&l->relayed), counted(&l->dropped),
+                         counted(&l->numbers.switches));
     return text;
+}
+
+int handoff_tap_on(int call_id, unsigned number)
+{
+    leg *l = leg_of(call_id);
+    pjmedia_transport_info info;
+
+    if (!l || !number)
+        return -1;
+    pjmedia_transport_info_init(&info);
+    pjmedia_transport_get_info(l->below, &info);
+    return handoff_tap_begin(&l->tap, number, &info.sock_info.rtp_addr_name, &info.sock_info.rtcp_addr_name);
+}
+
+void handoff_tap_off(int call_id)
+{
+    leg *l = leg_of(call_id);
+
+    if (l)
+        handoff_tap_end(&l->tap);
 }
 
 /* ---- The transport ------------------------------------------------------------------------------ */
@@ -534,6 +523,7 @@ static pj_status_t attach2(pjmedia_transport *transport, pjmedia_transport_attac
     own.rtp_cb = NULL;
     own.rtp_cb2 = &on_rtp;
     own.rtcp_cb = &on_rtcp;
+    handoff_tap_towards(&l->tap, &param->rem_addr, &param->rem_rtcp);
     return pjmedia_transport_attach2(l->below, &own);
 }
 
@@ -594,6 +584,7 @@ static pj_status_t destroy(pjmedia_transport *transport)
     pjmedia_transport *below = l->below;
 
     part(l, PJ_TRUE);
+    handoff_tap_end(&l->tap);
     pj_grp_lock_dec_ref(l->base.grp_lock); /* `below` holds its own until it is closed */
     return pjmedia_transport_close(below);
 }
@@ -617,8 +608,7 @@ static pjmedia_transport *wrap(pjsua_call_id call_id, unsigned index, pjmedia_tr
     l = PJ_POOL_ZALLOC_T(pool, leg);
     l->pool = pool;
     l->below = below;
-    l->clock = 8000;
-    l->frame = 160;
+    handoff_numbers_init(&l->numbers);
     pthread_mutex_init(&l->out, NULL);
     pj_ansi_strxcpy(l->base.name, pool->obj_name, sizeof(l->base.name));
     l->base.type = (pjmedia_transport_type)(PJMEDIA_TRANSPORT_TYPE_USER + 1);

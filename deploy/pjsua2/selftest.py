@@ -23,6 +23,8 @@ import time
 import pjsua2 as pj
 
 KNOWN, STRANGER = "127.0.0.1", "127.0.0.2"
+MESSAGE_BYTES = 100_000
+SERVED = {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "INFO", "PRACK", "REFER", "NOTIFY"}
 numbers = itertools.count(1)
 failures = []
 callback_threads = set()
@@ -94,7 +96,7 @@ class Stack:
         self.endpoint.libInit(config)
         check("guard install", pj.handoff_guard_install(), 0)
         check("guard install again", pj.handoff_guard_install(), 0)
-        check("trace install", pj.handoff_trace_install(), 0)
+        check("trace install", pj.handoff_trace_install(MESSAGE_BYTES), 0)
         pj.handoff_requests_install()
         pj.handoff_calls_listen(listen)
         check("calls install", pj.handoff_calls_install(), 0)
@@ -359,6 +361,8 @@ def prove_methods():
         check("Max-Forwards 0", codes(peer.ask("INVITE", hops="0", headers=SDP_TYPE, body=offer())), [483])
     check("ACK, Max-Forwards 0", peer.ask("ACK", hops="0"), [])
     check("no Max-Forwards", codes(peer.ask("OPTIONS", hops=None)), [200])
+    with Counts("sips over UDP", malformed=1):
+        check("sips over UDP", codes(peer.ask("INVITE", uri="sips:9995550100@127.0.0.1", headers=SDP_TYPE, body=offer())), [416])
 
 
 def prove_sizes():
@@ -576,6 +580,7 @@ def set_up(peer, call_id, rtp_port, more=""):
     answers = peer.send(invite) + peer.receive(0.2)
     stack.answer_code = 486
     check("call is up", codes(answers), [100, 200])
+    check("what a 200 allows", set((header(answers[-1], "Allow") or "").split(", ")), SERVED)
     check("call slots in use are kept", pj.handoff_calls_rest(), 0)
     tag = re.search(r"^To:.*;tag=([^\r;]+)", answers[-1], re.M)[1]
     ours = int(re.search(r"^m=audio (\d+)", answers[-1], re.M)[1])
@@ -759,6 +764,34 @@ def prove_call():
     check("Python ran on the polling thread only", callback_threads, {threading.get_native_id()})
 
 
+def prove_digits():
+    """Whoever sends more digits between two polls than anybody can press loses their own, and nobody else's."""
+    peers, ports, tags = [Peer(KNOWN), Peer(KNOWN)], [], []
+    sockets = [socket.socket(type=socket.SOCK_DGRAM) for _ in peers]
+    for number, (peer, rtp) in enumerate(zip(peers, sockets)):
+        rtp.bind(("127.0.0.1", 0))
+        _, tag, ours = set_up(peer, f"digits-{number}@selftest", rtp.getsockname()[1])
+        ports.append(ours)
+        tags.append(tag)
+    stack.digits, stack.held = [], ""
+
+    def press(which, sequence, digit):
+        head = bytes([0x80, 101 | 0x80]) + sequence.to_bytes(2, "big") + (2000 * sequence).to_bytes(4, "big") + b"\0\0\0\1"
+        sockets[which].sendto(head + bytes([digit, 0x80, 0, 160]), ("127.0.0.1", ports[which]))
+
+    for sequence in range(300):
+        press(0, sequence, 5)
+        time.sleep(0.001)
+    for sequence in range(3):
+        press(1, sequence, 7)
+    time.sleep(0.3)
+    stack.turn(0.1)
+    check("digits of the other call", stack.digits.count("7"), 3)
+    check("digits of the busy call", 0 < stack.digits.count("5") <= 32)
+    for number, (peer, tag) in enumerate(zip(peers, tags)):
+        peer.ask("BYE", call_id=f"digits-{number}@selftest", to_tag=tag, cseq="5")
+
+
 def prove_trace():
     drain = pj.handoff_trace_drain
 
@@ -775,12 +808,13 @@ def prove_trace():
     check("time", [abs(time.time() - int(fields[0]) / 1e6) < 5 for fields in got], [True, True])
     received = ["<", "udp", where, "trace??", "1 OPTIONS", "OPTIONS sip:9995550100@127.0.0.1 SIP/2.0", ""]
     sent = [">", "udp", where, "trace??", "1 OPTIONS", "SIP/2.0 200 OK", ""]
-    check("records", [fields[1:] for fields in got], [received, sent])
+    check("records", [fields[1:8] for fields in got], [received, sent])
     invite = message("INVITE", source=KNOWN, port=peer.port, call_id="again", headers=SDP_TYPE, body=offer())
     peer.send(invite)
     peer.send(invite)
     flags = [fields[1] + fields[7] for fields in records("again")]
     check("retransmissions", flags, ["<", ">", ">", "<R", ">R"])
+    prove_messages(peer, records)
     drain(0)
     options = message("OPTIONS", source=STRANGER)
     for _ in range(9000):
@@ -791,6 +825,30 @@ def prove_trace():
     while text := drain(1000):
         left += len(text.split("\n"))
     check("the ring's size", left, 8192)
+
+
+def prove_messages(peer, records):
+    """The bytes of each message, until they are written over."""
+    whole, local = pj.handoff_message_whole, pj.handoff_message_local
+    asked = message("OPTIONS", call_id="whole", source=KNOWN, port=peer.port, headers=["Subject: \xe9"])
+    answers = [answer.encode() for answer in peer.send(asked)]
+    places = [int(fields[8]) for fields in records("whole")]
+    check("bytes", [whole(place) for place in places], [asked, *answers])
+    check("positions grow", places, sorted(set(places)))
+    check("local address", [local(place).rsplit(":")[-1] for place in places], [str(stack.udp_port)] * 2)
+    strange = [places[0] + 1, places[0] + 40, places[1] - 1, places[1] + 1, 2**63, 2**64 - 1]
+    check("no such position", [(whole(place), local(place)) for place in strange], [(None, "")] * len(strange))
+    seen = set()
+    for size in (0, 1, 40, 1000, 15000, 15001, 15002, 400, *(range(7000, 7100))):  # round the ring's end, many times
+        call_id = f"whole{size}"
+        asked = message("OPTIONS", call_id=call_id, source=KNOWN, port=peer.port, headers=["Subject: " + "x" * size])
+        peer.socket.sendto(asked, ("127.0.0.1", stack.udp_port))
+        stack.turn(0)
+        for fields in records(call_id):
+            if fields[1] == "<":
+                seen.add(whole(int(fields[8])) == asked)
+    check("bytes round the ring", seen, {True})
+    check("written over", [whole(place) for place in places], [None, None])
 
 
 def call_out(peer, uri=""):
@@ -879,7 +937,7 @@ def main():
     check("unused call slots are given back", pj.handoff_calls_rest(), 1)
     for proof in (prove_strangers, prove_options, prove_admission, prove_rate, prove_methods, prove_sizes, prove_malformed, prove_uris, prove_names, prove_refused_lines,
                   prove_failed_sending, prove_tcp,
-                  prove_call, prove_requests, prove_offers, prove_probe, prove_resolve, prove_answers, prove_callbacks, prove_trace):
+                  prove_call, prove_digits, prove_requests, prove_offers, prove_probe, prove_resolve, prove_answers, prove_callbacks, prove_trace):
         try:
             proof()
         except Exception as error:  # noqa: BLE001 - go on: one report names every rule that is broken

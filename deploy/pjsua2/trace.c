@@ -1,4 +1,5 @@
-/* Trace: a pjsip module that notes every SIP message in a ring, for the stories of calls.
+/* Trace: a pjsip module that notes every SIP message in a ring, for the stories of calls, and keeps its bytes
+ * beside (messages.c).
  *
  * Priority 7, ahead of the transport layer's printing (8): the first module that sees a message
  * received (so before the guard refuses it) and the last that sees one sent, when it is printed.
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include "messages.h"
 #include "trace.h"
 
 #define RECORDS         8192
@@ -16,6 +18,7 @@
 
 struct record {
     unsigned long long time;        /* microseconds since 1970 */
+    unsigned long long position;    /* of its bytes (messages.h) */
     char direction;
     char repeated;
     char transport[4];
@@ -62,15 +65,29 @@ static struct record *next_record(void)
     return &ring[(first + used++) % RECORDS];
 }
 
+/* Where this machine sent it from or got it. A listener on all addresses has one that it goes by. */
+static void local_of(const pjsip_transport *tp, pj_sockaddr *local)
+{
+    const pjsip_host_port *name = &tp->local_name;
+
+    *local = tp->local_addr;
+    if (!pj_sockaddr_has_addr(local) &&
+        pj_inet_pton(local->addr.sa_family, &name->host, pj_sockaddr_get_addr(local)) == PJ_SUCCESS)
+        pj_sockaddr_set_port(local, (pj_uint16_t)name->port);
+}
+
 static void fill(struct record *record, const pjsip_transport *tp, const char *host, int port,
                  const pj_str_t *call_id, const pjsip_cseq_hdr *cseq, const char *message, int len)
 {
     const char *end = memchr(message, '\n', len);
     char number[24];
     struct timeval now;
+    pj_sockaddr local;
 
     gettimeofday(&now, NULL); /* pjlib's own cuts to milliseconds, and stories are told in microseconds */
     record->time = now.tv_sec * 1000000ULL + now.tv_usec;
+    local_of(tp, &local);
+    record->position = handoff_message_keep(message, (unsigned)PJ_MAX(0, len), &local);
     snprintf(record->transport, sizeof(record->transport), "%s",
              tp->flag & PJSIP_TRANSPORT_SECURE ? "tls" :
              tp->flag & PJSIP_TRANSPORT_DATAGRAM ? "udp" : "tcp");
@@ -150,13 +167,15 @@ static long append(size_t at, const struct record *record)
         text_size = need * 2;
     }
     to = text + at;
-    to += sprintf(to, "%s%llu\t%c\t%s\t%s\t%s\t%s\t%s\t%s", at ? "\n" : "", record->time,
+    to += sprintf(to, "%s%llu\t%c\t%s\t%s\t%s\t%s\t%s\t%s\t", at ? "\n" : "", record->time,
                   record->direction, record->transport, record->peer, record->call_id, record->cseq,
                   record->line, record->repeated ? "R" : "");
+    if (record->position != HANDOFF_MESSAGE_NOT_KEPT)
+        to += sprintf(to, "%llu", record->position);
     return to - text;
 }
 
-int handoff_trace_install(void)
+int handoff_trace_install(unsigned message_bytes)
 {
     pjsip_endpoint *endpoint = pjsua_get_pjsip_endpt();
 
@@ -164,7 +183,7 @@ int handoff_trace_install(void)
         return 0;
     if (!ring)
         ring = calloc(RECORDS, sizeof(*ring));
-    return ring && endpoint && pjsip_endpt_register_module(endpoint, &module) == PJ_SUCCESS ? 0 : -1;
+    return ring && handoff_messages_reserve(message_bytes) == 0 && endpoint && pjsip_endpt_register_module(endpoint, &module) == PJ_SUCCESS ? 0 : -1;
 }
 
 const char *handoff_trace_drain(int max_records)

@@ -174,6 +174,7 @@ async def test_a_broken_map_is_refused_with_its_place_and_the_old_one_stays(
         assert list(faults(person, f"{at}/console/configuration", "configuration-refused")) == []
         follow(person, "Overview")
         assert "The edited configuration was refused for 1 mistake" in text(person)
+        assert list(faults(person, f"{at}/", "overview-trouble")) == []
     finally:
         path.write_text(sound, encoding="utf-8")
     follow(person, "the mistakes")
@@ -190,6 +191,7 @@ async def test_a_call_appears_while_somebody_looks(house: House, person: Chrome)
         await caller.saw("200 INVITE")
         await eventually(lambda: up().startswith("1 of"), 15, "the call is on the page")
         assert person.find_element(By.ID, "live").text == "Live"
+        assert list(faults(person, person.current_url, "overview-call")) == []
         caller.cue()
         await caller.succeeds()
     await eventually(lambda: up().startswith("0 of"), 15, "and gone again")

@@ -11,6 +11,8 @@ from typing import Any, Final
 from axe_core_python.base import AXE_SCRIPT
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import WebDriverWait
 
 NARROW, WIDE = 360, 1280
 LOOKS: Final = [(scheme, width) for scheme in ("light", "dark") for width in (WIDE, NARROW)]
@@ -87,13 +89,17 @@ def tick(browser: Chrome, label: str) -> None:
 
 
 def press(browser: Chrome, button: str) -> None:
-    """Press the button of this name."""
+    """Press the button of this name, and wait for the page that follows."""
+    page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.XPATH, f"//button[normalize-space()='{button}']").click()
+    WebDriverWait(browser, 15).until(staleness_of(page))
 
 
 def follow(browser: Chrome, link: str) -> None:
-    """Follow the link of this text."""
+    """Follow the link of this text, and wait for its page."""
+    page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.LINK_TEXT, link).click()
+    WebDriverWait(browser, 15).until(staleness_of(page))
 
 
 def _labelled(browser: Chrome, label: str) -> Any:  # noqa: ANN401 - selenium's element

@@ -11,28 +11,19 @@ import struct
 import pytest
 
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import Change, Plan
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.rtp import RtpPeer
 from tests.calls.harness.sip_socket import audio_port, offer
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY
 from tests.calls.harness.waiting import eventually
-from tests.calls.test_relay import SENDER_REPORT, by_hand
+from tests.calls.test_relay import SENDER_REPORT, by_hand, change
 
 pytestmark = pytest.mark.calls
 
+__all__ = ["change"]  # the fixture: between its codecs audio is mixed
+
 FAR = 0.25
 """Seconds by which the far end's reports make the way longer than it is."""
-
-
-@pytest.fixture(scope="module")
-def change() -> Change:
-    """One codec more than the others have: between it and G.711 audio is mixed."""
-
-    def wideband(plan: Plan) -> None:
-        plan.agent["media"]["codecs"] = ["PCMU", "PCMA", "G722"]
-
-    return wideband
 
 
 def receiver_report(sender_report: bytes) -> bytes:

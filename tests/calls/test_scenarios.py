@@ -101,7 +101,9 @@ async def test_a_caller_holds_and_resumes_on_cue() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(SCENARIOS.rglob("*.xml")), ids=lambda path: str(path.relative_to(SCENARIOS))
+    "path",
+    sorted([*SCENARIOS.rglob("*.xml"), *(SCENARIOS / "load").glob("*.xml")]),
+    ids=lambda path: str(path.relative_to(SCENARIOS)),
 )
 def test_every_scenario_says_what_it_proves(path: object) -> None:
     text = (SCENARIOS / str(path)).read_text()

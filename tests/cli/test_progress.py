@@ -1,55 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Progress is for those who look at a terminal."""
+"""Progress on a terminal: one line, written over, and nothing left behind."""
 
 from __future__ import annotations
 
-import os
-import pty
-import shutil
-import subprocess
-import sys
-import threading
-from contextlib import suppress
-from pathlib import Path
+import io
 
-import pytest
-
-from agent.cli.progress import progress
-
-EXAMPLE = Path(__file__).parents[2] / "config"
+from agent.cli.progress import Progress
 
 
-def test_nothing_is_shown_in_a_pipe_or_where_it_is_short(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress() as told:
-        assert told is None
-    with progress(long=False) as told:
-        assert told is None
-    assert capsys.readouterr().err == ""
+class Terminal(io.StringIO):
+    """Says that it is one."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
 
 
-@pytest.mark.slow
-def test_check_of_a_big_map_shows_how_far_it_is_on_a_terminal_and_only_there(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(EXAMPLE, tmp_path / "config"))
-    lines = [f"{8_000_000_000 + at},acme-care\n" for at in range(60_000)]
-    (folder / "numbers/big.csv").write_text("number,project\n" + "".join(lines), encoding="utf-8")
-    command = [sys.executable, "-m", "agent.cli.main", "check", "--config", str(folder)]
-    piped = subprocess.run(command, capture_output=True, check=True)
-    assert piped.stderr == b""
-    ours, theirs = pty.openpty()
-    shown = bytearray()
-    reader = threading.Thread(target=_read, args=(ours, shown))  # a terminal takes 4 KiB that nobody reads
-    reader.start()
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=theirs, check=True, env={**os.environ, "TERM": "xterm"}
-    )
-    os.close(theirs)
-    reader.join()
-    os.close(ours)
-    assert done.stdout == piped.stdout
-    assert b"reading big.csv" in shown
+def test_a_line_is_written_over_and_cleared_at_the_end() -> None:
+    out = Terminal()
+    line = Progress(out)
+    for text in ("one", "one", "two"):
+        line.tell(text)
+    line.clear()
+    assert out.getvalue() == "\r\x1b[2Kone\r\x1b[2Ktwo\r\x1b[2K"
 
 
-def _read(terminal: int, into: bytearray) -> None:
-    with suppress(OSError):  # EIO: the other side is closed
-        while part := os.read(terminal, 4096):
-            into += part
+def test_where_there_is_no_terminal_nothing_is_said() -> None:
+    out = io.StringIO()
+    with Progress(out) as line:
+        line.tell("one")
+    assert not out.getvalue()

@@ -4,8 +4,9 @@
     .venv/bin/python -m tests.fuzz.relays [--flavour asan] [--calls 300] [--at-once 12] [--seed 1]
 
 Each call has a caller and a voice agent that send RTP all the time, of either law of G.711 or of G.722 (which
-is mixed). What happens in a call is drawn from the seed. Exit code 1 after a finding, which is printed:
-a fault that the sanitizer saw, a traceback, an end of the agent, a call that failed or was left behind.
+is mixed). What happens in a call is drawn from the seed, and so is which legs are tapped. Exit code 1 after
+a finding, which is printed: a fault that the sanitizer saw, a traceback, an end of the agent, a call that
+failed or was left behind.
 """
 
 from __future__ import annotations
@@ -240,6 +241,7 @@ async def run(flavour: str, calls: int, at_once: int, seed: int) -> tuple[int, i
         Finding: the agent did what it must not.
     """
     rig = Rig(Path(tempfile.mkdtemp(prefix="relays-")), flavour)
+    rig.house.agent.within = (sys.executable, "-m", "tests.fuzz.tapped", str(seed))
     chance = random.Random(seed)  # noqa: S311 - repeatable
     places = asyncio.Semaphore(at_once)
     rig.cxone.start()

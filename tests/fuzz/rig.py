@@ -33,7 +33,7 @@ _FAULT = re.compile(
     r"(?:ERROR: Address|WARNING: Thread)Sanitizer:? (.*)|Traceback \(most recent|"
     r".*(?:terminate called|Assertion).*"
 )
-_FRAME = re.compile(r"#\d+ 0x\w+ in (\S+) (?:\.\./src|pjproject|\.\./)\S*")
+_FRAME = re.compile(r"#\d+ (?:0x\w+ in )?(\S+) (?:\.\./src|pjproject|\.\./)\S*")  # tsan's: without
 
 
 class Finding(Exception):  # noqa: N818 - what is looked for is no error of ours

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from agent.sip import bridge, relay
+from agent.sip import bridge, relay, tap
 from agent.sip.bridge import BridgeAudio
 from agent.sip.players import Player, Recording
 from agent.sip.traffic import Traffic
@@ -27,6 +27,7 @@ class Native:
         self.unlike = 0
         self.levels: dict[int, int] = {}
         self.laws_differ = False
+        self.taps: dict[int, int] = {}
 
     def handoff_audio_connect(self, source: int, sink: int, on: int) -> int:
         """Join or part two ports; 0 when done."""
@@ -78,6 +79,15 @@ class Native:
         """Microseconds to its far end and back; -1 for unknown."""
         return self.round_trips.get(number, -1)
 
+    def handoff_tap_on(self, number: int, tap: int) -> int:
+        """Copy its packets."""
+        self.taps[number] = tap
+        return 0
+
+    def handoff_tap_off(self, number: int) -> None:
+        """No more."""
+        self.taps.pop(number, None)
+
 
 def player() -> Player:
     """One with a place for ever."""
@@ -89,6 +99,7 @@ def native(monkeypatch: pytest.MonkeyPatch) -> Native:
     made = Native()
     monkeypatch.setattr(bridge, "pjsua2", made)
     monkeypatch.setattr(relay, "pjsua2", made)
+    monkeypatch.setattr(tap, "pjsua2", made)
     return made
 
 
@@ -331,3 +342,33 @@ def test_a_recording_is_made_by_the_mixer(native: Native) -> None:
     one.record(cast("Recording", SimpleNamespace(slot=40, close=lambda: None)))
     assert not one.relayed
     assert (10, 40) in native.joined
+
+
+def test_a_tap_begins_with_the_stream_and_stays_through_the_next_one(native: Native) -> None:
+    audio = BridgeAudio("leg 1")
+    audio.tap(7)
+    assert native.taps == {}, "there is no audio yet"
+    native.ports[1] = 10
+    audio.changed(1)
+    assert native.taps == {1: 7}
+    native.taps.clear()  # as with another transport
+    audio.changed(1)
+    assert native.taps == {1: 7}
+
+
+def test_a_tap_of_audio_that_flows_begins_and_ends_at_once(native: Native) -> None:
+    audio = flowing(native, 1, 10)
+    assert native.taps == {}
+    audio.tap(7)
+    audio.tap(8)
+    assert native.taps == {1: 8}
+    audio.tap(0)
+    audio.changed(1)
+    assert native.taps == {}
+
+
+def test_a_leg_that_is_gone_is_not_tapped(native: Native) -> None:
+    audio = flowing(native, 1, 10)
+    audio.close()
+    audio.tap(7)
+    assert native.taps == {}

@@ -14,7 +14,7 @@ import pytest
 from agent.core.headers import parse
 from agent.core.model import Agent
 from agent.sip import events as on
-from agent.sip import native
+from agent.sip import native, trace
 from agent.sip.audio import LegAudio
 from agent.sip.stack import Stack
 from agent.sip.traffic import Traffic
@@ -46,7 +46,7 @@ class Running:
         self.clock = Clock(monkeypatch)
         monkeypatch.setattr(pjsua2, "Endpoint", Pjsip)
         monkeypatch.setattr(native, "probes", list)
-        monkeypatch.setattr(native, "trace", lambda _: [])
+        monkeypatch.setattr(trace, "drain", lambda _: [])
         self.lingering = 0
         monkeypatch.setattr(native, "call_count", lambda: self.lingering)
         self.lags: list[float] = []
@@ -178,7 +178,7 @@ async def test_an_error_in_any_part_of_the_tick_ends_neither_it_nor_the_other_pa
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     traced: list[object] = []
-    monkeypatch.setattr(native, "trace", lambda _: ["a message"])
+    monkeypatch.setattr(trace, "drain", lambda _: ["a message"])
     loop = asyncio.get_running_loop()
     for place in ("_lag", "_trace"):
         monkeypatch.setattr(running.stack, place, broken)

@@ -10,23 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from agent.telemetry.stories import Entry, Stories, TraceRecord
+from agent.telemetry.stories import Entry, Message, Stories, TraceRecord
 from tests.calls.harness.ports import free_port
 
 INVITE, TRYING = "INVITE sip:9995550100@127.0.0.1 SIP/2.0", "SIP/2.0 100 Trying"
 RECORDED = (
-    f"1893456000000000\t<\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{INVITE}\t",
-    f"1893456000000000\t>\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{TRYING}\t",
-    f"1893456000000000\t<\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{INVITE}\tR",
-    f"1893456000000000\t>\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{TRYING}\tR",
+    f"1893456000000000\t<\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{INVITE}\t\t0",
+    f"1893456000000000\t>\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{TRYING}\t\t0",
+    f"1893456000000000\t<\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{INVITE}\tR\t0",
+    f"1893456000000000\t>\tudp\t127.0.0.1:5061\tone@peer\t1 INVITE\t{TRYING}\tR\t0",
 )
-"""What the trace in C wrote of an INVITE that came twice, with another time and another port of the peer."""
+"""What the trace in C wrote of an INVITE that came twice, but for times, positions and the peer's port."""
 RECEIVED, _, _, SENT_AGAIN = RECORDED
 
 
 def message(when: float, sip_call_id: str, recorded: str = RECEIVED) -> str:
     """A recorded line, at another time and of another dialog."""
     return recorded.replace("1893456000000000", str(int(when * 1_000_000))).replace("one@peer", sip_call_id)
+
+
+def record(line: str) -> TraceRecord:
+    return TraceRecord._make(line.split("\t"))
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +49,9 @@ def traced() -> list[str]:
 
 
 def test_the_trace_of_a_real_stack_is_what_was_recorded(traced: list[str]) -> None:
-    (peer,) = {TraceRecord._make(line.split("\t")).peer for line in traced}
+    (peer,) = {record(line).peer for line in traced}
     told = [line.replace(peer, "127.0.0.1:5061") for line in traced]
+    told = [re.sub(r"\t\d+$", "\t0", line) for line in told]
     assert [re.sub(r"^\d{16}\t", "1893456000000000\t", line) for line in told] == list(RECORDED)
 
 
@@ -73,12 +78,26 @@ def test_messages_decisions_and_signals_stand_on_one_time_line() -> None:
     stories.bind("c-1", "b@us", "agent")
     stories.sip([message(2.0, "a@peer"), message(4.0, "b@us", SENT_AGAIN)])
     stories.note("c-1", 1.0, "signal", "arrival recorded")
+    received = Message("caller", record(message(2.0, "a@peer")))
+    sent = Message("agent", record(message(4.0, "b@us", SENT_AGAIN)))
     assert stories.story("c-1") == (
         Entry(1.0, "signal", "arrival recorded"),
-        Entry(2.0, "sip", f"caller → us {INVITE} [1 INVITE] udp 127.0.0.1:5061"),
+        Entry(2.0, "sip", f"caller → us {INVITE} [1 INVITE] udp 127.0.0.1:5061", received),
         Entry(3.0, "decision", "admitted"),
-        Entry(4.0, "sip", f"agent  us → {TRYING} [1 INVITE] udp 127.0.0.1:5061 (again)"),
+        Entry(4.0, "sip", f"agent  us → {TRYING} [1 INVITE] udp 127.0.0.1:5061 (again)", sent),
     )
+
+
+def test_a_message_says_which_way_it_went_and_where_its_bytes_are() -> None:
+    stories = Stories()
+    stories.bind("c-1", "a@peer", "caller")
+    stories.sip([message(2.0, "a@peer"), re.sub(r"\t0$", "\t", message(4.0, "a@peer", SENT_AGAIN))])
+    stories.note("c-1", 5.0, "decision", "admitted")
+    of_udp = {"side": "caller", "transport": "udp", "peer": "127.0.0.1:5061", "cseq": "1 INVITE"}
+    first, second, third = (entry.shown() for entry in stories.story("c-1") or ())
+    assert first.items() >= {**of_udp, "direction": "received", "repeated": False, "position": 0}.items()
+    assert second.items() >= {**of_udp, "direction": "sent", "repeated": True, "position": None}.items()
+    assert third == {"when": 5.0, "kind": "decision", "text": "admitted"}
 
 
 def test_messages_of_no_known_call_are_passed_over() -> None:

@@ -22,6 +22,7 @@ from agent.web.answer import Response
 from agent.web.client import Client
 from agent.web.failures import NoAnswerError
 from agent.web.request import Origin, common, lines, parted, whole
+from tests.calls.harness.waiting import eventually
 from tests.harness.name_server import NameServer
 from tests.http.harness.certificates import new_pair
 
@@ -214,10 +215,13 @@ async def test_what_the_loop_has_not_read_yet_keeps_a_request_from_a_closed_conn
             far.close()  # and at once, without a turn of the loop, the next request
 
 
-async def test_an_answer_that_nobody_asked_for_and_the_loop_has_not_read_is_never_taken_for_one(
+@pytest.mark.parametrize("read", [True, False], ids=["the loop has read", "the loop has not read"])
+async def test_an_answer_that_nobody_asked_for_is_never_taken_for_one_that(
     client: Client,
+    read: bool,  # noqa: FBT001
 ) -> None:
     loop = asyncio.get_running_loop()
+    forged = b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)  # noqa: FBT003 - the library's
         to = Origin("127.0.0.1", listener.getsockname()[1], tls=False, named="x")
@@ -226,27 +230,11 @@ async def test_an_answer_that_nobody_asked_for_and_the_loop_has_not_read_is_neve
         await loop.sock_recv(first, 1000)
         await loop.sock_sendall(first, OK)
         await asked
-        first.send(b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n")  # no turn of the loop from here on
-        asked = asyncio.create_task(ask(client, to))
-        second, _ = await loop.sock_accept(listener)
-        await loop.sock_recv(second, 1000)
-        await loop.sock_sendall(second, OK)
-        assert (await asked).status == 200
-        first.close()
-        second.close()
-
-
-async def test_bytes_that_nobody_asked_for_are_never_taken_for_an_answer(client: Client) -> None:
-    loop = asyncio.get_running_loop()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)  # noqa: FBT003 - the library's
-        to = Origin("127.0.0.1", listener.getsockname()[1], tls=False, named="x")
-        asked = asyncio.create_task(ask(client, to))
-        first, _ = await loop.sock_accept(listener)
-        await loop.sock_recv(first, 1000)
-        await loop.sock_sendall(first, OK)
-        await asked
-        await loop.sock_sendall(first, b"HTTP/1.1 500 Forged\r\nContent-Length: 0\r\n\r\n")
+        if read:
+            await loop.sock_sendall(first, forged)
+            await eventually(lambda: not client.connections, what="the connection is given up")
+        else:
+            first.send(forged)  # no turn of the loop from here on
         asked = asyncio.create_task(ask(client, to))
         second, _ = await loop.sock_accept(listener)
         await loop.sock_recv(second, 1000)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
@@ -88,16 +89,24 @@ class _Configuration:
             projects=sorted(snapshot.projects)[:_PROJECTS_SHOWN],
             count=len(snapshot.projects),
             numbers=len(snapshot.numbers),
+            folder=_folder(snapshot),
             waits=self._desk.restart_waits(),
             restart=self._desk.restart_keys(),
         )
 
 
+def _folder(snapshot: Snapshot) -> str:
+    """Where the files lie."""
+    written = snapshot.written.get("agent")
+    return "" if written is None else str(Path(written.file).parent)
+
+
 def _table(snapshot: Snapshot, what: str, model: object) -> dict[str, Any]:
     written = snapshot.written.get(what)
     found: Sequence[Row] = list(rows(model, {} if written is None else written.places()))
+    file = Path("" if written is None else written.file)
     return {
-        "file": "" if written is None else written.file,
+        "name": f"{file.parent.name}/{file.name}" if what.startswith("project ") else file.name,
         "rows": found[:_ROWS_SHOWN],
         "more": max(0, len(found) - _ROWS_SHOWN),
     }

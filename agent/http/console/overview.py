@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from aiohttp import web
@@ -34,13 +35,15 @@ def add_overview(app: web.Application, desk: OperationsDesk) -> None:
 def _seen(desk: OperationsDesk) -> dict[str, Any]:
     """What the templates ask for."""
     seen = desk.overview()
-    beats = seen.beats
+    up = [(beat.when, float(beat.calls)) for beat in seen.beats]
+    if up:  # the newest beat may be ten seconds old
+        up.append((max(time.time(), up[-1][0]), float(seen.calls)))
     return {
         "seen": seen,
         "kind": _GOOD.get(seen.state, "bad"),
         "troubles": troubles(seen, desk.alarms(), desk.kept_out()),
-        "calls_plot": plot([(beat.when, beat.calls) for beat in beats], _HOUR),
-        "rate_plot": plot([(beat.when, beat.per_second) for beat in beats], _HOUR),
+        "calls_plot": plot(up, _HOUR),
+        "rate_plot": plot([(beat.when, beat.per_second) for beat in seen.beats], _HOUR),
         "projects": seen.projects[:ROWS_AT_MOST],
         "more_projects": max(0, len(seen.projects) - ROWS_AT_MOST),
         "targets": seen.targets[:ROWS_AT_MOST],

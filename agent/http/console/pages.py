@@ -146,6 +146,8 @@ def seconds(span: float | None) -> str:
     for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
         if span >= 2 * size:
             return f"{span / size:.0f} {unit}"
+    if span < 1:
+        return f"{span * 1000:.0f} ms"
     return f"{span:.0f} s" if span >= 10 else f"{span:.3g} s"  # noqa: PLR2004 - tenths of long spans tell nothing
 
 

@@ -43,7 +43,8 @@ def plot(values: Sequence[tuple[float, float]], span: float) -> Plot:
     """
     if not values:
         return Plot("", "", 0.0, 0.0)
-    end, most = values[-1][0], max(value for _, value in values)
+    end = values[-1][0]
+    most = max(value for when, value in values if end - when <= span)
     scale = (HEIGHT - 2) / (most * _HEADROOM) if most > 0 else 0.0
     points = [
         (WIDTH * (1 - (end - when) / span), HEIGHT - 1 - value * scale)

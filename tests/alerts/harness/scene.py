@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.alerts.harness.prometheus import Prometheus
+from tests.alerts.harness.prometheus import FASTER, Prometheus
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.plan import Change
 from tests.calls.harness.waiting import eventually
@@ -55,11 +55,16 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    cxone: Cxone, folder: Path, change: Change | None = None, *, calls: int = 60
+    cxone: Cxone,
+    folder: Path,
+    change: Change | None = None,
+    *,
+    calls: int = 60,
+    factor: float = FASTER,
 ) -> AsyncIterator[Scene]:
     """An agent that is up, scraped, and has no alert."""
     async with site(cxone, folder, change, calls=calls) as at:
-        prometheus = Prometheus(folder, [at.house.plan.operations])
+        prometheus = Prometheus(folder, [at.house.plan.operations], factor)
         await at.start()
         await asyncio.to_thread(prometheus.__enter__)
         try:

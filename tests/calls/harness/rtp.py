@@ -111,6 +111,17 @@ class RtpPeer:
             self._send(payload_type, event, began, marker=number == 0)
             await asyncio.sleep(0.02)
 
+    def send(self, ahead: int, payload: bytes, payload_type: int = PCMU) -> None:
+        """Send one packet by hand, numbered that far ahead of the next one; `go_on` moves what is next."""
+        kept, self._sequence = self._sequence, self._sequence + ahead
+        self._send(payload_type, payload, self._timestamp + ahead * FRAME, marker=False)
+        self._sequence = kept
+
+    def go_on(self, packets: int) -> None:
+        """The next packet has a number that much higher."""
+        self._sequence += packets
+        self._timestamp += packets * FRAME
+
     def hears(self, tone: float, packets: int = 25) -> bool:
         """Whether that tone dominates most of the last ``packets`` packets of audio, and there are that many.
 

@@ -26,6 +26,8 @@ async def test_each_value_has_its_place_and_no_secret_is_told(console: Any, desk
     assert "127.0.0.1:8081" in text
     project = await console.page("/console/configuration/projects/acme-care")
     assert "${file:" in project
+    assert "projects/acme-care.yaml:" in project
+    assert str(EXAMPLE) in text
     for one in snapshot.projects.values():
         assert one.token is None or one.token.get_secret_value() not in text + project
     await console.page("/console/configuration/projects/none", 404)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +31,7 @@ async def test_it_shows_projects_with_what_became_of_their_calls(console: Any, d
     desk.seen = replace(
         WELL,
         calls=3,
-        beats=[Beat(10.0, 1, 0.5), Beat(20.0, 3, 1.5)],
+        beats=[Beat(time.time() - 20, 1, 0.5), Beat(time.time() - 10, 2, 1.5)],
         projects=[
             ProjectSight("acme-care", 3, 40, 7, {"over_limit": 2}, {"accepted": 9, "unknown": 1}),
             ProjectSight("old", in_force=False),

@@ -74,6 +74,7 @@ class FakeLeg(Leg):
         self.sip_call_id = call_id
         self.got: list[str] = []
         self.heard: Leg | Player | None = None
+        self.tapped = 0
         self.silent = False
         self.loud = 0
         self.leaving = False
@@ -172,6 +173,11 @@ class FakeLeg(Leg):
         """Note it."""
         self._called("hear")
         self.heard = source
+
+    def tap(self, number: int) -> None:
+        """Note it."""
+        self._called("tap")
+        self.tapped = number
 
     def record(self, recording: Recording) -> None:
         """Nobody in the shell of calls records."""

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``handoff-agent load``: what it refuses, and every profile for a moment on real SIPp and the real agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli.main import main
+from agent.load.profiles import PROFILES
+from agent.load.sipp import SCENARIOS
+from tests.benchmarks.edge import edge
+from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT
+from tests.calls.harness.ports import free_port
+
+PROGRAM = Path(sys.executable).with_name("handoff-agent")
+QUIET = ("--limit", "setup_p99=off", "--limit", "signal_p99=off", "--limit", "gap=off", "--limit", "loss=off")
+"""A busy machine is not what these tests are about."""
+
+
+def refused(*arguments: str) -> int:
+    """The exit code of a command that ends before it starts anything."""
+    try:
+        return main(["load", *arguments])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("smoke --target 192.0.2.1:5060 --number 1", "192.0.2.1 is not this machine"),
+        ("smoke --target 127.0.0.1:5060", "--target needs --number"),
+        ("smoke --number 1", "--number belongs to --target"),
+        ("smoke --i-own 192.0.2.1", "--i-own belongs to --target"),
+        ("smoke --transport tcp", "--transport tcp belongs to --target"),
+        ("smoke --target 127.0.0.1 --number 1 --token abc", "--token is never written out"),
+        ("smoke --limit speed=1", "is no limit: write NAME=VALUE"),
+        ("smoke --limit gap=50ms", "can't be judged: it needs the measured call"),
+        ("smoke --target 127.0.0.1 --number 1 --limit errors=0", "can't be judged: it needs the agent's"),
+        ("smoke --ramp up", "is no ramp"),
+        ("smoke --search 9", "are no bounds"),
+        ("smoke --search 5..9 --rate 3", "leave --rate and --ramp out"),
+        ("smoke --rate 100000", "out of range"),
+        ("smoke --cpu-of no-such-program-here", "no process has this name"),
+        ("smoke --for soon", "is not a duration"),
+        ("own --scenario missing.xml", "there is no such file"),
+        ("own", "the following arguments are required: --scenario"),
+        ("storm", "invalid choice: 'storm'"),
+        ("compare nothing nowhere", "nothing can't be read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(
+    options: str,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused(*options.split()) == 2
+    told = capsys.readouterr().err
+    assert says in told
+    assert "Traceback" not in told
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_each_profile_says_what_it_does_its_rate_length_and_limits(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for profile in PROFILES.values():
+        assert refused(profile.name, "--help") == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"{profile.rate:g} a second for {profile.length:g} s" in said
+        assert f"Proves: {profile.proves}" in said
+        assert f"Limits: {', '.join(profile.limits)}" in said
+    assert refused("list", "--json") == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)] == list(PROFILES)
+
+
+def test_no_place_for_the_report_is_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert refused("smoke", "--out", str(tmp_path / "file" / "report")) == 2
+    assert "no report can be written to" in capsys.readouterr().err
+
+
+# -- the real thing ------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def loading(*arguments: str, path: str | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The command under way."""
+    environment = {**os.environ, "LOAD_TOKEN": TOKEN, **({"PATH": path} if path is not None else {})}
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, "load", *arguments, env=environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def under_way(process: asyncio.subprocess.Process) -> None:
+    """Wait until calls are placed that count: its warm-up is over."""
+    assert process.stderr is not None
+    counts = False
+    async for line in process.stderr:
+        counts = counts or re.match(rb"\w+: .* for ", line) is not None
+        if counts and re.match(rb" +[1-9]\d*s  rate", line):
+            return
+
+
+async def load(*arguments: str, path: str | None = None) -> tuple[int, str]:
+    """Exit code, and all that was said."""
+    async with loading(*arguments, path=path) as process:
+        said, told = await process.communicate()
+        return process.returncode or 0, f"{said.decode()}{told.decode()}"
+
+
+def result(folder: Path) -> dict[str, Any]:
+    """What was kept."""
+    kept: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return kept
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "measured"),
+    [
+        ("smoke", {"setup_p99", "signals_missing", "signals_twice", "cpu", "leftovers"}),
+        ("signalling --rate 20 --for 3s", {"setup_p99", "signal_p99", "retransmissions"}),
+        ("signalling --ramp 5..20/2s --for 3s", {"setup_p99"}),
+        ("media --rate 4 --for 3s --hold 2s", {"loss", "gap", "rtp_lost"}),
+        ("handoff --rate 5 --for 3s", {"signal_p99", "signals_twice"}),
+        ("soak --rate 2 --for 4s --hold 1s --limit memory_growth=off", {"loss", "gap"}),
+        ("flood --rate 5 --for 2s", {"flood_failures", "setup_p99"}),
+    ],
+)
+async def test_a_profile_runs_within_its_limits(options: str, measured: set[str], tmp_path: Path) -> None:
+    code, said = await load(*options.split(), *QUIET, "--limit", "reached=off", "--out", str(tmp_path))
+    assert code == 0, said
+    kept = result(tmp_path)
+    assert "within all limits" in said
+    assert measured <= set(kept["figures"]), kept["figures"]
+    assert kept["totals"]["begun"] >= kept["totals"]["done"] > 0
+    assert kept["nice"]["due"] >= kept["totals"]["done"]
+    assert "<h1>Load: " in (tmp_path / "report.html").read_text()
+    assert len((tmp_path / "samples.csv").read_text().splitlines()) >= 3
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_a_limit_that_does_not_hold_is_exit_code_1(tmp_path: Path) -> None:
+    code, said = await load("smoke", "--limit", "setup_max=0ms", "--out", str(tmp_path), "--json")
+    kept = json.loads(said.partition("\n")[0])
+    assert (code, kept["exit_code"]) == (1, 1), said
+    assert kept["verdict"] == "NOT within the limits: setup_max"
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_a_scenario_of_one_s_own_is_played(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.xml"
+    mine.write_text((SCENARIOS / "caller_signalling.xml").read_text())
+    code, said = await load(
+        "own", "--scenario", str(mine), "--for", "2s", "--rate", "5", "--out", str(tmp_path / "out")
+    )
+    assert code == 0, said
+    assert result(tmp_path / "out")["totals"]["done"] >= 5
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_a_scenario_that_sipp_can_t_read_is_told_in_one_line(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.xml"
+    mine.write_text("<scenario><send></scenario>")
+    code, said = await load("own", "--scenario", str(mine), "--out", str(tmp_path / "out"))
+    assert code == 2, said
+    assert "SIPp can't play mine.xml: " in said
+    assert "Traceback" not in said
+
+
+async def test_a_machine_without_sipp_is_told_what_to_install(tmp_path: Path) -> None:
+    code, said = await load("smoke", "--out", str(tmp_path), path=str(tmp_path))
+    assert (code, said) == (
+        2,
+        "handoff-agent: SIPp is not installed: apt-get install sip-tester (Debian), or make setup\n",
+    )
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_an_interrupted_load_ends_with_a_report_of_what_there_is(tmp_path: Path) -> None:
+    async with loading("media", "--for", "5m", "--out", str(tmp_path)) as process:
+        await under_way(process)
+        process.send_signal(signal.SIGINT)
+        said, _ = await process.communicate()
+    assert process.returncode == 130, said.decode()
+    assert "INTERRUPTED after" in said.decode()
+    assert (result(tmp_path)["end"], result(tmp_path)["totals"]["failed"]) == ("interrupted", 0)
+    assert (tmp_path / "report.html").exists()
+    assert children_of(process.pid) == []
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_an_interruption_before_the_first_call_ends_it_without_a_report(tmp_path: Path) -> None:
+    async with loading("smoke", "--out", str(tmp_path)) as process:
+        assert process.stderr is not None
+        assert b"starting" in await process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def children_of(parent: int) -> list[tuple[int, str]]:
+    """Processes that a process started, with their command lines."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError, IndexError):
+            if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
+                found.append((int(entry.name), (entry / "cmdline").read_text().replace("\0", " ")))
+    return found
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_an_agent_that_dies_meanwhile_ends_the_load_with_a_report(tmp_path: Path) -> None:
+    async with loading("signalling", "--rate", "5", "--for", "5m", "--out", str(tmp_path)) as process:
+        await under_way(process)
+        agent = next(pid for pid, command in children_of(process.pid) if " run --config " in command)
+        os.kill(agent, signal.SIGKILL)
+        said, _ = await process.communicate()
+    assert process.returncode == 1, said.decode()
+    assert "BROKEN OFF: agent ended early" in said.decode()
+    assert result(tmp_path)["end"] == "died"
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_a_target_is_loaded_and_sipp_is_its_voice_agent(tmp_path: Path) -> None:
+    async with edge(50) as house:
+        plan = house.plan
+        code, said = await load(
+            "signalling", "--target", f"localhost:{plan.sip}", "--number", CARE,
+            "--token", "${env:LOAD_TOKEN}", "--answer-at", f"{VOICE_AGENT}:{plan.first}", "--metrics", f"http://127.0.0.1:{plan.operations}",
+            "--cpu-of", str(house.agent.pid), "--rate", "5", "--for", "2s", *QUIET, "--out", str(tmp_path),
+        )  # fmt: skip
+    assert code == 0, said
+    kept = result(tmp_path)
+    assert {"cpu", "errors", "signals_failed"} <= set(kept["figures"])
+    assert "signals_twice" not in kept["figures"]
+    assert TOKEN not in json.dumps(kept)
+    assert "answers OPTIONS: SIP/2.0 200" in said
+
+
+async def test_a_target_where_nobody_is_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    code, said = await load(
+        "smoke", "--target", f"127.0.0.1:{free_port()}", "--number", "1", "--out", str(tmp_path)
+    )
+    assert code == 2
+    assert "nothing answers OPTIONS at 127.0.0.1:" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_a_number_that_nobody_has_is_told_after_the_warm_up(tmp_path: Path) -> None:
+    async with edge(50) as house:
+        code, said = await load(
+            "smoke", "--target", f"127.0.0.1:{house.plan.sip}", "--number", "123456", "--out", str(tmp_path)
+        )
+    assert code == 2, said
+    assert "no call of the warm-up went well: the answer was 404" in said
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_a_search_finds_the_highest_rate_of_its_bounds(tmp_path: Path) -> None:
+    code, said = await load(
+        "signalling", "--search", "4..8", "--step", "2s", *QUIET, "--limit", "reached=off",
+        "--out", str(tmp_path),
+    )  # fmt: skip
+    assert code == 0, said
+    assert "8 calls a second are clean, and no more were tried: give a higher bound" in said
+    assert [step["rate"] for step in result(tmp_path)["search"]["steps"]] == [4, 8]
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+async def test_two_loads_are_compared(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        code, said = await load("smoke", *QUIET, "--out", str(tmp_path / name))
+        assert code == 0, said
+    code, said = await load("compare", str(tmp_path / "a"), str(tmp_path / "b"))
+    assert code in (0, 1)
+    assert "setup_p50" in said
+    assert (tmp_path / "b" / "comparison.html").exists()
