@@ -169,5 +169,10 @@ class _Builder:
         return start
 
 
+def written_text(text: str) -> bytes:
+    """How a text stands within what `read` reads."""
+    return json.dumps(text)[1:-1].encode()
+
+
 def _written(target: Target) -> bytes:
     return json.dumps([target[0], target[1]], separators=(",", ":")).encode()

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agent.core.number_block import WORD, Layout, Target, laid_out, laid_out_read, read
+from agent.core.number_block import WORD, Layout, Target, laid_out, laid_out_read, read, written_text
 from agent.core.number_table import NumberTable
 from agent.core.numbers import LONGEST_NUMBER, Kind, NumberRule, Pattern, one_edit_away
 
@@ -166,7 +166,7 @@ class NumberMap:
 
     def mentioning(self, text: str, most: int) -> Iterator[NumberRule]:
         """The first rules of whose projects and labels (names and values) one holds this text."""
-        wanted, layout, ends = text.encode(), self._layout, self._target_ends
+        wanted, layout, ends = written_text(text), self._layout, self._target_ends
         at = layout.targets
         until = at + (ends[-1] if len(ends) else 0)
         left = most

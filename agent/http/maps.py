@@ -31,6 +31,7 @@ _KINDS: Final[dict[str, Literal["json", "yaml", "csv"]]] = {
     "text/x-yaml": "yaml",
 }
 _USUAL: Final = 50
+_TOO_LARGE: Final = 413
 _MOST: Final = 500
 _LONGEST_WORD: Final = 200
 
@@ -77,7 +78,7 @@ async def not_too_large(request: web.Request) -> web.StreamResponse | None:
 def too_large() -> RefusalError:
     """A draft that is too large, and what to do."""
     return RefusalError(
-        413,
+        _TOO_LARGE,
         f"a preview takes {DRAFT_AT_MOST >> 20} MiB at most: compare folders with handoff-agent diff instead",
     )
 
@@ -102,13 +103,13 @@ class _Maps:
         kind = _KINDS.get(request.content_type)
         if kind is None:
             return refusal(415, f"{request.content_type} is no number map: send {', '.join(_KINDS)}")
-        if (request.content_length or 0) > DRAFT_AT_MOST:
-            raise too_large()
-        draft = Draft(kind, await raw(request, DRAFT_AT_MOST), request.query.get("file", ""))
         try:
+            draft = Draft(kind, await raw(request, DRAFT_AT_MOST), request.query.get("file", ""))
             found = await self._desk.maps.preview(draft)
         except DraftError as error:
             return refusal(422, str(error))
+        except RefusalError as error:
+            raise (too_large() if error.status == _TOO_LARGE else error) from None
         request[DEED]["outcome"] = f"would be {found['result']}"
         return web.json_response(found, status=422 if found["result"] == "refused" else 200)
 

@@ -63,7 +63,7 @@ def header_of(line: str, name: str, number: int, *, needs_project: bool) -> Head
             columns[known] = at
     for wanted in (NUMBER, *([PROJECT] if needs_project else [])):
         if wanted not in own:
-            return [*mistakes, Mistake(name, number, 1, _missing(wanted, cells))]
+            return [Mistake(name, number, 1, _missing(wanted, cells))]
     return mistakes or Header(
         separator,
         len(cells),
@@ -81,9 +81,7 @@ def title_of(label: str) -> str:
 
 def _objection(title: str) -> str | None:
     if title.lower() in _LISTS:
-        return (
-            f"each label has a column of its own: call it brand, say, or {LABEL}{title} for one of that name"
-        )
+        return f"each label has a column of its own: call it brand, say ({LABEL}{title} if that is its name)"
     if not title or title.lower() in _OWN or is_label_name(title.removeprefix(LABEL)):
         return None
     return f"{title!r} can't be a label (a letter, then letters, digits, _ and -): rename the column"

@@ -78,6 +78,8 @@ class _Rows:
                 told(at / len(lines))
             if not line or is_blank(line):
                 continue
+            cells: Sequence[str]
+            starts: Sequence[int] | None
             try:
                 if '"' in line:
                     cells, starts = zip(*cells_of(line, separator), strict=True)

@@ -105,8 +105,7 @@ def _passed_over(paths: Sequence[Path], suffixes: Sequence[str]) -> Iterator[Mis
     for path in paths:
         if path.suffix == ".yml":
             yield Mistake(str(path), 1, 1, "only *.yaml is read: rename it to .yaml")
-        elif path.suffix not in suffixes and path.suffix.lower() in suffixes:
-            lower = path.suffix.lower()
-            yield Mistake(str(path), 1, 1, f"only *{lower} is read: rename it to {lower}")
+        elif CSV in suffixes and path.suffix != CSV and path.suffix.lower() == CSV:
+            yield Mistake(str(path), 1, 1, "only *.csv is read: rename it to .csv")
         elif CSV in suffixes and path.suffix in _NOT_READ and not path.name.startswith(_OWN_OF_OFFICE):
             yield Mistake(str(path), 1, 1, "a spreadsheet is not read: save it as CSV UTF-8, and remove it")

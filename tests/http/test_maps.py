@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ async def test_a_limit_that_is_none_is_told(operations: Any, limit: str) -> None
     ("kind", "sent"),
     [("json", "application/json"), ("csv", "text/csv; charset=utf-8"), ("yaml", "application/yaml")],
 )
-async def test_a_draft_goes_on_as_it_came(operations: Any, desk: Any, kind: str, sent: str) -> None:
+async def test_a_draft_goes_on_as_it_came(operations: Any, desk: Any, kind: Any, sent: str) -> None:
     status, answer, _ = await operations(
         "POST", "/preview?file=a.csv", data=TEXT, headers={"Content-Type": sent}
     )
@@ -97,7 +98,8 @@ async def test_one_that_does_not_say_how_long_it_is_ends_where_it_is_too_large(
 async def test_one_of_just_the_most_is_taken_also_by_those_who_ask_first(operations: Any, desk: Any) -> None:
     body = TEXT.ljust(DRAFT_AT_MOST, b"\n")
     for expect in (False, True):
-        assert (await operations("POST", "/preview", data=body, headers=CSV, expect100=expect))[0] == 200
+        options = {"headers": CSV, "expect100": expect}
+        assert (await operations("POST", "/preview", data=BytesIO(body), **options))[0] == 200
     assert [len(draft.body) for draft in desk.maps.drafts] == [DRAFT_AT_MOST] * 2
 
 

@@ -104,7 +104,7 @@ MISTAKES = [
     ),
     (HEAD + ",care\n", "2:1: nothing stands where the number belongs: fill it in"),
     (HEAD + "1,,x\n", "2:3: nothing stands where the name of a project belongs"),
-    (HEAD + "1\n", "2:1: nothing stands where the name of a project belongs"),
+    (HEAD + "1\n", "2:2: nothing stands where the name of a project belongs"),
     (HEAD + "1,care|\n", "2:3: a name is missing in 'care|': write a project before and after each |"),
     (HEAD + "1,care|care\n", "2:3: care is listed twice: leave one out"),
     (HEAD + '1,"care, sales"\n', "2:3: several projects are separated by |: write care|sales"),

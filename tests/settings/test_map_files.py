@@ -76,7 +76,6 @@ def test_unknown_projects_and_same_tokens_are_told_at_the_cell_of_the_project(fo
     ("name", "told"),
     [
         ("more.CSV", "1:1: only *.csv is read: rename it to .csv"),
-        ("more.YAML", "1:1: only *.yaml is read: rename it to .yaml"),
         ("more.xlsx", "1:1: a spreadsheet is not read: save it as CSV UTF-8, and remove it"),
     ],
 )
