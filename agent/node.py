@@ -22,19 +22,21 @@ from agent.calls.switchboard import Switchboard
 from agent.calls.tasks import Tasks
 from agent.calls.timers import Timers
 from agent.configuration import Configuration, Reloaded
-from agent.core.errors import AgentError
+from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
 from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
 from agent.core.reloads import Cause
 from agent.delivery.outbound import Outbound
+from agent.delivery.record_files.writer import RecordWriter
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from agent.http.access import Access
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.diagnostics import Diagnostics
 from agent.http.listener import ConnectionLimits
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
@@ -51,6 +53,7 @@ from agent.sip.stack import Stack
 from agent.telemetry import logs
 from agent.telemetry.audit import Audit, of_reload
 from agent.telemetry.capacity import room_of
+from agent.telemetry.log_file import require_writable
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.pulse import Pulse
 from agent.telemetry.stories import Stories
@@ -94,7 +97,9 @@ async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
         snapshot = await _read(folder, asked)
         if snapshot is not None:
             log = snapshot.agent.log
-            logs.configure(log.level, log.format, log.numbers)
+            if log.file is not None:
+                require_writable(log.file)
+            logs.configure(log.level, log.format, log.numbers, log.file)
             async with AsyncExitStack() as closing:
                 await _run(folder, snapshot, ending, closing)
     except Mistakes as mistakes:
@@ -247,6 +252,7 @@ class Node:
         """
         settings = self._configuration.snapshot.agent
         add = partial(self._ending.add, closing)
+        await self._file_records(closing)
         add("SIP", self._end_sip, usual=10.0, forced=0.5)
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
@@ -271,6 +277,16 @@ class Node:
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]
         _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))
+
+    async def _file_records(self, closing: AsyncExitStack) -> None:
+        """Write records of calls to files, until the last part is down that may end a call."""
+        settings, store = self._configuration.snapshot.agent, self._store
+        if settings.records is None:
+            with suppress(StorageError):
+                await store.note_filed(None)
+            return
+        writer = RecordWriter(store, settings.records, settings.node, self._metrics, self.took)
+        self._ending.add(closing, "record files", writer.aclose, usual=5.0, forced=0.4)
 
     async def main_loop(self) -> None:
         """Look after the node once a second until it is to end and the last call is over."""
@@ -331,6 +347,7 @@ class Node:
         contain("look", self._saves.save_late)
         contain("look", self._recovery.look)
         contain("look", self._memory.look)
+        contain("look", logs.levels_look)
         contain("look", self._sights.look)
         contain("look", self._reload_if_asked)
 
@@ -351,7 +368,7 @@ class Node:
 
     async def _look_for_edits(self) -> None:
         done = await self._configuration.look()
-        if done is not None:
+        if done is not None and done.result != "unchanged":
             self._tell_reload(done, "an edit", "file")
 
     def _tell_reload(self, done: Reloaded, who: str, origin: str) -> None:
@@ -370,11 +387,14 @@ class Node:
             bell=self._bell,
             overview=self._sights.overview,
         )
+        diagnostics = Diagnostics(projects=lambda: self._configuration.snapshot.projects)
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
         access = Access(lambda: self._configuration.snapshot.agent.http.operations_auth)
-        operations = operations_app(desks, _names(http), access=access, audit=self._audit)
+        operations = operations_app(
+            desks, _names(http), access=access, audit=self._audit, diagnostics=diagnostics
+        )
         of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
@@ -409,7 +429,7 @@ class Node:
         snapshot = self._configuration.snapshot
         self._stack.let_in(guard.Doors.of(snapshot))
         log = snapshot.agent.log
-        logs.configure(log.level, log.format, log.numbers)
+        logs.configure(log.level, log.format, log.numbers, log.file)
         self._outbound.applied()
         if difference.renewed:
             self._tasks.run(self._renewal.renew(difference.renewed, snapshot))

@@ -17,7 +17,9 @@ from agent.core.errors import AgentError
 _COMMANDS = (
     *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
+    *("loglevel",),
     *("demo", "load", "simulate", "schema"),
+    "records",
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130

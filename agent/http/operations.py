@@ -13,6 +13,7 @@ from agent.http.audited import ACTIONS, audited
 from agent.http.browsers import add_headers
 from agent.http.console.console import add_console, prepare
 from agent.http.console.error_pages import error_pages
+from agent.http.diagnostics import Diagnostics, add_diagnostics
 from agent.http.errors import FACTS, json_errors, refusal
 from agent.http.identity import in_clear
 from agent.http.maps import add_maps
@@ -20,7 +21,7 @@ from agent.http.own_hosts import own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
 from agent.telemetry.audit import Audit
-from agent.telemetry.logs import masked, masked_within
+from agent.telemetry.logs import levels_shown, masked, masked_within
 from agent.telemetry.metrics import CONTENT_TYPE
 
 _BODY_AT_MOST: Final = 1024
@@ -43,6 +44,7 @@ def operations_app(
     *,
     access: Access | None = None,
     audit: Audit | None = None,
+    diagnostics: Diagnostics | None = None,
 ) -> web.Application:
     """The application of the operations listener.
 
@@ -51,6 +53,7 @@ def operations_app(
         hosts: names by which it may be asked, beside loopback ones and the address that it listens on.
         access: says who asks; without it nobody has to log in.
         audit: is told of what is changed.
+        diagnostics: what an operator may switch on to look closer.
     """
     access, audit = access or Access(), audit or Audit()
     guards = [
@@ -79,6 +82,8 @@ def operations_app(
     app.router.add_get("/calls/{id}/story", routes.story)
     add_signals(app, desk)
     add_maps(app, desk)
+    if diagnostics is not None:
+        add_diagnostics(app, diagnostics)
     add_console(app, desk, access, audit)
     return app
 
@@ -100,6 +105,7 @@ class _Routes:
             "reason": reason,
             "alarms": self._desk.alarms(),
             "configuration_kept_out": configuration,
+            "log_levels": levels_shown(),
         }
         return web.json_response(body, status=200 if ready else 503)
 

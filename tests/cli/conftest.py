@@ -31,6 +31,7 @@ from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.access import Access
+from agent.http.diagnostics import Diagnostics
 from agent.http.operations import operations_app
 from agent.http.overview import Overview
 from agent.http.ports import MapDesk, ReloadAnswer
@@ -231,7 +232,8 @@ class Node:
         self._client = Cxone(self._session)
         self._courier = Courier(self._store, self._client, self._project, lambda _event: None)
         access = Access(lambda: self.snapshot().agent.http.operations_auth)
-        app = operations_app(self, access=access, audit=self.audit)
+        diagnostics = Diagnostics(lambda: ["acme-care"])
+        app = operations_app(self, access=access, audit=self.audit, diagnostics=diagnostics)
         self._server = await serve(app, "127.0.0.1", self._bench.port)
 
     async def close(self) -> None:
