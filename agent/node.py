@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.closer_look import CloserLook
 from agent.calls.contained import Contained
 from agent.calls.desks import Desks
 from agent.calls.recovery import Recovery
@@ -46,6 +47,7 @@ from agent.sip.probes import Probes
 from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
 from agent.telemetry import logs
+from agent.telemetry.log_file import require_writable
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
 from agent.telemetry.systemd import notify
@@ -88,7 +90,9 @@ async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
         snapshot = await _read(folder, asked)
         if snapshot is not None:
             log = snapshot.agent.log
-            logs.configure(log.level, log.format, log.numbers)
+            if log.file is not None:
+                require_writable(log.file)
+            logs.configure(log.level, log.format, log.numbers, log.file)
             async with AsyncExitStack() as closing:
                 await _run(folder, snapshot, ending, closing)
     except Mistakes as mistakes:
@@ -175,9 +179,17 @@ class Node:
         self._bell = Bell()
         self._stories = Stories()
         self._register = Register()
-        chronicle = Chronicle(self._metrics, self._stories)
         self._contained = contained = Contained(self._metrics)
         self._tasks = Tasks(lambda error: contained.took("task", error))
+        self._closer = CloserLook(
+            self._configuration,
+            self._stories,
+            self._register,
+            self._metrics,
+            run=self._tasks.run,
+            took=contained.took,
+        )
+        chronicle = Chronicle(self._metrics, self._stories, self._closer.tracing)
         self._reloads = Tasks(lambda error: contained.took("reload", error))
         self._saves = Saves(store, self._tasks.run, chronicle.not_stored, chronicle.dropped)
         self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
@@ -192,7 +204,9 @@ class Node:
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
-        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
+        self._stack = Stack(
+            snapshot.agent, self._closer.messages.take, self._metrics.loop_lagged, contained.took
+        )
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
         self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
@@ -231,6 +245,7 @@ class Node:
         settings = self._configuration.snapshot.agent
         add = partial(self._ending.add, closing)
         add("SIP", self._end_sip, usual=10.0, forced=0.5)
+        add("captures and traces", self._closer.aclose, usual=6.0, forced=0.3)
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
         add("records of calls", self._end_records, usual=5.0, forced=0.4)
@@ -246,6 +261,7 @@ class Node:
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
         await self._listen(closing)
+        self._closer.follow(settings)
         self._memory.settle()
         self._probes.follow(self._configuration.snapshot)
         self._switchboard.open()
@@ -312,6 +328,8 @@ class Node:
         contain("look", self._saves.save_late)
         contain("look", self._recovery.look)
         contain("look", self._memory.look)
+        contain("look", logs.levels_look)
+        contain("look", self._closer.look, self._outbound.courier.waits)
         contain("look", self._reload_if_asked)
 
     def _tell_systemd(self) -> None:
@@ -339,13 +357,14 @@ class Node:
             signal_events=self._signal_events.take,
             bell=self._bell,
         )
+        operations = operations_app(desks, _names(http), self._closer.diagnostics)
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
         of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
-            ("operations", operations_app(desks, _names(http)), http.operations, None, of_operations),
+            ("operations", operations, http.operations, None, of_operations),
         ):
             shed = partial(self._metrics.http_shed, name)
             server = await serve_app(app, address, tls, room=share, shed=shed)
@@ -374,7 +393,8 @@ class Node:
         snapshot = self._configuration.snapshot
         self._stack.let_in(guard.Doors.of(snapshot))
         log = snapshot.agent.log
-        logs.configure(log.level, log.format, log.numbers)
+        logs.configure(log.level, log.format, log.numbers, log.file)
+        self._closer.follow(snapshot.agent)
         self._outbound.applied()
         if difference.renewed:
             self._tasks.run(self._renewal.renew(difference.renewed, snapshot))

@@ -33,7 +33,9 @@ from agent.core.records import CallRecord
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
-from agent.telemetry.logs import enter_call, leave_call
+from agent.telemetry.logs import call_facts, enter_call, leave_call, logger, wanted
+
+_log = logger("call")
 
 
 class LiveCall:
@@ -149,12 +151,25 @@ class LiveCall:
             self.contained.took("machine", error)
             self._abandon(error)
             return
+        if wanted.debug:
+            self._tell_step(event, before, actions)
         self._perform(actions)
         if self._machine.state is not before:
             record = self.record
             self.contained.run("news", self._services.ring, record.call_id, record.contact_id)
             if self._machine.state in LASTING:
                 self.contained.run("record", self._record.save, self._machine.state)
+
+    def _tell_step(self, event: Event, before: State, actions: Iterable[Action]) -> None:
+        """By their names alone: what is in them may be a caller's digits."""
+        _log.debug(
+            "a step of the call",
+            **call_facts(),
+            on=type(event).__name__,
+            state=before.value,
+            then=self._machine.state.value,
+            does=[type(action).__name__ for action in actions],
+        )
 
     def answered(self, side: Side, *, audio: bool) -> None:
         """A leg that we dialled sent its 2xx, by which audio can flow or not."""

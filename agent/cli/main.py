@@ -17,6 +17,7 @@ from agent.core.errors import AgentError
 _COMMANDS = (
     *("run", "check", "route", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
+    *("loglevel", "capture"),
     *("demo", "simulate", "schema"),
 )
 _COULD_NOT_RUN = 2

@@ -7,6 +7,7 @@ import getpass
 import json
 import socket
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,6 +17,7 @@ from agent.cli.where import Where
 from agent.core.errors import AgentError
 
 _SECONDS: Final = 5.0
+_PART: Final = 65_536
 
 
 class NotRunningError(AgentError):
@@ -90,6 +92,28 @@ class Operations:
             if isinstance(cause, ConnectionRefusedError):
                 raise NotRunningError(f"no agent listens on {self.url}") from None
             raise NodeError(f"{self.url} does not answer: {_words(cause, seconds)}") from None
+
+    def fetch(self, into: Path, *path: str) -> int:
+        """GET a file; how many bytes it has.
+
+        Raises:
+            AgentError: as `ask`, or the file can't be written here.
+        """
+        url = "/".join((self.url, *(quote(part, safe="") for part in path)))
+        count = 0
+        try:
+            with self._opener.open(Request(url), timeout=_SECONDS) as answer, into.open("wb") as file:  # noqa: S310 - as in `ask`
+                while part := answer.read(_PART):
+                    file.write(part)
+                    count += len(part)
+        except HTTPError as error:
+            with error:
+                document = self._document(error.read())
+            raise RefusedError(str(document.get("error_message", error.code)), error.code, document) from None
+        except (URLError, OSError, HTTPException) as error:
+            cause = error.reason if isinstance(error, URLError) else error
+            raise NodeError(f"{into} can't be fetched from {self.url}: {_words(cause, _SECONDS)}") from None
+        return count
 
     @property
     def running(self) -> bool:

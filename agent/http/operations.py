@@ -11,11 +11,12 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
 from agent.http.bodies import read
+from agent.http.diagnostics import Diagnostics, add_diagnostics
 from agent.http.errors import FACTS, json_errors, refusal
 from agent.http.own_hosts import not_simple, own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
-from agent.telemetry.logs import masked, masked_within
+from agent.telemetry.logs import levels_shown, masked, masked_within
 from agent.telemetry.metrics import CONTENT_TYPE
 
 _PAGE: Final = """<!doctype html>
@@ -47,12 +48,15 @@ class _ReloadRequest(BaseModel):
     yes: bool = False
 
 
-def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Application:
+def operations_app(
+    desk: OperationsDesk, hosts: Sequence[str] = (), diagnostics: Diagnostics | None = None
+) -> web.Application:
     """The application of the operations listener.
 
     Args:
         desk: the running agent.
         hosts: names by which it may be asked, beside loopback ones and the address that it listens on.
+        diagnostics: what an operator may switch on to look closer.
     """
     guards = [json_errors, own_hosts_only(hosts), own_pages_only]
     app = web.Application(middlewares=guards, client_max_size=_BODY_AT_MOST)
@@ -71,6 +75,8 @@ def operations_app(desk: OperationsDesk, hosts: Sequence[str] = ()) -> web.Appli
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
     add_signals(app, desk)
+    if diagnostics is not None:
+        add_diagnostics(app, diagnostics)
     return app
 
 
@@ -94,6 +100,7 @@ class _Routes:
             "reason": reason,
             "alarms": self._desk.alarms(),
             "configuration_kept_out": configuration,
+            "log_levels": levels_shown(),
         }
         return web.json_response(body, status=200 if ready else 503)
 

@@ -89,6 +89,7 @@ class _Reading:
         if agent is not None and agent.model is not None:
             certificates, mistakes = checks.certificates(agent, agent.model, self.in_force)
             self.mistakes += mistakes
+            self.mistakes += checks.outside(agent, agent.model)
         if (
             self.mistakes
             or agent is None

@@ -21,6 +21,11 @@ def _agent(agent: Agent, folder: Path) -> Agent:
     changed: dict[str, object] = {}
     if agent.database is not None:
         changed["storage"] = f"sqlite://{_absolute(folder, agent.database)}"
+    if agent.log.file is not None:
+        changed["log"] = agent.log.model_copy(update={"file": _absolute(folder, agent.log.file)})
+    if agent.capture is not None:
+        folder_of = _absolute(folder, agent.capture.folder)
+        changed["capture"] = agent.capture.model_copy(update={"folder": folder_of})
     tls = agent.sip.tls
     if tls is not None:
         files = {

@@ -22,6 +22,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.telemetry import buckets as within
+from agent.telemetry.closer_readings import CloserReadings
 from agent.telemetry.readings import Readings
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -50,12 +51,18 @@ class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
 
 
 class Metrics:
-    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums."""
+    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums.
+
+    Attributes:
+        closer: what is read of captures, HEP and traces; who has them says where.
+    """
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry(auto_describe=False)
         self._readings = Readings()
         registry.register(self._readings)
+        self.closer = CloserReadings()
+        registry.register(self.closer)
         ProcessCollector(registry=registry)
 
         def counter(name: str, text: str, *labels: str) -> Counter:

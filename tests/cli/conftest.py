@@ -29,6 +29,7 @@ from agent.delivery import decisions
 from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
+from agent.http.diagnostics import Diagnostics
 from agent.http.operations import operations_app
 from agent.http.ports import ReloadAnswer
 from agent.http.serving import Server, serve
@@ -223,7 +224,11 @@ class Node:
         self._session = new_session(self._names)
         self._client = Cxone(self._session)
         self._courier = Courier(self._store, self._client, self._project, lambda _event: None)
-        self._server = await serve(operations_app(self), "127.0.0.1", self._bench.port)
+        self._server = await serve(
+            operations_app(self, diagnostics=Diagnostics(lambda: ["acme-care"])),
+            "127.0.0.1",
+            self._bench.port,
+        )
 
     async def close(self) -> None:
         await self._server.aclose()

@@ -21,6 +21,7 @@ from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.diagnostics import Diagnostics
 from agent.http.models import HandoffRequest, TranscriptRequest
 from agent.http.operations import operations_app
 from agent.http.ports import (
@@ -226,7 +227,8 @@ async def api(listen: Listen) -> Client:
 
 @pytest.fixture
 async def operations(desk: Desk) -> AsyncIterator[Client]:
-    server = await serve(operations_app(desk, ["edge.acme.example"]), "127.0.0.1", 0)
+    app = operations_app(desk, ["edge.acme.example"], Diagnostics(lambda: desk.projects))
+    server = await serve(app, "127.0.0.1", 0)
     async with aiohttp.ClientSession(headers={"X-Requested-By": "test"}) as session:
         yield Client(session, server.port)
     await server.aclose()
