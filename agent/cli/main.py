@@ -17,8 +17,8 @@ from agent.core.errors import AgentError
 _COMMANDS = (
     *("run", "check", "route", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
-    *("loglevel",),
     *("demo", "load", "simulate", "schema"),
+    *("loglevel", "capture"),
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130
