@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
@@ -17,23 +16,8 @@ from agent.telemetry.homer import Homer
 from agent.telemetry.messages import Seen
 from agent.telemetry.stories import OfCall, TraceRecord
 from tests.calls.harness.waiting import eventually
+from tests.harness.hep import chunks
 from tests.telemetry.wire import Wire
-
-
-def chunks(data: bytes) -> dict[int, bytes]:
-    """A packet taken apart: type → value; each is of the generic vendor."""
-    name, length = struct.unpack_from("!4sH", data)
-    assert (name, length) == (b"HEP3", len(data))
-    found: dict[int, bytes] = {}
-    at = 6
-    while at < len(data):
-        vendor, kind, size = struct.unpack_from("!HHH", data, at)
-        assert vendor == 0
-        assert kind not in found
-        found[kind] = data[at + 6 : at + size]
-        at += size
-    assert at == len(data)
-    return found
 
 
 def seen(
