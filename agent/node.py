@@ -23,12 +23,14 @@ from agent.calls.switchboard import Switchboard
 from agent.calls.tasks import Tasks
 from agent.calls.timers import Timers
 from agent.configuration import Configuration, Reloaded
-from agent.core.errors import AgentError
+from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
 from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
+from agent.core.reloads import Cause
 from agent.delivery.outbound import Outbound
+from agent.delivery.record_files.writer import RecordWriter
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
@@ -260,6 +262,7 @@ class Node:
         """
         settings = self._configuration.snapshot.agent
         add = partial(self._ending.add, closing)
+        await self._file_records(closing)
         add("SIP", self._end_sip, usual=10.0, forced=0.5)
         add("captures and traces", self._closer.aclose, usual=6.0, forced=0.3)
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
@@ -286,6 +289,16 @@ class Node:
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]
         _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))
+
+    async def _file_records(self, closing: AsyncExitStack) -> None:
+        """Write records of calls to files, until the last part is down that may end a call."""
+        settings, store = self._configuration.snapshot.agent, self._store
+        if settings.records is None:
+            with suppress(StorageError):
+                await store.note_filed(None)
+            return
+        writer = RecordWriter(store, settings.records, settings.node, self._metrics, self.took)
+        self._ending.add(closing, "record files", writer.aclose, usual=5.0, forced=0.4)
 
     async def main_loop(self) -> None:
         """Look after the node once a second until it is to end and the last call is over."""
@@ -363,11 +376,12 @@ class Node:
             self._reloads.run(self._look_for_edits())
 
     async def _reload(self) -> None:
-        self._tell_reload(await self._configuration.reload(), "a signal", "SIGHUP")
+        cause = Cause("signal", origin="SIGHUP")
+        self._tell_reload(await self._configuration.reload(cause=cause), "a signal", "SIGHUP")
 
     async def _look_for_edits(self) -> None:
         done = await self._configuration.look()
-        if done is not None:
+        if done is not None and done.result != "unchanged":
             self._tell_reload(done, "an edit", "file")
 
     def _tell_reload(self, done: Reloaded, who: str, origin: str) -> None:

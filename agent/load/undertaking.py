@@ -32,6 +32,7 @@ from agent.load.view import View
 
 _WARM_RATE: Final = 20.0
 _WARM_HOLD: Final = 1.0
+_LONG_SECONDS: Final = 60.0
 _OWN: Final = "an agent of its own on this machine"
 
 
@@ -75,6 +76,7 @@ def check(order: Order) -> None:
     absent = {
         Source.METRICS: not own and order.metrics is None,
         Source.CPU: not own and order.metrics is None and not order.cpu_of,
+        Source.LONG: order.plan.length < _LONG_SECONDS or order.bounds is not None,
         Source.NICE: not own,
         Source.AUDIO: not order.plan.profile.listens or order.transport == "tcp",
     }

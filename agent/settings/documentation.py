@@ -28,7 +28,7 @@ right`.
   at either end). Any other text may be a reference too. A reference is the whole value. An `api_key` may
   also stand there as its hash, which is no secret: `sha256:` and what `printf %s KEY | sha256sum` prints.
 - **Relative paths** start at the configuration folder, in references, `storage`, `audit`, `sip.tls`,
-  `http.tls`, `log.file`, `capture.folder` and `comfort_audio`.
+  `http.tls`, `log.file`, `capture.folder`, `records.folder` and `comfort_audio`.
 - **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,
   `{project}`,
   `{account}`, `{environment}`, `{number}`, `{caller}`, `{destination}`, `{skill}`, `{reason}`,
@@ -42,15 +42,15 @@ right`.
   specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.
 - **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`, `media`, `dns`, `http`
-  (but for `http.operations_auth`), `storage` and `audit` wait for the next start.
+  (but for `http.operations_auth`), `storage`, `audit` and `records` wait for the next start.
 """
 _PATTERNS = {
     "%|off": "share, `off`",
     "udp|tcp|tls": "listener",
     "[sS][iI][pP]": "SIP URI",
     "env|file": "secret",
-    "ms|s|m|h|d": "duration",
     "kB|MB|GB": "size",
+    "ms|s|m|h|d": "duration",
 }
 
 
@@ -144,10 +144,10 @@ def _default(field: Mapping[str, Any]) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, list):
         return f"`[{', '.join(map(str, default))}]`"
-    if isinstance(default, int | float) and "ms|s|m|h|d" in field.get("pattern", ""):
-        return f"`{_duration(default)}`"
     if isinstance(default, int) and "kB|MB|GB" in field.get("pattern", ""):
         return f"`{shown_size(default)}`"
+    if isinstance(default, int | float) and "ms|s|m|h|d" in field.get("pattern", ""):
+        return f"`{_duration(default)}`"
     if isinstance(default, float) and "%|off" in field.get("pattern", ""):
         return f"`{default:.0%}`"
     return f"`{default}`"

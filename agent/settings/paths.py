@@ -43,6 +43,9 @@ def _agent(agent: Agent, folder: Path) -> Agent:
             "private_key": _absolute(folder, api.private_key),
         }
         changed["http"] = agent.http.model_copy(update={"tls": api.model_copy(update=files)})
+    if agent.records is not None:
+        folder_of_records = _absolute(folder, agent.records.folder)
+        changed["records"] = agent.records.model_copy(update={"folder": folder_of_records})
     return agent.model_copy(update=changed)
 
 

@@ -132,6 +132,10 @@ class Metrics:
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", within.LAG)
         self._dropped = counter("moments_dropped", "Calls of which nothing more is stored: too much waits")
+        self._filed = counter("records_filed", "Calls written to a record file")
+        self._record_files_fault = gauge(
+            "record_files_fault", "1 while records of calls can't be written to files"
+        )
         self._internal_errors = _Children(
             counter(
                 "internal_errors", "Internal errors that were contained, by what they happened in", "where"
@@ -277,6 +281,14 @@ class Metrics:
     def moment_dropped(self) -> None:
         """Too much waits for the storage: nothing more is stored of a call, which stays up on disk."""
         self._dropped.inc()
+
+    def records_filed(self, count: int) -> None:
+        """So many calls that are over were written to a record file."""
+        self._filed.inc(count)
+
+    def record_files_faulty(self, *, faulty: bool) -> None:
+        """Whether records of calls can't be written to files just now."""
+        self._record_files_fault.set(faulty)
 
     def name_looked_up(self, outcome: str) -> None:
         """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""

@@ -36,6 +36,7 @@ from agent.core.model.base import (
 from agent.core.model.capture import CaptureSettings
 from agent.core.model.hep import Hep
 from agent.core.model.log import Log
+from agent.core.model.record_files import RecordFiles
 from agent.core.model.share import Share
 from agent.core.model.traces import Traces
 from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
@@ -314,6 +315,9 @@ class Agent(Model):
         "dies is taken over by the others within some 15 s.",
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
+    records: RecordFiles | None = Field(
+        default=None, description="A line of JSON for each call that is over; no file is written when absent."
+    )
     log: Log = Field(default=Log(), description="Logging.")
     audit: FilePath | None = Field(
         default=None,
