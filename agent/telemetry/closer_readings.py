@@ -6,17 +6,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.registry import Collector, CollectorRegistry
 
 
 class CloserReadings(Collector):
-    """Values that are read at their source, so that they are never stale."""
+    """Values that are read at their source, so that they are never stale.
 
-    def __init__(self) -> None:
+    Args:
+        registry: where it is read from.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.captures: Callable[[], int] = int
         self.capture_dropped: Callable[[], int] = int
         self.hep: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.traces: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
+        registry.register(self)
 
     def collect(self) -> Iterable[Metric]:
         """Each of them, as it is now."""

@@ -56,8 +56,7 @@ class Metrics:
         registry.register(self._readings)
         self._capacity = Capacity()
         registry.register(self._capacity)
-        self.closer = CloserReadings()
-        registry.register(self.closer)
+        self.closer = CloserReadings(registry)
         ProcessCollector(registry=registry)
         self._families: list[Family] = list(self._readings.families())
 
