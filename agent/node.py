@@ -27,6 +27,7 @@ from agent.core.model import Snapshot
 from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
+from agent.core.reloads import Cause
 from agent.delivery.outbound import Outbound
 from agent.delivery.record_files.writer import RecordWriter
 from agent.delivery.retention import Keeper
@@ -362,7 +363,8 @@ class Node:
             self._reloads.run(self._look_for_edits())
 
     async def _reload(self) -> None:
-        self._tell_reload(await self._configuration.reload(), "a signal", "SIGHUP")
+        cause = Cause("signal", origin="SIGHUP")
+        self._tell_reload(await self._configuration.reload(cause=cause), "a signal", "SIGHUP")
 
     async def _look_for_edits(self) -> None:
         done = await self._configuration.look()

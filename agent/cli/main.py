@@ -15,7 +15,7 @@ from agent.cli.streams import complain, complete_streams
 from agent.core.errors import AgentError
 
 _COMMANDS = (
-    *("run", "check", "route", "diff", "reload", "doctor"),
+    *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
     *("loglevel",),
     *("demo", "load", "simulate", "schema"),

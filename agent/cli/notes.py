@@ -16,11 +16,12 @@ from agent.core.model import LABEL_PREFIX, Project, Snapshot, Target, parse_temp
 from agent.core.model.keys import easy_to_guess
 from agent.core.units import SIP_PORTS, PortRange, is_ip
 from agent.settings.document import content
+from agent.settings.lost_zeros import lost_zeros
 
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FILE_REFERENCE: Final = re.compile(r"\$\{file:([^{}]+)\}")
-_LIKE_OURS: Final = (".yaml", ".yml", ".json")
-_READ: Final = ("agent.yaml", "carriers.yaml", "projects/*.yaml", "numbers/*.yaml")
+_LIKE_OURS: Final = (".yaml", ".yml", ".json", ".csv")
+_READ: Final = ("agent.yaml", "carriers.yaml", "projects/*.yaml", "numbers/*.yaml", "numbers/*.csv")
 _FOLDERS: Final = ("projects", "numbers")
 _DEEPEST: Final = 3
 _REASONABLE: Final[dict[str, float]] = {
@@ -132,6 +133,8 @@ def _rules(snapshot: Snapshot) -> Iterator[str]:
             set_by_rules[project].update(rule.labels)
         if rule.pattern.lstrip("+") == "*":
             yield f"{rule.place}: * takes every number that no other rule takes, wrong ones too"
+    if any(file.endswith(".csv") for file in snapshot.numbers.layout.files):
+        yield from lost_zeros(snapshot.numbers)
     for project, settings in snapshot.projects.items():
         for label in sorted(_labels(settings) - set_by_rules[project]):
             yield f"project {project}: {{label.{label}}} is always empty, no rule that leads there sets it"
@@ -242,6 +245,7 @@ def _not_read(folder: Path) -> Iterator[str]:
     for path in sorted(_within(folder, _DEEPEST)):
         inside = path.relative_to(folder)
         is_read = (inside.match("*.yaml") and str(inside.parent) in _FOLDERS) or str(inside) in _READ
+        is_read = is_read or (inside.match("*.csv") and str(inside.parent) == "numbers")
         if path.suffix.lower() in _LIKE_OURS and not is_read:
             yield f"{path} is not read: only {', '.join(_READ)} are"
 

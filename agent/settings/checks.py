@@ -68,7 +68,7 @@ def same_tokens(entries: Iterable[Entry], projects: Mapping[str, Project]) -> It
             other = holders.setdefault(token, name)
             if other != name:
                 what = "have no token" if token is None else "have the same token"
-                yield entry.mistake(
+                yield entry.of_projects(
                     f"{other} and {name} both {what}, so a call can't tell them apart: give each its own"
                 )
 
