@@ -80,6 +80,11 @@ def filed(folder: Path) -> list[tuple[int, str]]:
     return [(line["sequence"], line["call_id"]) for line in lines(folder)]
 
 
+async def written(folder: Path, wanted: int) -> None:
+    """Wait until so many lines are there."""
+    await eventually(lambda: len(filed(folder)) >= wanted, 20, "lines are written")
+
+
 async def all_filed(at: Site, folder: Path) -> None:
     """Wait until each call that is over has its line, and hold the files to that: once, and in order."""
     await eventually(lambda: len(filed(folder)) >= len(over(at)), 30, "each call has its line")
@@ -104,8 +109,7 @@ async def test_each_call_has_one_line_however_often_the_agent_is_killed(cxone: C
             for way in choose.choices(WAYS, k=24):
                 at.crowd.call(new_contact(), way, talk=choose.uniform(0, 0.2))
                 await asyncio.sleep(0.01)  # traffic, not a wait
-            wanted = before + choose.randint(1, 12)
-            await eventually(lambda wanted=wanted: len(filed(folder)) >= wanted, 20, "lines are written")
+            await written(folder, before + choose.randint(1, 12))
             await at.kill()
             found = filed(folder)
             assert found == over(at)[: len(found)], "in order, none twice, no gap"
