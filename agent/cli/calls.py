@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent.cli import refused
+from agent.cli import legs, refused
 from agent.cli.configuration import DONE
 from agent.cli.operations import NotRunningError, Operations
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
@@ -159,6 +159,7 @@ _COLUMNS: Final[Mapping[str, Callable[[_Shown], str]]] = {
     "PROJECT": lambda shown: cut(shown.call["project"], 16),
     "NUMBER": lambda shown: shown.call["number"],
     "LASTED": _Shown.lasted,
+    "MOS": lambda shown: legs.lowest_mos(shown.call.get("legs", ())),
     "STATE": _Shown.state,
     "WHY": _Shown.why,
 }

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from agent.core.moments import Moment, SignalState
+from agent.core.quality import LegQuality
 from agent.core.words import Word
 
 
@@ -17,7 +18,8 @@ class CallRecord:
 
     Times are seconds since the epoch. ``state`` is the value of the call machine's state, ``end`` and
     ``reason`` are values of `agent.core.reasons` and empty while the call is up. ``version`` grows with each
-    new state: an older one never takes the place of a newer one, in whatever order they are stored.
+    new state: an older one never takes the place of a newer one, in whatever order they are stored. ``legs``
+    says what RTP did on each leg that had any, once the call is over.
     """
 
     call_id: str
@@ -36,6 +38,7 @@ class CallRecord:
     end: str = ""
     reason: str = ""
     version: int = 0
+    legs: tuple[LegQuality, ...] = ()
 
     def moved(
         self,
@@ -45,6 +48,7 @@ class CallRecord:
         ended: float | None = None,
         end: str = "",
         reason: str = "",
+        legs: tuple[LegQuality, ...] = (),
     ) -> CallRecord:
         """The call in a new state, a version later; what is not given stays. `replace` is slow."""
         return CallRecord(
@@ -64,7 +68,12 @@ class CallRecord:
             end or self.end,
             reason or self.reason,
             self.version + 1,
+            legs or self.legs,
         )
+
+    def measured(self, legs: tuple[LegQuality, ...]) -> CallRecord:
+        """The same state of the call, now that this is known of its legs."""
+        return replace(self, legs=legs)
 
     def shown(self) -> dict[str, Any]:
         """All but ``version``, which is the storage's own affair; as JSON has it."""

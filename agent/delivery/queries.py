@@ -21,6 +21,10 @@ PARTS: Final = (
 )
 """Each entry is in exactly one of them, and each of them has its index by call."""
 NOT_SETTLED: Final = "state IN ('recorded', 'sending')"
+HELD_SECONDS: Final = 30 * 86_400
+"""For so long calls that are in no record file yet are kept beyond their time."""
+ANY_NUMBER: Final = 2**63 - 1
+"""No call has a higher one."""
 
 
 @dataclass(frozen=True, slots=True)

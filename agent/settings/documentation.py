@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from agent.core.model.capture import shown_size
 from agent.core.units import Address, Listen, PortRange
 
 _INTRODUCTION = """\
@@ -27,12 +28,13 @@ right`.
   at either end). Any other text may be a reference too. A reference is the whole value. An `api_key` may
   also stand there as its hash, which is no secret: `sha256:` and what `printf %s KEY | sha256sum` prints.
 - **Relative paths** start at the configuration folder, in references, `storage`, `audit`, `sip.tls`,
-  `http.tls`, `log.file` and `comfort_audio`.
+  `http.tls`, `log.file`, `capture.folder`, `records.folder` and `comfort_audio`.
 - **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,
   `{project}`,
   `{account}`, `{environment}`, `{number}`, `{caller}`, `{destination}`, `{skill}`, `{reason}`,
   `{shared_id}`,
-  `{handoff_id}`, `{node}`, and `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
+  `{handoff_id}`, `{node}`, `{traceparent}` (W3C, where `traces` is set), and
+  `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
   brace.
 - **Numbers** are digits. A `+` is dropped. Of the number that a call brings, separators (space, `-`,
   `.`, brackets) and the carrier's `numbers.strip` prefixes are dropped, too; a key is written without them.
@@ -40,13 +42,14 @@ right`.
   specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.
 - **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`, `media`, `dns`, `http`
-  (but for `http.operations_auth`), `storage` and `audit` wait for the next start.
+  (but for `http.operations_auth`), `storage`, `audit` and `records` wait for the next start.
 """
 _PATTERNS = {
     "%|off": "share, `off`",
     "udp|tcp|tls": "listener",
     "[sS][iI][pP]": "SIP URI",
     "env|file": "secret",
+    "kB|MB|GB": "size",
     "ms|s|m|h|d": "duration",
 }
 
@@ -141,6 +144,8 @@ def _default(field: Mapping[str, Any]) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, list):
         return f"`[{', '.join(map(str, default))}]`"
+    if isinstance(default, int) and "kB|MB|GB" in field.get("pattern", ""):
+        return f"`{shown_size(default)}`"
     if isinstance(default, int | float) and "ms|s|m|h|d" in field.get("pattern", ""):
         return f"`{_duration(default)}`"
     if isinstance(default, float) and "%|off" in field.get("pattern", ""):

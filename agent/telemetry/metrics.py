@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.telemetry import buckets as within
 from agent.telemetry.capacity import Capacity, Room
+from agent.telemetry.closer_readings import CloserReadings
 from agent.telemetry.readings import Readings
 from agent.telemetry.series import Counter, Family, Gauge, Histogram, Together
 from agent.telemetry.totals import Totals
@@ -43,7 +44,11 @@ class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
 
 
 class Metrics:
-    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums."""
+    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums.
+
+    Attributes:
+        closer: what is read of captures, HEP and traces; who has them says where.
+    """
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry(auto_describe=False)
@@ -51,6 +56,7 @@ class Metrics:
         registry.register(self._readings)
         self._capacity = Capacity()
         registry.register(self._capacity)
+        self.closer = CloserReadings(registry)
         ProcessCollector(registry=registry)
         self._families: list[Family] = list(self._readings.families())
 
@@ -125,6 +131,10 @@ class Metrics:
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", within.LAG)
         self._dropped = counter("moments_dropped", "Calls of which nothing more is stored: too much waits")
+        self._filed = counter("records_filed", "Calls written to a record file")
+        self._record_files_fault = gauge(
+            "record_files_fault", "1 while records of calls can't be written to files"
+        )
         self._internal_errors = _Children(
             counter(
                 "internal_errors", "Internal errors that were contained, by what they happened in", "where"
@@ -270,6 +280,14 @@ class Metrics:
     def moment_dropped(self) -> None:
         """Too much waits for the storage: nothing more is stored of a call, which stays up on disk."""
         self._dropped.inc()
+
+    def records_filed(self, count: int) -> None:
+        """So many calls that are over were written to a record file."""
+        self._filed.inc(count)
+
+    def record_files_faulty(self, *, faulty: bool) -> None:
+        """Whether records of calls can't be written to files just now."""
+        self._record_files_fault.set(faulty)
 
     def name_looked_up(self, outcome: str) -> None:
         """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""

@@ -48,7 +48,17 @@ def test_past_calls_are_listed_from_the_record(bench: Any, capsys: Capture) -> N
     assert bench.command("calls", "--contact", "4512") == 0
     said, _, row = capsys.readouterr().out.splitlines()
     assert said.startswith("no agent listens on")
-    assert row.split()[2:] == ["c-4512", "4512", "acme-care", "9995550100", "35.0", "s", "handoff", "handoff"]
+    assert row.split()[2:] == [
+        "c-4512",
+        "4512",
+        "acme-care",
+        "9995550100",
+        "35.0",
+        "s",
+        "-",
+        "handoff",
+        "handoff",
+    ]
     bench.command("calls", "--project", "acme-sales", "--json")
     assert [one["call_id"] for one in json.loads(capsys.readouterr().out)["calls"]] == ["c-4513"]
     bench.command("calls", "--since", "10s")
