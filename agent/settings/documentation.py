@@ -60,13 +60,14 @@ number,project,brand
   `label.NAME`. An empty cell is no label. Several projects of one number are separated by `|`.
 - **Cells** are separated by `,` or by `;`, as spreadsheets write it where the comma is the decimal sign:
   what separates the titles does so in the whole file. A cell with the separator, a quote or white space at
-  its ends stands in double quotes, a quote within is written twice (RFC 4180); it does not go on in the next line.
+  its ends stands in double quotes, a quote within is written twice (RFC 4180); it does not go on in the
+  next line.
 - **UTF-8**, with a byte order mark or without; lines end with LF, CRLF or CR. Empty lines, lines of
   separators alone and a first line `sep=;` are passed over. There are no remarks.
 - **Mistakes** are told at the column of the cell's first character.
 - **Spreadsheets** round long numbers (`9.99555E+09`), make dates of ranges (`02-Jan`) and drop zeros in
-  front: set the column to text before you enter or open it. The first two are mistakes; of a lost zero there is a
-  note of `check` where other numbers of the block have it.
+  front: set the column to text before you enter or open it. The first two are mistakes; of a lost zero
+  there is a note of `check` where other numbers of the block have it.
 """
 _PATTERNS = {
     "%|off": "share, `off`",
