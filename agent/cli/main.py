@@ -15,10 +15,10 @@ from agent.cli.streams import complain, complete_streams
 from agent.core.errors import AgentError
 
 _COMMANDS = (
-    *("run", "check", "route", "diff", "reload", "doctor"),
+    *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
-    *("loglevel",),
     *("demo", "load", "simulate", "schema"),
+    *("loglevel", "capture"),
     "records",
 )
 _COULD_NOT_RUN = 2

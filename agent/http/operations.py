@@ -4,47 +4,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
 
 from agent.http.access import Access, known_only
-from agent.http.audited import ACTIONS, DEED, audited
-from agent.http.bodies import read
+from agent.http.audited import ACTIONS, audited
 from agent.http.browsers import add_headers
 from agent.http.console.console import add_console, prepare
 from agent.http.console.error_pages import error_pages
 from agent.http.diagnostics import Diagnostics, add_diagnostics
 from agent.http.errors import FACTS, json_errors, refusal
 from agent.http.identity import in_clear
+from agent.http.maps import add_maps
 from agent.http.own_hosts import own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
-from agent.telemetry.audit import Audit, of_reload
+from agent.telemetry.audit import Audit
 from agent.telemetry.logs import levels_shown, masked, masked_within
 from agent.telemetry.metrics import CONTENT_TYPE
 
 _BODY_AT_MOST: Final = 1024
 _MISTAKES_TOLD: Final = 20
-_RELOAD_STATUS: Final = {"refused": 422, "held": 409}
 _ACTIONS: Final = {
     ("POST", "/reload"): "reload",
+    ("POST", "/preview"): "preview",
+    ("POST", "/route"): "route",
     ("POST", "/drain"): "drain",
     ("DELETE", "/drain"): "end_drain",
     ("DELETE", "/calls/{id}"): "hang_up",
     ("POST", "/signals/{id}/retry"): "retry",
     ("POST", "/signals/{id}/discard"): "discard",
 }
-
-
-class _ReloadRequest(BaseModel):
-    """``yes``: the number map may lose more than ``reload_guard`` lets go unasked."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    yes: bool = False
 
 
 def operations_app(
@@ -82,7 +73,6 @@ def operations_app(
     app.router.add_get("/readyz", routes.readyz)
     app.router.add_get("/alarms", routes.alarms)
     app.router.add_get("/metrics", routes.metrics)
-    app.router.add_post("/reload", routes.reload)
     app.router.add_post("/drain", routes.drain)
     app.router.add_delete("/drain", routes.end_drain)
     app.router.add_get("/calls", routes.calls)
@@ -91,6 +81,7 @@ def operations_app(
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
     add_signals(app, desk)
+    add_maps(app, desk)
     if diagnostics is not None:
         add_diagnostics(app, diagnostics)
     add_console(app, desk, access, audit)
@@ -123,14 +114,6 @@ class _Routes:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._desk.metrics(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def reload(self, request: web.Request) -> web.Response:
-        confirmed = request.query.get("yes") == "1"
-        if request.body_exists:
-            confirmed = confirmed or (await read(request, _ReloadRequest, _BODY_AT_MOST)).yes
-        answer = await self._desk.reload(confirmed=confirmed)
-        request[DEED]["outcome"] = of_reload(answer.result, answer.mistakes, answer.changes)
-        return web.json_response(asdict(answer), status=_RELOAD_STATUS.get(answer.result, 200))
 
     async def drain(self, _request: web.Request) -> web.Response:
         self._desk.drain()

@@ -24,6 +24,7 @@ from agent.core.errors import StorageError
 from agent.core.model import Project, Snapshot
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
+from agent.core.reloads import Cause
 from agent.cxone.client import Cxone
 from agent.delivery import decisions
 from agent.delivery.courier import Courier
@@ -33,7 +34,7 @@ from agent.http.access import Access
 from agent.http.diagnostics import Diagnostics
 from agent.http.operations import operations_app
 from agent.http.overview import Overview
-from agent.http.ports import ReloadAnswer
+from agent.http.ports import MapDesk, ReloadAnswer
 from agent.http.serving import Server, serve
 from agent.names.names import Names
 from agent.settings import load
@@ -216,6 +217,7 @@ class Node:
         self.audit = Audit()
         self._snapshot = load(bench.config)
         self.confirmed: list[bool] = []
+        self.causes: list[Cause] = []
         self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
         self._store: SqliteStore
@@ -296,9 +298,14 @@ class Node:
     def alarms(self) -> list[dict[str, Any]]:
         return []
 
-    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool, cause: Cause) -> ReloadAnswer:
         self.confirmed.append(confirmed)
+        self.causes.append(cause)
         return self.reloaded
+
+    @property
+    def maps(self) -> MapDesk:
+        raise NotImplementedError
 
     def kept_out(self) -> ReloadAnswer | None:
         return None

@@ -12,12 +12,15 @@ from typing import Any
 import aiohttp
 import pytest
 
+from agent.core.drafts import Draft
+from agent.core.errors import AgentError
 from agent.core.frozen import FrozenDict
 from agent.core.model import Agent, Snapshot
 from agent.core.model.project import Project
 from agent.core.moments import Moment
 from agent.core.number_map import NumberMap
 from agent.core.records import Handoff, Signal, Whereabouts
+from agent.core.reloads import Cause
 from agent.delivery import decisions
 from agent.delivery.queries import SignalQuery
 from agent.delivery.sqlite import SqliteStore
@@ -57,6 +60,38 @@ def project(name: str, api_key: str | None) -> Project:
     )
 
 
+class MapsOfDesk:
+    """Number maps that answer as they are told."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+        self.answer: dict[str, Any] | AgentError = {"result": "would_load", "changes": []}
+        self.asked: list[tuple[Any, ...]] = []
+
+    def reloads(self, most: int) -> list[dict[str, Any]]:
+        return [{"result": "loaded", "how": "signal"}, {"result": "started", "how": "start"}][:most]
+
+    async def preview(self, draft: Draft) -> dict[str, Any]:
+        self.drafts.append(draft)
+        if isinstance(self.answer, AgentError):
+            raise self.answer
+        return self.answer
+
+    def route(self, number: str, carrier: str | None, token: str | None) -> dict[str, Any]:
+        self.asked.append((number, carrier, token))
+        return {"number": number, "carrier": {"one": "one"}[carrier] if carrier else None}
+
+    def numbers(self, search: str, most: int) -> dict[str, Any]:
+        self.asked.append((search, most))
+        return {"rules": 0, "numbers": []}
+
+    def carriers(self) -> Sequence[str]:
+        return ("one",)
+
+    def files(self) -> Sequence[str]:
+        return ("acme.yaml",)
+
+
 def snapshot_of(projects: Mapping[str, Project]) -> Snapshot:
     """A configuration with these projects and nothing else."""
     return Snapshot(Agent(node="edge-1"), FrozenDict({}), "drop", projects, NumberMap(), "0" * 64)
@@ -83,6 +118,8 @@ class Desk:
         self.ready = (True, "ready")
         self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
         self.confirmed: list[bool] = []
+        self.causes: list[Cause] = []
+        self.maps = MapsOfDesk()
         self.drained = False
         self.ending = False
         self.begun: list[Signal] = []
@@ -162,8 +199,9 @@ class Desk:
     def readiness(self) -> tuple[bool, str]:
         return self.ready
 
-    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool, cause: Cause) -> ReloadAnswer:
         self.confirmed.append(confirmed)
+        self.causes.append(cause)
         return self.reloaded
 
     def kept_out(self) -> ReloadAnswer | None:
