@@ -27,7 +27,7 @@ from agent.load.search import search
 from agent.load.sipp import require_sipp
 from agent.load.stage import Stage
 from agent.load.targets import Target, Transport, answering, permitted
-from agent.load.usage import find
+from agent.load.usage import Watched, find
 from agent.load.view import View
 
 _WARM_RATE: Final = 20.0
@@ -104,6 +104,7 @@ class Undertaking:
         self.errors = b""
         self._order, self._view = order, view
         self._stage: Stage | None = None
+        self._named: tuple[Watched, ...] = ()
 
     async def carry_out(self) -> Outcome:
         """Do it.
@@ -113,6 +114,7 @@ class Undertaking:
         """
         check(self._order)
         require_sipp()
+        self._named = tuple(find(one) for one in self._order.cpu_of)
         async with AsyncExitStack() as ends:
             work = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="handoff-load-")))
             http = await ends.enter_async_context(aiohttp.ClientSession())
@@ -137,7 +139,7 @@ class Undertaking:
         self._view.say("starting a simulated CXone and an agent on this machine")
         stage = self._stage = await ends.enter_async_context(Stage(order.plan, highest, work, http))
         listener = await self._listened(ends, stage.target, *stage.measured)
-        watched = (stage.watched, *(find(one) for one in order.cpu_of))
+        watched = (stage.watched, *self._named)
         watch = Watch(Scraper(stage.metrics, http), watched, listener)
         return self._drive(replace(stage.route, scenario=order.scenario), watch, work, stage.gone)
 
@@ -157,7 +159,7 @@ class Undertaking:
             listener = await self._listened(ends, target, order.number, headers)
         elif order.plan.profile.listens:
             self._view.say("the measured call goes over UDP only: loss and gaps are not measured")
-        watch = Watch(scraper, tuple(find(one) for one in order.cpu_of), listener)
+        watch = Watch(scraper, self._named, listener)
         route = Route(target, order.number, order.token, answers_at=order.answers_at, scenario=order.scenario)
         return self._drive(route, watch, work, lambda: None), str(target)
 
