@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.closer_look import CloserLook
 from agent.calls.contained import Contained
 from agent.calls.desks import Desks
 from agent.calls.recovery import Recovery
@@ -36,7 +37,6 @@ from agent.delivery.stores import open_store
 from agent.http.access import Access
 from agent.http.api import api_app
 from agent.http.bell import Bell
-from agent.http.diagnostics import Diagnostics
 from agent.http.listener import ConnectionLimits
 from agent.http.operations import operations_app
 from agent.http.serving import serve_app
@@ -186,9 +186,17 @@ class Node:
         self._bell = Bell()
         self._stories = Stories()
         self._register = Register()
-        chronicle = Chronicle(self._metrics, self._stories)
         self._contained = contained = Contained(self._metrics)
         self._tasks = Tasks(lambda error: contained.took("task", error))
+        self._closer = CloserLook(
+            self._configuration,
+            self._stories,
+            self._register,
+            self._metrics,
+            run=self._tasks.run,
+            took=contained.took,
+        )
+        chronicle = Chronicle(self._metrics, self._stories, self._closer.tracing)
         self._reloads = Tasks(lambda error: contained.took("reload", error))
         self._saves = Saves(store, self._tasks.run, chronicle.not_stored, chronicle.dropped)
         self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
@@ -203,7 +211,9 @@ class Node:
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
-        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
+        self._stack = Stack(
+            snapshot.agent, self._closer.messages.take, self._metrics.loop_lagged, contained.took
+        )
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
         self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
@@ -254,6 +264,7 @@ class Node:
         add = partial(self._ending.add, closing)
         await self._file_records(closing)
         add("SIP", self._end_sip, usual=10.0, forced=0.5)
+        add("captures and traces", self._closer.aclose, usual=6.0, forced=0.3)
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
         add("records of calls", self._end_records, usual=5.0, forced=0.4)
@@ -270,6 +281,7 @@ class Node:
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
         await self._listen(closing)
+        self._closer.follow(settings)
         self._memory.settle()
         self._probes.follow(self._configuration.snapshot)
         self._switchboard.open()
@@ -349,6 +361,7 @@ class Node:
         contain("look", self._memory.look)
         contain("look", logs.levels_look)
         contain("look", self._sights.look)
+        contain("look", self._closer.look, self._outbound.courier.waits)
         contain("look", self._reload_if_asked)
 
     def _tell_systemd(self) -> None:
@@ -387,13 +400,12 @@ class Node:
             bell=self._bell,
             overview=self._sights.overview,
         )
-        diagnostics = Diagnostics(projects=lambda: self._configuration.snapshot.projects)
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
         access = Access(lambda: self._configuration.snapshot.agent.http.operations_auth)
         operations = operations_app(
-            desks, _names(http), access=access, audit=self._audit, diagnostics=diagnostics
+            desks, _names(http), access=access, audit=self._audit, diagnostics=self._closer.diagnostics
         )
         of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
@@ -430,6 +442,7 @@ class Node:
         self._stack.let_in(guard.Doors.of(snapshot))
         log = snapshot.agent.log
         logs.configure(log.level, log.format, log.numbers, log.file)
+        self._closer.follow(snapshot.agent)
         self._outbound.applied()
         if difference.renewed:
             self._tasks.run(self._renewal.renew(difference.renewed, snapshot))

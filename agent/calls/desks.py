@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any, cast
 
 from agent.calls import transcripts
+from agent.calls.finder import Finder
 from agent.calls.live_call import LiveCall
 from agent.calls.maps import Maps
 from agent.calls.register import Register
@@ -77,6 +78,13 @@ class Desks:
         self._bell = bell
         self.maps = Maps(register, configuration)
         self._overview = overview
+        self.finder = Finder(
+            register,
+            switchboard.refusals.newest,
+            services.store,
+            services.stories,
+            configuration.current,
+        )
 
     # -- the handoff API ---------------------------------------------------------------------------------
 

@@ -194,7 +194,9 @@ class Switchboard:
             self._tell_refused(call_id, leg.sip_call_id, invite, verdict)
             leg.refuse(verdict.code, verdict.reason.text, verdict.headers)
             return
-        brief = Brief(call_id, snapshot.agent.node, verdict, event.message)
+        traces = snapshot.agent.traces
+        traced = None if traces is None else traces.sample
+        brief = Brief(call_id, snapshot.agent.node, verdict, event.message, traced)
         call = LiveCall(
             brief,
             snapshot,

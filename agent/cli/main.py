@@ -17,8 +17,8 @@ from agent.core.errors import AgentError
 _COMMANDS = (
     *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
-    *("loglevel",),
     *("demo", "load", "simulate", "schema"),
+    *("loglevel", "capture"),
     "records",
 )
 _COULD_NOT_RUN = 2

@@ -17,6 +17,7 @@ from agent.core.model.keys import easy_to_guess
 from agent.core.units import SIP_PORTS, PortRange, is_ip
 from agent.settings.document import content
 from agent.settings.lost_zeros import lost_zeros
+from agent.telemetry.exporter import MISSING, installed
 
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FILE_REFERENCE: Final = re.compile(r"\$\{file:([^{}]+)\}")
@@ -62,6 +63,7 @@ def notes(folder: Path, snapshot: Snapshot) -> Iterator[str]:
             unit = tenant.business_unit
             yield f"project {project.project}: business_unit {unit!r} is no number, as NICE's are"
     yield from _too_long("agent.yaml", snapshot.agent, _REASONABLE_OF_NODE)
+    yield from _untraced(snapshot)
     yield from _not_read(folder)
     yield from _open_secrets(folder, snapshot)
 
@@ -76,6 +78,16 @@ def _unheard_tokens(snapshot: Snapshot) -> Iterator[str]:
                 f"carrier {carrier.name} has no token_header: where a number has one project, its calls are "
                 "taken by source and number alone, whatever that project's token"
             )
+
+
+def _untraced(snapshot: Snapshot) -> Iterator[str]:
+    """What looks closer at calls and can't, or names projects that there are not."""
+    agent = snapshot.agent
+    if agent.traces is not None and not installed():
+        yield f"traces: {MISSING}"
+    for name in agent.hep.projects if agent.hep is not None else ():
+        if name not in snapshot.projects:
+            yield f"hep.projects names {name}, which is no project here"
 
 
 def _weak_keys(snapshot: Snapshot) -> Iterator[str]:

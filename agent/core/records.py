@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from agent.core.moments import Moment, SignalState
 from agent.core.quality import LegQuality
 from agent.core.words import Word
+
+Place: TypeAlias = tuple[float, str]
+"""Where a call stands among all others: when it began, in seconds since the epoch, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,11 @@ class CallRecord:
             self.version + 1,
             legs or self.legs,
         )
+
+    @property
+    def place(self) -> Place:
+        """Its place in lists of calls."""
+        return self.began, self.call_id
 
     def measured(self, legs: tuple[LegQuality, ...]) -> CallRecord:
         """The same state of the call, now that this is known of its legs."""

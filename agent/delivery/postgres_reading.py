@@ -54,7 +54,8 @@ class Reading:
     async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
         """See `Store`."""
         where = where_calls(query)
-        question = f"{sql.SELECT_CALLS} WHERE {_numbered(where)} ORDER BY sequence DESC LIMIT {query.limit:d}"
+        order = f"ORDER BY began DESC, call_id DESC LIMIT {query.limit:d}"
+        question = f"{sql.SELECT_CALLS} WHERE {_numbered(where)} {order}"
         return tuple(map(call_of, await self._read(question, *where.values)))
 
     async def signals(self, query: SignalQuery) -> tuple[Signal, ...]:

@@ -27,6 +27,7 @@ from agent.delivery.rows import (
     handoff_of,
     signal_of,
 )
+from agent.delivery.searches import Searches
 from agent.delivery.store import NO_ORPHANS, Orphans
 from agent.delivery.transactions import Step
 
@@ -51,8 +52,9 @@ class _Left:
 class SqliteStore:
     """A `Store` in one SQLite file. Make one with `open`; used on the loop thread."""
 
-    def __init__(self, commits: GroupCommit, left: _Left | None) -> None:
+    def __init__(self, commits: GroupCommit, searches: Searches, left: _Left | None) -> None:
         self._commits = commits
+        self._searches = searches
         self._left = left
 
     @classmethod
@@ -71,12 +73,13 @@ class SqliteStore:
         """
         commits = GroupCommit(path, on_fault, owner=owner)
         await commits.open()
+        searches = Searches(path)
         if not owner:
-            return cls(commits, None)
+            return cls(commits, searches, None)
         # Read before anything is recorded here: new calls are taken while the old ones are told.
         ((last,),) = cast("list[tuple[int]]", await commits.read(sql.LAST_SIGNAL))
         up = [str(call_id) for (call_id,) in await commits.read(sql.CALLS_UP)]
-        return cls(commits, _Left(up, last))
+        return cls(commits, searches, _Left(up, last))
 
     @property
     def fault(self) -> str | None:
@@ -85,6 +88,7 @@ class SqliteStore:
 
     async def aclose(self) -> None:
         """Commit what waits and close the file."""
+        await self._searches.aclose()
         await self._commits.aclose()
 
     async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
@@ -183,8 +187,9 @@ class SqliteStore:
     async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
         """See `Store`."""
         where = where_calls(query)
-        rows = await self._commits.read(
-            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, query.limit)
+        rows = await self._searches.read(
+            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY began DESC, call_id DESC LIMIT ?",
+            (*where.values, query.limit),
         )
         return tuple(map(call_of, rows))
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from agent.http.captures import add_captures
 from agent.http.log_level import add_log_level
+from agent.telemetry.capture import Captures
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,17 @@ class Diagnostics:
 
     Attributes:
         projects: gives the names of the projects that are configured.
+        captures: of the running agent; None: there can be none.
+        numbers_shown: whether phone numbers are shown as they are.
     """
 
     projects: Callable[[], Container[str]]
+    captures: Captures | None = None
+    numbers_shown: Callable[[], bool] = bool
 
 
 def add_diagnostics(app: web.Application, diagnostics: Diagnostics) -> None:
     """Add the routes to the application of the operations listener."""
     add_log_level(app, diagnostics.projects)
+    if diagnostics.captures is not None:
+        add_captures(app, diagnostics.captures, diagnostics.projects, diagnostics.numbers_shown)

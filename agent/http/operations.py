@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -11,6 +12,8 @@ from aiohttp import web
 from agent.http.access import Access, known_only
 from agent.http.audited import ACTIONS, audited
 from agent.http.browsers import add_headers
+from agent.http.call_files import add_call_files
+from agent.http.call_search import as_json, asked_now
 from agent.http.console.console import add_console, prepare
 from agent.http.console.error_pages import error_pages
 from agent.http.diagnostics import Diagnostics, add_diagnostics
@@ -80,6 +83,7 @@ def operations_app(
     app.router.add_get("/calls/{id}", routes.call)
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
+    add_call_files(app, desk)
     add_signals(app, desk)
     add_maps(app, desk)
     if diagnostics is not None:
@@ -125,8 +129,18 @@ class _Routes:
         return web.json_response({"draining": False})
 
     async def calls(self, request: web.Request) -> web.Response:
-        calls = self._desk.calls()
-        return web.json_response({"calls": [self._shown(request, call) for call in calls]})
+        """Those that are up; with any filter in the address, all that it is for, page by page."""
+        given = {name: value for name, value in request.query.items() if name != "numbers"}
+        if not given:
+            calls = self._desk.calls()
+            return web.json_response({"calls": [self._shown(request, call) for call in calls]})
+        try:
+            query, which = asked_now(given)
+        except ValueError as error:
+            return refusal(422, str(error))
+        page = await self._desk.finder.find(query, which)
+        shown = [self._shown(request, call) for call in page.calls]
+        return web.json_response(as_json(replace(page, calls=shown)))
 
     async def refused(self, request: web.Request) -> web.Response:
         return web.json_response({"refused": [self._shown(request, one) for one in self._desk.refused()]})

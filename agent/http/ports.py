@@ -16,6 +16,7 @@ from agent.core.reloads import Cause
 from agent.delivery.queries import SignalQuery
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
+from agent.http.call_finder import CallFinder
 from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
 from agent.http.overview import OverviewDesk
 
@@ -149,6 +150,10 @@ class ApiDesk(Protocol):
 
 class CallDesk(Protocol):
     """The calls of this node."""
+
+    @property
+    def finder(self) -> CallFinder:
+        """Finds calls, those of others on the same record too."""
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls that are up, as JSON objects."""

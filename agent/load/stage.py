@@ -25,7 +25,7 @@ from agent.load.scrape import Metrics
 from agent.load.targets import Target
 from agent.load.usage import Watched
 from agent.simulators.cxone.knobs import Tenant
-from agent.simulators.processes import Child
+from agent.simulators.processes import Child, with_us
 
 NUMBER: Final = "9995550100"
 _MEASURED: Final = "9995550101"  # the measured call's, whose voice agent speaks by itself
@@ -172,7 +172,8 @@ class Stage:
     async def _child(self, name: str, *arguments: str) -> Child:
         program = str(Path(sys.executable).with_name("handoff-agent"))
         log = self._folder / f"{name}.log"
-        child = await Child.start(name, log, program, *arguments, folder=self._folder, apart=True)
+        command = (*with_us(), program, *arguments)
+        child = await Child.start(name, log, *command, folder=self._folder, apart=True)
         self._children.append(child)
         self._exit.push_async_callback(child.end)
         return child

@@ -129,7 +129,11 @@ def certificates(
 def outside(checked: Checked[Agent], agent: Agent) -> Iterator[Mistake]:
     """A mistake for each thing inside the configuration folder that the agent writes to."""
     folder = Path(checked.document.file).parent.absolute()
-    written: list[tuple[PathOf, Path | None]] = [(("log", "file"), agent.log.file)]
+    captures = agent.capture.folder if agent.capture else None
+    written: list[tuple[PathOf, Path | None]] = [
+        (("log", "file"), agent.log.file),
+        (("capture", "folder"), captures),
+    ]
     for path, place in written:
         if place is not None and Path(os.path.normpath(folder / place)).is_relative_to(folder):
             text = (

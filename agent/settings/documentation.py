@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from agent.core.model.capture import shown_size
 from agent.core.units import Address, Listen, PortRange
 
 _INTRODUCTION = """\
@@ -27,12 +28,13 @@ wrong, what would be right`.
   at either end). Any other text may be a reference too. A reference is the whole value. An `api_key` may
   also stand there as its hash, which is no secret: `sha256:` and what `printf %s KEY | sha256sum` prints.
 - **Relative paths** start at the configuration folder, in references, `storage`, `audit`, `sip.tls`,
-  `http.tls`, `log.file`, `records.folder` and `comfort_audio`.
+  `http.tls`, `log.file`, `capture.folder`, `records.folder` and `comfort_audio`.
 - **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,
   `{project}`,
   `{account}`, `{environment}`, `{number}`, `{caller}`, `{destination}`, `{skill}`, `{reason}`,
   `{shared_id}`,
-  `{handoff_id}`, `{node}`, and `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
+  `{handoff_id}`, `{node}`, `{traceparent}` (W3C, where `traces` is set), and
+  `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
   brace.
 - **Numbers** are digits. A `+` is dropped. Of the number that a call brings, separators (space, `-`,
   `.`, brackets) and the carrier's `numbers.strip` prefixes are dropped, too; a key is written without them.
@@ -170,7 +172,7 @@ def _default(field: Mapping[str, Any]) -> str:
     if isinstance(default, list):
         return f"`[{', '.join(map(str, default))}]`"
     if isinstance(default, int) and "kB|MB|GB" in field.get("pattern", ""):
-        return f"`{default // 1000**2}MB`"
+        return f"`{shown_size(default)}`"
     if isinstance(default, int | float) and "ms|s|m|h|d" in field.get("pattern", ""):
         return f"`{_duration(default)}`"
     if isinstance(default, float) and "%|off" in field.get("pattern", ""):

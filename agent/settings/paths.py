@@ -25,6 +25,9 @@ def _agent(agent: Agent, folder: Path) -> Agent:
         changed["log"] = agent.log.model_copy(update={"file": _absolute(folder, agent.log.file)})
     if agent.audit is not None:
         changed["audit"] = _absolute(folder, agent.audit)
+    if agent.capture is not None:
+        folder_of = _absolute(folder, agent.capture.folder)
+        changed["capture"] = agent.capture.model_copy(update={"folder": folder_of})
     tls = agent.sip.tls
     if tls is not None:
         files = {

@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.telemetry import buckets as within
 from agent.telemetry.capacity import Capacity, Room
+from agent.telemetry.closer_readings import CloserReadings
 from agent.telemetry.readings import Readings
 from agent.telemetry.series import Counter, Family, Gauge, Histogram, Together
 from agent.telemetry.totals import Totals
@@ -43,7 +44,11 @@ class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
 
 
 class Metrics:
-    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums."""
+    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums.
+
+    Attributes:
+        closer: what is read of captures, HEP and traces; who has them says where.
+    """
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry(auto_describe=False)
@@ -51,6 +56,7 @@ class Metrics:
         registry.register(self._readings)
         self._capacity = Capacity()
         registry.register(self._capacity)
+        self.closer = CloserReadings(registry)
         ProcessCollector(registry=registry)
         self._families: list[Family] = list(self._readings.families())
 

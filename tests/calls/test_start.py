@@ -46,10 +46,3 @@ def test_an_http_port_that_is_taken(cxone: Cxone, tmp_path: Path) -> None:
     assert len(said) == 1
     assert said[0].startswith(f"handoff-agent: HTTP can't listen on 127.0.0.1:{plan.api}: ")
     assert said[0].endswith(TAKEN)
-
-
-def test_a_log_file_that_can_t_be_written_to(cxone: Cxone, tmp_path: Path) -> None:
-    plan = Plan(cxone.port)
-    plan.agent["log"]["file"] = str(tmp_path / "absent" / "agent.log")
-    (said,) = _start_fails(House(plan, cxone, tmp_path))
-    assert said.startswith("handoff-agent: log.file can't be written to: ")

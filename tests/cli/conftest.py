@@ -28,9 +28,10 @@ from agent.core.reloads import Cause
 from agent.cxone.client import Cxone
 from agent.delivery import decisions
 from agent.delivery.courier import Courier
-from agent.delivery.queries import SignalQuery
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.access import Access
+from agent.http.call_finder import About, CallPage, SipMessage, Which
 from agent.http.diagnostics import Diagnostics
 from agent.http.operations import operations_app
 from agent.http.overview import Overview
@@ -203,6 +204,21 @@ def bench(tmp_path: Path, elsewhere: Elsewhere) -> Iterator[Bench]:
     elsewhere(simulator.aclose())
 
 
+class NoFinder:
+    """Commands look into the record themselves."""
+
+    token_headers = frozenset[str]()
+
+    def messages(self, _call_id: str) -> list[SipMessage]:
+        return []
+
+    async def find(self, _query: CallQuery, _which: Which = Which.ALL) -> CallPage:
+        return CallPage()
+
+    async def about(self, _call_id: str) -> About | None:
+        return None
+
+
 class Node:
     """A running agent without SIP: the real record, courier, client and operations listener."""
 
@@ -210,6 +226,7 @@ class Node:
         self._bench = bench
         self._projects: Mapping[str, Project] = load(bench.config).projects
         self.live: list[dict[str, Any]] = []
+        self.finder = NoFinder()
         self.stories: dict[str, list[dict[str, Any]]] = {}
         self.refusals: list[dict[str, Any]] = []
         self.hung_up: list[str] = []

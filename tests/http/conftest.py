@@ -22,10 +22,11 @@ from agent.core.number_map import NumberMap
 from agent.core.records import Handoff, Signal, Whereabouts
 from agent.core.reloads import Cause, ReloadRecord
 from agent.delivery import decisions
-from agent.delivery.queries import SignalQuery
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.call_finder import About, CallPage, SipMessage, Which
 from agent.http.diagnostics import Diagnostics
 from agent.http.models import HandoffRequest, TranscriptRequest
 from agent.http.operations import operations_app
@@ -99,6 +100,27 @@ def snapshot_of(projects: Mapping[str, Project]) -> Snapshot:
     return Snapshot(Agent(node="edge-1"), FrozenDict({}), "drop", projects, NumberMap(), "0" * 64)
 
 
+class Finder:
+    """Finds what a test gives it, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[CallQuery, Which]] = []
+        self.page = CallPage()
+        self.known: dict[str, About] = {}
+        self.kept: dict[str, list[SipMessage]] = {}
+        self.token_headers: set[str] = set()
+
+    async def find(self, query: CallQuery, which: Which = Which.ALL) -> CallPage:
+        self.asked.append((query, which))
+        return self.page
+
+    async def about(self, call_id: str) -> About | None:
+        return self.known.get(call_id)
+
+    def messages(self, call_id: str) -> list[SipMessage]:
+        return self.kept.get(call_id, [])
+
+
 class Desk:
     """Records handoffs as the switchboard would, unless a test says otherwise."""
 
@@ -132,6 +154,7 @@ class Desk:
         self.seen = Overview("edge-1", "ready", ready=True, reason="ready", limit=1000)
         self.in_force = snapshot_of(self.projects)
         self.waits_for_restart: tuple[str, ...] = ()
+        self.finder = Finder()
 
     async def hand_off(
         self, account: str, project: str, request: HandoffRequest, wait: float | None
@@ -246,6 +269,10 @@ class Client:
         self._base = f"http://127.0.0.1:{port}"
         self.port = port
         self.server = server
+
+    def raw(self, method: str, path: str) -> Any:  # noqa: ANN401 - aiohttp's own
+        """The answer as it comes, in an ``async with``."""
+        return self._session.request(method, self._base + path)
 
     async def __call__(
         self,

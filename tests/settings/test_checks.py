@@ -163,18 +163,3 @@ def test_a_certificate_in_use_that_has_expired_keeps_no_edit_out_and_another_exp
     new_pair(folder.path, valid=(-48.0, -2.0))
     with pytest.raises(Mistakes, match="expired on"):
         load(folder.path, folder.environment, in_force={"sip.tls": known})
-
-
-@pytest.mark.parametrize("place", ["agent.log", "log/agent.log", "../config/agent.log"])
-def test_what_the_agent_writes_to_lies_outside_of_the_folder_that_is_watched(
-    folder: Folder, place: str
-) -> None:
-    place = place.replace("config", folder.path.name)
-    folder.write("agent.yaml", f"node: e\nlog: {{file: {place}}}\n")
-    (mistake,) = folder.mistakes()
-    assert mistake.startswith(f"agent.yaml:2:13: {place} lies in the configuration folder")
-
-
-def test_the_log_s_file_starts_at_the_configuration_folder(folder: Folder) -> None:
-    folder.write("agent.yaml", "node: e\nlog: {file: ../agent.log, format: console}\n")
-    assert folder.load().agent.log.file == folder.path.parent / "agent.log"

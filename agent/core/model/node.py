@@ -33,9 +33,12 @@ from agent.core.model.base import (
     Text,
     misplaced,
 )
+from agent.core.model.capture import CaptureSettings
+from agent.core.model.hep import Hep
 from agent.core.model.log import Log
 from agent.core.model.record_files import RecordFiles
 from agent.core.model.share import Share
+from agent.core.model.traces import Traces
 from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
@@ -320,6 +323,13 @@ class Agent(Model):
         default=None,
         description="File that keeps who changed what (JSON lines, at most 2 MiB). Without it one beside the "
         "SQLite database; with PostgreSQL only the log has it.",
+    )
+    capture: CaptureSettings | None = Field(
+        default=None, description="Captures of SIP and RTP that operators start; none may be when absent."
+    )
+    hep: Hep | None = Field(default=None, description="SIP messages as HEP3 to a Homer; none when absent.")
+    traces: Traces | None = Field(
+        default=None, description="A trace of each call to an OpenTelemetry collector; none when absent."
     )
     reload_guard: Share = Field(
         default=0.5,
