@@ -142,7 +142,6 @@ _OF_MASTER: Final = (
     "SELECT call_id FROM calls WHERE master_id = ? AND master_id <> contact_id AND master_id <> ''",
 )
 _UP: Final = "call_id IN (SELECT call_id FROM calls WHERE ended IS NULL)"  # they are few, and have an index
-_FAILED: Final = """"end" = 'failed'"""  # written as the index of these has it, and so is the next
 _UNUSUAL: Final = "reason NOT IN ('', 'completed', 'handoff', 'caller_hung_up')"
 _OF_ANY_ID: Final = (
     "SELECT call_id FROM calls WHERE call_id = ?",
@@ -183,9 +182,7 @@ def where_calls(query: CallQuery) -> Where:
 
 
 def _add_end(where: Where, query: CallQuery) -> None:
-    if query.end == "failed":
-        where.add(_FAILED)
-    elif query.end:
+    if query.end:
         where.add('"end" = ?', query.end)
     if query.reason:
         where.add("reason = ?", query.reason)
