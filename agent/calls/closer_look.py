@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from agent.calls.register import Register
+from agent.calls.taps import Taps
 from agent.configuration import Configuration
 from agent.core.model import Agent
 from agent.http.diagnostics import Diagnostics
@@ -54,6 +55,7 @@ class CloserLook:
             self.messages,
             lambda: configuration.snapshot.agent.capture,
             lambda call_id: register.by_id(call_id) is not None,
+            Taps(register, stories, took),
         )
         metrics.closer.captures = lambda: len(self._captures.running)
         metrics.closer.capture_dropped = lambda: self._captures.dropped

@@ -146,6 +146,8 @@ def _lines(capture: dict[str, Any]) -> Iterator[str]:
     yield f"  {_in_short(capture)}"
     if capture["dropped"]:
         yield f"  {capture['dropped']} packets found no room and are missing"
+    if capture["legs_without_rtp"]:
+        yield f"  of {capture['legs_without_rtp']} legs there is no RTP: as many as may be were tapped"
     yield f"  {capture['file']}"
 
 

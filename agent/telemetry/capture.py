@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from agent.core.errors import AgentError
 from agent.core.model.capture import CaptureSettings
@@ -64,6 +64,22 @@ class Wanted:
         return call.number.lstrip("+") == self.number
 
 
+class Tapper(Protocol):
+    """Who taps RTP and RTCP of legs; `agent.calls.taps.Taps` is one."""
+
+    def begin(self, capture: Capture, call: OfCall) -> None:
+        """A capture wants the leg of this SIP message."""
+
+    def begin_all(self, capture: Capture) -> None:
+        """A capture wants the legs that are up already, of the calls that it wants."""
+
+    def end(self, capture: Capture) -> None:
+        """A capture is about to end."""
+
+    def look(self) -> None:
+        """Looked after once a second."""
+
+
 class Capture:
     """One capture; `Captures` starts and ends it."""
 
@@ -75,14 +91,15 @@ class Capture:
         seconds: float,
         size: int,
         total: int,
-        rtp: bool,
+        tapper: Tapper | None,
         by: str,
         begun: Callable[[str | None], None],
     ) -> None:
         self.wanted = wanted
         self.capture_id = path.name.removesuffix(SUFFIX)
         self.path = path
-        self.rtp = rtp
+        self._tapper = tapper
+        self._left_out: set[str] = set()
         self.by = by
         self.began = time.time()
         self.until = self.began + seconds
@@ -96,6 +113,11 @@ class Capture:
         self.last = time.monotonic()
         self._file = CaptureFile(path, total=total, most=size, begun=begun)
         self._file.put(HEADER)
+
+    @property
+    def rtp(self) -> bool:
+        """Whether RTP and RTCP are wanted, too."""
+        return self._tapper is not None
 
     @property
     def fault(self) -> str | None:
@@ -114,12 +136,18 @@ class Capture:
     def take(self, seen: Seen) -> None:
         """A SIP message of such a call."""
         self.calls.setdefault(seen.call.call_id)
+        if self._tapper is not None:
+            self._tapper.begin(self, seen.call)
         source, target = seen.ends
         self.put(packet(Datagram(int(seen.record.microseconds), source, target, seen.payload)))
 
-    def missed(self) -> None:
-        """One could not be read any more."""
-        self.dropped += 1
+    def missed(self, packets: int = 1) -> None:
+        """Some could not be read any more."""
+        self.dropped += packets
+
+    def leave_out(self, sip_call_id: str) -> None:
+        """Of a leg there will be no RTP: as many as may be are tapped."""
+        self._left_out.add(sip_call_id)
 
     def put(self, data: bytes, packets: int = 1) -> None:
         """Packets as they stand in the file."""
@@ -155,6 +183,7 @@ class Capture:
             "project": self.wanted.project,
             "number": self.wanted.number,
             "rtp": self.rtp,
+            "legs_without_rtp": len(self._left_out),
             "by": self.by,
             "began": self.began,
             "until": self.until,
@@ -177,9 +206,7 @@ class Captures:
         messages: hands SIP messages on.
         settings: as configured now; None: none may be.
         alive: whether a call of this id is up.
-
-    Attributes:
-        dropped: packets that found no room, of all captures so far that are not listed any more.
+        tapper: taps RTP and RTCP; None: only SIP can be captured.
     """
 
     def __init__(
@@ -187,10 +214,12 @@ class Captures:
         messages: Messages,
         settings: Callable[[], CaptureSettings | None],
         alive: Callable[[str], bool],
+        tapper: Tapper | None = None,
     ) -> None:
         self._messages = messages
         self._settings = settings
         self._alive = alive
+        self._tapper = tapper
         self._captures: dict[str, Capture] = {}
         self._forgotten = 0
 
@@ -226,7 +255,7 @@ class Captures:
             seconds=min(USUAL_SECONDS, settings.longest) if seconds is None else seconds,
             size=settings.size if size is None else size,
             total=settings.total,
-            rtp=rtp,
+            tapper=self._tapper if rtp else None,
             by=by,
             begun=_tells(opened),
         )
@@ -245,6 +274,8 @@ class Captures:
         self._messages.add(capture)
         if wanted.call:
             self._messages.replay(capture)
+        if capture.rtp and self._tapper is not None:
+            self._tapper.begin_all(capture)
         self._tell("a capture begins", capture)
         return capture
 
@@ -261,6 +292,8 @@ class Captures:
         if capture.ended is not None:
             return
         self._messages.remove(capture)
+        if capture.rtp and self._tapper is not None:
+            self._tapper.end(capture)
         capture.end(why)
         self._tell("a capture has ended", capture)
         over = [one for one in self._captures.values() if one.ended is not None]
@@ -282,6 +315,8 @@ class Captures:
 
     def look(self) -> None:
         """End those whose time, room or call is over."""
+        if self._tapper is not None:
+            self._tapper.look()
         for capture in self.running:
             if (why := self._over(capture)) is not None:
                 self.stop(capture, why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import BRIDGE, Change, Plan
+from tests.calls.harness.talk import Talk, talking
 from tests.calls.harness.waiting import eventually
 from tests.calls.test_operators import operate
 from tests.harness import tshark
@@ -41,6 +43,17 @@ def stop(house: House, capture: dict[str, Any]) -> dict[str, Any]:
     """The same when it has ended."""
     found: dict[str, Any] = house.operations("POST", f"/captures/{capture['capture_id']}/stop").json
     return found
+
+
+async def hear_more(talk: Talk, packets: int) -> None:
+    """Wait until each end has got so many more packets."""
+    before = len(talk.phone.packets), len(talk.mouth.packets)
+    await eventually(
+        lambda: (
+            len(talk.phone.packets) >= before[0] + packets and len(talk.mouth.packets) >= before[1] + packets
+        ),
+        what=f"{packets} packets to each end",
+    )
 
 
 async def one_call(house: House, contact: str = "", **options: Any) -> tuple[str, str]:  # noqa: ANN401 - of callers
@@ -92,6 +105,51 @@ async def test_a_call_that_is_up_is_captured_from_its_first_message(house: House
     ended = stop(house, capture)
     methods = [method for (method,) in tshark.rows(Path(ended["file"]), "sip.CSeq.method", only="sip.Method")]
     assert (methods[0], methods.count("INVITE"), methods.count("BYE")) == ("INVITE", 2, 2)
+
+
+async def test_rtp_of_both_legs_is_in_it_as_streams_without_a_gap(house: House) -> None:
+    capture = await start(house, project="acme-care", rtp=True)
+    async with talking(house) as talk:
+        await talk.hear_each_other()
+        await hear_more(talk, 60)
+        talk.bot.cue()
+        await talk.caller.succeeds()
+    await house.at_rest()
+    ended = stop(house, capture)
+    assert (ended["dropped"], ended["legs_without_rtp"]) == (0, 0)
+    file = Path(ended["file"])
+    found = tshark.rows(file, "udp.srcport", "udp.dstport", "rtp.ssrc", "rtp.seq", "rtp.p_type", only="rtp")
+    streams: dict[tuple[str, ...], list[int]] = {}
+    for source, target, ssrc, number, _ in found:
+        streams.setdefault((source, target, ssrc), []).append(int(number))
+    long = [numbers for numbers in streams.values() if len(numbers) >= 60]
+    assert len(long) == 4, "each leg, both directions"
+    for numbers in long:
+        assert {(after - before) & 0xFFFF for before, after in pairwise(numbers)} == {1}
+    said = tshark.run(file, "-q", "-z", "rtp,streams")
+    lines = [line for line in said.splitlines() if "g711U" in line]
+    assert len(lines) >= 4, said
+    assert all("0 (0.0%)" in line for line in lines), said
+
+
+async def test_a_call_that_is_up_is_tapped_from_then_on_and_no_other_is(house: House) -> None:
+    async with talking(house) as talk:
+        await talk.hear_each_other()
+        capture = await start(house, call=talk.contact, rtp=True)
+        await hear_more(talk, 30)
+        ended = stop(house, capture)
+        await hear_more(talk, 5)
+        talk.bot.cue()
+        await talk.caller.succeeds()
+    await house.at_rest()
+    ports = {
+        port
+        for row in tshark.rows(Path(ended["file"]), "udp.port", only="!sip")
+        for port in row[0].split(",")
+    }
+    assert str(talk.phone.port) in ports
+    assert str(talk.mouth.port) in ports
+    assert ended["packets"] >= 4 * 30
 
 
 async def test_what_is_refused_is_in_the_capture_of_its_number(house: House) -> None:
