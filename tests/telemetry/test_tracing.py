@@ -193,9 +193,10 @@ async def test_a_receiver_that_hangs_holds_up_no_end(monkeypatch: pytest.MonkeyP
         site.follow(f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces")
         site.call("c-1")
         site.look()
-        await asyncio.to_thread(silent.accept)  # the process is at it
+        taken, _ = await asyncio.to_thread(silent.accept)  # the process is at it
         async with asyncio.timeout(WITHIN):
             await site.aclose()
+        taken.close()
 
 
 async def test_a_process_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
