@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,9 @@ from pygal.style import Style
 
 from agent.load.course import Course, Sample, quantile
 from agent.load.search import Step
+
+# pygal looks for plugins by a finder of a kind that Python has given up: each later import would warn of it.
+sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != pygal.__name__]
 
 _COLOURS: Final = tuple(f"var(--line-{n})" for n in range(1, 7))
 _STYLE: Final = Style(

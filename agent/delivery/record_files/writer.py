@@ -19,7 +19,7 @@ from agent.delivery.store import Records
 from agent.telemetry import logs
 
 LOOK_SECONDS: Final = 1.0
-AT_ONCE: Final = 50
+AT_ONCE: Final = 25
 """Calls in a batch: few enough that the loop is held for less than a millisecond or two."""
 TEND_SECONDS: Final = 60.0
 LONGEST_PAUSE: Final = 30.0
