@@ -73,12 +73,17 @@ def check(order: Order) -> None:
         AgentError: one can't.
     """
     own = order.target is None
+    if not own and order.transport == "tcp" and order.plan.profile.media:
+        raise AgentError(
+            f"{order.plan.profile.name} goes over UDP only: a call of our own asks first where the "
+            "target wants its audio, and speaks no TCP"
+        )
     absent = {
         Source.METRICS: not own and order.metrics is None,
         Source.CPU: not own and order.metrics is None and not order.cpu_of,
         Source.LONG: order.plan.length < _LONG_SECONDS or order.bounds is not None,
         Source.NICE: not own,
-        Source.AUDIO: not order.plan.profile.listens or order.transport == "tcp",
+        Source.AUDIO: not order.plan.profile.listens,
     }
     for limit in order.limits:
         if limit.asked and absent.get(limit.measure.source):
@@ -154,11 +159,7 @@ class Undertaking:
         self._view.say(f"{target} answers OPTIONS: {await answering(target)}")
         contact = str(time.time_ns() // 1000)
         headers = (f"X-InContact-ContactId: {contact}", f"X-PolyAi-Auth-Token: {order.token}")
-        listener = None
-        if order.transport == "udp":
-            listener = await self._listened(ends, target, order.number, headers)
-        elif order.plan.profile.listens:
-            self._view.say("the measured call goes over UDP only: loss and gaps are not measured")
+        listener = await self._listened(ends, target, order.number, headers)
         watch = Watch(scraper, self._named, listener)
         route = Route(target, order.number, order.token, answers_at=order.answers_at, scenario=order.scenario)
         return self._drive(route, watch, work, lambda: None), str(target)

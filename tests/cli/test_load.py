@@ -46,6 +46,7 @@ def refused(*arguments: str) -> int:
         ("smoke --i-own 192.0.2.1", "--i-own belongs to --target"),
         ("smoke --transport tcp", "--transport tcp belongs to --target"),
         ("smoke --target 127.0.0.1 --number 1 --token abc", "--token is never written out"),
+        ("media --target 127.0.0.1 --number 1 --transport tcp", "media goes over UDP only"),
         ("smoke --limit speed=1", "is no limit: write NAME=VALUE"),
         ("smoke --limit gap=50ms", "can't be judged: it needs the measured call"),
         ("smoke --target 127.0.0.1 --number 1 --limit errors=0", "can't be judged: it needs the agent's"),
