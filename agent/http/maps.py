@@ -15,8 +15,10 @@ from agent.http.audited import DEED
 from agent.http.bodies import raw, read
 from agent.http.causes import cause_of
 from agent.http.errors import RefusalError, refusal
+from agent.http.identity import in_clear
 from agent.http.ports import OperationsDesk
 from agent.telemetry.audit import of_reload
+from agent.telemetry.logs import masked
 
 DRAFT_AT_MOST: Final = 5 << 20
 """Bytes of a preview: some 100,000 numbers."""
@@ -111,6 +113,9 @@ class _Maps:
         except RefusalError as error:
             raise (too_large() if error.status == _TOO_LARGE else error) from None
         request[DEED]["outcome"] = f"would be {found['result']}"
+        if not in_clear(request, shown=self._desk.numbers_shown()):
+            live = [{**call, "number": masked(call["number"])} for call in found.get("live_calls", ())]
+            found = {**found, "live_calls": live}
         return web.json_response(found, status=422 if found["result"] == "refused" else 200)
 
     async def numbers(self, request: web.Request) -> web.Response:

@@ -20,7 +20,7 @@ from agent.core.model.project import Project
 from agent.core.moments import Moment
 from agent.core.number_map import NumberMap
 from agent.core.records import Handoff, Signal, Whereabouts
-from agent.core.reloads import Cause
+from agent.core.reloads import Cause, ReloadRecord
 from agent.delivery import decisions
 from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
@@ -70,7 +70,8 @@ class MapsOfDesk:
         self.asked: list[tuple[Any, ...]] = []
 
     def reloads(self, most: int) -> list[dict[str, Any]]:
-        return [{"result": "loaded", "how": "signal"}, {"result": "started", "how": "start"}][:most]
+        causes = (("loaded", Cause("signal")), ("started", Cause("start")))
+        return [ReloadRecord(1.0, cause, result).shown() for result, cause in causes][:most]
 
     async def preview(self, draft: Draft) -> dict[str, Any]:
         self.drafts.append(draft)
@@ -80,7 +81,8 @@ class MapsOfDesk:
 
     def route(self, number: str, carrier: str | None, token: str | None) -> dict[str, Any]:
         self.asked.append((number, carrier, token))
-        return {"number": number, "carrier": {"one": "one"}[carrier] if carrier else None}
+        known = {"one": "one"}[carrier] if carrier else None
+        return {"number": number, "carrier": known, "project": "", "refusal": None, "why": ["no rule"]}
 
     def numbers(self, search: str, most: int) -> dict[str, Any]:
         self.asked.append((search, most))
