@@ -262,7 +262,7 @@ class Node:
         """
         settings = self._configuration.snapshot.agent
         add = partial(self._ending.add, closing)
-        await self._file_records(closing)
+        self._file_records(closing)
         add("SIP", self._end_sip, usual=10.0, forced=0.5)
         add("captures and traces", self._closer.aclose, usual=6.0, forced=0.3)
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
@@ -290,15 +290,19 @@ class Node:
         listening = [str(one) for one in settings.sip.listen]
         _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))
 
-    async def _file_records(self, closing: AsyncExitStack) -> None:
+    def _file_records(self, closing: AsyncExitStack) -> None:
         """Write records of calls to files, until the last part is down that may end a call."""
         settings, store = self._configuration.snapshot.agent, self._store
         if settings.records is None:
-            with suppress(StorageError):
-                await store.note_filed(None)
+            self._tasks.run(self._file_no_records())
             return
         writer = RecordWriter(store, settings.records, settings.node, self._metrics, self.took)
         self._ending.add(closing, "record files", writer.aclose, usual=5.0, forced=0.4)
+
+    async def _file_no_records(self) -> None:
+        """Let old calls go though they are in no file; a storage that fails is asked by the next start."""
+        with suppress(StorageError):
+            await self._store.note_filed(None)
 
     async def main_loop(self) -> None:
         """Look after the node once a second until it is to end and the last call is over."""

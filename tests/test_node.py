@@ -210,6 +210,10 @@ class Storage:
             raise StorageError(self.fault)
         self.stored.append(call.state)
 
+    async def note_filed(self, position: int | None) -> None:
+        """No files are kept."""
+        assert position is None
+
     async def aclose(self) -> None:
         """Go down."""
         self._parts.trail.append("store down")

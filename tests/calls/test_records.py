@@ -112,6 +112,10 @@ async def test_a_call_with_audio_says_how_good_each_leg_was(house: House) -> Non
         assert leg["received"] > 10
         assert leg["sent"] > 10
         assert 4.0 < leg["mos"] <= 4.41
+    shown = house.operations("GET", f"/calls/{call_id}").json
+    assert {leg["side"]: leg["mos"] for leg in shown["legs"]} == {
+        side: leg["mos"] for side, leg in legs.items()
+    }
     story = house.story(call_id)
     story.when("caller: MOS", "by estimate (PCMU, relay)")
     await house.at_rest()

@@ -73,6 +73,7 @@ class _CallPages:
             told=[_line(step, text, drawing.steps[0].when) for step, text in lines(drawing)],
             bands=[(drawing.title(band.column), band.text, band.trouble) for band in drawing.bands],
             kept=(len(whole), len(messages)),
+            legs=call.get("legs") or (),
             outbox=[listing(entry) for entry in found.outbox],
             handoff=_handoff(found),
             may_end=who(request).operator and bool(call.get("live")),

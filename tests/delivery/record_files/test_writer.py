@@ -123,6 +123,23 @@ async def test_calls_that_are_over_get_a_line_each_in_their_order(desk: Desk) ->
     assert (desk.told.faulty, desk.told.errors) == (False, [])
 
 
+async def test_a_database_of_either_kind_is_followed(
+    each_store: Store, settings: Settings, make_call: MakeCall
+) -> None:
+    told = Told()
+    path = settings().folder / "edge-1.jsonl"
+    for part in range(2):
+        writer = RecordWriter(each_store, settings(), "edge-1", told, told.took)
+        for number in range(AT_ONCE + 3):
+            call = make_call(f"call-{part}-{number}")
+            await each_store.open_call(call, None)
+            await each_store.update_call(call.moved("ended", ended=2000.0, end="caller", reason="caller"))
+        await writer.aclose()
+    found = [json.loads(line)["call_id"] for line in path.read_text(encoding="ascii").splitlines()]
+    assert found == [f"call-{part}-{number}" for part in range(2) for number in range(AT_ONCE + 3)]
+    assert (told.faults, told.errors) == (0, [])
+
+
 async def test_the_next_process_goes_on_where_the_last_one_ended(desk: Desk) -> None:
     for _ in range(3):
         desk.begin()
