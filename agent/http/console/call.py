@@ -73,6 +73,7 @@ class _CallPages:
             told=[_line(step, text, drawing.steps[0].when) for step, text in lines(drawing)],
             bands=[(drawing.title(band.column), band.text, band.trouble) for band in drawing.bands],
             kept=(len(whole), len(messages)),
+            legs=call.get("legs") or (),
             outbox=[listing(entry) for entry in found.outbox],
             handoff=_handoff(found),
             may_end=who(request).operator and bool(call.get("live")),
@@ -96,6 +97,7 @@ class _CallPages:
             when=one.microseconds / 1_000_000,
             text=text,
             clear=clear,
+            may_see=who(request).operator and not clear,
         )
 
     async def hang_up(self, request: web.Request, form: Form) -> web.Response:
