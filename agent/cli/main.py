@@ -17,7 +17,7 @@ from agent.core.errors import AgentError
 _COMMANDS = (
     *("run", "check", "route", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
-    *("demo", "load", "simulate", "schema"),
+    *("demo", "load", "simulate", "test_call", "schema"),
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130
