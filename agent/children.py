@@ -82,6 +82,23 @@ async def ask(
     return Said(child.returncode or 0, output, errors)
 
 
+async def begin(module: str) -> asyncio.subprocess.Process:
+    """Start a module of ours that works beside us; whoever asks ends it by closing its input, or kills it.
+
+    What it writes to its standard error is heard by nobody.
+
+    Raises:
+        OSError: it can't be started.
+    """
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", module),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(),
+    )
+
+
 def begin_as_child(most_memory: int | None = None) -> None:
     """What a child does first: it ends with its parent (prctl(2)), and goes before it where memory runs out.
 

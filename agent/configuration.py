@@ -5,19 +5,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.core.errors import SettingsError
+from agent.core.drafts import Draft, Live
+from agent.core.errors import AgentError, SettingsError
+from agent.core.frozen import NOTHING
 from agent.core.model import Project, Snapshot
 from agent.core.reload_guard import objection
+from agent.core.reloads import Cause, ReloadRecord, Reloads
 from agent.settings import Fresh, Summary, Watch, as_it_runs, load_in_child, restart_needed
+from agent.settings.preview import Preview, preview_in_child
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
 
 _log = logger("configuration")
 _KEPT_OUT = ("refused", "held")
+_UNASKED = Cause("file")
+
+
+class BusyError(AgentError):
+    """A preview is being made, and one at a time is enough for the machine that carries the calls."""
+
+    retryable = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +40,14 @@ class Reloaded:
         mistakes: one line each, when it was refused or held; the old configuration stays in force.
         changes: one line each, when it was loaded.
         restart: keys that differ from those that the process runs with, until it is started again.
+        counts: how much changed of each sort, when it was loaded.
     """
 
     result: str
     mistakes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
+    counts: Mapping[str, int] = NOTHING
 
     @property
     def kept_out(self) -> bool:
@@ -57,6 +70,7 @@ class Configuration:
     Attributes:
         snapshot: the one in force.
         last: what became of the last reload.
+        reloads: what became of the newest ones.
         written: where values stand in the files as they were read last without a mistake.
     """
 
@@ -65,6 +79,7 @@ class Configuration:
     ) -> None:
         self.snapshot = snapshot
         self.last: Reloaded | None = None
+        self.reloads = Reloads()
         self.written = snapshot.written
         self._folder = folder
         self._metrics = metrics
@@ -73,7 +88,9 @@ class Configuration:
         self._fault: str | None = None
         self._looking = False
         self._one_at_a_time = asyncio.Lock()
+        self._previewing = False
         metrics.config_loaded(time.time())
+        self.reloads.add(ReloadRecord(time.time(), Cause("start"), "started", rules=len(snapshot.numbers)))
 
     def current(self) -> Snapshot:
         """The snapshot in force."""
@@ -113,19 +130,62 @@ class Configuration:
         ]
         return [Path(path) for path in paths if path]
 
-    async def reload(self, *, confirmed: bool = False) -> Reloaded:
+    async def reload(self, *, confirmed: bool = False, cause: Cause = _UNASKED) -> Reloaded:
         """Load the files in a child process and put them in force, all or nothing.
 
         Args:
             confirmed: the number map may lose more than `reload_guard` lets go unasked.
+            cause: how it came about, for those who ask later.
         """
         async with self._one_at_a_time:  # of two at once, the one that read older files could end last
             await self._watch.mark_read()
+            began = time.monotonic()
             try:
                 fresh = await load_in_child(self._folder, self.snapshot)
             except SettingsError as error:
-                return self._keep_out(Reloaded("refused", mistakes=tuple(str(error).splitlines())))
-            return self._judge(fresh, confirmed=confirmed)
+                done = self._keep_out(Reloaded("refused", mistakes=tuple(str(error).splitlines())))
+            else:
+                done = self._judge(fresh, confirmed=confirmed)
+            self._remember(done, cause, time.monotonic() - began)
+            return done
+
+    def _remember(self, done: Reloaded, cause: Cause, seconds: float) -> None:
+        record = ReloadRecord(
+            time.time(),
+            cause,
+            done.result,
+            round(seconds, 3),
+            len(self.snapshot.numbers),
+            done.counts,
+            done.changes,
+            done.mistakes,
+            done.restart,
+        )
+        self.reloads.add(record)
+
+    async def preview(self, draft: Draft, live: Live) -> tuple[Preview, str | None]:
+        """What number maps would change of what is in force, and what speaks against it unasked.
+
+        Args:
+            draft: the maps.
+            live: calls that are up.
+
+        Raises:
+            BusyError: another preview is being made.
+            DraftError: it is none.
+            SettingsError: the child failed.
+        """
+        if self._previewing:
+            raise BusyError("another preview is being made: ask again in a moment")
+        self._previewing = True
+        try:
+            found = await preview_in_child(self._folder, self.snapshot, draft, live)
+        finally:
+            self._previewing = False
+        summary = found.summary
+        if summary is None:
+            return found, None
+        return found, objection(summary.before, summary.lost, self.snapshot.agent.reload_guard)
 
     def _judge(self, fresh: Fresh, *, confirmed: bool) -> Reloaded:
         for name, certificate in fresh.snapshot.certificates.items():
@@ -147,7 +207,7 @@ class Configuration:
         self._metrics.config_loaded(time.time())
         self._applied(summary)
         _log.info("configuration reloaded", changes=summary.lines, restart_needed=restart)
-        return self._done(Reloaded("loaded", changes=summary.lines, restart=restart))
+        return self._done(Reloaded("loaded", (), summary.lines, restart, summary.counts))
 
     def _keep_out(self, reloaded: Reloaded) -> Reloaded:
         _log.error(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.calls.chronicle import Chronicle
+from agent.calls.closer_look import CloserLook
 from agent.calls.contained import Contained
 from agent.calls.desks import Desks
 from agent.calls.recovery import Recovery
@@ -23,12 +24,14 @@ from agent.calls.synthetic import SyntheticCalls
 from agent.calls.tasks import Tasks
 from agent.calls.timers import Timers
 from agent.configuration import Configuration, Reloaded
-from agent.core.errors import AgentError
+from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
 from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
+from agent.core.reloads import Cause
 from agent.delivery.outbound import Outbound
+from agent.delivery.record_files.writer import RecordWriter
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
@@ -51,6 +54,7 @@ from agent.sip.stack import Stack
 from agent.telemetry import logs
 from agent.telemetry.audit import Audit, of_reload
 from agent.telemetry.capacity import room_of
+from agent.telemetry.log_file import require_writable
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.pulse import Pulse
 from agent.telemetry.stories import Stories
@@ -94,7 +98,9 @@ async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
         snapshot = await _read(folder, asked)
         if snapshot is not None:
             log = snapshot.agent.log
-            logs.configure(log.level, log.format, log.numbers)
+            if log.file is not None:
+                require_writable(log.file)
+            logs.configure(log.level, log.format, log.numbers, log.file)
             async with AsyncExitStack() as closing:
                 await _run(folder, snapshot, ending, closing)
     except Mistakes as mistakes:
@@ -181,9 +187,17 @@ class Node:
         self._bell = Bell()
         self._stories = Stories()
         self._register = Register()
-        chronicle = Chronicle(self._metrics, self._stories)
         self._contained = contained = Contained(self._metrics)
         self._tasks = Tasks(lambda error: contained.took("task", error))
+        self._closer = CloserLook(
+            self._configuration,
+            self._stories,
+            self._register,
+            self._metrics,
+            run=self._tasks.run,
+            took=contained.took,
+        )
+        chronicle = Chronicle(self._metrics, self._stories, self._closer.tracing)
         self._reloads = Tasks(lambda error: contained.took("reload", error))
         self._saves = Saves(store, self._tasks.run, chronicle.not_stored, chronicle.dropped)
         self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
@@ -198,7 +212,9 @@ class Node:
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
-        self._stack = Stack(snapshot.agent, self._stories.sip, self._metrics.loop_lagged, contained.took)
+        self._stack = Stack(
+            snapshot.agent, self._closer.messages.take, self._metrics.loop_lagged, contained.took
+        )
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
         self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
@@ -250,7 +266,9 @@ class Node:
         """
         settings = self._configuration.snapshot.agent
         add = partial(self._ending.add, closing)
+        self._file_records(closing)
         add("SIP", self._end_sip, usual=10.0, forced=0.5)
+        add("captures and traces", self._closer.aclose, usual=6.0, forced=0.3)
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
         add("records of calls", self._end_records, usual=5.0, forced=0.4)
@@ -267,6 +285,7 @@ class Node:
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
         await self._outbound.warm_up()
         await self._listen(closing)
+        self._closer.follow(settings)
         self._memory.settle()
         self._probes.follow(self._configuration.snapshot)
         self._synthetic.follow(self._configuration.snapshot)
@@ -276,6 +295,20 @@ class Node:
         notify(READY="1", STATUS="ready")
         listening = [str(one) for one in settings.sip.listen]
         _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))
+
+    def _file_records(self, closing: AsyncExitStack) -> None:
+        """Write records of calls to files, until the last part is down that may end a call."""
+        settings, store = self._configuration.snapshot.agent, self._store
+        if settings.records is None:
+            self._tasks.run(self._file_no_records())
+            return
+        writer = RecordWriter(store, settings.records, settings.node, self._metrics, self.took)
+        self._ending.add(closing, "record files", writer.aclose, usual=5.0, forced=0.4)
+
+    async def _file_no_records(self) -> None:
+        """Let old calls go though they are in no file; a storage that fails is asked by the next start."""
+        with suppress(StorageError):
+            await self._store.note_filed(None)
 
     async def main_loop(self) -> None:
         """Look after the node once a second until it is to end and the last call is over."""
@@ -336,7 +369,9 @@ class Node:
         contain("look", self._saves.save_late)
         contain("look", self._recovery.look)
         contain("look", self._memory.look)
+        contain("look", logs.levels_look)
         contain("look", self._sights.look)
+        contain("look", self._closer.look, self._outbound.courier.waits)
         contain("look", self._reload_if_asked)
 
     def _tell_systemd(self) -> None:
@@ -351,11 +386,12 @@ class Node:
             self._reloads.run(self._look_for_edits())
 
     async def _reload(self) -> None:
-        self._tell_reload(await self._configuration.reload(), "a signal", "SIGHUP")
+        cause = Cause("signal", origin="SIGHUP")
+        self._tell_reload(await self._configuration.reload(cause=cause), "a signal", "SIGHUP")
 
     async def _look_for_edits(self) -> None:
         done = await self._configuration.look()
-        if done is not None:
+        if done is not None and done.result != "unchanged":
             self._tell_reload(done, "an edit", "file")
 
     def _tell_reload(self, done: Reloaded, who: str, origin: str) -> None:
@@ -378,7 +414,9 @@ class Node:
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
         access = Access(lambda: self._configuration.snapshot.agent.http.operations_auth)
-        operations = operations_app(desks, _names(http), access=access, audit=self._audit)
+        operations = operations_app(
+            desks, _names(http), access=access, audit=self._audit, diagnostics=self._closer.diagnostics
+        )
         of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
         for name, app, address, tls, share in (
             ("api", api, http.api, http.tls, room),
@@ -413,7 +451,8 @@ class Node:
         snapshot = self._configuration.snapshot
         self._stack.let_in(guard.Doors.of(snapshot))
         log = snapshot.agent.log
-        logs.configure(log.level, log.format, log.numbers)
+        logs.configure(log.level, log.format, log.numbers, log.file)
+        self._closer.follow(snapshot.agent)
         self._outbound.applied()
         if difference.renewed:
             self._tasks.run(self._renewal.renew(difference.renewed, snapshot))

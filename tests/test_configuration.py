@@ -10,9 +10,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import agent.configuration
-from agent.configuration import Configuration, Reloaded
+from agent.configuration import BusyError, Configuration, Reloaded
+from agent.core.drafts import Draft
 from agent.core.model import Snapshot
+from agent.core.reloads import KEPT, Cause
 from agent.settings import Fresh, Summary, changes, load
+from agent.settings.preview import Preview
 from agent.telemetry.metrics import Metrics
 
 FILES = {
@@ -312,3 +315,62 @@ async def test_what_is_kept_out_shows_until_it_is_gone_and_each_reload_is_logged
         "what is on disk is what is in force again",
         "configuration unchanged",
     ]
+
+
+async def test_reloads_are_remembered_with_their_cause_and_what_they_moved(bench: Bench) -> None:
+    bench.write("numbers/acme.yaml", MORE)
+    await bench.looked(times=2)
+    bench.write("numbers/acme.yaml", "numbers: [")
+    await bench.held.reload(cause=Cause("signal", origin="SIGHUP"))
+    bench.write("numbers/acme.yaml", MORE)
+    await bench.held.reload(cause=Cause("http", "ana", "127.0.0.1", "put right"))
+    newest = bench.held.reloads.newest()
+    told = [(one.cause.how, one.result, one.rules, dict(one.counts)) for one in newest]
+    assert told == [
+        ("http", "unchanged", 2, {}),
+        ("signal", "refused", 2, {}),
+        ("file", "loaded", 2, {"appear": 1}),
+        ("start", "started", 1, {}),
+    ]
+    assert newest[1].mistakes[0].startswith(f"{bench.folder}/numbers/acme.yaml:1:")
+    assert list(newest[2].changes) == ["number 9995550101 appears"]
+    shown = newest[0].shown()
+    assert (shown["who"], shown["origin"], shown["why"]) == ("ana", "127.0.0.1", "put right")
+
+
+async def test_only_so_many_reloads_are_remembered(bench: Bench) -> None:
+    for _ in range(KEPT + 5):
+        bench.held.reloads.add(bench.held.reloads.newest(1)[0])
+    assert len(bench.held.reloads.newest()) == KEPT
+
+
+async def test_a_preview_changes_nothing_and_says_what_would_be_held(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "config")
+    before = bench.held.current()
+    draft = Draft("yaml", b"numbers: {}\n", "acme.yaml")
+    found, held = await bench.held.preview(draft, [("c-1", "9995550100")])
+    assert held is not None
+    assert held.startswith("1 of 1 rules of the number map would go")
+    assert [one.call_id for one in found.touched] == ["c-1"]
+    found, held = await bench.held.preview(Draft("yaml", b"numbers: [", "acme.yaml"), [])
+    assert (found.summary, held) == (None, None)
+    assert bench.held.current() is before
+    assert bench.applied == []
+    assert len(bench.held.reloads.newest()) == 1
+
+
+async def test_one_preview_at_a_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = asyncio.Event()
+
+    async def slow(*_: object) -> Preview:
+        await let_go.wait()
+        return Preview()
+
+    monkeypatch.setattr(agent.configuration, "preview_in_child", slow)
+    first = asyncio.ensure_future(bench.held.preview(Draft("csv", b""), []))
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError, match="another preview is being made"):
+        await bench.held.preview(Draft("csv", b""), [])
+    let_go.set()
+    await first
+    assert (await bench.held.preview(Draft("csv", b""), []))[0] == Preview()

@@ -19,6 +19,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent import node as node_module
+from agent.configuration import Reloaded
 from agent.core import events as core
 from agent.core.errors import AgentError, SipError, StorageError
 from agent.core.node import NodeState
@@ -209,6 +210,10 @@ class Storage:
             raise StorageError(self.fault)
         self.stored.append(call.state)
 
+    async def note_filed(self, position: int | None) -> None:
+        """No files are kept."""
+        assert position is None
+
     async def aclose(self) -> None:
         """Go down."""
         self._parts.trail.append("store down")
@@ -356,8 +361,9 @@ async def test_a_reload_that_was_asked_for_is_done_once(
 ) -> None:
     reloaded: list[bool] = []
 
-    async def reload() -> None:
+    async def reload() -> Reloaded:
         reloaded.append(True)
+        return Reloaded("loaded", changes=("number 1 appears",))
 
     monkeypatch.setattr(living.node._configuration, "reload", reload)
     living.asked.reload = True
@@ -368,6 +374,8 @@ async def test_a_reload_that_was_asked_for_is_done_once(
     assert (reloaded, living.asked.reload) == ([True], False)
     living.asked.end.set()
     await running
+    told = [(deed.action, deed.origin, deed.outcome) for deed in living.node._audit.newest()]
+    assert told == [("drain", "SIGTERM", "for good"), ("reload", "SIGHUP", "loaded: number 1 appears")]
 
 
 # -- the end -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from agent.sip.traffic import Traffic
 from agent.telemetry.logs import call_facts, logger
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
+from agent.telemetry.tracing import Tracing
 
 _log = logger("switchboard")
 
@@ -24,13 +25,19 @@ _log = logger("switchboard")
 class Chronicle:
     """Tells what happens to calls.
 
+    Args:
+        metrics: count it.
+        stories: of calls.
+        tracing: makes traces of calls; None: nobody wants any.
+
     Attributes:
         refusals: the newest INVITEs that were refused.
     """
 
-    def __init__(self, metrics: Metrics, stories: Stories) -> None:
+    def __init__(self, metrics: Metrics, stories: Stories, tracing: Tracing | None = None) -> None:
         self._metrics = metrics
         self._stories = stories
+        self._tracing = tracing
         self.refusals = Refusals()
 
     def bound(self, call_id: str, sip_call_id: str, side: Side) -> None:
@@ -44,11 +51,12 @@ class Chronicle:
     def admitted(self, call: CallRecord, verdict: Admitted) -> None:
         """An INVITE became a call."""
         rule = verdict.rule
+        self._stories.about(call.call_id, call.project, call.number, call.contact_id)
         self.refusals.went_on(call.sip_call_id)
         self._note(
             call.call_id,
             "decision",
-            f"admitted: carrier {verdict.carrier.name}, rule {rule.pattern} ({rule.file}:{rule.line}), "
+            f"{story.ADMITTED}carrier {verdict.carrier.name}, rule {rule.pattern} ({rule.file}:{rule.line}), "
             f"project {verdict.project.project}, contact {verdict.contact_id or 'unknown'}",
         )
         _log.info(
@@ -64,6 +72,7 @@ class Chronicle:
 
     def refused(self, refused: RefusedInvite) -> None:
         """An INVITE was refused."""
+        self._stories.about(refused.call_id, refused.project, refused.number)
         self._stories.over(refused.call_id)
         self._note(refused.call_id, "decision", f"{story.REFUSED}: {refused.detail}")
         self._metrics.invite_answered(refused.project, refused.reason)
@@ -103,6 +112,8 @@ class Chronicle:
     def over(self, call: CallRecord) -> None:
         """A call ended."""
         self._stories.over(call.call_id)
+        if self._tracing is not None and self._tracing.on:
+            self._tracing.over(call)
         _log.info(
             "call over",
             call_id=call.call_id,
@@ -136,6 +147,8 @@ class Chronicle:
         """A signal changed its state; the courier logs it itself."""
         signal = event.signal
         self._note(signal.call_id, signal.channel.value, _in_words(event))
+        if self._tracing is not None and self._tracing.on:
+            self._tracing.signal(signal)
         if signal.channel is not Channel.SIGNAL:
             self._posted(event)
             return

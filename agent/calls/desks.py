@@ -9,7 +9,9 @@ from dataclasses import asdict, replace
 from typing import Any, cast
 
 from agent.calls import transcripts
+from agent.calls.finder import Finder
 from agent.calls.live_call import LiveCall
+from agent.calls.maps import Maps
 from agent.calls.register import Register
 from agent.calls.services import Services
 from agent.calls.switchboard import Switchboard
@@ -21,6 +23,7 @@ from agent.core.model import Certificate, Project, Snapshot
 from agent.core.moments import Moment, SignalState
 from agent.core.reasons import End, Reason
 from agent.core.records import Signal, Whereabouts
+from agent.core.reloads import Cause
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
@@ -48,7 +51,11 @@ _RENEW_AHEAD_SECONDS = 14 * 86400.0
 
 
 class Desks:
-    """One object for both listeners."""
+    """One object for both listeners.
+
+    Attributes:
+        maps: the number map.
+    """
 
     def __init__(
         self,
@@ -69,7 +76,15 @@ class Desks:
         self._alarms = alarms
         self._signal_events = signal_events
         self._bell = bell
+        self.maps = Maps(register, configuration)
         self._overview = overview
+        self.finder = Finder(
+            register,
+            switchboard.refusals.newest,
+            services.store,
+            services.stories,
+            configuration.current,
+        )
 
     # -- the handoff API ---------------------------------------------------------------------------------
 
@@ -239,9 +254,9 @@ class Desks:
         ]
         return [*projects, *expiring(self._configuration.snapshot.certificates, time.time())]
 
-    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool, cause: Cause) -> ReloadAnswer:
         """Load the configuration again."""
-        done = await self._configuration.reload(confirmed=confirmed)
+        done = await self._configuration.reload(confirmed=confirmed, cause=cause)
         return ReloadAnswer(done.result, done.mistakes, done.changes, done.restart)
 
     def kept_out(self) -> ReloadAnswer | None:

@@ -58,7 +58,7 @@ class Dialling:
         targets = self._destinations.of(side, handoff)
         target = targets[action.target]
         again = "" if not action.address else ", its next address"
-        call.note("decision", f"dial {target.uri} ({action.target + 1} of {len(targets)}{again})")
+        call.note("decision", f"{story.DIALLED}{target.uri} ({action.target + 1} of {len(targets)}{again})")
         hops = self._hops if action.address else call.services.resolver.at_hand(target.address)
         if hops is None:
             self._run(self._look_up(action, target, handoff))

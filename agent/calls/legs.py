@@ -23,12 +23,15 @@ class Legs:
         caller: the same.
         legs: those that belong to the call now.
         audio: what the caller hears.
+        carried: how the caller's audio went across when it last did: whether relayed, and why not; None
+            while it never did.
     """
 
     def __init__(self, caller: Leg, comfort: Callable[[], Player | None]) -> None:
         self.caller = caller
         self.legs: dict[Side, Leg] = {Side.CALLER: caller}
         self.audio = Audio.NOTHING
+        self.carried: tuple[bool, str] | None = None
         self._comfort = comfort
         self._dialled: dict[int, tuple[Side, int]] = {}  # leg key → its side, the attempt it came from
         self._released: Leg | None = None  # the voice agent's, hung up last
@@ -81,6 +84,12 @@ class Legs:
             then()
         else:
             self._released.when_left(then)
+
+    @property
+    def lingers(self) -> Leg | None:
+        """The voice agent's leg where it was hung up and its BYE still waits."""
+        released = self._released
+        return released if released is not None and released.number >= 0 else None
 
     def send_dtmf(self, side: Side, digit: str, milliseconds: int) -> None:
         """Send a digit of this length on a leg, if it is there."""

@@ -28,12 +28,16 @@ from agent.core.events import Action, Event, Side, Timer
 from agent.core.links import back
 from agent.core.methods import Method
 from agent.core.model import Snapshot
+from agent.core.quality import across
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
-from agent.telemetry.logs import enter_call, leave_call
+from agent.sip.traffic import Traffic
+from agent.telemetry.logs import call_facts, enter_call, leave_call, logger, wanted
+
+_log = logger("call")
 
 
 class LiveCall:
@@ -82,6 +86,7 @@ class LiveCall:
         self._storing = Storing(parts, self.asking)
         self._told_of_leg = dialled
         self._dialling = Dialling(parts, agent.media, self.asking, back(self._dialled), back(self._run))
+        self._codecs = agent.media.codecs
         self._invite = InviteTransaction(leg, project.project, services.metrics, arrived)
         self._clocks = Clocks(agent.limits, project, back(self._fired), services.timers)
         legs, took, lost = self.legs.legs, contained.took, back(self._media_lost)
@@ -149,6 +154,8 @@ class LiveCall:
             self.contained.took("machine", error)
             self._abandon(error)
             return
+        if wanted.debug:
+            self._tell_step(event, before, actions)
         self._perform(actions)
         if self._machine.state is not before:
             record = self.record
@@ -156,12 +163,35 @@ class LiveCall:
             if self._machine.state in LASTING:
                 self.contained.run("record", self._record.save, self._machine.state)
 
+    def _tell_step(self, event: Event, before: State, actions: Iterable[Action]) -> None:
+        """By their names alone: what is in them may be a caller's digits."""
+        _log.debug(
+            "a step of the call",
+            **call_facts(),
+            on=type(event).__name__,
+            state=before.value,
+            then=self._machine.state.value,
+            does=[type(action).__name__ for action in actions],
+        )
+
     def answered(self, side: Side, *, audio: bool) -> None:
         """A leg that we dialled sent its 2xx, by which audio can flow or not."""
         if not audio:
             words = f"{story.NO_ANSWER}no audio can flow by the 200 of the {side.value}"
             self.contained.run("news", self._record.note, "decision", words)
         self.handle(on.AgentAnswered(audio) if side is Side.AGENT else on.TargetAnswered(audio))
+
+    def measured(self, leg: int, side: Side, traffic: Traffic) -> None:
+        """What RTP did on a leg that is gone, or is about to go."""
+        relayed, why = self.legs.carried or (False, "")
+        codec = self._brief.codec(self._codecs)
+        if side is not Side.CALLER:
+            codec = across(codec, relayed=relayed, other_law=bool(why))
+        path = "" if self.legs.carried is None else "relay" if relayed else "mix"
+        quality = traffic.quality(side.value, codec, path)
+        self._record.measured(leg, quality)
+        if quality.mos is not None:
+            self._record.note("audio", f"{side.value}: MOS {quality.mos:.2f} by estimate ({codec}, {path})")
 
     def leg_ended(self, ended: Ended) -> None:
         """A leg is gone, the present one of its side or an earlier one."""
@@ -300,6 +330,8 @@ class LiveCall:
         result = reason if end is End.FAILED and reason.code else Reason.CANCELLED
         self.contained.run("action", self._invite.settle, result)
         self.contained.run("action", self.asking.close)
+        if (lingers := self.legs.lingers) is not None:
+            self.contained.run("record", self.measured, lingers.key, Side.AGENT, lingers.measure())
         ended = {"ended": time.time(), "end": end.value, "reason": reason.value}
         self.contained.run("record", self._record.save, State.ENDED, **ended)
         self._record.note("decision", f"over: {end.value}, {reason.text}")

@@ -15,8 +15,10 @@ from agent.core.brief import Brief
 from agent.core.call import State
 from agent.core.moments import Moment, SignalState
 from agent.core.parameters import cut_warnings
-from agent.core.reasons import Reason
-from agent.core.records import Channel, Handoff, Signal
+from agent.core.quality import LegQuality
+from agent.core.reasons import End, Reason
+from agent.core.record_form import Finished, HandoffFacts
+from agent.core.records import CallRecord, Channel, Handoff, Signal
 from agent.identifiers import fresh
 
 
@@ -58,6 +60,8 @@ class DurableRecord:
         self._withdrawn = False
         self._gone = False
         self._saved = 0
+        self._legs: dict[int, LegQuality] = {}
+        self._ended: CallRecord | None = None  # as it is told with its webhook
         self.record = brief.record(sip_call_id, State.RECORDING.value, time.time())
         self.opened = False
         self.warnings: tuple[tuple[str, str], ...] = ()
@@ -156,9 +160,21 @@ class DurableRecord:
         reason: str = "",
     ) -> None:
         """Store where the call stands, without waiting for it."""
-        self.record = self.record.moved(state.value, answered=answered, ended=ended, end=end, reason=reason)
+        legs = tuple(self._legs.values())
+        self.record = self.record.moved(
+            state.value, answered=answered, ended=ended, end=end, reason=reason, legs=legs
+        )
         if self.opened and not self._telling:
             self._save()
+
+    def measured(self, key: int, leg: LegQuality) -> None:
+        """What RTP did on a leg that is gone; it belongs to the record, unless that is stored by now."""
+        self._legs[key] = leg
+        if self.record.ended is None:
+            return
+        told = self.record.measured(tuple(self._legs.values()))
+        if self._telling or self._ends_with_webhook or self._services.saves.renew(told):
+            self.record = told
 
     def note(self, kind: str, text: str) -> None:
         """Add a line to the call's story."""
@@ -166,13 +182,33 @@ class DurableRecord:
 
     def _save(self) -> None:
         self._saved = self.record.version
-        self._services.saves.save(self.record)
+        if self._ends_with_webhook:
+            self._services.saves.owe(self.record.call_id, self._end)
+        else:
+            self._services.saves.save(self.record)
+
+    @property
+    def _ends_with_webhook(self) -> bool:
+        """Whether the call is over, and the customer's system is told so."""
+        return self.record.ended is not None and webhook.tells_of_ends(self._brief.admitted.project)
+
+    async def _end(self) -> None:
+        """Store that the call is over and what tells of it, together; the same again where that failed."""
+        if self.record.ended is None:  # it broke before it could end
+            await self._services.store.update_call(self.record)
+            return
+        self._ended = call = self._ended or self.record
+        terminal = self._terminal
+        handoff = terminal.handoff if terminal is not None and call.end == End.HANDOFF.value else None
+        finished = Finished(call, None if handoff is None else HandoffFacts.of(handoff))
+        hook = webhook.compose_end(self._brief.admitted.project, finished, time.time())
+        if await self._services.store.update_call(call, hook) and hook is not None:
+            self._begin(hook)
 
     async def _close_on_disk(self) -> None:
-        store = self._services.store
         if self._arrival is not None:
-            await store.update_signal(self._arrival.signal_id, SignalState.CANCELLED, None)
-        await store.update_call(self.record)
+            await self._services.store.update_signal(self._arrival.signal_id, SignalState.CANCELLED, None)
+        await self._end()
 
     async def _write(self, terminal: _Terminal) -> bool:
         """Record a terminal moment; False when another one, or this one, stands already."""

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from agent.core import webhook
 from agent.core.brief import signal_after_the_fact
 from agent.core.call import State
 from agent.core.errors import StorageError
 from agent.core.model import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.reasons import End, Reason
+from agent.core.record_form import Finished, HandoffFacts
 from agent.core.records import Attempt, CallRecord, Decision, Signal
 from agent.delivery.courier import Courier
 from agent.delivery.queries import SignalQuery
@@ -156,6 +158,7 @@ class Recovery:
             await self._begin(orphan, now)
         failed = orphan.begun is not None and orphan.begun.moment is Moment.FAILED
         end = End.FAILED if failed else await self._end(call)
+        project = self._project_of(call.account, call.project)
         over = replace(
             call,
             state=State.ENDED.value,
@@ -164,7 +167,9 @@ class Recovery:
             reason=died.value,
             version=call.version + 1,
         )
-        await self._store.update_call(over)
+        hook = None if project is None else await self._webhook(project, over, now)
+        if await self._store.update_call(over, hook) and hook is not None:
+            self._courier.begin(hook)
         _log.warning(
             "a call was up when its process died",
             call_id=call.call_id,
@@ -173,6 +178,17 @@ class Recovery:
             node=call.node,
             signalled=orphan.begun is not None,
         )
+
+    async def _webhook(self, project: Project, over: CallRecord, now: float) -> Signal | None:
+        """What tells the customer's system that the call is over, where it wants to know."""
+        if not webhook.tells_of_ends(project):
+            return None
+        facts = None
+        if over.end == End.HANDOFF.value:
+            handoff = await self._store.handoff_by_key(over.account, over.project, handoff_id=over.call_id)
+            if handoff is not None and handoff.call_id == over.call_id:
+                facts = HandoffFacts.of(handoff)
+        return webhook.compose_end(project, Finished(over, facts), now)
 
     async def _begin(self, orphan: _Orphan, now: float) -> None:
         """Record what the script is to be told and begin it, unless it was told before."""

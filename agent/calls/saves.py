@@ -87,6 +87,14 @@ class Saves:
             account.record = record
             self._begin(record.call_id, account)
 
+    def renew(self, record: CallRecord) -> bool:
+        """Take this in the place of the state that waits to be stored; False where none waits any more."""
+        account = self._accounts.get(record.call_id)
+        if account is None or account.record is None:
+            return False
+        account.record = record
+        return True
+
     def owe(self, call_id: str, work: Work) -> None:
         """Do this now, or once the storage lets us; no later state of the call is stored before that."""
         if (account := self._account(call_id)) is not None:

@@ -124,6 +124,7 @@ class Switchboard:
             if not isinstance(event, sip.AudioCarried):
                 self._pass_on(call, side, event)
             elif side is on.Side.CALLER:  # the other leg says the same
+                call.legs.carried = event.relayed, event.why
                 self._told.carried(call.record, relayed=event.relayed, why=event.why)
 
     def _leg_over(self, event: sip.Ended, call: LiveCall | None) -> None:
@@ -134,6 +135,8 @@ class Switchboard:
         record, side = call.record, call.legs.dialled_as(event.leg)
         run = call.contained.run
         run("news", self._told.leg_over, record, side, event.traffic)
+        if event.traffic.received or event.traffic.sent:
+            run("record", call.measured, event.leg, side, event.traffic)
         if (bye := event.bye) is not None and call.legs.side_of(event.leg) is on.Side.AGENT:
             run("event", self._read_bye, call, bye)
         call.leg_ended(event)  # whatever became of that
@@ -191,7 +194,9 @@ class Switchboard:
             self._tell_refused(call_id, leg.sip_call_id, invite, verdict)
             leg.refuse(verdict.code, verdict.reason.text, verdict.headers)
             return
-        brief = Brief(call_id, snapshot.agent.node, verdict, event.message)
+        traces = snapshot.agent.traces
+        traced = None if traces is None else traces.sample
+        brief = Brief(call_id, snapshot.agent.node, verdict, event.message, traced)
         call = LiveCall(
             brief,
             snapshot,

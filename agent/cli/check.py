@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.notes import notes
 from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
-from agent.cli.progress import busy
+from agent.cli.reading import reading
 from agent.settings import Mistake, Mistakes, load
+from agent.settings.map_files import BIG, map_bytes
 
 
 def add(subparsers: Commands) -> None:
@@ -34,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
     """Check ``options.config`` and print what is found."""
     folder: Path = options.config
     try:
-        with busy(f"reading {folder} ({_size(folder)})"):
-            snapshot = load(folder)
+        with reading(long=map_bytes(folder) > BIG) as told:
+            snapshot = load(folder, told=told)
     except Mistakes as error:
         _print_mistakes(error.mistakes, folder, as_json=options.json)
         return FOUND_WRONG
@@ -63,14 +63,6 @@ def _print_mistakes(mistakes: tuple[Mistake, ...], folder: Path, *, as_json: boo
         print(mistake)
     files = len({mistake.file for mistake in mistakes})
     print(f"{folder} has {_counted(len(mistakes), 'mistakes')} in {_counted(files, 'files')}")
-
-
-def _size(folder: Path) -> str:
-    """How much there is to read, as far as it can be seen."""
-    sizes = []
-    with suppress(OSError):
-        sizes = [path.stat().st_size for path in folder.glob("**/*") if path.is_file()]
-    return f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB"
 
 
 def _counted(count: int, plural: str) -> str:

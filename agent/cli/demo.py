@@ -160,6 +160,6 @@ def _farewell(rehearsal: Rehearsal, evidence: Evidence, missing: int) -> Iterato
     yield f"\nAll of it happened, at {began:%Y-%m-%d %H:%M:%S} UTC. Where to look next:"
     yield "  handoff-agent demo --help           the other ways to ask, and to go back"
     yield "  handoff-agent demo --stay           the same, left up to play with"
-    yield f"  {rehearsal.operations}/metrics       metrics while it is up; /calls, /readyz beside it"
+    yield f"  {rehearsal.operations}/              its console while it is up; /metrics and /readyz beside it"
     yield "  config/numbers/acme.yaml            which number goes where; `handoff-agent route` explains"
     yield "  docs/                               configuration, operations, performance, decisions"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from agent.cli import refused, telling
+from agent.cli import legs, refused, telling
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import NotRunningError, Operations, RefusedError
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
@@ -275,5 +275,7 @@ def _of_record(known: Known) -> Iterator[tuple[float, str, str]]:
         yield signal["recorded"], kind, f"{of}recorded"
         for attempt in signal["attempts"]:
             yield attempt["ended"], kind, f"{of.strip() or 'answer'}: {telling.nice_said(attempt)}"
+    for leg in call.get("legs", ()):  # an agent of before tells of none
+        yield call["ended"] or call["began"], "audio", legs.in_words(leg)
     if call["ended"] is not None:
         yield call["ended"], "call", f"over: {call['end']}, {call['reason']}"

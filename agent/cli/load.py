@@ -191,7 +191,9 @@ def _kept(outcome: Outcome, errors: bytes, folder: Path, *, as_json: bool) -> in
 def _tell(outcome: Outcome) -> None:
     """Print the verdict, each limit, and what went wrong."""
     for one in outcome.judged:
-        mark = "yes" if one.held else ("NO " if one.broken else " - ")
+        mark = (
+            " - " if outcome.code == _INTERRUPTED else "yes" if one.held else "NO " if one.broken else " - "
+        )
         print(f"  {mark}  {one.text()}")
     for what, times in outcome.course.reasons.items():
         print(f"  {times} calls failed: {what}")

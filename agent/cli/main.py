@@ -15,9 +15,11 @@ from agent.cli.streams import complain, complete_streams
 from agent.core.errors import AgentError
 
 _COMMANDS = (
-    *("run", "check", "route", "diff", "reload", "doctor"),
+    *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
     *("demo", "load", "simulate", "test_call", "schema"),
+    *("loglevel", "capture"),
+    "records",
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130

@@ -16,11 +16,13 @@ from agent.core.model import LABEL_PREFIX, Project, Snapshot, Target, parse_temp
 from agent.core.model.keys import easy_to_guess
 from agent.core.units import SIP_PORTS, PortRange, is_ip
 from agent.settings.document import content
+from agent.settings.lost_zeros import lost_zeros
+from agent.telemetry.exporter import MISSING, installed
 
 _EPHEMERAL: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FILE_REFERENCE: Final = re.compile(r"\$\{file:([^{}]+)\}")
-_LIKE_OURS: Final = (".yaml", ".yml", ".json")
-_READ: Final = ("agent.yaml", "carriers.yaml", "projects/*.yaml", "numbers/*.yaml")
+_LIKE_OURS: Final = (".yaml", ".yml", ".json", ".csv")
+_READ: Final = ("agent.yaml", "carriers.yaml", "projects/*.yaml", "numbers/*.yaml", "numbers/*.csv")
 _FOLDERS: Final = ("projects", "numbers")
 _DEEPEST: Final = 3
 _REASONABLE: Final[dict[str, float]] = {
@@ -61,6 +63,7 @@ def notes(folder: Path, snapshot: Snapshot) -> Iterator[str]:
             unit = tenant.business_unit
             yield f"project {project.project}: business_unit {unit!r} is no number, as NICE's are"
     yield from _too_long("agent.yaml", snapshot.agent, _REASONABLE_OF_NODE)
+    yield from _untraced(snapshot)
     yield from _not_read(folder)
     yield from _open_secrets(folder, snapshot)
 
@@ -75,6 +78,16 @@ def _unheard_tokens(snapshot: Snapshot) -> Iterator[str]:
                 f"carrier {carrier.name} has no token_header: where a number has one project, its calls are "
                 "taken by source and number alone, whatever that project's token"
             )
+
+
+def _untraced(snapshot: Snapshot) -> Iterator[str]:
+    """What looks closer at calls and can't, or names projects that there are not."""
+    agent = snapshot.agent
+    if agent.traces is not None and not installed():
+        yield f"traces: {MISSING}"
+    for name in agent.hep.projects if agent.hep is not None else ():
+        if name not in snapshot.projects:
+            yield f"hep.projects names {name}, which is no project here"
 
 
 def _weak_keys(snapshot: Snapshot) -> Iterator[str]:
@@ -132,6 +145,8 @@ def _rules(snapshot: Snapshot) -> Iterator[str]:
             set_by_rules[project].update(rule.labels)
         if rule.pattern.lstrip("+") == "*":
             yield f"{rule.place}: * takes every number that no other rule takes, wrong ones too"
+    if any(file.endswith(".csv") for file in snapshot.numbers.layout.files):
+        yield from lost_zeros(snapshot.numbers)
     for project, settings in snapshot.projects.items():
         for label in sorted(_labels(settings) - set_by_rules[project]):
             yield f"project {project}: {{label.{label}}} is always empty, no rule that leads there sets it"
@@ -242,6 +257,7 @@ def _not_read(folder: Path) -> Iterator[str]:
     for path in sorted(_within(folder, _DEEPEST)):
         inside = path.relative_to(folder)
         is_read = (inside.match("*.yaml") and str(inside.parent) in _FOLDERS) or str(inside) in _READ
+        is_read = is_read or (inside.match("*.csv") and str(inside.parent) == "numbers")
         if path.suffix.lower() in _LIKE_OURS and not is_read:
             yield f"{path} is not read: only {', '.join(_READ)} are"
 

@@ -7,7 +7,9 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,6 +22,7 @@ VARIABLE: Final = "HANDOFF_AGENT_TOKEN"
 """The variable of the environment with the token for http.operations_auth."""
 _SECONDS: Final = 5.0
 _NO_LOG_IN: Final = 401
+_PART: Final = 65_536
 
 
 class NotRunningError(AgentError):
@@ -80,19 +83,7 @@ class Operations:
             RefusedError: the agent answered with an error.
             NodeError: anything else went wrong.
         """
-        url = "/".join((self.url, *(quote(part, safe="") for part in path)))
-        request = Request(  # noqa: S310 - the scheme was looked at
-            url + ("?" + urlencode(query) if query else ""),
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "X-Requested-By": operator().encode("ascii", "replace").decode(),
-            },
-        )
-        if self._token:
-            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        request = self._request(method, path, query or {}, body)
         try:
             with self._opener.open(request, timeout=seconds) as answer:
                 return self._document(answer.read())
@@ -109,11 +100,51 @@ class Operations:
                 raise NotRunningError(f"no agent listens on {self.url}") from None
             raise NodeError(f"{self.url} does not answer: {_words(cause, seconds)}") from None
 
+    def _request(
+        self, method: str, path: Sequence[str], query: Mapping[str, str | float], body: dict[str, Any] | None
+    ) -> Request:
+        url = "/".join((self.url, *(quote(part, safe="") for part in path)))
+        request = Request(  # noqa: S310 - the scheme was looked at
+            url + ("?" + urlencode(query) if query else ""),
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "X-Requested-By": operator().encode("ascii", "replace").decode(),
+            },
+        )
+        if self._token:
+            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
+        return request
+
     def _advice(self) -> str:
         if not self._token:
             return f"put a token of http.operations_auth into {VARIABLE}"
         source = VARIABLE if os.environ.get(VARIABLE, "").strip() else "agent.yaml"
         return f"it does not know the token of {source}"
+
+    def fetch(self, into: Path, *path: str) -> int:
+        """GET a file; how many bytes it has.
+
+        Raises:
+            AgentError: as `ask`, or the file can't be written here.
+        """
+        request = self._request("GET", path, {}, None)
+        count = 0
+        try:
+            with self._opener.open(request, timeout=_SECONDS) as answer, into.open("wb") as file:
+                while part := answer.read(_PART):
+                    file.write(part)
+                    count += len(part)
+        except HTTPError as error:
+            with error:
+                document = self._document(error.read())
+            raise RefusedError(str(document.get("error_message", error.code)), error.code, document) from None
+        except (URLError, OSError, HTTPException) as error:
+            cause = error.reason if isinstance(error, URLError) else error
+            raise NodeError(f"{into} can't be fetched from {self.url}: {_words(cause, _SECONDS)}") from None
+        return count
 
     @property
     def running(self) -> bool:

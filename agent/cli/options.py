@@ -70,7 +70,10 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 def add_operations(parser: argparse.ArgumentParser) -> None:
     """Add ``--operations``, which some say as ``--node``."""
     parser.add_argument(
-        "--operations", "--node", metavar="URL", help="operations listener (default: as agent.yaml says)"
+        "--operations",
+        "--node",
+        metavar="URL",
+        help="operations listener (default: as agent.yaml says); HANDOFF_AGENT_TOKEN has its token",
     )
 
 

@@ -4,15 +4,9 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, Self, TextIO
 
 _ANEW: Final = "\r\x1b[2K"  # to the beginning of the line, which is emptied (ECMA-48 EL)
-_FIRST_SECONDS: Final = 1.0
-_AGAIN_SECONDS: Final = 0.5
 
 
 class Progress:
@@ -39,27 +33,3 @@ class Progress:
     def clear(self) -> None:
         """Leave nothing behind."""
         self.tell("")
-
-
-@contextmanager
-def busy(text: str, out: TextIO | None = None) -> Iterator[None]:
-    """Show `text` and the seconds while the body runs, once it takes longer than one.
-
-    A thread counts them, since the body is Python that does not come back before it is done.
-    """
-    progress, over, began = Progress(out), threading.Event(), time.monotonic()
-
-    def count() -> None:
-        wait = _FIRST_SECONDS
-        while not over.wait(wait):
-            progress.tell(f"{text} … {time.monotonic() - began:.0f} s")
-            wait = _AGAIN_SECONDS
-
-    thread = threading.Thread(target=count, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        progress.clear()

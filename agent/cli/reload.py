@@ -18,6 +18,7 @@ _BEYOND = 10.0  # the node gives up first, and says why
 _KEPT_OUT = (409, 422)
 _EXAMPLE = f"""examples:
   handoff-agent reload
+  handoff-agent reload --why "new numbers of acme"
   handoff-agent reload --yes          when most of the numbers are meant to go (reload_guard)
 
 {EXIT_CODES}"""

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from agent.cli.configuration import DONE
 from agent.cli.options import EXIT_CODES, Commands, add_command
-from agent.core.model import Agent, Carriers, NumbersFile, Project
+from agent.core.model import Agent, Carriers, NumbersFile, Project, csv_schema
+from agent.core.record_form import json_schema
 from agent.settings.documentation import Schema, markdown
 
 FILES: dict[str, tuple[str, type[BaseModel]]] = {
@@ -26,12 +27,18 @@ def add(subparsers: Commands) -> None:
     parser = add_command(
         subparsers,
         "schema",
-        summary="JSON Schema of the configuration, for editors",
-        description="Print the JSON Schema of one file, or of all four in one object.",
-        epilog=f"example: handoff-agent schema project > project.schema.json\n\n{EXIT_CODES}",
+        summary="JSON Schema of the configuration, for editors; of call records",
+        description="Print the JSON Schema of one file, of all four in one object, or of call records.",
+        epilog="examples:\n  handoff-agent schema project > project.schema.json\n"
+        f"  handoff-agent schema --records > record.schema.json\n"
+        f"  handoff-agent schema csv > numbers.tableschema.json\n\n{EXIT_CODES}",
     )
-    parser.add_argument("file", nargs="?", choices=tuple(FILES), help="which file (default: all)")
-    parser.add_argument("--markdown", action="store_true", help="print docs/configuration.md instead")
+    parser.add_argument("file", nargs="?", choices=(*FILES, "csv"), help="which file (default: all)")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--markdown", action="store_true", help="print docs/configuration.md instead")
+    instead.add_argument(
+        "--records", action="store_true", help="print that of a call record instead (docs/records.md)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -39,6 +46,12 @@ def run(options: argparse.Namespace) -> int:
     """Print the schema of ``options.file``, or of all."""
     if options.markdown:
         print(markdown(FILES.values()), end="")
+        return DONE
+    if options.records:
+        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return DONE
+    if options.file == "csv":
+        print(json.dumps(csv_schema(), indent=2))
         return DONE
     chosen = [options.file] if options.file else list(FILES)
     schemas = {name: schema(name) for name in chosen}

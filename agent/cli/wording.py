@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from agent.core import units
+from agent.core.times import instant
 
 WIDTH: Final = 120
 _MINUTE: Final = 60
@@ -43,22 +43,15 @@ def span(length: float) -> str:
 
 
 def since(text: str) -> float:
-    """The beginning of a time: ``2h`` ago, or ``2031-05-04``, ``2031-05-04T03:00`` (UTC unless it says).
+    """A time: ``2h`` ago, or ``2031-05-04``, ``2031-05-04T03:00`` (UTC unless it says); see `instant`.
 
     Raises:
         argparse.ArgumentTypeError: it is neither.
     """
     try:
-        return time.time() - units.seconds(text)
-    except ValueError:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time: write 30m, 2h, 3d, or 2031-05-04T03:00 (UTC)"
-        ) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        return instant(text, time.time())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def at_least_one(text: str) -> int:

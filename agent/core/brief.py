@@ -11,6 +11,7 @@ from functools import cached_property
 from agent.core.admission import Admitted
 from agent.core.asking import Ask, allowed
 from agent.core.call import Plan
+from agent.core.chosen import chosen, traceparent
 from agent.core.frozen import NOTHING
 from agent.core.headers import Message
 from agent.core.model import Project
@@ -28,12 +29,13 @@ _SAFE_USER = re.compile(r"[+A-Za-z0-9_.!~*'()&=$,-]{1,64}")
 
 @dataclass(frozen=True)
 class Brief:
-    """One call's facts. `node` is the node's name."""
+    """One call's facts. `node` is the node's name, `traced` the share of calls that are, if any."""
 
     call_id: str
     node: str
     admitted: Admitted
     message: Message
+    traced: float | None = None
 
     def codec(self, ours: Iterable[str]) -> str:
         """Which of our codecs the caller's audio has; empty where it leaves the choice to us."""
@@ -102,8 +104,13 @@ class Brief:
                 number=admitted.number,
             ),
             "caller": admitted.caller,
+            "traceparent": self._traceparent if self.traced is not None else "",
             **{f"label.{name}": value for name, value in self.admitted.rule.labels.items()},
         }
+
+    @property
+    def _traceparent(self) -> str:
+        return traceparent(self.call_id, sampled=chosen(self.call_id, self.traced))
 
     @property
     def plan(self) -> Plan:

@@ -20,10 +20,15 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class ConflictReport:
-    """What was found, and the rules that can stand in a map together."""
+    """What was found, and the rules that can stand in a map together, with what their keys cover."""
 
     conflicts: tuple[Conflict, ...]
-    sound: tuple[NumberRule, ...]
+    read: tuple[tuple[NumberRule, Pattern], ...]
+
+    @property
+    def sound(self) -> tuple[NumberRule, ...]:
+        """The rules alone."""
+        return tuple(rule for rule, _ in self.read)
 
 
 def find_conflicts(rules: Sequence[tuple[NumberRule, Pattern]]) -> ConflictReport:
@@ -38,7 +43,7 @@ def find_conflicts(rules: Sequence[tuple[NumberRule, Pattern]]) -> ConflictRepor
     left = [(index, *rule) for index, rule in enumerate(rules) if index not in bad]
     if any(pattern.kind is not Kind.EXACT for _, _, pattern in left):
         found += _Coverage(left).never_reached()
-    sound = tuple(rule for index, (rule, _) in enumerate(rules) if index not in bad)
+    sound = tuple(entry for index, entry in enumerate(rules) if index not in bad) if bad else tuple(rules)
     return ConflictReport(tuple(found), sound)
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 # RFC 3261 section 7.3.3 and the registries that follow it
-_COMPACT = {
+COMPACT: Final = {
     "a": "accept-contact", "b": "referred-by", "c": "content-type", "d": "request-disposition",
     "e": "content-encoding", "f": "from", "i": "call-id", "j": "reject-contact", "k": "supported",
     "l": "content-length", "m": "contact", "n": "identity-info", "o": "event", "r": "refer-to",
@@ -91,7 +92,7 @@ def parse(text: str) -> Message:
         name, colon, value = line.partition(":")
         key = name.strip().lower()
         if colon and key:
-            pairs.append((_COMPACT.get(key, key), value.strip()))
+            pairs.append((COMPACT.get(key, key), value.strip()))
     return Message(lines[0], tuple(pairs), body)
 
 

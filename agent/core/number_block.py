@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How the rules of a number map lie in one block of bytes, and how they are laid out there.
 
-Tables of digits come first, by kind and length and sorted, then columns with one entry a rule, then texts.
+Tables of numbers come first, by kind and length and sorted, then columns with one entry a rule, then texts.
 """
 
 from __future__ import annotations
 
 import json
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from agent.core.frozen import NOTHING, FrozenDict
-from agent.core.numbers import Kind, NumberRule, parse_pattern
+from agent.core.numbers import Kind, NumberRule, Pattern, parse_pattern
 
 WORD: Final = "I"
 """One entry of a column, as `array` and `memoryview` name it."""
+LONG: Final = "Q"
+"""The same of a table whose numbers fit into 64 bits."""
+LONGEST_LONG: Final = 19
+"""Digits of the longest numbers of which all fit (2**64 has 20)."""
 Target: TypeAlias = tuple[tuple[str, ...], FrozenDict[str, str]]
 """The projects and labels that a rule leads to; mostly shared by many."""
 
@@ -30,7 +36,7 @@ class Table:
     """The rules of one kind whose numbers have one length, sorted.
 
     ``first`` is the id of the first of them, ``lows`` (and ``highs``, for ranges) where in the block their
-    digits begin, ``width`` digits each.
+    numbers begin: 64 bits each up to `LONGEST_LONG` digits, which C can search; digits beyond that.
     """
 
     kind: Kind
@@ -71,11 +77,19 @@ def laid_out(rules: Iterable[NumberRule]) -> tuple[bytes, Layout]:
     Raises:
         ValueError: a key can't be read, two rules have the same one, or two ranges overlap.
     """
-    found = []
-    for rule in rules:
-        pattern = parse_pattern(rule.pattern)
-        found.append((_ORDER[pattern.kind], len(pattern.low), pattern.low, pattern.high, rule))
-    found.sort(key=lambda entry: entry[:3])
+    return laid_out_read((rule, parse_pattern(rule.pattern)) for rule in rules)
+
+
+def laid_out_read(rules: Iterable[tuple[NumberRule, Pattern]]) -> tuple[bytes, Layout]:
+    """The same of rules whose keys were read already.
+
+    Raises:
+        ValueError: two rules have the same key, or two ranges overlap.
+    """
+    found = [
+        (_ORDER[pattern.kind], len(pattern.low), pattern.low, pattern.high, rule) for rule, pattern in rules
+    ]
+    found.sort(key=itemgetter(0, 1, 2))
     for one, other in pairwise(found):
         if one[:2] == other[:2] and (one[2] == other[2] or other[2] <= one[3]):
             first, second = one[4].pattern, other[4].pattern
@@ -117,15 +131,18 @@ class _Builder:
         first = 0
         while first < len(found):
             order, width = found[first][:2]
-            last = first
-            while last < len(found) and found[last][:2] == (order, width):
-                last += 1
-            lows = self._add("".join(entry[2] for entry in found[first:last]).encode())
+            last = bisect_right(found, (order, width), first, key=itemgetter(0, 1))
+            lows = self._numbers(width, [entry[2] for entry in found[first:last]])
             highs = lows
             if kinds[order] is Kind.RANGE:
-                highs = self._add("".join(entry[3] for entry in found[first:last]).encode())
+                highs = self._numbers(width, [entry[3] for entry in found[first:last]])
             yield Table(kinds[order], width, last - first, first, lows, highs)
             first = last
+
+    def _numbers(self, width: int, digits: list[str]) -> int:
+        if width > LONGEST_LONG:
+            return self._add("".join(digits).encode())
+        return self._add(array(LONG, [int(number or "0") for number in digits]).tobytes())
 
     def _which(self, rule: NumberRule) -> int:
         same = (
@@ -150,6 +167,11 @@ class _Builder:
         start = len(self._block)
         self._block += part
         return start
+
+
+def written_text(text: str) -> bytes:
+    """How a text stands within what `read` reads."""
+    return json.dumps(text)[1:-1].encode()
 
 
 def _written(target: Target) -> bytes:

@@ -7,11 +7,14 @@ them, where as many Python objects are 60 MB and hold the loop for a second. See
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from agent.core.number_block import WORD, Layout, Table, Target, laid_out, read
-from agent.core.numbers import LONGEST_NUMBER, Kind, NumberRule, one_edit_away
+from agent.core.number_block import WORD, Layout, Target, laid_out, laid_out_read, read, written_text
+from agent.core.number_table import NumberTable
+from agent.core.numbers import LONGEST_NUMBER, Kind, NumberRule, Pattern, one_edit_away
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -20,6 +23,7 @@ __all__ = ["Block", "Layout", "NumberMap"]
 
 _SHARED_ENOUGH = 4
 _MOST_EXTRA_DIGITS = 4
+_TARGETS_KEPT = 1024
 Block: TypeAlias = "bytes | mmap"
 """What a map's rules are laid out in: bytes of this process, or memory that another one has filled."""
 
@@ -31,10 +35,13 @@ class NumberMap:
         "_block",
         "_exact",
         "_file_of",
+        "_files",
+        "_known",
         "_layout",
         "_lines",
         "_prefixes",
         "_ranges",
+        "_tables",
         "_target_ends",
         "_target_of",
         "_text_ends",
@@ -47,6 +54,11 @@ class NumberMap:
             ValueError: a key can't be read, two rules have the same one, or two ranges overlap.
         """
         self._take(*laid_out(rules))
+
+    @classmethod
+    def of(cls, rules: Iterable[tuple[NumberRule, Pattern]]) -> NumberMap:
+        """The map of rules whose keys were read already; errors as above."""
+        return cls.over(*laid_out_read(rules))
 
     @classmethod
     def over(cls, block: Block, layout: Layout) -> NumberMap:
@@ -64,13 +76,15 @@ class NumberMap:
 
         self._lines = column(layout.lines, layout.count)
         self._file_of = column(layout.file_of, layout.count)
+        self._files = layout.files
         self._target_of = column(layout.target_of, layout.count)
         self._text_ends = column(layout.text_ends, layout.count + 1)
         self._target_ends = column(layout.target_ends, layout.target_count + 1)
-        tables = layout.tables
-        self._exact = {table.width: table for table in tables if table.kind is Kind.EXACT}
-        self._ranges = {table.width: table for table in tables if table.kind is Kind.RANGE}
-        self._prefixes = [table for table in reversed(tables) if table.kind is Kind.PREFIX]
+        self._known: dict[int, Target] = {}  # the newest: the same few come with every call
+        self._tables = [NumberTable(view, table) for table in layout.tables]
+        self._exact = {table.width: table for table in self._tables if table.kind is Kind.EXACT}
+        self._ranges = {table.width: table for table in self._tables if table.kind is Kind.RANGE}
+        self._prefixes = [table for table in reversed(self._tables) if table.kind is Kind.PREFIX]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (NumberMap.over, (self._block[:], self._layout))
@@ -83,7 +97,7 @@ class NumberMap:
         for index in range(self._layout.count):
             which = self._target_of[index]
             if which not in known:
-                known[which] = self._target(which)
+                known[which] = self._read(which)
             yield self._rule(index, known[which])
 
     @property
@@ -98,22 +112,26 @@ class NumberMap:
 
     def match(self, number: str) -> NumberRule | None:
         """The rule that takes ``number`` (normalised), None if there is none."""
-        return next(self.matches(number), None)
+        digits = _digits(number)
+        if not digits:
+            return None
+        index = self._exact_or_within(digits)
+        if index is None:
+            index = next(self._by_prefix(digits), None)
+        return None if index is None else self._rule(index)
 
     def matches(self, number: str) -> Iterator[NumberRule]:
         """All rules that cover ``number``, the most specific first: it takes it and hides the others."""
         digits = _digits(number)
-        if digits is None:
+        if not digits:
             return
-        if (index := self._specific(digits, self._exact)) is not None:
+        for tables in (self._exact, self._ranges):
+            table = tables.get(len(digits))
+            index = None if table is None else table.holding(digits)
+            if index is not None:
+                yield self._rule(index)
+        for index in self._by_prefix(digits):
             yield self._rule(index)
-        if (index := self._within(digits)) is not None:
-            yield self._rule(index)
-        for table in self._prefixes:
-            if table.width <= len(digits):
-                index = self._at(table, digits[: table.width])
-                if index is not None:
-                    yield self._rule(index)
 
     def nearest(self, number: str) -> NumberRule | None:
         """The rule ``number`` was most likely meant for, to be told to a person; None if none is near.
@@ -125,95 +143,109 @@ class NumberMap:
         digits = _digits(number)
         if digits is None:
             return None
-        rule = self.match(number)
+        rule = self.match(digits)
         if rule is not None:
             return rule
         for extra in range(1, min(_MOST_EXTRA_DIGITS + 1, len(digits))):
             index = self._exact_or_within(digits[extra:])
             if index is not None:
                 return self._rule(index)
-        for variant in one_edit_away(digits.decode()):
-            index = self._exact_or_within(variant.encode())
+        for variant in one_edit_away(digits):
+            index = self._exact_or_within(variant)
             if index is not None:
                 return self._rule(index)
         return self._neighbour(digits)
 
+    def beginning_with(self, digits: str, most: int) -> Iterator[NumberRule]:
+        """The first rules whose numbers begin so, shorter ones first; not those that merely cover it."""
+        left = most
+        for table in self._tables:
+            for index in table.beginning_with(digits, left):
+                left -= 1
+                yield self._rule(index)
+
+    def mentioning(self, text: str, most: int) -> Iterator[NumberRule]:
+        """The first rules of whose projects and labels (names and values) one holds this text."""
+        wanted, layout, ends = written_text(text), self._layout, self._target_ends
+        at = layout.targets
+        until = at + (ends[-1] if len(ends) else 0)
+        left = most
+        while wanted and left > 0 and (at := self._block.find(wanted, at, until)) >= 0:
+            which = bisect_left(ends, at - layout.targets + 1) - 1
+            if _holds(self._read(which), text):
+                for index in self._led_to(which, left):
+                    left -= 1
+                    yield self._rule(index)
+            at = layout.targets + ends[which + 1]
+
     # -- in the block ------------------------------------------------------------------------------------
 
     def _rule(self, index: int, target: Target | None = None) -> NumberRule:
-        layout, ends = self._layout, self._text_ends
+        start, ends = self._layout.texts, self._text_ends
         projects, labels = target or self._target(self._target_of[index])
-        text = self._block[layout.texts + ends[index] : layout.texts + ends[index + 1]].decode()
-        return NumberRule(text, projects, labels, layout.files[self._file_of[index]], self._lines[index])
+        text = self._block[start + ends[index] : start + ends[index + 1]].decode()
+        return NumberRule(text, projects, labels, self._files[self._file_of[index]], self._lines[index])
 
     def _target(self, which: int) -> Target:
+        known = self._known.get(which)
+        if known is None:
+            if len(self._known) == _TARGETS_KEPT:
+                self._known.clear()
+            known = self._known[which] = self._read(which)
+        return known
+
+    def _read(self, which: int) -> Target:
         start, ends = self._layout.targets, self._target_ends
         return read(bytes(self._block[start + ends[which] : start + ends[which + 1]]))
 
-    def _position(self, table: Table, digits: bytes) -> int:
-        """How many of the table's rules begin below ``digits``."""
-        block, width, start = self._block, table.width, table.lows
-        low, high = 0, table.count
-        while low < high:
-            middle = (low + high) // 2
-            at = start + middle * width
-            if block[at : at + width] < digits:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+    def _led_to(self, which: int, most: int) -> Iterator[int]:
+        """The first rules that lead to a target: its number in the column of targets, found by C."""
+        column = self._target_of
+        whole, size = column.tobytes(), column.itemsize
+        wanted = which.to_bytes(size, sys.byteorder)
+        at = -1
+        while most > 0 and (at := whole.find(wanted, at + 1)) >= 0:
+            if at % size == 0:
+                most -= 1
+                yield at // size
 
-    def _low(self, table: Table, position: int) -> bytes:
-        at = table.lows + position * table.width
-        return self._block[at : at + table.width]
+    def _exact_or_within(self, digits: str) -> int | None:
+        width = len(digits)
+        table = self._exact.get(width)
+        index = None if table is None else table.holding(digits)
+        if index is None and (table := self._ranges.get(width)) is not None:
+            return table.holding(digits)
+        return index
 
-    def _at(self, table: Table, digits: bytes) -> int | None:
-        """The id of the rule that begins with exactly ``digits``."""
-        position = self._position(table, digits)
-        if position < table.count and self._low(table, position) == digits:
-            return table.first + position
-        return None
+    def _by_prefix(self, digits: str) -> Iterator[int]:
+        for table in self._prefixes:
+            if table.width <= len(digits):
+                index = table.holding(digits[: table.width])
+                if index is not None:
+                    yield index
 
-    def _specific(self, digits: bytes, tables: dict[int, Table]) -> int | None:
-        table = tables.get(len(digits))
-        return self._at(table, digits) if table is not None else None
-
-    def _within(self, digits: bytes) -> int | None:
-        """The id of the range that holds ``digits``."""
-        table = self._ranges.get(len(digits))
-        if table is None:
-            return None
-        position = self._position(table, digits)
-        if position == table.count or self._low(table, position) != digits:
-            position -= 1
-        at = table.highs + position * table.width
-        return (
-            table.first + position if position >= 0 and digits <= self._block[at : at + table.width] else None
-        )
-
-    def _exact_or_within(self, digits: bytes) -> int | None:
-        index = self._specific(digits, self._exact)
-        return index if index is not None else self._within(digits)
-
-    def _neighbour(self, digits: bytes) -> NumberRule | None:
+    def _neighbour(self, digits: str) -> NumberRule | None:
         best, chosen = 0, -1
-        for table in self._layout.tables:
-            position = self._position(table, digits)
-            for at in range(max(position - 1, 0), min(position + 1, table.count)):
-                shared = _shared(digits, self._low(table, at))
+        for table in self._tables:
+            for index, low in table.around(digits):
+                shared = _shared(digits, low)
                 if shared > best:
-                    best, chosen = shared, table.first + at
+                    best, chosen = shared, index
         return self._rule(chosen) if best >= min(_SHARED_ENOUGH, len(digits)) else None
 
 
-def _digits(number: str) -> bytes | None:
-    number = number.removeprefix("+")
-    if number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER:
-        return number.encode()
-    return None
+def _digits(number: str) -> str | None:
+    if number.isdigit() and number.isascii() and len(number) <= LONGEST_NUMBER:
+        return number
+    return _digits(number[1:]) if number.startswith("+") and not number.startswith("++") else None
 
 
-def _shared(one: bytes, other: bytes) -> int:
+def _holds(target: Target, text: str) -> bool:
+    projects, labels = target
+    return any(text in one for one in (*projects, *labels, *labels.values()))
+
+
+def _shared(one: str, other: str) -> int:
     count = 0
     for left, right in zip(one, other, strict=False):
         if left != right:

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeAlias
 
 from agent.core.moments import Moment, SignalState
+from agent.core.quality import LegQuality
 from agent.core.words import Word
+
+Place: TypeAlias = tuple[float, str]
+"""Where a call stands among all others: when it began, in seconds since the epoch, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class CallRecord:
 
     Times are seconds since the epoch. ``state`` is the value of the call machine's state, ``end`` and
     ``reason`` are values of `agent.core.reasons` and empty while the call is up. ``version`` grows with each
-    new state: an older one never takes the place of a newer one, in whatever order they are stored.
+    new state: an older one never takes the place of a newer one, in whatever order they are stored. ``legs``
+    says what RTP did on each leg that had any, once the call is over.
     """
 
     call_id: str
@@ -36,6 +41,7 @@ class CallRecord:
     end: str = ""
     reason: str = ""
     version: int = 0
+    legs: tuple[LegQuality, ...] = ()
 
     def moved(
         self,
@@ -45,6 +51,7 @@ class CallRecord:
         ended: float | None = None,
         end: str = "",
         reason: str = "",
+        legs: tuple[LegQuality, ...] = (),
     ) -> CallRecord:
         """The call in a new state, a version later; what is not given stays. `replace` is slow."""
         return CallRecord(
@@ -64,7 +71,17 @@ class CallRecord:
             end or self.end,
             reason or self.reason,
             self.version + 1,
+            legs or self.legs,
         )
+
+    @property
+    def place(self) -> Place:
+        """Its place in lists of calls."""
+        return self.began, self.call_id
+
+    def measured(self, legs: tuple[LegQuality, ...]) -> CallRecord:
+        """The same state of the call, now that this is known of its legs."""
+        return replace(self, legs=legs)
 
     def shown(self) -> dict[str, Any]:
         """All but ``version``, which is the storage's own affair; as JSON has it."""

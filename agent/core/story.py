@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How those lines of a call's story begin that `handoff-agent explain` looks for."""
+"""How those lines of a call's story begin that `handoff-agent explain` and traces look for."""
 
 from __future__ import annotations
 
 from typing import Final
 
+ADMITTED: Final = "admitted: "
+DIALLED: Final = "dial "
 GIVEN_BACK: Final = "the caller is given back by "
 REFERRED: Final = "refer the caller to "
 REFUSED: Final = "refused"

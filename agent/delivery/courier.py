@@ -106,6 +106,10 @@ class Courier:
         waiting = self._parking.waiting
         return {channel.value: self._counts[channel] + waiting[channel] for channel in Channel}
 
+    def waits(self, call_id: str) -> bool:
+        """Whether a signal of this call is not settled yet."""
+        return call_id in self._of_call
+
     def opening_state(self, project: Project, contact_id: str) -> SignalState:
         """The state in which to record a new signal of a contact.
 

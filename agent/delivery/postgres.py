@@ -34,7 +34,7 @@ class PostgresStore(Reading):
     """A `Store` in PostgreSQL. Make one with `open`; used on the loop thread."""
 
     def __init__(self, url: str, lease: Lease | None, on_fault: Callable[[str | None], None] | None) -> None:
-        super().__init__(url)
+        super().__init__(url, "" if lease is None else lease.node)
         self._lease = lease
         self._writer = Writer(self._connect, self._guard, on_fault, probed=lease is not None)
         self._beating: asyncio.Task[None] | None = None
@@ -112,9 +112,14 @@ class PostgresStore(Reading):
         values = *CALL.values(call), owner, *SIGNAL.values(signal)
         await self._writer.write(sql.OPEN_CALL_WITH_SIGNAL, *values, undo=undo)
 
-    async def update_call(self, call: CallRecord) -> None:
+    async def update_call(self, call: CallRecord, webhook: Signal | None = None) -> bool:
         """See `Store`. A call that a neighbour took over is left to it."""
-        await self._writer.write(sql.UPDATE_CALL, *CALL_CHANGES.values(call), self._owner)
+        values = *CALL_CHANGES.values(call), self._owner
+        if webhook is None:
+            await self._writer.write(sql.UPDATE_CALL, *values)
+            return True
+        hook = SIGNAL.values(webhook)
+        return bool(await self._writer.write(sql.UPDATE_CALL_WITH_WEBHOOK, *values, *hook))
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
@@ -167,6 +172,13 @@ class PostgresStore(Reading):
         """See `Store`."""
         values = signal_id, SignalState.CANCELLED.value, *ATTEMPT.values(decision)
         return bool(await self._writer.write(sql.DISCARD_SIGNAL, *values))
+
+    async def note_filed(self, position: int | None) -> None:
+        """See `Records`."""
+        if position is None:
+            await self._writer.write(sql.FILED_NO_MORE, self._node)
+        else:
+            await self._writer.write(sql.NOTE_FILED, self._node, position)
 
     async def take_over(self) -> Orphans:
         """See `Store`."""

@@ -35,12 +35,13 @@ class Lease:
         node: the node's name; no two live processes on one database may share it.
 
     Attributes:
+        node: the same.
         incarnation: the name of this process in the rows that it owns; a new one after neighbours declared it
             dead and took over what it owned.
     """
 
     def __init__(self, node: str) -> None:
-        self._node = node
+        self.node = node
         self._watch = Watch()
         self._locked: Connection | None = None
         self.incarnation = new_incarnation(node)
@@ -54,21 +55,21 @@ class Lease:
         loop = asyncio.get_running_loop()
         watch, waiting = Watch(), False
         first: dict[str, int] = {}
-        while not await connection.fetchval(_TAKE, self._node, self.incarnation):
-            found = [Beat(*row) for row in await connection.fetch(_READ) if row[0] == self._node]
+        while not await connection.fetchval(_TAKE, self.node, self.incarnation):
+            found = [Beat(*row) for row in await connection.fetch(_READ) if row[0] == self.node]
             alone = await self._lock(connection)
             dead = found if alone else watch.look(loop.time(), found)
             for beat in dead:
                 await connection.fetchval(_DECLARE_DEAD, beat.incarnation, beat.beats)
             if any(first.setdefault(beat.incarnation, beat.beats) != beat.beats for beat in found):
                 raise StorageError(
-                    f"another agent named {self._node} is alive on it: give each node a name of its own"
+                    f"another agent named {self.node} is alive on it: give each node a name of its own"
                 )
             if not dead:
                 if not waiting:
                     waiting = True
                     _log.info(
-                        "waiting for the lease of an earlier process", node=self._node, seconds=LEASE_SECONDS
+                        "waiting for the lease of an earlier process", node=self.node, seconds=LEASE_SECONDS
                     )
                 await asyncio.sleep(_LOOK_SECONDS)
         await self._lock(connection)
@@ -103,17 +104,15 @@ class Lease:
         return []
 
     async def _lock(self, connection: Connection) -> bool:
-        if self._locked is not connection and await connection.fetchval(_LOCK, self._node):
+        if self._locked is not connection and await connection.fetchval(_LOCK, self.node):
             self._locked = connection
         return self._locked is connection
 
     async def _come_back(self, connection: Connection) -> None:
-        fresh = new_incarnation(self._node)
-        if not await connection.fetchval(_TAKE, self._node, fresh):
+        fresh = new_incarnation(self.node)
+        if not await connection.fetchval(_TAKE, self.node, fresh):
             raise StorageError(
-                f"another agent named {self._node} is alive on the database: give each node a name of its own"
+                f"another agent named {self.node} is alive on the database: give each node a name of its own"
             )
-        _log.error(
-            "this node's lease had run out; it starts anew and owns nothing of before", node=self._node
-        )
+        _log.error("this node's lease had run out; it starts anew and owns nothing of before", node=self.node)
         self.incarnation = fresh

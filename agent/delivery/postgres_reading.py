@@ -11,8 +11,11 @@ from typing import Any, Final
 import asyncpg
 
 from agent.core.errors import StorageError
+from agent.core.record_form import Finished
 from agent.core.records import CallRecord, Handoff, Signal
+from agent.delivery import finished
 from agent.delivery import postgres_statements as sql
+from agent.delivery.finished import Export, Filed, finished_of
 from agent.delivery.opening import one_line
 from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
 from agent.delivery.queries import CallQuery, SignalQuery, Where, where_calls, where_signals
@@ -35,10 +38,12 @@ class Reading:
 
     Args:
         url: ``postgresql://…`` as libpq takes it.
+        node: whose record files are asked about.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, node: str = "") -> None:
         self._url = url
+        self._node = node
         self._readers: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def call(self, call_id: str) -> CallRecord | None:
@@ -49,7 +54,8 @@ class Reading:
     async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
         """See `Store`."""
         where = where_calls(query)
-        question = f"{sql.SELECT_CALLS} WHERE {_numbered(where)} ORDER BY sequence DESC LIMIT {query.limit:d}"
+        order = f"ORDER BY began DESC, call_id DESC LIMIT {query.limit:d}"
+        question = f"{sql.SELECT_CALLS} WHERE {_numbered(where)} {order}"
         return tuple(map(call_of, await self._read(question, *where.values)))
 
     async def signals(self, query: SignalQuery) -> tuple[Signal, ...]:
@@ -77,6 +83,26 @@ class Reading:
         rows = await self._read(query, account, project, key)
         return handoff_of(rows[0]) if rows else None
 
+    async def finished(self, after: int, most: int) -> tuple[Finished, ...]:
+        """See `Records`."""
+        query, where = finished.after(after, most, (sql.MINE, self._node))
+        return tuple(map(finished_of, await self._read(_numbered(query), *where.values)))
+
+    async def filed(self) -> Filed:
+        """See `Records`. Numbers are those of all nodes: one has some of them."""
+        ((position, given),) = await self._read(sql.FILED, self._node)
+        return Filed(position, given)
+
+    async def places(self) -> tuple[int, int]:
+        """See `Records`."""
+        ((first, last),) = await self._read(finished.span("sequence"))
+        return first, last
+
+    async def finished_between(self, low: int, high: int, wanted: Export) -> tuple[Finished, ...]:
+        """See `Records`."""
+        query, where = finished.between(low, high, wanted, "sequence")
+        return tuple(map(finished_of, await self._read(_numbered(query), *where.values)))
+
     async def _open_readers(self) -> None:
         self._readers = await asyncpg.create_pool(
             self._url,
@@ -102,8 +128,8 @@ class Reading:
             raise StorageError(f"the storage refused: {said(error)}") from error
 
 
-def _numbered(where: Where) -> str:
-    """Conditions with PostgreSQL's numbers for their question marks."""
+def _numbered(where: Where | str) -> str:
+    """Conditions, or a query, with PostgreSQL's numbers for their question marks."""
     numbers = count(1)
     return re.sub(r"\?", lambda _: f"${next(numbers)}", str(where))
 

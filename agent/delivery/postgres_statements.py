@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from agent.delivery.queries import NOT_SETTLED
+from agent.delivery.queries import ANY_NUMBER, HELD_SECONDS, NOT_SETTLED
 from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, Columns, names
 
 
@@ -31,6 +31,8 @@ def _values(columns: Columns, first: int = 1) -> str:
     return ", ".join(_at(columns, column, first) for column in columns)
 
 
+MINE_OF: Final = "split_part({}.owner, '/', 1)"
+"""The node that ended a call; an index has it."""
 _CALL: Final = f"INSERT INTO calls ({names(CALL)}, owner)"
 _SIGNAL: Final = f"INSERT INTO signals ({names(SIGNAL)}, owner)"
 _HANDOFF: Final = f"INSERT INTO handoffs ({names(HANDOFF)})"
@@ -46,12 +48,19 @@ OPEN_CALL_WITH_SIGNAL: Final = (
 _CHANGED: Final = ", ".join(
     f"{names([column])} = {_at(CALL_CHANGES, column)}" for column in CALL_CHANGES if column != "call_id"
 )
-UPDATE_CALL: Final = (
+_UPDATE_CALL: Final = (
     f"UPDATE calls SET {_CHANGED} WHERE call_id = {_at(CALL_CHANGES, 'call_id')}"
     f" AND version <= {_at(CALL_CHANGES, 'version')}"
-    f" AND ${len(CALL_CHANGES) + 1}::text IN (owner, '') RETURNING ${len(CALL_CHANGES) + 2}::int"
+    f" AND ${len(CALL_CHANGES) + 1}::text IN (owner, '')"
 )
+UPDATE_CALL: Final = f"{_UPDATE_CALL} RETURNING ${len(CALL_CHANGES) + 2}::int"
 """Values: what changes of a call, owner, number."""
+UPDATE_CALL_WITH_WEBHOOK: Final = (
+    f"WITH ended AS ({_UPDATE_CALL} RETURNING 1),"
+    f" hooked AS ({_SIGNAL} SELECT {_values(SIGNAL, len(CALL_CHANGES) + 2)}, ${len(CALL_CHANGES) + 1}::text"
+    f" FROM ended ON CONFLICT DO NOTHING) SELECT ${len(CALL_CHANGES) + len(SIGNAL) + 2}::int FROM ended"
+)
+"""Values: what changes of a call, owner, a webhook's, number."""
 RECORD_SIGNAL: Final = (
     f"{_SIGNAL} VALUES ({_values(SIGNAL)}, ${len(SIGNAL) + 1}::text) ON CONFLICT DO NOTHING"
     f" RETURNING ${len(SIGNAL) + 2}::int"
@@ -168,6 +177,17 @@ BY_ID: Final = (
     " ORDER BY handoff_id = $3 DESC, call_id = $3 DESC, asked DESC LIMIT 1"
 )
 
+MINE: Final = f"{MINE_OF.format('calls')} = ?"
+FILED: Final = (
+    "SELECT (SELECT filed FROM record_files WHERE node = $1::text),"
+    " CASE WHEN is_called THEN last_value ELSE 0 END FROM record_numbers"
+)
+NOTE_FILED: Final = (
+    "INSERT INTO record_files (node, filed) VALUES ($1::text, $2::bigint)"
+    " ON CONFLICT (node) DO UPDATE SET filed = excluded.filed RETURNING $3::int"
+)
+FILED_NO_MORE: Final = "DELETE FROM record_files WHERE node = $1::text RETURNING $2::int"
+
 # Work of owners that are not alive. SKIP LOCKED lets survivors share it without waiting for each other.
 _ORPHANED: Final = "owner <> ALL (ARRAY(SELECT incarnation FROM nodes))"
 ANY_ORPHANS: Final = (
@@ -190,6 +210,8 @@ FIND_OLD: Final = (
     f"SELECT call_id FROM (SELECT * FROM calls ORDER BY sequence LIMIT $3::int) AS oldest"
     " WHERE ended IS NOT NULL"
     " AND (ended < $1::float8 OR sequence <= (SELECT MAX(sequence) FROM calls) - $2::bigint)"
+    f" AND (record IS NULL OR ended < $1::float8 - {HELD_SECONDS} OR record <= COALESCE((SELECT filed"
+    f" FROM record_files WHERE record_files.node = {MINE_OF.format('oldest')}), {ANY_NUMBER}))"
     f" AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND {NOT_SETTLED})"
 )
 FORGET: Final = (

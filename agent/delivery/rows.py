@@ -10,6 +10,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final, TypeAlias, get_origin, get_type_hints
 
+from agent.core import quality
 from agent.core.frozen import FrozenDict
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
 
@@ -62,6 +63,8 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], str], Callable[[str], Any]] 
         return _to_json, _from_json
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return str, kind
+    if get_origin(kind) is tuple:  # of legs; no other record's field is one
+        return quality.to_text, quality.from_text
     return None
 
 
@@ -79,7 +82,7 @@ def _all(record: type) -> Columns:
 
 CALL: Final = _all(CallRecord)
 CALL_CHANGES: Final = Columns(
-    CallRecord, ("call_id", "state", "answered", "ended", "end", "reason", "version")
+    CallRecord, ("call_id", "state", "answered", "ended", "end", "reason", "version", "legs")
 )
 """The key of a call, then what changes while it is up."""
 SIGNAL: Final = _all(Signal)

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Final, Self, cast
 
 from agent.core.moments import SignalState
+from agent.core.record_form import Finished
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery import finished
 from agent.delivery import sqlite_statements as sql
+from agent.delivery.finished import Export, Filed, finished_of
 from agent.delivery.group_commit import GroupCommit
 from agent.delivery.queries import CallQuery, SignalQuery, where_calls, where_signals
 from agent.delivery.rows import (
@@ -24,6 +27,7 @@ from agent.delivery.rows import (
     handoff_of,
     signal_of,
 )
+from agent.delivery.searches import Searches
 from agent.delivery.store import NO_ORPHANS, Orphans
 from agent.delivery.transactions import Step
 
@@ -48,8 +52,9 @@ class _Left:
 class SqliteStore:
     """A `Store` in one SQLite file. Make one with `open`; used on the loop thread."""
 
-    def __init__(self, commits: GroupCommit, left: _Left | None) -> None:
+    def __init__(self, commits: GroupCommit, searches: Searches, left: _Left | None) -> None:
         self._commits = commits
+        self._searches = searches
         self._left = left
 
     @classmethod
@@ -68,12 +73,13 @@ class SqliteStore:
         """
         commits = GroupCommit(path, on_fault, owner=owner)
         await commits.open()
+        searches = Searches(path)
         if not owner:
-            return cls(commits, None)
+            return cls(commits, searches, None)
         # Read before anything is recorded here: new calls are taken while the old ones are told.
         ((last,),) = cast("list[tuple[int]]", await commits.read(sql.LAST_SIGNAL))
         up = [str(call_id) for (call_id,) in await commits.read(sql.CALLS_UP)]
-        return cls(commits, _Left(up, last))
+        return cls(commits, searches, _Left(up, last))
 
     @property
     def fault(self) -> str | None:
@@ -82,6 +88,7 @@ class SqliteStore:
 
     async def aclose(self) -> None:
         """Commit what waits and close the file."""
+        await self._searches.aclose()
         await self._commits.aclose()
 
     async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
@@ -91,9 +98,13 @@ class SqliteStore:
             steps.append(Step(sql.INSERT_SIGNAL, SIGNAL.values(signal)))
         await self._commits.write(*steps)
 
-    async def update_call(self, call: CallRecord) -> None:
+    async def update_call(self, call: CallRecord, webhook: Signal | None = None) -> bool:
         """See `Store`."""
-        await self._commits.write(Step(sql.UPDATE_CALL, CALL_CHANGES.values(call)), patient=True)
+        update = Step(sql.UPDATE_CALL, CALL_CHANGES.values(call), webhook is not None)
+        if webhook is None:
+            return await self._commits.write(update, patient=True)
+        hook = Step(sql.INSERT_SIGNAL, SIGNAL.values(webhook))
+        return await self._commits.write(update, hook, patient=True)
 
     async def record_signal(self, signal: Signal) -> Signal | None:
         """See `Store`."""
@@ -176,8 +187,9 @@ class SqliteStore:
     async def calls(self, query: CallQuery) -> tuple[CallRecord, ...]:
         """See `Store`."""
         where = where_calls(query)
-        rows = await self._commits.read(
-            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY rowid DESC LIMIT ?", (*where.values, query.limit)
+        rows = await self._searches.read(
+            f"{sql.SELECT_CALLS} WHERE {where} ORDER BY began DESC, call_id DESC LIMIT ?",
+            (*where.values, query.limit),
         )
         return tuple(map(call_of, rows))
 
@@ -207,6 +219,31 @@ class SqliteStore:
         query, key = (sql.BY_SHARED_ID, shared_id) if shared_id else (sql.BY_ID, handoff_id)
         rows = await self._commits.read(query, (account, project, key))
         return handoff_of(rows[0]) if rows else None
+
+    async def finished(self, after: int, most: int) -> tuple[Finished, ...]:
+        """See `Records`. The one node that uses the file ended them all."""
+        query, where = finished.after(after, most)
+        return tuple(map(finished_of, await self._commits.read(query, where.values)))
+
+    async def filed(self) -> Filed:
+        """See `Records`."""
+        ((position, given),) = cast("list[tuple[int | None, int]]", await self._commits.read(sql.FILED))
+        return Filed(position, given)
+
+    async def note_filed(self, position: int | None) -> None:
+        """See `Records`."""
+        noted = Step(sql.FILED_NO_MORE, ()) if position is None else Step(sql.NOTE_FILED, (position,))
+        await self._commits.write(noted, patient=True)
+
+    async def places(self) -> tuple[int, int]:
+        """See `Records`."""
+        ((first, last),) = cast("list[tuple[int, int]]", await self._commits.read(finished.span("rowid")))
+        return first, last
+
+    async def finished_between(self, low: int, high: int, wanted: Export) -> tuple[Finished, ...]:
+        """See `Records`."""
+        query, where = finished.between(low, high, wanted, "rowid")
+        return tuple(map(finished_of, await self._commits.read(query, where.values)))
 
 
 def _attempt(signal_id: str, attempt: Attempt) -> Step:

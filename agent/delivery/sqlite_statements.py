@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.delivery.queries import NOT_SETTLED, PARTS
+from agent.delivery.queries import ANY_NUMBER, HELD_SECONDS, NOT_SETTLED, PARTS
 from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, Columns, names
 
 
@@ -62,6 +62,8 @@ REOPEN: Final = (
 FIND_OLD: Final = (
     "SELECT call_id FROM (SELECT rowid AS place, * FROM calls ORDER BY rowid LIMIT 200) AS oldest"
     " WHERE ended IS NOT NULL AND (ended < ?1 OR place <= (SELECT MAX(rowid) FROM calls) - ?2)"
+    f" AND (record IS NULL OR ended < ?1 - {HELD_SECONDS}"
+    f" OR record <= COALESCE((SELECT filed FROM record_files), {ANY_NUMBER}))"
     + "".join(
         f" AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND {part}"
         f" AND {NOT_SETTLED})"
@@ -102,6 +104,13 @@ FIND_ORPHANS: Final = (
     f"SELECT signal_id, recorded, rowid FROM signals WHERE {NOT_SETTLED} AND (recorded, rowid) > (?, ?)"
     " AND rowid <= ? ORDER BY recorded, rowid LIMIT ?"
 )
+# One node uses the file, whatever its name.
+FILED: Final = "SELECT (SELECT filed FROM record_files), given FROM record_numbers"
+NOTE_FILED: Final = (
+    "INSERT INTO record_files (node, filed) VALUES ('', ?)"
+    " ON CONFLICT (node) DO UPDATE SET filed = excluded.filed"
+)
+FILED_NO_MORE: Final = "DELETE FROM record_files"
 BY_SHARED_ID: Final = (
     f"{SELECT_HANDOFFS} WHERE account = ?1 AND project = ?2 AND"
     " ((shared_id = ?3 AND shared_id <> '') OR contact_id = ?3)"

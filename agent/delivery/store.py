@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from agent.core.moments import SignalState
+from agent.core.record_form import Finished
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.delivery.finished import Export, Filed
 from agent.delivery.queries import CallQuery, SignalQuery
 
 
@@ -67,7 +69,33 @@ class HandoffStates(Protocol):
         """Entries of the outbox, the newest first, with their attempts."""
 
 
-class Store(Outbox, HandoffStates, Protocol):
+class Records(Protocol):
+    """What record files and exports ask of a store: calls that are over.
+
+    Each gets a number in the transaction in which it is over, and the numbers of one node come up in their
+    order: whoever has seen one has seen all of them that are smaller.
+    """
+
+    async def finished(self, after: int, most: int) -> tuple[Finished, ...]:
+        """The next calls that this node ended, by number: above `after`, at most so many."""
+
+    async def filed(self) -> Filed:
+        """How far the record files of this node have come."""
+
+    async def note_filed(self, position: int | None) -> None:
+        """Note that all up to this number are in a file; None: that this node keeps none.
+
+        Calls that are in no file yet are kept 30 days longer by `Store.forget`.
+        """
+
+    async def places(self) -> tuple[int, int]:
+        """The first and the last place of any call; without one the last is below the first."""
+
+    async def finished_between(self, low: int, high: int, wanted: Export) -> tuple[Finished, ...]:
+        """The calls of an export among those at the places above `low` up to `high`."""
+
+
+class Store(Outbox, HandoffStates, Records, Protocol):
     """A store of calls, handoffs and entries of the outbox."""
 
     @property
@@ -77,11 +105,18 @@ class Store(Outbox, HandoffStates, Protocol):
     async def open_call(self, call: CallRecord, signal: Signal | None) -> None:
         """Record a call and, in the same transaction, the signal of its arrival."""
 
-    async def update_call(self, call: CallRecord) -> None:
-        """Record where a call stands now: state, answered, ended, end, reason.
+    async def update_call(self, call: CallRecord, webhook: Signal | None = None) -> bool:
+        """Record where a call stands now: state, answered, ended, end, reason, legs.
 
         One that is not there stays so: it was never opened, or has been forgotten since. One that is there in
         a newer version stays as it is.
+
+        Args:
+            call: the call.
+            webhook: what tells of it, recorded in the same transaction.
+
+        Returns:
+            False if there is a webhook and the call stayed as it was; then that was not recorded either.
         """
 
     async def record_signal(self, signal: Signal) -> Signal | None:

@@ -4,32 +4,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
 
 from agent.http.access import Access, known_only
-from agent.http.audited import ACTIONS, DEED, audited
-from agent.http.bodies import read
+from agent.http.audited import ACTIONS, audited
 from agent.http.browsers import add_headers
+from agent.http.call_files import add_call_files
+from agent.http.call_search import as_json, asked_now
 from agent.http.console.console import add_console, prepare
 from agent.http.console.error_pages import error_pages
+from agent.http.diagnostics import Diagnostics, add_diagnostics
 from agent.http.errors import FACTS, json_errors, refusal
 from agent.http.identity import in_clear
+from agent.http.maps import add_maps
 from agent.http.own_hosts import own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk
 from agent.http.signals import add_signals
-from agent.telemetry.audit import Audit, of_reload
-from agent.telemetry.logs import masked, masked_within
+from agent.telemetry.audit import Audit
+from agent.telemetry.logs import levels_shown, masked, masked_within
 from agent.telemetry.metrics import CONTENT_TYPE
 
 _BODY_AT_MOST: Final = 1024
 _MISTAKES_TOLD: Final = 20
-_RELOAD_STATUS: Final = {"refused": 422, "held": 409}
 _ACTIONS: Final = {
     ("POST", "/reload"): "reload",
+    ("POST", "/preview"): "preview",
+    ("POST", "/route"): "route",
     ("POST", "/drain"): "drain",
     ("DELETE", "/drain"): "end_drain",
     ("DELETE", "/calls/{id}"): "hang_up",
@@ -38,20 +41,13 @@ _ACTIONS: Final = {
 }
 
 
-class _ReloadRequest(BaseModel):
-    """``yes``: the number map may lose more than ``reload_guard`` lets go unasked."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    yes: bool = False
-
-
 def operations_app(
     desk: OperationsDesk,
     hosts: Sequence[str] = (),
     *,
     access: Access | None = None,
     audit: Audit | None = None,
+    diagnostics: Diagnostics | None = None,
 ) -> web.Application:
     """The application of the operations listener.
 
@@ -60,6 +56,7 @@ def operations_app(
         hosts: names by which it may be asked, beside loopback ones and the address that it listens on.
         access: says who asks; without it nobody has to log in.
         audit: is told of what is changed.
+        diagnostics: what an operator may switch on to look closer.
     """
     access, audit = access or Access(), audit or Audit()
     guards = [
@@ -79,7 +76,6 @@ def operations_app(
     app.router.add_get("/readyz", routes.readyz)
     app.router.add_get("/alarms", routes.alarms)
     app.router.add_get("/metrics", routes.metrics)
-    app.router.add_post("/reload", routes.reload)
     app.router.add_post("/drain", routes.drain)
     app.router.add_delete("/drain", routes.end_drain)
     app.router.add_get("/calls", routes.calls)
@@ -87,7 +83,11 @@ def operations_app(
     app.router.add_get("/calls/{id}", routes.call)
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
+    add_call_files(app, desk)
     add_signals(app, desk)
+    add_maps(app, desk)
+    if diagnostics is not None:
+        add_diagnostics(app, diagnostics)
     add_console(app, desk, access, audit)
     return app
 
@@ -109,6 +109,7 @@ class _Routes:
             "reason": reason,
             "alarms": self._desk.alarms(),
             "configuration_kept_out": configuration,
+            "log_levels": levels_shown(),
         }
         return web.json_response(body, status=200 if ready else 503)
 
@@ -117,14 +118,6 @@ class _Routes:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._desk.metrics(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def reload(self, request: web.Request) -> web.Response:
-        confirmed = request.query.get("yes") == "1"
-        if request.body_exists:
-            confirmed = confirmed or (await read(request, _ReloadRequest, _BODY_AT_MOST)).yes
-        answer = await self._desk.reload(confirmed=confirmed)
-        request[DEED]["outcome"] = of_reload(answer.result, answer.mistakes, answer.changes)
-        return web.json_response(asdict(answer), status=_RELOAD_STATUS.get(answer.result, 200))
 
     async def drain(self, _request: web.Request) -> web.Response:
         self._desk.drain()
@@ -136,8 +129,18 @@ class _Routes:
         return web.json_response({"draining": False})
 
     async def calls(self, request: web.Request) -> web.Response:
-        calls = self._desk.calls()
-        return web.json_response({"calls": [self._shown(request, call) for call in calls]})
+        """Those that are up; with any filter in the address, all that it is for, page by page."""
+        given = {name: value for name, value in request.query.items() if name != "numbers"}
+        if not given:
+            calls = self._desk.calls()
+            return web.json_response({"calls": [self._shown(request, call) for call in calls]})
+        try:
+            query, which = asked_now(given)
+        except ValueError as error:
+            return refusal(422, str(error))
+        page = await self._desk.finder.find(query, which)
+        shown = [self._shown(request, call) for call in page.calls]
+        return web.json_response(as_json(replace(page, calls=shown)))
 
     async def refused(self, request: web.Request) -> web.Response:
         return web.json_response({"refused": [self._shown(request, one) for one in self._desk.refused()]})

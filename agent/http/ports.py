@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
+from agent.core.drafts import Draft
 from agent.core.model import Snapshot
 from agent.core.model.project import Project
 from agent.core.reasons import End
 from agent.core.records import Signal, Whereabouts
+from agent.core.reloads import Cause
 from agent.delivery.queries import SignalQuery
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
+from agent.http.call_finder import CallFinder
 from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
 from agent.http.overview import OverviewDesk
 
@@ -148,6 +151,10 @@ class ApiDesk(Protocol):
 class CallDesk(Protocol):
     """The calls of this node."""
 
+    @property
+    def finder(self) -> CallFinder:
+        """Finds calls, those of others on the same record too."""
+
     def calls(self) -> list[dict[str, Any]]:
         """The calls that are up, as JSON objects."""
 
@@ -173,7 +180,7 @@ class NodeDesk(Protocol):
     def alarms(self) -> list[dict[str, Any]]:
         """Projects whose signals do not get through, and why."""
 
-    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool, cause: Cause) -> ReloadAnswer:
         """Load the configuration again, all or nothing; ``confirmed``: also when most numbers go."""
 
     def kept_out(self) -> ReloadAnswer | None:
@@ -216,6 +223,37 @@ class SignalDesk(Protocol):
         """
 
 
+class MapDesk(Protocol):
+    """The number map in force, how it came there, and how it might become."""
+
+    def reloads(self, most: int) -> list[dict[str, Any]]:
+        """What became of the newest reloads, newest first; see `agent.core.reloads.ReloadRecord`."""
+
+    async def preview(self, draft: Draft) -> dict[str, Any]:
+        """What number maps would change, and the calls that are up on numbers that move.
+
+        Raises:
+            DraftError: it is none.
+            AgentError: it can't be found out now.
+        """
+
+    def route(self, number: str, carrier: str | None, token: str | None) -> dict[str, Any]:
+        """Who takes a number and why; see `agent.core.routing.Route`.
+
+        Raises:
+            KeyError: there is no such carrier.
+        """
+
+    def numbers(self, search: str, most: int) -> dict[str, Any]:
+        """The first rules that have a text: numbers that begin so or are covered, projects and labels."""
+
+    def carriers(self) -> Sequence[str]:
+        """Names of the carriers in force."""
+
+    def files(self) -> Sequence[str]:
+        """Names of the files that the map in force is from."""
+
+
 class ConfigurationDesk(Protocol):
     """The configuration in force."""
 
@@ -231,3 +269,7 @@ class ConfigurationDesk(Protocol):
 
 class OperationsDesk(CallDesk, NodeDesk, SignalDesk, OverviewDesk, ConfigurationDesk, Protocol):
     """What the operations listener needs."""
+
+    @property
+    def maps(self) -> MapDesk:
+        """The number map."""

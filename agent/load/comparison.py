@@ -17,12 +17,14 @@ from agent.load.outcome import RESULT, SAMPLES, VERSION
 _SURE: Final = 2.0  # standard errors: one difference in twenty that is only chance goes beyond
 _TIME_STEP: Final = 0.004  # SIPp reads the kernel's coarse clock, which goes in ticks (HZ=250)
 _POINT_STEP: Final = 1.0
+_ALONE: Final = 0.5  # one value of a run, as an extreme is, counts from twice as much on
 _ALIKE: Final = ("profile", "rate", "length", "hold", "where")
 
 METHOD: Final = (
     "Noise: the difference is within two standard errors of the two runs, as each run alone shows them (ten "
-    "slices of it; counts as Poisson counts), or within 4 ms, a tick of the clock that SIPp reads. "
-    "Two runs of one thing differ more than that when the machine is busy with something else: repeat each."
+    "slices of it; counts as Poisson counts), or within 4 ms, a tick of the clock that SIPp reads. One value "
+    "of a run (setup_max, gap, loop_lag_p99, memory_growth, reached) counts from twice as much on. Two runs "
+    "of one thing differ more than that when the machine is busy with something else: repeat each."
 )
 
 
@@ -140,6 +142,8 @@ def _row(measure: Measure, one: Figure, two: Figure, errors: tuple[float, float]
         noise = max(noise, _TIME_STEP)
     if measure.unit is Unit.PERCENT:
         noise = max(noise, _POINT_STEP)
+    if not any(errors) and measure.unit is not Unit.CASES:
+        noise = max(noise, _ALONE * max(a, b))
     return Row(
         measure.name,
         figure_text(measure, one),

@@ -13,6 +13,7 @@ from agent.load.plan import Plan
 from agent.load.scrape import Metrics
 from agent.load.words import Trouble
 
+_LONG_SECONDS: Final = 60.0  # before that an agent fills its pools
 _ACCEPTED: Final = "accepted"
 _WITHDRAWN: Final = "cancelled"  # a caller who hung up first: nothing is wrong
 
@@ -188,7 +189,7 @@ def _of_processes(course: Course) -> dict[str, Figure]:
     if used:
         found["cpu"] = Figure(sum(used) / len(used))
     memory = [one.memory for one in course.samples if one.memory]
-    if len(memory) >= 3:  # noqa: PLR2004 - a third, and what comes after
+    if memory and course.last.time >= _LONG_SECONDS:
         early, late = memory[len(memory) // 3], memory[-1]
         found["memory_growth"] = Figure(max(0.0, (late - early) / early * 100))
     return found

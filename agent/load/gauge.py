@@ -13,6 +13,7 @@ from agent.load.sipp import Sipp
 from agent.load.usage import Used, Watched, used
 
 _FINE = ("accepted", "cancelled")
+_SHORTEST = 0.3  # seconds: CPU is counted in hundredths of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,12 @@ class Gauge:
             now, then = used(one.pid), self._used.get(one.name)
             if now is None:
                 continue
-            if then is not None and now.at > then.at:
+            memory = now.memory if index == 0 else memory
+            if then is not None and now.at - then.at < _SHORTEST:
+                continue
+            if then is not None:
                 cpu[one.name] = round((now.cpu - then.cpu) / (now.at - then.at) * 100, 1)
             self._used[one.name] = now
-            memory = now.memory if index == 0 else memory
         if metrics is not None and not self._watch.processes and metrics.has("process_cpu_seconds_total"):
             total = metrics.total("process_cpu_seconds_total")
             if self._agent_cpu is not None and time > self._agent_cpu[0]:

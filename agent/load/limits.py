@@ -30,6 +30,7 @@ class Source(StrEnum):
     SIPP = "SIPp"
     METRICS = "the agent's /metrics (--metrics URL)"
     CPU = "a process (--cpu-of) or the agent's /metrics (--metrics URL)"
+    LONG = "a run of a minute at least, and the agent's process or its /metrics (--metrics URL)"
     NICE = "the simulated CXone, which a run without --target starts"
     AUDIO = "the measured call, which profiles with audio place"
 
@@ -71,7 +72,7 @@ _ALL: Final = (
     Measure("loop_lag_p99", Unit.TIME, Source.METRICS, "how late the agent's event loop was, 99 %"),
     Measure("errors", Unit.CASES, Source.METRICS, "internal errors of the agent"),
     Measure("leftovers", Unit.CASES, Source.METRICS, "calls that the agent still had up after the end"),
-    Measure("memory_growth", Unit.PERCENT, Source.METRICS, "growth of the agent's memory after the start"),
+    Measure("memory_growth", Unit.PERCENT, Source.LONG, "growth of the agent's memory after the start"),
     Measure("cpu", Unit.PERCENT, Source.CPU, "CPU of the process, of one core, on average"),
 )
 MEASURES: Final[Mapping[str, Measure]] = {measure.name: measure for measure in _ALL}

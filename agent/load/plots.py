@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,9 @@ from pygal.style import Style
 
 from agent.load.course import Course, Sample, quantile
 from agent.load.search import Step
+
+# pygal looks for plugins by a finder of a kind that Python has given up: each later import would warn of it.
+sys.meta_path[:] = [one for one in sys.meta_path if type(one).__module__ != pygal.__name__]
 
 _COLOURS: Final = tuple(f"var(--line-{n})" for n in range(1, 7))
 _STYLE: Final = Style(
@@ -199,7 +203,8 @@ def _lines(title: str, lines: Sequence[Line], says: str, *, x: str = _SECONDS, d
             chart.add(name, list(line.points), secondary=line.second)
             top[line.second] = max(top[line.second], *(value for _, value in line.points))
     if x == _SECONDS:
-        chart.xrange = (0, max((time for line in lines for time, _ in line.points), default=1.0))
+        ticks = _ticks(max((time for line in lines for time, _ in line.points), default=1.0))
+        chart.xrange, chart.x_labels = (0, ticks[-1]), ticks
     chart.range = (0, _round_up(top[0]))
     if any(line.second and line.points for line in lines):
         chart.secondary_range = (0, _round_up(top[1]))
@@ -221,6 +226,7 @@ def _options(x: str, y: str) -> dict[str, Any]:
         "show_x_guides": False,
         "show_y_guides": True,
         "margin": 8,
+        "margin_bottom": 36,  # or a legend of one row is cut off
         "truncate_legend": -1,
         "include_x_axis": True,
     }
@@ -248,6 +254,12 @@ def _round_up(value: float) -> float:
         return 1.0
     size = float(10 ** math.floor(math.log10(value)))
     return next((step * size for step in (1, 1.5, 2, 3, 4, 5, 6, 8) if step * size >= value), 10 * size)
+
+
+def _ticks(highest: float) -> list[int]:
+    """About eight round numbers from 0 to beyond the highest."""
+    step = max(1, round(_round_up(highest / 8)))
+    return list(range(0, math.ceil(highest / step) * step + 1, step))
 
 
 def _thinned(samples: Sequence[Sample]) -> Sequence[Sample]:

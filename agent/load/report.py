@@ -49,6 +49,7 @@ def report(outcome: Outcome) -> str:
         does=course.plan.profile.does,
         proves=course.plan.profile.proves,
         judged=outcome.judged,
+        interrupted=outcome.code == INTERRUPTED,
         found=outcome.found,
         figures=[
             (name, figure_text(measure, measured[name]), measure.says)

@@ -19,6 +19,7 @@ from agent.core.units import bracketed
 from agent.load.counts import Counts, ResponseTimes, StatisticsFile
 from agent.load.ports import is_free
 from agent.load.targets import Target
+from agent.simulators.processes import with_us
 
 NORMAL: Final = (0, 1, 99)
 """Exit codes of one that came to its end: all calls went well, some did not, none was made."""
@@ -106,7 +107,7 @@ class Sipp:
         try:
             with (own / "said.log").open("wb") as said:
                 process = await asyncio.create_subprocess_exec(
-                    _PROGRAM, *_arguments(job), cwd=own, stdin=subprocess.DEVNULL,
+                    *with_us(), _PROGRAM, *_arguments(job), cwd=own, stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL, stderr=said,
                     start_new_session=True,  # Ctrl-C is for us: SIPp would leave its calls up
                 )  # fmt: skip

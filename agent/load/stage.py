@@ -25,7 +25,7 @@ from agent.load.scrape import Metrics
 from agent.load.targets import Target
 from agent.load.usage import Watched
 from agent.simulators.cxone.knobs import Tenant
-from agent.simulators.processes import Child
+from agent.simulators.processes import Child, with_us
 
 NUMBER: Final = "9995550100"
 _MEASURED: Final = "9995550101"  # the measured call's, whose voice agent speaks by itself
@@ -105,12 +105,21 @@ class Stage:
                 return child.gone()
         return None
 
-    async def nice(self, metrics: Metrics) -> Nice:
+    async def nice(self, metrics: Metrics) -> Nice | None:
         """What the simulated CXone had of all that the agent was to tell it, since its start.
 
         Args:
             metrics: the agent's, at rest.
+
+        Returns:
+            None if it can't be asked any more.
         """
+        try:
+            return await self._nice(metrics)
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    async def _nice(self, metrics: Metrics) -> Nice:
         invites = sum(metrics.total("handoff_invites_total", result=one) for one in _ADMITTED)
         ends = sum(metrics.total("handoff_calls_total", end=one) for one in _TERMINAL)
         counts = await self._ask("/simulator/counts")
@@ -136,13 +145,18 @@ class Stage:
 
     # -- its parts -------------------------------------------------------------------------------------------
 
-    async def _start(self) -> None:
+    def configure(self) -> Path:
+        """Write the agent's configuration. Returns its folder."""
         config = self._folder / "config"
         for name, document in self._documents().items():
             path = config / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(document)
             path.chmod(0o600)
+        return config
+
+    async def _start(self) -> None:
+        config = self.configure()
         cxone = await self._child("cxone", "simulate", "cxone", "--listen", f"{_HERE}:{self._cxone}")
         await cxone.said(lambda line: "listens on" in line, _UP_SECONDS)
         if self._plan.profile.listens:
@@ -158,7 +172,8 @@ class Stage:
     async def _child(self, name: str, *arguments: str) -> Child:
         program = str(Path(sys.executable).with_name("handoff-agent"))
         log = self._folder / f"{name}.log"
-        child = await Child.start(name, log, program, *arguments, folder=self._folder, apart=True)
+        command = (*with_us(), program, *arguments)
+        child = await Child.start(name, log, *command, folder=self._folder, apart=True)
         self._children.append(child)
         self._exit.push_async_callback(child.end)
         return child

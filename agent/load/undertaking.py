@@ -27,11 +27,12 @@ from agent.load.search import search
 from agent.load.sipp import require_sipp
 from agent.load.stage import Stage
 from agent.load.targets import Target, Transport, answering, permitted
-from agent.load.usage import find
+from agent.load.usage import Watched, find
 from agent.load.view import View
 
 _WARM_RATE: Final = 20.0
 _WARM_HOLD: Final = 1.0
+_LONG_SECONDS: Final = 60.0
 _OWN: Final = "an agent of its own on this machine"
 
 
@@ -72,11 +73,17 @@ def check(order: Order) -> None:
         AgentError: one can't.
     """
     own = order.target is None
+    if not own and order.transport == "tcp" and order.plan.profile.media:
+        raise AgentError(
+            f"{order.plan.profile.name} goes over UDP only: a call of our own asks first where the "
+            "target wants its audio, and speaks no TCP"
+        )
     absent = {
         Source.METRICS: not own and order.metrics is None,
         Source.CPU: not own and order.metrics is None and not order.cpu_of,
+        Source.LONG: order.plan.length < _LONG_SECONDS or order.bounds is not None,
         Source.NICE: not own,
-        Source.AUDIO: not order.plan.profile.listens or order.transport == "tcp",
+        Source.AUDIO: not order.plan.profile.listens,
     }
     for limit in order.limits:
         if limit.asked and absent.get(limit.measure.source):
@@ -102,6 +109,7 @@ class Undertaking:
         self.errors = b""
         self._order, self._view = order, view
         self._stage: Stage | None = None
+        self._named: tuple[Watched, ...] = ()
 
     async def carry_out(self) -> Outcome:
         """Do it.
@@ -111,6 +119,7 @@ class Undertaking:
         """
         check(self._order)
         require_sipp()
+        self._named = tuple(find(one) for one in self._order.cpu_of)
         async with AsyncExitStack() as ends:
             work = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="handoff-load-")))
             http = await ends.enter_async_context(aiohttp.ClientSession())
@@ -135,7 +144,7 @@ class Undertaking:
         self._view.say("starting a simulated CXone and an agent on this machine")
         stage = self._stage = await ends.enter_async_context(Stage(order.plan, highest, work, http))
         listener = await self._listened(ends, stage.target, *stage.measured)
-        watched = (stage.watched, *(find(one) for one in order.cpu_of))
+        watched = (stage.watched, *self._named)
         watch = Watch(Scraper(stage.metrics, http), watched, listener)
         return self._drive(replace(stage.route, scenario=order.scenario), watch, work, stage.gone)
 
@@ -150,12 +159,8 @@ class Undertaking:
         self._view.say(f"{target} answers OPTIONS: {await answering(target)}")
         contact = str(time.time_ns() // 1000)
         headers = (f"X-InContact-ContactId: {contact}", f"X-PolyAi-Auth-Token: {order.token}")
-        listener = None
-        if order.transport == "udp":
-            listener = await self._listened(ends, target, order.number, headers)
-        elif order.plan.profile.listens:
-            self._view.say("the measured call goes over UDP only: loss and gaps are not measured")
-        watch = Watch(scraper, tuple(find(one) for one in order.cpu_of), listener)
+        listener = await self._listened(ends, target, order.number, headers)
+        watch = Watch(scraper, self._named, listener)
         route = Route(target, order.number, order.token, answers_at=order.answers_at, scenario=order.scenario)
         return self._drive(route, watch, work, lambda: None), str(target)
 

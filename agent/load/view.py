@@ -121,7 +121,7 @@ class LiveView:
 def facts_of(sample: Sample) -> list[tuple[str, str]]:
     """What a sample says, for people: name and value."""
     facts = [
-        ("rate", f"{sample.rate:g}/s"),
+        ("rate", f"{sample.rate:.4g}/s"),
         ("up", str(sample.up)),
         ("begun", str(sample.begun)),
         ("failed", str(sample.failed)),

@@ -19,6 +19,7 @@ from agent.core.model import Snapshot
 from agent.settings.changes import changes
 from agent.settings.handover import PackedFresh, fill, pack, unpack
 from agent.settings.loader import load
+from agent.settings.mistakes import MOST_TOLD, Mistakes
 
 _NICENESS = 10
 MOST_MEMORY = 2 << 30
@@ -37,6 +38,8 @@ def main(folder: str, memory: str, *in_force: str) -> None:
         summary = None if old is None else changes(old, fresh).summary(len(old.numbers))
         result = PackedFresh(pack(fresh), summary)
         fill(int(memory), fresh.numbers)
+    except Mistakes as error:
+        result = error.first(MOST_TOLD)
     except AgentError as error:
         result = error
     except MemoryError:

@@ -9,12 +9,13 @@ from itertools import islice
 
 from pydantic import BaseModel
 
+from agent.core.frozen import NOTHING, FrozenDict
 from agent.core.model import Agent, Snapshot
 from agent.core.model.access import objection
 from agent.core.number_map import NumberMap
 from agent.core.numbers import Kind, NumberRule, parse_pattern
 
-RESTART = ("node", "sip", "media", "http", "dns", "storage", "audit")
+RESTART = ("node", "sip", "media", "http", "dns", "storage", "audit", "records")
 """Keys of agent.yaml that are read once, at start."""
 _LOG_IN = "http.operations_auth"
 MOST_TOLD = 20
@@ -39,6 +40,11 @@ class Names:
     changed: tuple[str, ...] = ()
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.added) + len(self.removed) + len(self.changed)
+
     def lines(self, what: str) -> Iterator[str]:
         """The changes in words, one a line."""
         yield from (f"{what} {name} is new" for name in self.added)
@@ -58,6 +64,7 @@ class Summary:
         before: rules that the old map has.
         renewed: as in `Changes`.
         lost: by how many rules fewer would be left of the old map's numbers, those that appear set off.
+        counts: how much there is of each sort of change that there is.
     """
 
     lines: tuple[str, ...] = ()
@@ -65,6 +72,7 @@ class Summary:
     before: int = 0
     lost: int = 0
     renewed: tuple[str, ...] = ()
+    counts: Mapping[str, int] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +126,27 @@ class Changes:
         yield from (f"{key} changes" for key in self.agent)
         yield from (f"{key} changes at the next start" for key in self.restart)
 
-    def summary(self, before: int) -> Summary:
-        """The same in short; ``before`` is how many rules the old map has."""
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How much there is of each sort of change that there is, numbers by what becomes of them."""
+        found = {
+            "appear": len(self.appeared),
+            "go": len(self.gone),
+            "move": len(self.moved),
+            "have_other_labels": len(self.relabelled),
+            "shadowed_in_part": len(self.shadowed),
+            "projects": self.projects.count,
+            "carriers": self.carriers.count + self.unknown_source,
+            "settings": len(self.agent) + len(self.renewed),
+            "at_the_next_start": len(self.restart),
+        }
+        return FrozenDict({what: count for what, count in found.items() if count})
+
+    def summary(self, before: int, most: int = MOST_TOLD) -> Summary:
+        """The same in short; ``before`` is how many rules the old map has, ``most`` as in `lines`."""
         return Summary(
-            lines=tuple(self.lines(MOST_TOLD)),
+            lines=tuple(self.lines(most)),
+            counts=self.counts,
             restart=self.restart,
             before=before,
             renewed=self.renewed,

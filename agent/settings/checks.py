@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def same_tokens(entries: Iterable[Entry], projects: Mapping[str, Project]) -> It
             other = holders.setdefault(token, name)
             if other != name:
                 what = "have no token" if token is None else "have the same token"
-                yield entry.mistake(
+                yield entry.of_projects(
                     f"{other} and {name} both {what}, so a call can't tell them apart: give each its own"
                 )
 
@@ -123,6 +124,22 @@ def certificates(
         else:
             mistakes += (checked.mistake(fault.text, name, "tls", fault.key) for fault in found)
     return known, mistakes
+
+
+def outside(checked: Checked[Agent], agent: Agent) -> Iterator[Mistake]:
+    """A mistake for each thing inside the configuration folder that the agent writes to."""
+    folder = Path(checked.document.file).parent.absolute()
+    captures = agent.capture.folder if agent.capture else None
+    written: list[tuple[PathOf, Path | None]] = [
+        (("log", "file"), agent.log.file),
+        (("capture", "folder"), captures),
+    ]
+    for path, place in written:
+        if place is not None and Path(os.path.normpath(folder / place)).is_relative_to(folder):
+            text = (
+                "lies in the configuration folder, where each change is taken for an edit: put it elsewhere"
+            )
+            yield checked.mistake(f"{place} {text}", *path)
 
 
 def _readable(checked: Checked[Agent], path: Path, where: PathOf) -> Iterator[Mistake]:

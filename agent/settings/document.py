@@ -8,6 +8,7 @@ here.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -115,15 +116,25 @@ def read(path: Path, name: str) -> Document | Mistake:
 def content(path: Path, name: str) -> str | Mistake:
     """The text of a file; arguments and mistakes as for `read`."""
     try:
-        return read_regular(path, LARGEST_FILE).decode("utf-8-sig")
+        return text_of(read_regular(path, LARGEST_FILE), name)
     except FileNotFoundError:
         return Mistake(name, 1, 1, "the file is missing")
     except TooLargeError:
         return Mistake(name, 1, 1, f"the file is larger than {LARGEST_FILE >> 20} MiB: split it")
-    except UnicodeDecodeError:
-        return Mistake(name, 1, 1, "the file is not UTF-8: save it as UTF-8")
     except OSError as error:
         return Mistake(name, 1, 1, f"the file can't be read: {error.strerror}")
+
+
+def text_of(content: bytes, name: str) -> str | Mistake:
+    """The text of a file's bytes without a byte order mark, or where they are no UTF-8."""
+    content = content.removeprefix(BOM_UTF8)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        begins = content.rfind(b"\n", 0, error.start) + 1
+        line, column = content.count(b"\n", 0, begins) + 1, len(content[begins : error.start].decode()) + 1
+        wanted = "CSV UTF-8" if name.endswith(".csv") else "UTF-8"
+        return Mistake(name, line, column, f"the file is not UTF-8, here at the latest: save it as {wanted}")
 
 
 def parse(text: str, name: str, shift: int = 0) -> Document | Mistake:

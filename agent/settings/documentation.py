@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from agent.core.model.capture import shown_size
 from agent.core.units import Address, Listen, PortRange
 
 _INTRODUCTION = """\
@@ -16,9 +17,9 @@ _INTRODUCTION = """\
 
 <!-- Made by `handoff-agent schema --markdown > docs/configuration.md`; a test keeps it current. -->
 
-A folder with `agent.yaml`, `carriers.yaml`, `projects/*.yaml` and `numbers/*.yaml`; `config/` is a complete
-example. `handoff-agent check` prints every mistake as `file:line:column: what is wrong, what would be
-right`.
+A folder with `agent.yaml`, `carriers.yaml`, `projects/*.yaml` and `numbers/*.yaml` or `numbers/*.csv`;
+`config/` is a complete example. `handoff-agent check` prints every mistake as `file:line:column: what is
+wrong, what would be right`.
 
 - **Unknown keys** are mistakes. A field without default must be written.
 - **Durations**: `30s`, `500ms`, `2m`, `1h30m`, `4h`, or a number of seconds.
@@ -27,12 +28,13 @@ right`.
   at either end). Any other text may be a reference too. A reference is the whole value. An `api_key` may
   also stand there as its hash, which is no secret: `sha256:` and what `printf %s KEY | sha256sum` prints.
 - **Relative paths** start at the configuration folder, in references, `storage`, `audit`, `sip.tls`,
-  `http.tls` and `comfort_audio`.
+  `http.tls`, `log.file`, `capture.folder`, `records.folder` and `comfort_audio`.
 - **Placeholders** in `signals` and `voice_agent.headers`: `{contact_id}`, `{master_id}`, `{call_id}`,
   `{project}`,
   `{account}`, `{environment}`, `{number}`, `{caller}`, `{destination}`, `{skill}`, `{reason}`,
   `{shared_id}`,
-  `{handoff_id}`, `{node}`, and `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
+  `{handoff_id}`, `{node}`, `{traceparent}` (W3C, where `traces` is set), and
+  `{label.NAME}` for a label of the number's rule. `{{` and `}}` stand for a
   brace.
 - **Numbers** are digits. A `+` is dropped. Of the number that a call brings, separators (space, `-`,
   `.`, brackets) and the carrier's `numbers.strip` prefixes are dropped, too; a key is written without them.
@@ -40,13 +42,41 @@ right`.
   specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.
 - **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`, `media`, `dns`, `http`
-  (but for `http.operations_auth`), `storage` and `audit` wait for the next start.
+  (but for `http.operations_auth`), `storage`, `audit` and `records` wait for the next start.
+"""
+_CSV = """
+## numbers/*.csv
+
+The same rules as a list, beside YAML or instead of it; rules of both that contradict each other are told.
+
+```
+number,project,brand
+9995550100,acme-care,
+9995550101,acme-care,acme-uk
+9995550104,acme-care|acme-care-sandbox,
+9995550200-9995550299,acme-sales,"Acme, UK"
+```
+
+- **The first line** names the columns, in any order: `number` and `project` (large or small letters), and a
+  column for each label. A column of a label named `number`, `project`, `label` or `labels` is called
+  `label.NAME`. An empty cell is no label. Several projects of one number are separated by `|`.
+- **Cells** are separated by `,` or by `;`, as spreadsheets write it where the comma is the decimal sign:
+  what separates the titles does so in the whole file. A cell with the separator, a quote or white space at
+  its ends stands in double quotes, a quote within is written twice (RFC 4180); it does not go on in the
+  next line.
+- **UTF-8**, with a byte order mark or without; lines end with LF, CRLF or CR. Empty lines, lines of
+  separators alone and a first line `sep=;` are passed over. There are no remarks.
+- **Mistakes** are told at the column of the cell's first character.
+- **Spreadsheets** round long numbers (`9.99555E+09`), make dates of ranges (`02-Jan`) and drop zeros in
+  front: set the column to text before you enter or open it. The first two are mistakes; of a lost zero
+  there is a note of `check` where other numbers of the block have it.
 """
 _PATTERNS = {
     "%|off": "share, `off`",
     "udp|tcp|tls": "listener",
     "[sS][iI][pP]": "SIP URI",
     "env|file": "secret",
+    "kB|MB|GB": "size",
     "ms|s|m|h|d": "duration",
 }
 
@@ -72,7 +102,7 @@ def markdown(files: Iterable[tuple[str, type[BaseModel]]]) -> str:
         parts.append(
             f"\n## {name}\n\n| field | type | default | meaning |\n| --- | --- | --- | --- |\n{rows}\n"
         )
-    return "".join(parts)
+    return "".join([*parts, _CSV])
 
 
 def _rows(schema: Mapping[str, Any], definitions: Mapping[str, Any], stem: str) -> Iterator[str]:
@@ -141,6 +171,8 @@ def _default(field: Mapping[str, Any]) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, list):
         return f"`[{', '.join(map(str, default))}]`"
+    if isinstance(default, int) and "kB|MB|GB" in field.get("pattern", ""):
+        return f"`{shown_size(default)}`"
     if isinstance(default, int | float) and "ms|s|m|h|d" in field.get("pattern", ""):
         return f"`{_duration(default)}`"
     if isinstance(default, float) and "%|off" in field.get("pattern", ""):

@@ -17,11 +17,12 @@ from agent.core.conflicts import find_conflicts
 from agent.core.frozen import NOTHING, FrozenDict
 from agent.core.model import Agent, Carriers, Certificate, Project, Snapshot
 from agent.core.number_map import NumberMap
-from agent.core.numbers import NumberRule
+from agent.core.numbers import NumberRule, Pattern
 from agent.settings import checks
-from agent.settings.document import Document, PathOf, content, read, values
+from agent.settings.document import Document, PathOf, read, values
 from agent.settings.fingerprint import fingerprint
-from agent.settings.maps import MapReader, unknown_projects
+from agent.settings.map_files import NO_EDIT, YAML, Edit, Told, listed, read_maps
+from agent.settings.maps import unknown_projects
 from agent.settings.mistakes import Mistake, Mistakes
 from agent.settings.paths import with_absolute_paths
 from agent.settings.places import written
@@ -36,6 +37,8 @@ def load(
     environment: Mapping[str, str] | None = None,
     *,
     in_force: Mapping[str, Certificate] = NOTHING,
+    edit: Edit = NO_EDIT,
+    told: Told | None = None,
 ) -> Snapshot:
     """Read the configuration in ``folder``. Blocks: not for the loop of a running agent.
 
@@ -44,14 +47,20 @@ def load(
             files start here.
         environment: what ``${env:…}`` is looked up in; the process's own when None.
         in_force: certificates that are in use; that one of them has expired is no mistake.
+        edit: number maps that are read instead of files, or beside them.
+        told: is told what is being done, and which share of it is done.
 
     Raises:
         Mistakes: something is wrong; all that is known to be wrong is in it.
     """
     references = References(folder.absolute(), os.environ if environment is None else environment)
-    reading = _Reading(folder, references, in_force)
+    reading = _Reading(folder, references, in_force, edit, told or _told_nobody)
     with _without_collector():
         return reading.snapshot()
+
+
+def _told_nobody(_what: str, _share: float) -> None:
+    return
 
 
 @contextmanager
@@ -70,7 +79,9 @@ def _without_collector() -> Iterator[None]:
 class _Reading:
     folder: Path
     references: References
-    in_force: Mapping[str, Certificate] = NOTHING
+    in_force: Mapping[str, Certificate]
+    edit: Edit
+    told: Told
     mistakes: list[Mistake] = field(default_factory=list)
     names_known: bool = True
 
@@ -90,6 +101,7 @@ class _Reading:
         if agent is not None and agent.model is not None:
             certificates, mistakes = checks.certificates(agent, agent.model, self.in_force)
             self.mistakes += mistakes
+            self.mistakes += checks.outside(agent, agent.model)
         if (
             self.mistakes
             or agent is None
@@ -106,13 +118,14 @@ class _Reading:
                 if p.model is not None
             }
         )
+        self.told("laying the rules out", 0.0)
         return Snapshot(
             agent=node,
             carriers=carriers.model.carriers,
             unknown_source=carriers.model.unknown_source,
             projects=by_name,
-            numbers=NumberMap(rules),
-            fingerprint=fingerprint(node, carriers.model, by_name, rules, certificates),
+            numbers=NumberMap.of(rules),
+            fingerprint=fingerprint(node, carriers.model, by_name, [rule for rule, _ in rules], certificates),
             certificates=FrozenDict(certificates),
             written=FrozenDict(
                 {
@@ -154,23 +167,23 @@ class _Reading:
 
     def _projects(self) -> list[checks.Checked[Project]]:
         found = []
-        for path in self._files("projects", "project"):
+        paths, mistakes = listed(self.folder / "projects", "project", (YAML,))
+        self.mistakes += mistakes
+        self.names_known = bool(paths)
+        for path in paths:
             document = read(path, str(path))
             if isinstance(document, Mistake):
-                self._unreadable("projects", document)
+                self.mistakes.append(document)
+                self.names_known = False
                 continue
             found.append(self._checked(document, Project))
             self.names_known = self.names_known and bool(found[-1].name)
         return found
 
-    def _numbers(self, projects: list[Project], names: set[str]) -> list[NumberRule]:
-        reader = MapReader()
-        for path in self._files("numbers", "number map"):
-            text = content(path, str(path))
-            mistake = text if isinstance(text, Mistake) else reader.read_map(text, str(path))
-            if mistake is not None:
-                self._unreadable("numbers", mistake)
+    def _numbers(self, projects: list[Project], names: set[str]) -> tuple[tuple[NumberRule, Pattern], ...]:
+        reader = read_maps(self.folder, self.edit, self.told)
         self.mistakes += reader.mistakes
+        self.told("looking for conflicts", 0.0)
         report = find_conflicts([(entry.rule, entry.pattern) for entry in reader.entries])
         self.mistakes += [
             reader.entries[conflict.index].mistake(conflict.text) for conflict in report.conflicts
@@ -180,26 +193,4 @@ class _Reading:
         self.mistakes += checks.same_tokens(
             reader.entries, {project.project: project for project in projects}
         )
-        return list(report.sound)
-
-    def _files(self, name: str, what: str) -> Iterator[Path]:
-        folder = self.folder / name
-        try:
-            paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        except OSError:
-            self._absent(name, f"the folder is missing: create {folder} with a file for each {what}")
-            return
-        if not any(path.suffix == ".yaml" for path in paths):
-            self._absent(name, f"there is no {what}: create {folder / 'NAME.yaml'}")
-        for path in paths:
-            if path.suffix == ".yml":
-                self.mistakes.append(Mistake(str(path), 1, 1, "only *.yaml is read: rename it to .yaml"))
-            if path.suffix == ".yaml":
-                yield path
-
-    def _absent(self, name: str, text: str) -> None:
-        self._unreadable(name, Mistake(str(self.folder / name), 1, 1, text))
-
-    def _unreadable(self, name: str, mistake: Mistake) -> None:
-        self.mistakes.append(mistake)
-        self.names_known = self.names_known and name != "projects"
+        return report.read

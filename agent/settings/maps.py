@@ -1,33 +1,47 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""numbers/*.yaml read by hand, since they may hold a hundred thousand numbers."""
+"""Number maps read by hand, since they may hold a hundred thousand numbers: YAML, and CSV by `csv_lines`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from agent.core.frozen import NOTHING, FrozenDict
 from agent.core.model import is_label_name
 from agent.core.numbers import NumberRule, Pattern, parse_pattern
+from agent.settings.csv_lines import csv_lines
 from agent.settings.document import Document, entries, kind, parse
 from agent.settings.mistakes import Mistake
 from agent.settings.plain_lines import Line, plainly
+from agent.settings.spreadsheets import mangled
 from agent.settings.validation import did_you_mean
+
+CSV = ".csv"
+
+
+def _no_words(_text: str) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One rule, what its key covers, and the column of the key."""
+    """One rule, what its key covers, the column of the key, and the one to blame for projects."""
 
     rule: NumberRule
     pattern: Pattern
     column: int
+    blamed: int = 0
 
     def mistake(self, text: str) -> Mistake:
         """A mistake at the rule's key."""
         return Mistake(self.rule.file, self.rule.line, self.column, text)
+
+    def of_projects(self, text: str) -> Mistake:
+        """A mistake where the projects stand: in YAML the key, in CSV their cell."""
+        return Mistake(self.rule.file, self.rule.line, self.blamed or self.column, text)
 
 
 @dataclass(slots=True)
@@ -59,9 +73,28 @@ class MapReader:
         if not seen:
             self._note(document, document.root, 'numbers is missing: write numbers: {"9995550100": project}')
 
-    def read_map(self, text: str, name: str) -> Mistake | None:
-        """Take over the rules of one file; None, or the mistake for which it can't be read at all."""
-        parts = plainly(text, name)
+    def read_map(
+        self, text: str, name: str, project: str = "", told: Callable[[float], None] | None = None
+    ) -> Mistake | None:
+        """Take over the rules of one file.
+
+        Args:
+            text: the file.
+            name: how mistakes call it; ``.csv`` at its end says what it is.
+            project: of lines of a CSV that name none.
+            told: is told now and then which share is read.
+
+        Returns:
+            None, or the mistake for which it can't be read at all.
+        """
+        if PurePath(name).suffix == CSV:
+            for row in csv_lines(text, name, project, told):
+                if isinstance(row, Mistake):
+                    self.mistakes.append(row)
+                else:
+                    self._line(row, name, mangled)
+            return None
+        parts = plainly(text, name, told)
         if parts is None:
             document = parse(text, name)
             if isinstance(document, Mistake):
@@ -75,19 +108,19 @@ class MapReader:
                 self._line(part, name)
         return None
 
-    def _line(self, line: Line, file: str) -> None:
+    def _line(self, line: Line, file: str, words: Callable[[str], str | None] = _no_words) -> None:
         try:
             pattern = parse_pattern(line.key)
         except ValueError as error:
-            self.mistakes.append(Mistake(file, line.number, line.column, str(error)))
+            told = words(line.key) or str(error)
+            self.mistakes.append(Mistake(file, line.number, line.column, told))
             return
         projects = self._several.setdefault(line.projects, line.projects)
         labels = self._labels_seen.get(line.labels)
         if labels is None:
             labels = self._labels_seen[line.labels] = FrozenDict(line.labels) if line.labels else NOTHING
-        self.entries.append(
-            Entry(NumberRule(line.key, projects, labels, file, line.number), pattern, line.column)
-        )
+        rule = NumberRule(line.key, projects, labels, file, line.number)
+        self.entries.append(Entry(rule, pattern, line.column, line.blamed))
 
     def _rule(self, document: Document, key: ScalarNode, value: Node) -> None:
         objection = _objection(key)
@@ -205,7 +238,7 @@ def unknown_projects(found: Iterable[Entry], known: Iterable[str]) -> Iterator[M
             if name not in names:
                 if name not in advice:
                     advice[name] = did_you_mean(name, names) if names else "there are no projects"
-                yield entry.mistake(f"unknown project {name!r}: {advice[name]}")
+                yield entry.of_projects(f"unknown project {name!r}: {advice[name]}")
 
 
 def _objection(key: ScalarNode) -> str | None:

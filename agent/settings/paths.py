@@ -21,8 +21,13 @@ def _agent(agent: Agent, folder: Path) -> Agent:
     changed: dict[str, object] = {}
     if agent.database is not None:
         changed["storage"] = f"sqlite://{_absolute(folder, agent.database)}"
+    if agent.log.file is not None:
+        changed["log"] = agent.log.model_copy(update={"file": _absolute(folder, agent.log.file)})
     if agent.audit is not None:
         changed["audit"] = _absolute(folder, agent.audit)
+    if agent.capture is not None:
+        folder_of = _absolute(folder, agent.capture.folder)
+        changed["capture"] = agent.capture.model_copy(update={"folder": folder_of})
     tls = agent.sip.tls
     if tls is not None:
         files = {
@@ -38,6 +43,9 @@ def _agent(agent: Agent, folder: Path) -> Agent:
             "private_key": _absolute(folder, api.private_key),
         }
         changed["http"] = agent.http.model_copy(update={"tls": api.model_copy(update=files)})
+    if agent.records is not None:
+        folder_of_records = _absolute(folder, agent.records.folder)
+        changed["records"] = agent.records.model_copy(update={"folder": folder_of_records})
     return agent.model_copy(update=changed)
 
 

@@ -9,7 +9,7 @@ is given to the parser piece by piece. Where that might differ from reading the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,6 +20,8 @@ from yaml.reader import Reader
 from agent.core.model import is_label_name
 from agent.settings.document import Document, is_plain_text, parse
 
+EVERY = 4096
+"""Lines after which it is told how far the reading is."""
 MOST_PIECES = 1000
 """Pieces for the parser in one file; with more of them the whole is quicker."""
 _FEW = 4096
@@ -37,13 +39,17 @@ _ONE_LABEL = re.compile(f"({_WORD}): +({_VALUE})")
 
 
 class Line(NamedTuple):
-    """An entry of one line; ``number`` counts from 1."""
+    """An entry of one line; ``number`` and columns count from 1.
+
+    ``blamed`` is the column to blame for projects, 0 where that is the key's.
+    """
 
     number: int
     column: int
     key: str
     projects: tuple[str, ...]
     labels: tuple[tuple[str, str], ...]
+    blamed: int = 0
 
 
 @dataclass(slots=True)
@@ -61,17 +67,20 @@ class _Piece:
         return found if isinstance(found.root.value[0][1], MappingNode) else None
 
 
-def plainly(text: str, name: str) -> list[Line | Document] | None:
+def plainly(
+    text: str, name: str, told: Callable[[float], None] | None = None
+) -> list[Line | Document] | None:
     """The entries of a number map, in their order; None when the file must be read as a whole.
 
     Args:
         text: the file.
         name: how mistakes call it.
+        told: is told now and then which share is read.
     """
     if _BREAKS.search(text) or Reader.NON_PRINTABLE.search(text):
         return None
     try:
-        found = list(_parts(text.split("\n")))
+        found = list(_parts(text.split("\n"), told))
     except _Unclear:
         return None
     pieces = sum(isinstance(part, _Piece) for part in found)
@@ -90,7 +99,7 @@ class _Unclear(Exception):  # noqa: N818 - never leaves this module
     pass
 
 
-def _parts(lines: list[str]) -> Iterator[Line | _Piece]:
+def _parts(lines: list[str], told: Callable[[float], None] | None) -> Iterator[Line | _Piece]:
     """Lines that are plain, and the pieces between them.
 
     Raises:
@@ -101,6 +110,8 @@ def _parts(lines: list[str]) -> Iterator[Line | _Piece]:
         raise _Unclear
     indent, piece = 0, None
     for number, line in enumerate(lines[start + 1 :], start + 2):
+        if told is not None and number % EVERY == 0:
+            told(number / len(lines))
         match = _ENTRY.fullmatch(line)
         plain = _line(number, match) if match is not None else None
         if plain is None and _is_empty(line):

@@ -50,6 +50,11 @@ def arranged(folder: Path, snapshot: Snapshot, project: Project, shown: Combinat
     if snapshot.agent.media.codecs[0].upper() != _CODECS[0]:
         document = _document(folder / node)
         changed[node] = {**document, "media": {**(document.get("media") or {}), "codecs": list(_CODECS)}}
+    http = snapshot.agent.http
+    if http.operations_auth is not None:  # the demo asks it, and may know no token
+        document = changed.get(node) or _document(folder / node)
+        kept = {name: value for name, value in document["http"].items() if name != "operations_auth"}
+        changed[node] = {**document, "http": {**kept, "operations": f"127.0.0.1:{http.operations.port}"}}
     if not changed:
         return folder
     if snapshot.agent.database is not None:  # a relative path would lead elsewhere from the copy

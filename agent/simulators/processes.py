@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,15 @@ from agent.core.errors import AgentError
 _END_SECONDS = 20.0
 _NOTICE_SECONDS = 1.0
 _LINE_BYTES = 1_048_576
+
+
+def with_us() -> tuple[str, ...]:
+    """What a command begins with whose process ends (SIGTERM) when this one dies, however that may be.
+
+    Nothing where util-linux lacks it: then a kill -9 of this process leaves its children behind.
+    """
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "TERM") if setpriv else ()
 
 
 class Child:

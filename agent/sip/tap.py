@@ -2,7 +2,8 @@
 """RTP and RTCP of chosen legs, copied in C as their streams see them; see ``deploy/pjsua2/tap.c``.
 
 `Leg.tap` switches it on for a leg. Whoever has done so takes the packets often (each 100 ms is plenty): there
-is room for a second of 100 legs, and what comes when that is full is dropped and counted.
+is room for a second of 100 legs, and what comes when that is full is dropped and counted. Switched on before
+a leg has audio, it begins with that, but for a packet that was sent in the same moment.
 """
 
 from __future__ import annotations

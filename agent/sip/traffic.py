@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agent.core.quality import LegQuality, estimate
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
@@ -23,6 +25,24 @@ class Traffic:
     heard: int = 0
     strays: int = 0
     round_trip: float | None = None
+
+    def quality(self, side: str, codec: str, path: str) -> LegQuality:
+        """What a record says of the leg; `codec` as SDP writes it, `path` is ``relay`` or ``mix``."""
+        return LegQuality(
+            side,
+            codec,
+            path,
+            self.received,
+            self.sent,
+            self.lost,
+            self.lost_by_peer,
+            None,  # the stack counts neither what came too late
+            self.strays,
+            self.jitter,
+            self.round_trip,
+            None,  # nor how long nothing came
+            estimate(self.received, self.lost, self.jitter, self.round_trip, codec),
+        )
 
     def plus(self, other: Traffic) -> Traffic:
         """Both together; jitter and round trip are the worse ones."""

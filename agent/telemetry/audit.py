@@ -82,7 +82,7 @@ class Audit:
         """Keep what was done; see `Deed`."""
         deed = Deed(self._clock(), *(_line(text) for text in (who, origin, action, about, why, outcome)))
         told = {name: value for name, value in asdict(deed).items() if value and name != "when"}
-        _log.info("operator", **told)
+        _log.warning("operator", **told)  # log.level must not hide it
         self._deeds.append(deed)
         if self.path is None:
             return

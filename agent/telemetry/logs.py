@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Structured logs: one line per fact on standard error, phone numbers masked, secrets never.
+"""Structured logs: one line per fact on standard error or in a file, phone numbers masked, secrets never.
 
-Standard error and nothing else: systemd and containers keep it, and a file that fills up can't stop a call.
-A running agent writes from a thread of its own (`in_background`): a reader that stands still can't either.
+A running agent writes from a thread of its own (`in_background`): neither a file whose disk is full nor a
+reader that stands still can stop a call.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Final, Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Final, Literal
 
 import structlog
 from structlog.typing import Processor
 
+from agent.telemetry.levels import ForAWhile, Level, Levels
 from agent.telemetry.lines import Form, Line, drawn, masked, masked_within, now
+from agent.telemetry.log_file import LogFile
 from agent.telemetry.outlet import Outlet, write_if_possible
 
 __all__ = ["Level", "Logger", "call_facts", "configure", "logger", "masked", "masked_within", "of_call"]
-
-Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 _OF_CALL: Final[ContextVar[Mapping[str, str]]] = ContextVar("of_call", default={})  # noqa: B039 - never changed
 _LAST_WORDS_SECONDS: Final = 0.1
 _SAY_SECONDS: Final = 1.0
 _SILENCE: Final = logging.CRITICAL + 1
+_LEVEL_BACK: Final = "the log level is the configured one again"
 
 
 class Logger(structlog.BoundLoggerBase):
@@ -63,13 +65,17 @@ class _Output:
     """The one log of the process.
 
     Attributes:
-        level: the least that is written.
+        level: lines below it are written nowhere.
+        levels: say which of the others are.
+        file: where lines go; None: to standard error.
         processors: what structlog does with a line; one step draws it. All loggers share this list, so that
             a reload changes those that are there, and `structlog.testing.capture_logs` finds them.
     """
 
     def __init__(self) -> None:
         self.level = logging.INFO
+        self.levels = Levels()
+        self.file: Path | None = None
         self.processors: list[Processor] = []
         self.draw("text", numbers=False)  # before `configure`: a command's lines are for who gave it
         structlog.configure(processors=self.processors)
@@ -78,6 +84,8 @@ class _Output:
         draw = drawn(form, numbers=numbers)
 
         def line_of(_logger: object, method: str, line: Line) -> str:
+            if self.levels.mixed and not self.levels.wants(method, _project_of(line)):
+                raise structlog.DropEvent
             line["level"] = method
             return draw(line) + "\n"
 
@@ -85,27 +93,94 @@ class _Output:
 
     def write(self, line: Line, level: str) -> None:
         """Write a line that comes from no `Logger`."""
-        _STANDARD_ERROR.write(str(self.processors[-1](None, level, line)))
+        with suppress(structlog.DropEvent):
+            _STANDARD_ERROR.write(str(self.processors[-1](None, level, line)))
+
+    def weigh(self) -> None:
+        """Heed that `levels` say something else now."""
+        self.level = self.levels.least
+        wanted.debug = self.level <= logging.DEBUG
+        logging.getLogger().setLevel(max(self.level, logging.INFO))
+
+
+class Wanted:
+    """What somebody reads: a plain attribute, since it is asked for each event of each call.
+
+    Attributes:
+        debug: whether any lines of that level are written.
+    """
+
+    debug = False
+
+
+wanted: Final = Wanted()
 
 
 def configure(
     level: Level = "info",
-    form: Form = "json",
+    form: Form | Literal["console"] = "json",
     numbers: Literal["masked", "shown"] = "masked",
+    file: Path | None = None,
 ) -> None:
     """Set the process' logging up, its own and that of libraries; may be called again after a reload.
 
     Args:
-        level: the least that is written.
-        form: ``json`` for machines, ``text`` for a person at a terminal.
+        level: the least that is written, where `change_level` does not say otherwise.
+        form: ``json`` for machines, ``text`` or ``console`` for a person at a terminal.
         numbers: whether phone numbers stand with all but their last two digits masked.
+        file: where lines go while they are written in the background; None: to standard error.
     """
-    _output.level = logging.getLevelNamesMapping()[level.upper()]
-    _output.draw(form, numbers=numbers == "shown")
+    _output.levels.configure(level)
+    _output.draw("json" if form == "json" else "text", numbers=numbers == "shown")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # how it sets itself up is no news
-    root = logging.getLogger()
-    root.handlers[:] = [_OfLibraries()]
-    root.setLevel(max(_output.level, logging.INFO))
+    logging.getLogger().handlers[:] = [_OfLibraries()]
+    _output.weigh()
+    outlet = _STANDARD_ERROR.outlet
+    if outlet is not None and file != _output.file:
+        _output.file = file
+        outlet.lead_to(None if file is None else LogFile(file))
+
+
+def change_level(level: Level, seconds: float, *, project: str = "", by: str = "") -> ForAWhile:
+    """Write from another level on, of the node or of one project's calls, for so many seconds."""
+    _tell_level(f"the log level is {level} for a while", seconds=seconds, project=project, by=by)
+    changed = _output.levels.change(level, seconds, project=project, by=by)
+    _output.weigh()
+    return changed
+
+
+def level_back(project: str = "", by: str = "") -> bool:
+    """Write from the configured level on again; False when nothing else was in force."""
+    was = _output.levels.back(project)
+    _output.weigh()
+    if was is not None:
+        _tell_level(_LEVEL_BACK, project=project, by=by)
+    return was is not None
+
+
+def levels_look() -> None:
+    """End what was for a while and is over."""
+    for one in _output.levels.over():
+        _output.weigh()
+        _tell_level(_LEVEL_BACK, project=one.project, by="its time is over")
+
+
+def levels_shown() -> list[dict[str, Any]]:
+    """What is for a while, as JSON has it."""
+    return _output.levels.shown()
+
+
+def level_configured() -> Level:
+    """The level that the configuration says."""
+    return _output.levels.configured
+
+
+def _tell_level(event: str, **facts: object) -> None:
+    logger("log").warning(event, **{name: value for name, value in facts.items() if value != ""})
+
+
+def _project_of(line: Line) -> str:
+    return str(line.get("project") or _OF_CALL.get().get("project", ""))
 
 
 @contextmanager
@@ -119,13 +194,15 @@ def silent() -> Iterator[None]:
 @contextmanager
 def kept() -> Iterator[None]:
     """Afterwards the log is as it was, that of libraries included, whatever `configure` is told meanwhile."""
-    level, processors = _output.level, _output.processors[:]
+    level, processors, levels = _output.level, _output.processors[:], _output.levels
+    debug, _output.levels = wanted.debug, levels.copy()
     root = logging.getLogger()
     handlers, of_libraries = root.handlers[:], root.level
     try:
         yield
     finally:
-        _output.level, _output.processors[:] = level, processors
+        _output.level, _output.processors[:], _output.levels = level, processors, levels
+        wanted.debug = debug
         root.handlers[:] = handlers
         root.setLevel(of_libraries)
 
@@ -185,11 +262,11 @@ def in_background() -> Iterator[None]:
     if descriptor is None:
         yield
         return
-    outlet = _STANDARD_ERROR.outlet = Outlet(descriptor, _tell_dropped)
+    outlet = _STANDARD_ERROR.outlet = Outlet(descriptor, _tell_dropped, _tell_astray)
     try:
         yield
     finally:
-        _STANDARD_ERROR.outlet = None
+        _STANDARD_ERROR.outlet, _output.file = None, None
         outlet.close()
 
 
@@ -201,10 +278,12 @@ def dropped() -> int:
 
 def last_words(event: str, **facts: str) -> None:
     """Write a line past all queues, in any thread, as the process is about to end; never waits for long."""
+    text = json.dumps({"event": event, **facts, "part": "node", "level": "error", "time": now()}) + "\n"
     outlet = _STANDARD_ERROR.outlet
     if outlet is not None:
+        if _output.file is not None:
+            outlet.put(text)  # there too, unless its disk hangs
         outlet.close(_LAST_WORDS_SECONDS)
-    text = json.dumps({"event": event, **facts, "part": "node", "level": "error", "time": now()}) + "\n"
     if (descriptor := _descriptor()) is not None:
         write_if_possible(descriptor, text, _LAST_WORDS_SECONDS)
 
@@ -228,6 +307,10 @@ def _descriptor() -> int | None:
 
 def _tell_dropped(lines: int) -> None:
     logger("log").warning(f"{lines} lines were dropped: nobody read them, or not fast enough", lines=lines)
+
+
+def _tell_astray(fault: str) -> None:
+    logger("log").error("log.file can't be opened: lines go to standard error until it can", fault=fault)
 
 
 class _StandardError:

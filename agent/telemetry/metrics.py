@@ -16,12 +16,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.telemetry import buckets as within
 from agent.telemetry.capacity import Capacity, Room
+from agent.telemetry.closer_readings import CloserReadings
 from agent.telemetry.readings import Readings
 from agent.telemetry.series import Counter, Family, Gauge, Histogram, Together
 from agent.telemetry.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
+_OF_ALL: Final = "INVITE to our 200, all projects together"
 _Child_co = TypeVar("_Child_co", covariant=True)
 _Kept = TypeVar("_Kept")
 
@@ -43,14 +45,18 @@ class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
 
 
 class Metrics:
-    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums."""
+    """The agent's metrics. Times go in as seconds; label values are names of settings or core enums.
+
+    Attributes:
+        closer: what is read of captures, HEP and traces; who has them says where.
+    """
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry(auto_describe=False)
-        self._readings = Readings()
+        self._readings, self._capacity = Readings(), Capacity()
         registry.register(self._readings)
-        self._capacity = Capacity()
         registry.register(self._capacity)
+        self.closer = CloserReadings(registry)
         ProcessCollector(registry=registry)
         self._families: list[Family] = list(self._readings.families())
 
@@ -76,8 +82,7 @@ class Metrics:
             "handoff_setup_seconds", "INVITE to our 200", within.SETUP, ["project"], shown=within.SETUP_SHOWN
         )
         self._setup = _Children(setup)
-        of_node = "handoff_node_setup_seconds", "INVITE to our 200, all projects together"
-        self._families += [setup, Together(*of_node, within.SETUP, setup)]
+        self._families += [setup, Together("handoff_node_setup_seconds", _OF_ALL, within.SETUP, setup)]
         self._signals = _Children(
             counter("signals", "Signals settled, by outcome", "project", "moment", "outcome")
         )
@@ -110,11 +115,13 @@ class Metrics:
         self._synthetic = _Children(
             counter("synthetic_calls", "Test calls to voice agents, by result", "project", "result")
         )
-        self._synthetic_failures = gauge(
-            "synthetic_failures", "Test calls that failed in a row, up to the last one", "project"
-        )
-        self._synthetic_response = gauge(
-            "synthetic_response_seconds", "From the end of our speech to the voice agent's answer", "project"
+        self._synthetic_failures, self._synthetic_response = (
+            gauge("synthetic_failures", "Test calls that failed in a row, up to the last one", "project"),
+            gauge(
+                "synthetic_response_seconds",
+                "From the end of our speech to the voice agent's answer",
+                "project",
+            ),
         )
         self._packets_received = counter("rtp_packets_received", "RTP packets received")
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
@@ -134,6 +141,10 @@ class Metrics:
         )
         self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", within.LAG)
         self._dropped = counter("moments_dropped", "Calls of which nothing more is stored: too much waits")
+        self._filed = counter("records_filed", "Calls written to a record file")
+        self._record_files_fault = gauge(
+            "record_files_fault", "1 while records of calls can't be written to files"
+        )
         self._internal_errors = _Children(
             counter(
                 "internal_errors", "Internal errors that were contained, by what they happened in", "where"
@@ -279,6 +290,14 @@ class Metrics:
     def moment_dropped(self) -> None:
         """Too much waits for the storage: nothing more is stored of a call, which stays up on disk."""
         self._dropped.inc()
+
+    def records_filed(self, count: int) -> None:
+        """So many calls that are over were written to a record file."""
+        self._filed.inc(count)
+
+    def record_files_faulty(self, *, faulty: bool) -> None:
+        """Whether records of calls can't be written to files just now."""
+        self._record_files_fault.set(faulty)
 
     def name_looked_up(self, outcome: str) -> None:
         """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -91,11 +91,24 @@ class Entry:
         return told if self.message is None else {**told, **self.message.shown()}
 
 
+@dataclass(frozen=True, slots=True)
+class OfCall:
+    """Whose a SIP message is: the call, the leg, and what is known of the call."""
+
+    call_id: str
+    side: str
+    sip_call_id: str
+    project: str = ""
+    number: str = ""
+    contact_id: str = ""
+
+
 @dataclass(slots=True)
 class _Story:
     entries: list[Entry] = field(default_factory=list)
     messages: list[tuple[str, str]] = field(default_factory=list)
     legs: dict[str, str] = field(default_factory=dict)
+    facts: tuple[str, str, str] = ("", "", "")
 
 
 class Stories:
@@ -113,6 +126,12 @@ class Stories:
             story = self._stories[call_id] = _Story()
         story.legs[sip_call_id] = side
         self._by_leg[sip_call_id] = (call_id, side)
+
+    def about(self, call_id: str, project: str, number: str, contact_id: str = "") -> None:
+        """What is known of a call, for those who look for it; see `OfCall`."""
+        story = self._stories.get(call_id)
+        if story is not None:
+            story.facts = (project, number, contact_id)
 
     def note(self, call_id: str, when: float, kind: str, text: str) -> None:
         """Add a line to a call's story."""
@@ -142,6 +161,22 @@ class Stories:
                 messages = self._stories[bound[0]].messages
                 if len(messages) < _ENTRIES_AT_MOST:
                     messages.append((bound[1], record))  # most stories are never read: put into words then
+
+    def whose(self, sip_call_id: str) -> OfCall | None:
+        """The call that a dialog belongs to; None for one of no call."""
+        bound = self._by_leg.get(sip_call_id)
+        if bound is None:
+            return None
+        return OfCall(bound[0], bound[1], sip_call_id, *self._stories[bound[0]].facts)
+
+    def lines(self, wants: Callable[[OfCall], bool]) -> list[str]:
+        """SIP messages, as `TraceRecord` has them, of those calls of which a dialog is wanted."""
+        found: list[str] = []
+        for call_id, story in self._stories.items():
+            legs = (OfCall(call_id, side, leg, *story.facts) for leg, side in story.legs.items())
+            if any(map(wants, legs)):
+                found += (line for _, line in story.messages)
+        return found
 
     def story(self, call_id: str) -> tuple[Entry, ...] | None:
         """A call's lines in time order, or None when it is not known any more."""

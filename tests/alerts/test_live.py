@@ -211,11 +211,15 @@ async def test_the_disk_fills_up_and_records_can_not_be_written(
 ) -> None:
     def change(plan: Plan) -> None:
         plan.agent["storage"] = f"sqlite://{small_disk / 'agent.db'}"
+        plan.agent["records"] = {"folder": str(tmp_path / "gone" / "records")}
 
     async with scene(cxone, tmp_path, change) as here:
         at = here.at
         up = await at.calls(3, Way.STAYS)
         await at.went_their_way()
+        await here.fire("HandoffRecordFilesFault")
+        (tmp_path / "gone").mkdir()
+        await here.are_over("HandoffRecordFilesFault")
         ballast = fill(small_disk)
         await here.fire("HandoffDiskFills", "HandoffDiskFull")
         at.crowd.call(new_contact(), Way.STAYS)  # finds out

@@ -30,6 +30,7 @@ from tests.benchmarks.recovery import recovery
 from tests.benchmarks.relay import relay
 from tests.benchmarks.revision import NoRevisionError
 from tests.benchmarks.scrape import scrape
+from tests.benchmarks.search import search
 from tests.benchmarks.setup import setup
 from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
@@ -78,6 +79,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "memory": memory,
     "signals": signals_alone.signals,
     "records": records,
+    "search": search,
     "recovery": recovery,
     "sick": sick,
     "maps": maps,

@@ -45,16 +45,16 @@ async def records() -> dict[str, object]:
 async def _measured(url: str) -> dict[str, object]:
     store = await open_store(url, node="edge-bench")
     try:
-        await _run(store, "warm", 200, 0)
+        await run_calls(store, "warm", 200, 0)
         return {
-            "as_fast_as_it_goes": await _run(store, "fast", _CALLS, 0),
-            f"at_{_EVEN_RATE}_calls_per_second": await _run(store, "even", _EVEN_CALLS, _EVEN_RATE),
+            "as_fast_as_it_goes": await run_calls(store, "fast", _CALLS, 0),
+            f"at_{_EVEN_RATE}_calls_per_second": await run_calls(store, "even", _EVEN_CALLS, _EVEN_RATE),
         }
     finally:
         await store.aclose()
 
 
-async def _run(store: Store, name: str, calls: int, rate: int) -> dict[str, object]:
+async def run_calls(store: Store, name: str, calls: int, rate: int) -> dict[str, object]:
     """Make calls, `rate` of them a second, or as many at once as is of use."""
     room = asyncio.Semaphore(_AT_ONCE)
     latencies: list[float] = []

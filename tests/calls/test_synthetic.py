@@ -100,6 +100,7 @@ async def test_a_voice_agent_that_hears_and_answers_passes_and_the_node_counts_n
     assert result["first_audio"] is not None
     assert result["response_gap"] > 0
     assert min(result["received"], result["sent"]) > 100
+    assert result["mos"] > 4
     assert result["dtmf"] == "as telephone-event (RFC 4733)"
     assert not since.moved("handoff_calls_total") + since.moved("handoff_invites_total")
     assert not since.moved("handoff_rtp_packets_received_total")

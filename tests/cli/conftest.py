@@ -24,15 +24,18 @@ from agent.core.errors import StorageError
 from agent.core.model import Project, Snapshot
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
+from agent.core.reloads import Cause
 from agent.cxone.client import Cxone
 from agent.delivery import decisions
 from agent.delivery.courier import Courier
-from agent.delivery.queries import SignalQuery
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.access import Access
+from agent.http.call_finder import About, CallPage, SipMessage, Which
+from agent.http.diagnostics import Diagnostics
 from agent.http.operations import operations_app
 from agent.http.overview import Overview
-from agent.http.ports import ReloadAnswer
+from agent.http.ports import MapDesk, ReloadAnswer
 from agent.http.serving import Server, serve
 from agent.names.names import Names
 from agent.settings import load
@@ -201,6 +204,21 @@ def bench(tmp_path: Path, elsewhere: Elsewhere) -> Iterator[Bench]:
     elsewhere(simulator.aclose())
 
 
+class NoFinder:
+    """Commands look into the record themselves."""
+
+    token_headers = frozenset[str]()
+
+    def messages(self, _call_id: str) -> list[SipMessage]:
+        return []
+
+    async def find(self, _query: CallQuery, _which: Which = Which.ALL) -> CallPage:
+        return CallPage()
+
+    async def about(self, _call_id: str) -> About | None:
+        return None
+
+
 class Node:
     """A running agent without SIP: the real record, courier, client and operations listener."""
 
@@ -208,6 +226,7 @@ class Node:
         self._bench = bench
         self._projects: Mapping[str, Project] = load(bench.config).projects
         self.live: list[dict[str, Any]] = []
+        self.finder = NoFinder()
         self.stories: dict[str, list[dict[str, Any]]] = {}
         self.refusals: list[dict[str, Any]] = []
         self.hung_up: list[str] = []
@@ -215,6 +234,7 @@ class Node:
         self.audit = Audit()
         self._snapshot = load(bench.config)
         self.confirmed: list[bool] = []
+        self.causes: list[Cause] = []
         self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
         self._store: SqliteStore
@@ -229,7 +249,8 @@ class Node:
         self._client = Cxone(self._session)
         self._courier = Courier(self._store, self._client, self._project, lambda _event: None)
         access = Access(lambda: self.snapshot().agent.http.operations_auth)
-        app = operations_app(self, access=access, audit=self.audit)
+        diagnostics = Diagnostics(lambda: ["acme-care"])
+        app = operations_app(self, access=access, audit=self.audit, diagnostics=diagnostics)
         self._server = await serve(app, "127.0.0.1", self._bench.port)
 
     async def close(self) -> None:
@@ -294,9 +315,14 @@ class Node:
     def alarms(self) -> list[dict[str, Any]]:
         return []
 
-    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool, cause: Cause) -> ReloadAnswer:
         self.confirmed.append(confirmed)
+        self.causes.append(cause)
         return self.reloaded
+
+    @property
+    def maps(self) -> MapDesk:
+        raise NotImplementedError
 
     def kept_out(self) -> ReloadAnswer | None:
         return None

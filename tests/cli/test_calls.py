@@ -48,7 +48,17 @@ def test_past_calls_are_listed_from_the_record(bench: Any, capsys: Capture) -> N
     assert bench.command("calls", "--contact", "4512") == 0
     said, _, row = capsys.readouterr().out.splitlines()
     assert said.startswith("no agent listens on")
-    assert row.split()[2:] == ["c-4512", "4512", "acme-care", "9995550100", "35.0", "s", "handoff", "handoff"]
+    assert row.split()[2:] == [
+        "c-4512",
+        "4512",
+        "acme-care",
+        "9995550100",
+        "35.0",
+        "s",
+        "-",
+        "handoff",
+        "handoff",
+    ]
     bench.command("calls", "--project", "acme-sales", "--json")
     assert [one["call_id"] for one in json.loads(capsys.readouterr().out)["calls"]] == ["c-4513"]
     bench.command("calls", "--since", "10s")
@@ -64,6 +74,65 @@ def test_live_calls_come_first_and_from_the_agent(bench: Any, capsys: Capture, n
     assert "bridged (up)" in rows[0]
     bench.command("calls", "--live", "--json")
     assert [one["live"] for one in json.loads(capsys.readouterr().out)["calls"]] == [True]
+
+
+def test_past_calls_are_found_by_what_an_operator_has_at_hand(bench: Any, capsys: Capture) -> None:
+    bench.record(SignalState.ACCEPTED, ACCEPTED, master_id="4500", carrier="nice-eu1")
+    other = {"number": "9995550200", "end": "failed", "reason": "no_agent", "began": bench.then - 3600}
+    bench.record(SignalState.ACCEPTED, ACCEPTED, contact_id="4513", **other)
+
+    def found(*words: str) -> list[str]:
+        assert bench.command("calls", "--json", *words) == 0
+        return [one["call_id"] for one in json.loads(capsys.readouterr().out)["calls"]]
+
+    assert found() == ["c-4512", "c-4513"]
+    for words in (
+        ("--call", "c-4513"),
+        ("--number", "9995550200"),
+        ("--number", "0200"),
+        ("--end", "failed"),
+        ("--reason", "no_agent"),
+        ("--until", "30m"),
+        ("--sip", "sip-4513@10.0.0.1"),
+    ):
+        assert found(*words) == ["c-4513"], words
+    assert found("--master", "4500") == found("--carrier", "nice-eu1") == ["c-4512"]
+    assert found("--master", "4500", "--end", "failed") == []
+
+
+def test_a_long_list_goes_on_where_it_ended(bench: Any, capsys: Capture, node: Any) -> None:
+    for number in range(5):
+        bench.record(SignalState.ACCEPTED, ACCEPTED, contact_id=f"451{number}", began=bench.then - number)
+    node.live = [up()]
+    seen: list[str] = []
+    words: list[str] = []
+    while True:
+        assert bench.command("calls", "--limit", "2", *words) == 0
+        *rows, last = capsys.readouterr().out.splitlines()[1:]
+        seen += [row.split()[2] for row in rows]
+        if not last.startswith("there are more: the same with --page "):
+            seen.append(last.split()[2])
+            break
+        words = last.split()[-2:]
+    assert seen == ["c-live", "c-4510", "c-4511", "c-4512", "c-4513", "c-4514"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--page", "7"), "page is none that a list gave as next"),
+        (("--until", "soon"), "'soon' is not a time: write 30m"),
+        (("--reason", "no_luck"), "'no_luck' is no reason: write one of agent_lost, "),
+        (("--end", "well"), "invalid choice: 'well'"),
+    ],
+)
+def test_what_can_not_be_looked_for_is_said(
+    bench: Any, capsys: Capture, words: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        bench.command("calls", *words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_live_calls_need_an_agent(bench: Any, capsys: Capture) -> None:
@@ -264,6 +333,7 @@ def test_diff_of_the_same_says_so_and_a_bad_folder_can_t_be_compared(bench: Any,
         ["signals", "list", "--project", ""],
         ["calls", "--contact="],
         ["calls", "--project", ""],
+        ["calls", "--number", ""],
         ["doctor", "--project", ""],
         ["doctor", "--project", "acme-care", "--signal", ""],
         ["route", ""],

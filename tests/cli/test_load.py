@@ -22,6 +22,7 @@ from agent.load.sipp import SCENARIOS
 from tests.benchmarks.edge import edge
 from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT
 from tests.calls.harness.ports import free_port
+from tests.calls.harness.waiting import eventually
 
 PROGRAM = Path(sys.executable).with_name("handoff-agent")
 QUIET = ("--limit", "setup_p99=off", "--limit", "signal_p99=off", "--limit", "gap=off", "--limit", "loss=off")
@@ -45,6 +46,7 @@ def refused(*arguments: str) -> int:
         ("smoke --i-own 192.0.2.1", "--i-own belongs to --target"),
         ("smoke --transport tcp", "--transport tcp belongs to --target"),
         ("smoke --target 127.0.0.1 --number 1 --token abc", "--token is never written out"),
+        ("media --target 127.0.0.1 --number 1 --transport tcp", "media goes over UDP only"),
         ("smoke --limit speed=1", "is no limit: write NAME=VALUE"),
         ("smoke --limit gap=50ms", "can't be judged: it needs the measured call"),
         ("smoke --target 127.0.0.1 --number 1 --limit errors=0", "can't be judged: it needs the agent's"),
@@ -255,13 +257,33 @@ async def test_an_agent_that_dies_meanwhile_ends_the_load_with_a_report(tmp_path
 
 @pytest.mark.calls
 @pytest.mark.slow
-async def test_a_target_is_loaded_and_sipp_is_its_voice_agent(tmp_path: Path) -> None:
+async def test_a_load_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
+    async with loading("signalling", "--rate", "5", "--for", "5m", "--out", str(tmp_path)) as process:
+        await under_way(process)
+        started = [pid for pid, _ in children_of(process.pid)]
+        assert len(started) == 4  # the simulated CXone, the agent, SIPp on both ends
+        process.kill()
+        await eventually(lambda: not any(alive(pid) for pid in started), 30, f"{started} have ended")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there, and more than a memory of it."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_target_is_loaded_and_sipp_is_its_voice_agent(transport: str, tmp_path: Path) -> None:
     async with edge(50) as house:
         plan = house.plan
         code, said = await load(
             "signalling", "--target", f"localhost:{plan.sip}", "--number", CARE,
             "--token", "${env:LOAD_TOKEN}", "--answer-at", f"{VOICE_AGENT}:{plan.first}", "--metrics", f"http://127.0.0.1:{plan.operations}",
-            "--cpu-of", str(house.agent.pid), "--rate", "5", "--for", "2s", *QUIET, "--out", str(tmp_path),
+            "--cpu-of", str(house.agent.pid), "--rate", "5", "--for", "2s", *QUIET,
+            "--transport", transport, "--out", str(tmp_path),
         )  # fmt: skip
     assert code == 0, said
     kept = result(tmp_path)

@@ -24,6 +24,13 @@ def test_it_says_what_changed_and_what_waits(
         "waits for the next start: node",
     ]
     assert node.confirmed == [False]
+    assert [(cause.how, cause.why) for cause in node.causes] == [("http", "")]
+    assert "@" in node.causes[0].who
+
+
+def test_the_reason_goes_along(bench: Any, node: Any) -> None:
+    assert bench.command("reload", "--why", "new numbers of acme") == 0
+    assert node.causes[0].why == "new numbers of acme"
 
 
 @pytest.mark.parametrize("result", ["held", "refused"])

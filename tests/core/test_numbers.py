@@ -201,3 +201,55 @@ def test_a_rule_that_can_never_match_is_found(patterns: list[str], hidden: str) 
     report = find_conflicts([(rule(text), parse_pattern(text)) for text in patterns])
     blamed = {patterns[conflict.index] for conflict in report.conflicts}
     assert hidden in blamed
+
+
+LONG = st.builds(
+    lambda head, length: head + "7" * (length - len(head)),
+    st.text("0129", min_size=1, max_size=3),
+    st.integers(17, 22),
+)
+
+
+@given(st.lists(LONG, max_size=12, unique=True), LONG)
+def test_numbers_of_any_length_are_found_and_none_beside_them(patterns: list[str], number: str) -> None:
+    rules = sound([text + "*" if len(text) % 2 else text for text in patterns])
+    assert NumberMap(rules).match(number) == naive(rules, number)
+
+
+def test_rules_are_found_by_how_their_numbers_begin() -> None:
+    texts = ("9995550100", "9995550101", "9995550200-9995550299", "99955503*", "999555", "020", "9" * 25)
+    numbers = NumberMap(map(rule, texts))
+
+    def found(digits: str, most: int = 10) -> list[str]:
+        return [each.pattern for each in numbers.beginning_with(digits, most)]
+
+    assert found("99955501") == ["9995550100", "9995550101"]
+    assert found("99955501", 1) == ["9995550100"]
+    assert found("999555") == ["999555", "9995550100", "9995550101", "9995550200-9995550299", "99955503*"]
+    assert found("9995550250") == []
+    assert found("0") == ["020"]
+    assert found("9999") == ["9" * 25]
+    assert len(found("")) == 7
+    assert found("", 2) == ["020", "999555"]
+
+
+def test_rules_are_found_by_their_projects_and_labels() -> None:
+    numbers = NumberMap(
+        [
+            NumberRule("1", ("care",), {"brand": "acme"}),
+            NumberRule("2", ("care", "care-sandbox")),
+            NumberRule("3", ("sales",), {"care": "no"}),
+            NumberRule("4", ("care",), {"brand": "acme"}),
+            NumberRule("5", ("sales",), {"brand": 'Zürich "9"'}),
+        ]
+    )
+
+    def found(text: str, most: int = 10) -> list[str]:
+        return [each.pattern for each in numbers.mentioning(text, most)]
+
+    assert found("care") == ["1", "4", "2", "3"]
+    assert found("care", 2) == ["1", "4"]
+    assert found("acme") == ["1", "4"]
+    assert found('Zürich "9"') == ["5"]
+    assert found("nobody") == found("") == found('","') == []
+    assert list(NumberMap().mentioning("care", 5)) == []

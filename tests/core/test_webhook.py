@@ -15,8 +15,9 @@ import pytest
 
 from agent.core.model.project import Project
 from agent.core.moments import Moment, SignalState
+from agent.core.record_form import Finished, HandoffFacts, as_record
 from agent.core.records import CallRecord, Channel, Handoff, Way
-from agent.core.webhook import compose, headers, signature
+from agent.core.webhook import compose, compose_end, headers, signature, tells_of_ends
 
 CALL = CallRecord(
     *("c-1", "edge-1", "nice-na1", "acme", "acme-care", "9995550100", "4711", "4710", "sip-1", "bridged"),
@@ -133,7 +134,44 @@ def test_the_check_that_the_page_shows_receivers_takes_ours_and_nothing_else() -
     assert not genuine(raw, {}, "s3cret", now=1_800_000_100)
 
 
+def shown_bodies() -> list[dict[str, Any]]:
+    return [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+
+
 def test_the_page_shows_each_field_of_the_body() -> None:
-    shown = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    assert shown is not None
-    assert list(json.loads(shown[1])) == list(json.loads(body()))
+    assert list(shown_bodies()[0]) == list(json.loads(body()))
+
+
+# -- the end of a call ---------------------------------------------------------------------------------------
+
+OVER = CALL.moved("ended", ended=1060.0, end="handoff", reason="handoff")
+FINISHED = Finished(OVER, HandoffFacts.of(HANDOFF))
+
+
+def test_a_project_is_told_of_what_it_asks_for() -> None:
+    usual, both, ends = project(), project(events=["handoff", "call.ended"]), project(events=["call.ended"])
+    assert [tells_of_ends(one) for one in (usual, both, ends)] == [False, True, True]
+    handoffs = [compose(one, HANDOFF, CALL, "w-1", 1.0) is not None for one in (usual, both, ends)]
+    assert handoffs == [True, True, False]
+    assert compose_end(usual, FINISHED, 1.0) is None
+    without = Project.model_validate(project().model_dump() | {"webhook": None})
+    assert (tells_of_ends(without), compose_end(without, FINISHED, 1.0)) == (False, None)
+
+
+def test_the_end_of_a_call_is_told_with_its_record() -> None:
+    entry = compose_end(project(events=["call.ended"], ttl="1h"), FINISHED, 2000.0)
+    assert entry is not None
+    told = json.loads(entry.parameters["body"])
+    assert told == {"event": "call.ended", "id": "c-1", "record": json.loads(json.dumps(as_record(FINISHED)))}
+    assert told["record"]["handoff"]["skill"] == "billing"
+    assert (entry.channel, entry.state, entry.expires) == (Channel.WEBHOOK, SignalState.RECORDED, 5600.0)
+    assert headers(entry.parameters["body"], "s3cret", 1.0)["X-Handoff-Id"] == "c-1"
+    shown = shown_bodies()[1]
+    assert (list(shown), shown["event"]) == (list(told), "call.ended")
+
+
+@pytest.mark.parametrize("end", ["handoff", "completed", "failed", "caller"])
+def test_a_call_has_one_whoever_composes_it(end: str) -> None:
+    over = Finished(CALL.moved("ended", ended=1060.0, end=end, reason="operator"))
+    entries = [compose_end(project(events=["call.ended"]), over, now) for now in (2000.0, 3000.0)]
+    assert {entry.signal_id for entry in entries if entry is not None} == {"e-1"}

@@ -39,6 +39,7 @@ from tests.fuzz.rig import Finding, Rig
 CODECS = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000"}
 _DRAWN = (0, 0, 0, 8, 8, 9)  # mostly what is relayed
 _FRAME_SECONDS = 0.02
+_LONG = 60.0  # seconds for an answer: under ThreadSanitizer all takes ten times as long
 
 
 def sdp(port: int, codec: int, direction: str = "sendrecv") -> str:
@@ -181,7 +182,7 @@ class Soak:
                 caller = HandCaller(wire, uri, tuple(identity(new_contact()).split("\r\n")), voice.port)
                 wire.on_request = caller.takes
                 caller.invite(body=sdp(voice.port, voice.codec))
-                await caller.answered("INVITE", 200, 480, 486, 500, 503)
+                await caller.answered("INVITE", 200, 480, 486, 500, 503, within=_LONG)
                 if not caller.answers("INVITE", 200):
                     return
                 voice.target = audio_port(caller.answers("INVITE", 200)[0].body)
@@ -190,7 +191,7 @@ class Soak:
                     await asyncio.sleep(chance.random() * 0.4)
                     await self._change(caller, voice, number)
                 caller.in_dialog("BYE", 20)
-                await caller.answered("BYE", 200, 481)
+                await caller.answered("BYE", 200, 481, within=_LONG)
                 self.done += 1
         finally:
             self._phones.discard(voice)

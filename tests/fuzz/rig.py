@@ -189,7 +189,7 @@ def _environment(flavour: str) -> dict[str, str]:
         "PYTHONPATH": str(ROOT / ".venv" / f"pjsua2-{flavour}"),
         "LD_PRELOAD": " ".join(found),
         "ASAN_OPTIONS": "detect_leaks=0:handle_segv=2:handle_abort=1:quarantine_size_mb=64",
-        "TSAN_OPTIONS": f"suppressions={_SUPPRESSED}:halt_on_error=0:second_deadlock_stack=1",
+        "TSAN_OPTIONS": f"suppressions={_SUPPRESSED}:halt_on_error=0:second_deadlock_stack=1:history_size=7",
         "RES_OPTIONS": "timeout:1 attempts:1",
     }
 

@@ -8,8 +8,8 @@ import re
 from xdist.scheduler import LoadScopeScheduling
 
 _APART = re.compile(
-    r"tests/(calls/test_(drain|death_on_the_way_back|start)|cli/test_demo"
-    r"|faults/test_(kill|restarts|storage|token_rejected)|alerts/test_live)\.py"
+    r"tests/(calls/test_(drain|death_on_the_way_back|start)|cli/test_(demo|load)"
+    r"|faults/test_(kill|record_files|restarts|storage|token_rejected)|alerts/test_live)\.py"
 )
 """Files whose tests start all that they need themselves: nothing is gained by keeping them together."""
 _TOGETHER = "tests/delivery/"
@@ -17,6 +17,8 @@ _TOGETHER = "tests/delivery/"
 _LONGEST = (
     "tests/faults/test_two_agents.py",
     "tests/faults/test_kill.py",
+    "tests/cli/test_load.py",
+    "tests/faults/test_record_files.py",
     "tests/delivery/",
     "tests/faults/test_simulator_faults.py",
     "tests/core/test_call_orders.py",

@@ -12,17 +12,22 @@ from typing import Any
 import aiohttp
 import pytest
 
+from agent.core.drafts import Draft
+from agent.core.errors import AgentError
 from agent.core.frozen import FrozenDict
 from agent.core.model import Agent, Snapshot
 from agent.core.model.project import Project
 from agent.core.moments import Moment
 from agent.core.number_map import NumberMap
 from agent.core.records import Handoff, Signal, Whereabouts
+from agent.core.reloads import Cause, ReloadRecord
 from agent.delivery import decisions
-from agent.delivery.queries import SignalQuery
+from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
 from agent.http.api import api_app
 from agent.http.bell import Bell
+from agent.http.call_finder import About, CallPage, SipMessage, Which
+from agent.http.diagnostics import Diagnostics
 from agent.http.models import HandoffRequest, TranscriptRequest
 from agent.http.operations import operations_app
 from agent.http.overview import Overview
@@ -56,9 +61,64 @@ def project(name: str, api_key: str | None) -> Project:
     )
 
 
+class MapsOfDesk:
+    """Number maps that answer as they are told."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+        self.answer: dict[str, Any] | AgentError = {"result": "would_load", "changes": []}
+        self.asked: list[tuple[Any, ...]] = []
+
+    def reloads(self, most: int) -> list[dict[str, Any]]:
+        causes = (("loaded", Cause("signal")), ("started", Cause("start")))
+        return [ReloadRecord(1.0, cause, result).shown() for result, cause in causes][:most]
+
+    async def preview(self, draft: Draft) -> dict[str, Any]:
+        self.drafts.append(draft)
+        if isinstance(self.answer, AgentError):
+            raise self.answer
+        return self.answer
+
+    def route(self, number: str, carrier: str | None, token: str | None) -> dict[str, Any]:
+        self.asked.append((number, carrier, token))
+        known = {"one": "one"}[carrier] if carrier else None
+        return {"number": number, "carrier": known, "project": "", "refusal": None, "why": ["no rule"]}
+
+    def numbers(self, search: str, most: int) -> dict[str, Any]:
+        self.asked.append((search, most))
+        return {"rules": 0, "numbers": []}
+
+    def carriers(self) -> Sequence[str]:
+        return ("one",)
+
+    def files(self) -> Sequence[str]:
+        return ("acme.yaml",)
+
+
 def snapshot_of(projects: Mapping[str, Project]) -> Snapshot:
     """A configuration with these projects and nothing else."""
     return Snapshot(Agent(node="edge-1"), FrozenDict({}), "drop", projects, NumberMap(), "0" * 64)
+
+
+class Finder:
+    """Finds what a test gives it, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[CallQuery, Which]] = []
+        self.page = CallPage()
+        self.known: dict[str, About] = {}
+        self.kept: dict[str, list[SipMessage]] = {}
+        self.token_headers: set[str] = set()
+
+    async def find(self, query: CallQuery, which: Which = Which.ALL) -> CallPage:
+        self.asked.append((query, which))
+        return self.page
+
+    async def about(self, call_id: str) -> About | None:
+        return self.known.get(call_id)
+
+    def messages(self, call_id: str) -> list[SipMessage]:
+        return self.kept.get(call_id, [])
 
 
 class Desk:
@@ -82,6 +142,8 @@ class Desk:
         self.ready = (True, "ready")
         self.reloaded = ReloadAnswer("loaded", changes=("acme-care: limits.calls 200 -> 300",))
         self.confirmed: list[bool] = []
+        self.causes: list[Cause] = []
+        self.maps = MapsOfDesk()
         self.drained = False
         self.ending = False
         self.begun: list[Signal] = []
@@ -92,6 +154,7 @@ class Desk:
         self.seen = Overview("edge-1", "ready", ready=True, reason="ready", limit=1000)
         self.in_force = snapshot_of(self.projects)
         self.waits_for_restart: tuple[str, ...] = ()
+        self.finder = Finder()
 
     async def hand_off(
         self, account: str, project: str, request: HandoffRequest, wait: float | None
@@ -161,8 +224,9 @@ class Desk:
     def readiness(self) -> tuple[bool, str]:
         return self.ready
 
-    async def reload(self, *, confirmed: bool) -> ReloadAnswer:
+    async def reload(self, *, confirmed: bool, cause: Cause) -> ReloadAnswer:
         self.confirmed.append(confirmed)
+        self.causes.append(cause)
         return self.reloaded
 
     def kept_out(self) -> ReloadAnswer | None:
@@ -205,6 +269,10 @@ class Client:
         self._base = f"http://127.0.0.1:{port}"
         self.port = port
         self.server = server
+
+    def raw(self, method: str, path: str) -> Any:  # noqa: ANN401 - aiohttp's own
+        """The answer as it comes, in an ``async with``."""
+        return self._session.request(method, self._base + path)
 
     async def __call__(
         self,
@@ -252,7 +320,8 @@ async def api(listen: Listen) -> Client:
 
 @pytest.fixture
 async def operations(desk: Desk) -> AsyncIterator[Client]:
-    server = await serve(operations_app(desk, ["edge.acme.example"]), "127.0.0.1", 0)
+    app = operations_app(desk, ["edge.acme.example"], diagnostics=Diagnostics(lambda: desk.projects))
+    server = await serve(app, "127.0.0.1", 0)
     async with aiohttp.ClientSession(headers={"X-Requested-By": "test"}) as session:
         yield Client(session, server.port)
     await server.aclose()

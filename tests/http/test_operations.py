@@ -19,10 +19,16 @@ from tests.harness.streams import hang_up
 
 
 async def test_alive_is_not_the_same_as_ready(operations: Any, desk: Any) -> None:
-    ready = {"ready": True, "reason": "ready", "alarms": [], "configuration_kept_out": None}
+    ready = {
+        "ready": True,
+        "reason": "ready",
+        "alarms": [],
+        "configuration_kept_out": None,
+        "log_levels": [],
+    }
     assert (await operations("GET", "/readyz"))[:2] == (200, ready)
     desk.ready = (False, "draining")
-    draining = {"ready": False, "reason": "draining", "alarms": [], "configuration_kept_out": None}
+    draining = {**ready, "ready": False, "reason": "draining"}
     assert (await operations("GET", "/readyz"))[:2] == (503, draining)
     assert (await operations("GET", "/healthz"))[:2] == (200, {"alive": True})
 

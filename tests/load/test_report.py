@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -58,6 +59,10 @@ def test_its_plots_are_well_formed_and_say_what_they_show() -> None:
 )
 def test_a_run_with_little_in_it_has_a_report(of: Course) -> None:
     assert "<h1>Load: signalling</h1>" in made(of)
+
+
+def test_what_draws_the_plots_leaves_the_imports_of_others_alone() -> None:
+    assert [one for one in sys.meta_path if not hasattr(one, "find_spec")] == []
 
 
 def test_a_search_shows_its_steps() -> None:

@@ -15,6 +15,7 @@ import pytest
 from agent.core.model import Project
 from agent.delivery.sqlite import SqliteStore
 from agent.telemetry import logs
+from tests.shell.harness.left import Left
 from tests.shell.harness.settings import care
 from tests.shell.harness.shell import NodeOf, Shell, shell
 
@@ -63,3 +64,11 @@ async def node(node_of: NodeOf) -> AsyncIterator[Shell]:
     """A node that takes calls of a plain project."""
     async with node_of(care()) as made:
         yield made
+
+
+@pytest.fixture
+async def left(storage: Path) -> AsyncIterator[Left]:
+    """What processes leave behind on a storage."""
+    made = Left(storage)
+    yield made
+    await made.aclose()

@@ -43,8 +43,8 @@ def told(
 @pytest.mark.parametrize(
     ("channel", "line"),
     [
-        (Channel.WEBHOOK, 'handoff_webhooks_total{outcome="bad_request",project="acme-care"} 1.0'),
-        (Channel.TRANSCRIPT, 'handoff_transcripts_total{outcome="bad_request",project="acme-care"} 1.0'),
+        (Channel.WEBHOOK, 'handoff_webhooks_total{project="acme-care",outcome="bad_request"} 1.0'),
+        (Channel.TRANSCRIPT, 'handoff_transcripts_total{project="acme-care",outcome="bad_request"} 1.0'),
     ],
 )
 def test_the_end_of_a_webhook_or_a_transcript_is_not_counted_as_a_signal_s(
@@ -66,7 +66,7 @@ def test_its_beginning_is_no_signal_s_start(channel: Channel) -> None:
 
 def test_a_signal_is_told_with_its_moment() -> None:
     metrics, story = told(Channel.SIGNAL, SignalState.ACCEPTED, Attempt(1.0, 2.0, "accepted", 202))
-    assert 'handoff_signals_total{moment="handoff",outcome="accepted",project="acme-care"} 1.0' in metrics
+    assert 'handoff_signals_total{project="acme-care",moment="handoff",outcome="accepted"} 1.0' in metrics
     assert "handoff_webhooks_total{" not in metrics
     assert story == [("signal", "handoff accepted: accepted 202")]
 

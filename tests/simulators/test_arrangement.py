@@ -94,3 +94,15 @@ def test_a_codec_that_would_change_what_is_heard_gives_way(folder: Path) -> None
     agent.write_text(agent.read_text().replace("[PCMU, PCMA, G722, opus]", "[G722, PCMU]"))
     place, _ = arrange(folder, Combination())
     assert load(place).agent.media.codecs == ("PCMU", "PCMA")
+
+
+def test_a_log_in_to_operations_gives_way_to_loopback(folder: Path) -> None:
+    agent = folder / "agent.yaml"
+    document = yaml.safe_load(agent.read_text())
+    token = {"name": "ana", "token": "sha256:" + "1f" * 32}
+    document["http"] |= {"operations": "0.0.0.0:8081", "operations_auth": {"tokens": [token]}}
+    agent.write_text(yaml.safe_dump(document))
+    place, _ = arrange(folder, Combination())
+    http = load(place).agent.http
+    assert (str(http.operations), http.operations_auth) == ("127.0.0.1:8081", None)
+    assert load(folder).agent.http.operations_auth is not None

@@ -18,7 +18,7 @@ from tests.calls.harness.ports import free_port
 V4, V6 = "192.0.2.1", "2001:db8::1"
 
 
-@pytest.mark.parametrize("way", ["relay", "mix", "comfort"])
+@pytest.mark.parametrize("way", ["relay", "mix", "comfort", "srtp"])
 def test_every_packet_of_a_tapped_leg_is_copied_and_none_of_another(way: str) -> None:
     child = subprocess.run(
         [sys.executable, "-m", "tests.sip.tapping", way, str(free_port())],

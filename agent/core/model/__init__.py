@@ -11,8 +11,9 @@ from agent.core.model.base import REFERENCES_ONLY, Resolved
 from agent.core.model.carriers import Carrier, Carriers, Digest, NumberForm
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.handoff import PARAMETERS, FinishPrompt, HandoffSettings
-from agent.core.model.map import NumbersFile, NumberTarget
-from agent.core.model.node import CODECS, PORTS_PER_CALL, Agent, Http, Latch, Limits, Log, Media, Sip, Tls
+from agent.core.model.log import Log
+from agent.core.model.map import NumbersFile, NumberTarget, csv_schema
+from agent.core.model.node import CODECS, PORTS_PER_CALL, Agent, Http, Latch, Limits, Media, Sip, Tls
 from agent.core.model.project import Project, ProjectLimits, VoiceAgent, Webhook
 from agent.core.model.snapshot import Certificate, Snapshot, Written
 from agent.core.model.targets import Probe, Target
@@ -52,6 +53,7 @@ __all__ = [
     "VoiceAgent",
     "Webhook",
     "Written",
+    "csv_schema",
     "is_label_name",
     "parse_template",
 ]

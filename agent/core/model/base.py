@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -132,6 +133,10 @@ def template(value: str) -> str:
     return value
 
 
+def _path(value: object) -> object:
+    return Path(value) if isinstance(value, str) and value else value
+
+
 def _sip_uri(value: str) -> str:
     return uris.sip_uri(value).text
 
@@ -185,6 +190,8 @@ Secret = Annotated[
     BeforeValidator(_secret),
     WithJsonSchema({"type": "string", "pattern": r"^\$\{(env|file):.+\}$", "examples": ["${env:NAME}"]}),
 ]
+FilePath = Annotated[Path, BeforeValidator(_path)]
+"""A path; a relative one starts at the configuration folder."""
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, AfterValidator(_plain_text)]
 HeaderName = Annotated[str, AfterValidator(header_name)]

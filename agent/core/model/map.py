@@ -21,6 +21,29 @@ NUMBER_SCHEMA = {
 }
 
 
+def csv_schema() -> dict[str, object]:
+    """numbers/*.csv as a Table Schema (https://datapackage.org/standard/table-schema/)."""
+    return {
+        "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",
+        "fieldsMatch": "superset",  # each other column is a label
+        "fields": [
+            {
+                "name": "number",
+                "type": "string",
+                "title": "A number, a range or a prefix",
+                "constraints": {"required": True, "unique": True, "pattern": NUMBER_SCHEMA["pattern"]},
+            },
+            {
+                "name": "project",
+                "type": "string",
+                "title": "The project; several, of which the connector token decides, are separated by |",
+                "constraints": {"required": True},
+            },
+        ],
+        "primaryKey": ["number"],
+    }
+
+
 class NumberTarget(Model):
     """What a number leads to, in its long form."""
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,9 +12,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainSerializer,
     ValidationInfo,
-    WithJsonSchema,
     model_validator,
 )
 
@@ -24,6 +21,7 @@ from agent.core.model.base import (
     REFERENCES_ONLY,
     Count,
     Duration,
+    FilePath,
     HttpAddress,
     Listed,
     Model,
@@ -35,6 +33,12 @@ from agent.core.model.base import (
     Text,
     misplaced,
 )
+from agent.core.model.capture import CaptureSettings
+from agent.core.model.hep import Hep
+from agent.core.model.log import Log
+from agent.core.model.record_files import RecordFiles
+from agent.core.model.share import Share
+from agent.core.model.traces import Traces
 from agent.core.units import Address, Listen, PortRange, bracketed, host_and_port, is_ip
 
 Codec = Literal["PCMU", "PCMA", "G722", "opus"]
@@ -99,13 +103,6 @@ def _storage(value: str) -> str:
     if scheme == "sqlite" and rest.endswith("/"):
         raise ValueError("sqlite:// needs a file name: write sqlite:///var/lib/handoff-agent/agent.db")
     return value
-
-
-def _path(value: object) -> object:
-    return Path(value) if isinstance(value, str) and value else value
-
-
-FilePath = Annotated[Path, BeforeValidator(_path)]
 
 
 class Tls(Model):
@@ -299,40 +296,6 @@ class Retention(Model):
     )
 
 
-class Log(Model):
-    """What is logged and how."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least level written."
-    )
-    format: Literal["json", "text"] = Field(
-        default="json", description="One JSON object a line, or text for people."
-    )
-    numbers: Literal["masked", "shown"] = Field(
-        default="masked", description="Whether phone numbers in logs keep only their last digits."
-    )
-
-
-def _share(value: object) -> object:
-    """A share such as ``50%`` as 0.5; None for ``off``, which YAML reads as false."""
-    if value is None or _off(value) == "off":
-        return None
-    if isinstance(value, float):  # it was read before
-        return value
-    match = re.fullmatch(r"([0-9]{1,3})\s*%", value, re.ASCII) if isinstance(value, str) else None
-    if match is None or int(match[1]) > 100:  # noqa: PLR2004 - it is a percentage
-        raise ValueError(f"{value!r} is no share: write one from 0% to 100%, or off")
-    return int(match[1]) / 100
-
-
-Share = Annotated[
-    float | None,
-    BeforeValidator(_share),
-    WithJsonSchema({"type": ["string", "boolean"], "pattern": "^([0-9]{1,3} *%|off)$", "examples": ["50%"]}),
-    PlainSerializer(lambda share: "off" if share is None else f"{share:.0%}", return_type=str),
-]
-
-
 class Agent(Model):
     """agent.yaml."""
 
@@ -352,11 +315,21 @@ class Agent(Model):
         "dies is taken over by the others within some 15 s.",
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
+    records: RecordFiles | None = Field(
+        default=None, description="A line of JSON for each call that is over; no file is written when absent."
+    )
     log: Log = Field(default=Log(), description="Logging.")
     audit: FilePath | None = Field(
         default=None,
         description="File that keeps who changed what (JSON lines, at most 2 MiB). Without it one beside the "
         "SQLite database; with PostgreSQL only the log has it.",
+    )
+    capture: CaptureSettings | None = Field(
+        default=None, description="Captures of SIP and RTP that operators start; none may be when absent."
+    )
+    hep: Hep | None = Field(default=None, description="SIP messages as HEP3 to a Homer; none when absent.")
+    traces: Traces | None = Field(
+        default=None, description="A trace of each call to an OpenTelemetry collector; none when absent."
     )
     reload_guard: Share = Field(
         default=0.5,

@@ -92,11 +92,24 @@ class VoiceAgent(Model):
     probe: Probe | None = Field(default=None, description="OPTIONS to the targets; none when absent.")
 
 
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len({*values}) < len(values):
+        raise ValueError("one is listed twice: leave one out")
+    return values
+
+
 class Webhook(Model):
-    """The customer's own system, told of each handoff."""
+    """The customer's own system, told of each handoff, or each call that is over."""
 
     url: Annotated[str, AfterValidator(_webhook_url)] = Field(
-        description="Where each handoff is posted as JSON: https, or http on loopback."
+        description="Where each of them is posted as JSON: https, or http on loopback."
+    )
+    events: Annotated[tuple[Literal["handoff", "call.ended"], ...], Listed, AfterValidator(_each_once)] = (
+        Field(
+            default=("handoff",),
+            min_length=1,
+            description="What it is told: handoff, and call.ended with the call's record (docs/records.md).",
+        )
     )
     secret: Secret = Field(description="Key of the signature (HMAC-SHA256) in X-Handoff-Signature.")
     timeout: Duration = Field(default=5.0, description="Time for one request.")
@@ -165,7 +178,8 @@ class Project(Model):
         "known at that time.",
     )
     webhook: Webhook | None = Field(
-        default=None, description="The customer's own system that is told of handoffs; none when absent."
+        default=None,
+        description="The customer's own system that is told of handoffs and ends of calls; none when absent.",
     )
     limits: ProjectLimits = Field(
         default=ProjectLimits(), description="What the project may take of the node."

@@ -62,7 +62,7 @@ class Snapshot:
         carriers: carriers.yaml, by name.
         unknown_source: what becomes of a packet from no carrier's source.
         projects: projects/*.yaml, by project name.
-        numbers: numbers/*.yaml.
+        numbers: numbers/*.yaml and numbers/*.csv.
         fingerprint: SHA-256 (hex) over all of it; equal means nothing changed.
         certificates: by the key that names their files: ``sip.tls``, ``http.tls``.
         written: where values stand, by ``agent``, ``carriers`` and ``project NAME``.

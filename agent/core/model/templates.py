@@ -27,6 +27,7 @@ PLACEHOLDERS = frozenset(
         "reason",
         "shared_id",
         "skill",
+        "traceparent",
     }
 )
 """The names a template may use, besides ``label.NAME`` for a label of the number's rule."""

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from agent.core.model import Snapshot
 from agent.http.audited import DEED
+from agent.http.causes import cause_of
 from agent.http.console.forms import Form, add_form
 from agent.http.console.pages import add_page, page
 from agent.http.console.values import Row, rows
@@ -47,7 +48,7 @@ class _Configuration:
         return self._shown(request, None)
 
     async def reload(self, request: web.Request, form: Form) -> web.Response:
-        answer = await self._desk.reload(confirmed=form["yes"] == "yes")
+        answer = await self._desk.reload(confirmed=form["yes"] == "yes", cause=cause_of(request))
         request[DEED]["outcome"] = of_reload(answer.result, answer.mistakes, answer.changes)
         return self._shown(request, answer)
 

@@ -9,10 +9,13 @@ from agent.http.access import Access
 from agent.http.audited import ACTIONS
 from agent.http.console.assets import add_assets
 from agent.http.console.audit import add_audit
+from agent.http.console.call import add_call
+from agent.http.console.calls import add_calls
 from agent.http.console.configuration import add_configuration
 from agent.http.console.drain import add_drain
 from agent.http.console.live import STREAMS, Streams
 from agent.http.console.log_in import add_log_in
+from agent.http.console.numbers import add_numbers
 from agent.http.console.overview import add_overview
 from agent.http.console.pages import PAGES, Pages
 from agent.http.console.signals import add_signals_pages
@@ -36,6 +39,9 @@ def add_console(app: web.Application, desk: OperationsDesk, access: Access, audi
     add_log_in(app, access, audit)
     add_overview(app, desk)
     add_drain(app, desk)
+    add_calls(app, desk)
+    add_call(app, desk)
+    add_numbers(app, desk)
     add_signals_pages(app, desk)
     add_configuration(app, desk)
     add_audit(app, audit)

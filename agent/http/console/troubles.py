@@ -91,7 +91,8 @@ def _of_targets(targets: Sequence[TargetSight]) -> Iterator[Trouble]:
             text = f"No voice agent of {project} answers its probes: {', '.join(down)}."
             yield Trouble("bad", text, command=command)
         elif down:
-            text = f"{len(down)} of {len(its)} voice agents of {project} do not answer: {', '.join(down)}."
+            do = "does" if len(down) == 1 else "do"
+            text = f"{len(down)} of {len(its)} voice agents of {project} {do} not answer: {', '.join(down)}."
             yield Trouble("warn", text, command=command)
 
 

@@ -102,13 +102,13 @@ class HandCaller:
         """Responses of that status to that method."""
         return [one for one in map(read, self.wire.got) if (one.status, one.answers) == (status, method)]
 
-    async def answered(self, method: str, *statuses: int) -> int:
+    async def answered(self, method: str, *statuses: int, within: float = 10.0) -> int:
         """Wait for a response of one of these statuses and return which it was."""
 
         def first() -> int:
             return next((status for status in statuses if self.answers(method, status)), 0)
 
-        return await eventually(first, what=f"{statuses} to {method}; got {self.wire.statuses()}")
+        return await eventually(first, within, f"{statuses} to {method}; got {self.wire.statuses()}")
 
     def _request(self, method: str, headers: tuple[str, ...] = (), body: str = "") -> bytes:
         return request(

@@ -58,6 +58,14 @@ async def test_of_many_projects_the_busiest_are_shown(console: Any, desk: Any) -
     assert "400 more have less traffic" in text
 
 
+async def test_of_many_troubles_the_gravest_are_shown(console: Any, desk: Any) -> None:
+    targets = [TargetSight(f"p-{number}", "sip:a", up=False) for number in range(50)]
+    desk.seen = replace(WELL, targets=targets, dropped=1)
+    text = await console.page("/")
+    assert text.count("No voice agent of") == 20
+    assert "31 more are not shown" in text
+
+
 async def test_names_are_text_and_never_markup(console: Any, desk: Any) -> None:
     desk.seen = replace(WELL, reason="<script>alert(1)</script>")
     assert "<script>alert" not in await console.page("/")

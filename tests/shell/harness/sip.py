@@ -64,6 +64,7 @@ class FakeLeg(Leg):
         loud: how loud its far end is.
         leaving: whether it was ended, from either side.
         in_vain: the status that ends it where an answer of ours has no effect.
+        traffic: all its RTP, as it is told with its end.
     """
 
     def __init__(self, verbs: Verbs, emit: Callable[[on.LegEvent], None], role: str, call_id: str) -> None:
@@ -82,6 +83,7 @@ class FakeLeg(Leg):
         self.codec = ""  # which was offered first
         self.heeded: tuple[str, ...] = ()  # from where its far end may speak besides
         self.in_vain = 487
+        self.traffic = Traffic()
         self._received = 0
 
     def __repr__(self) -> str:
@@ -204,7 +206,7 @@ class FakeLeg(Leg):
         """It is over: the stack tells so."""
         if self.up:
             self.leaving = True
-            self._emit(on.Ended(self.key, status, "", bye, lost=lost))
+            self._emit(on.Ended(self.key, status, "", bye, self.traffic, lost=lost))
 
     def rings(self, status: int = 180, *, media: bool = False) -> None:
         """Its far end answers provisionally."""

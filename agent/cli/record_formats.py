@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The formats of an export: JSON lines, CSV, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import IO, Any, Final, Protocol
+
+from agent.core.errors import AgentError
+from agent.core.record_form import VERSION, Finished, Kind, as_line, as_record, as_row, columns
+
+
+class Format(Protocol):
+    """Writes calls into a file."""
+
+    def write(self, calls: Iterable[Finished]) -> None:
+        """Write some."""
+
+    def close(self) -> None:
+        """Finish what is written; the file stays open."""
+
+
+class JsonLines:
+    """The lines that record files have."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, calls: Iterable[Finished]) -> None:
+        """See `Format`."""
+        self._file.write("".join(map(as_line, calls)).encode("ascii"))
+
+    def close(self) -> None:
+        """See `Format`."""
+
+
+class Csv:
+    """One row a call under the names of the columns (RFC 4180, UTF-8); what is null is empty."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
+        self._rows = csv.writer(self._text)
+        self._rows.writerow([column.name for column in columns()])
+
+    def write(self, calls: Iterable[Finished]) -> None:
+        """See `Format`."""
+        self._rows.writerows(as_row(as_record(call)) for call in calls)
+
+    def close(self) -> None:
+        """See `Format`."""
+        self._text.flush()
+        self._text.detach()
+
+
+class Parquet:
+    """The same columns, each with its type; times are timestamps in UTC."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._arrow, parquet = _arrow()
+        arrow = self._arrow
+        types = {
+            Kind.TEXT: arrow.string(),
+            Kind.TIME: arrow.timestamp("ms", tz="UTC"),
+            Kind.SECONDS: arrow.float64(),
+            Kind.COUNT: arrow.int64(),
+            Kind.NUMBER: arrow.float64(),
+        }
+        self._schema = arrow.schema(
+            [arrow.field(column.name, types[column.kind]) for column in columns()],
+            metadata={"handoff-agent.record.version": str(VERSION)},
+        )
+        self._file = parquet.ParquetWriter(file, self._schema, compression="zstd")
+
+    def write(self, calls: Iterable[Finished]) -> None:
+        """See `Format`."""
+        rows = [as_row(as_record(call)) for call in calls]
+        if not rows:
+            return
+        arrays = [
+            self._arrow.array([_typed(column.kind, row[place]) for row in rows], type=field.type)
+            for place, (column, field) in enumerate(zip(columns(), self._schema, strict=True))
+        ]
+        self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        """See `Format`."""
+        self._file.close()
+
+
+FORMATS: Final[Mapping[str, Callable[[IO[bytes]], Format]]] = {
+    "jsonl": JsonLines,
+    "csv": Csv,
+    "parquet": Parquet,
+}
+
+
+def require(name: str) -> None:
+    """Say at once what a format lacks.
+
+    Raises:
+        AgentError: a package that is not installed.
+    """
+    if name == "parquet":
+        _arrow()
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra, and large
+        from pyarrow import parquet  # noqa: PLC0415 - the same
+    except ImportError:
+        raise AgentError(
+            "parquet needs pyarrow, which is not installed: pip install 'handoff-agent[parquet]', or take "
+            "--format csv"
+        ) from None
+    return pa, parquet
+
+
+def _typed(kind: Kind, value: Any) -> Any:  # noqa: ANN401 - what JSON holds
+    if value is None:
+        return None
+    if kind is Kind.TIME:
+        return datetime.fromisoformat(value)
+    if kind is Kind.TEXT:
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Captures on the operations listener: started, looked at, downloaded, stopped, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Container
+from typing import Any, Final
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agent.core.model.base import Duration
+from agent.core.model.capture import Size
+from agent.http.audited import ACTIONS, DEED
+from agent.http.bodies import read
+from agent.http.errors import RefusalError
+from agent.http.identity import in_clear, named, who
+from agent.telemetry.capture import Capture, CaptureRefusedError, Captures, Wanted
+from agent.telemetry.logs import masked
+
+_ACTIONS: Final = {
+    ("POST", "/captures"): "capture",
+    ("POST", "/captures/{id}/stop"): "capture_stop",
+    ("DELETE", "/captures/{id}"): "capture_delete",
+}
+_BODY_AT_MOST: Final = 4096
+_WRITTEN_SECONDS: Final = 5.0
+_PCAP: Final = "application/vnd.tcpdump.pcap"
+
+
+class _Asked(BaseModel):
+    """One of ``call``, ``project``, ``number``; ``for``: a duration; ``size``: such as ``10MB``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    call: str = Field(default="", max_length=256)
+    project: str = Field(default="", max_length=64)
+    number: str = Field(default="", max_length=64)
+    seconds: Duration | None = Field(default=None, alias="for")
+    size: Size | None = None
+    rtp: bool = False
+    by: str = Field(default="", max_length=200)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> _Asked:
+        if sum(map(bool, (self.call, self.project, self.number))) != 1:
+            raise ValueError("name the calls by one of call, project, number")
+        if self.number and not any(map(str.isdigit, self.number)):
+            raise ValueError(f"{self.number!r} is no number")
+        return self
+
+
+def add_captures(
+    app: web.Application,
+    captures: Captures,
+    projects: Callable[[], Container[str]],
+    numbers_shown: Callable[[], bool],
+) -> None:
+    """Add the routes to the application of the operations listener.
+
+    Args:
+        app: the application.
+        captures: of the running agent.
+        projects: gives the names of those that are configured.
+        numbers_shown: whether phone numbers are shown as they are. In the files they always are.
+    """
+    routes = _Captures(captures, projects, numbers_shown)
+    app.router.add_get("/captures", routes.all)
+    app.router.add_post("/captures", routes.start)
+    app.router.add_get("/captures/{id}", routes.one)
+    app.router.add_get("/captures/{id}/pcap", routes.file)
+    app.router.add_post("/captures/{id}/stop", routes.stop)
+    app.router.add_delete("/captures/{id}", routes.delete)
+    app[ACTIONS].update(_ACTIONS)
+
+
+class _Captures:
+    def __init__(
+        self,
+        captures: Captures,
+        projects: Callable[[], Container[str]],
+        numbers_shown: Callable[[], bool],
+    ) -> None:
+        self._captures = captures
+        self._projects = projects
+        self._numbers_shown = numbers_shown
+
+    async def all(self, request: web.Request) -> web.Response:
+        return web.json_response({"captures": [self._shown(request, one) for one in self._captures.all()]})
+
+    async def start(self, request: web.Request) -> web.Response:
+        asked = await read(request, _Asked, _BODY_AT_MOST)
+        if asked.project and asked.project not in self._projects():
+            raise RefusalError(404, f"there is no project {asked.project!r}")
+        wanted = Wanted(asked.call, asked.project, "".join(filter(str.isdigit, asked.number)))
+        by = named(request, asked.by)
+        request[DEED]["about"] = asked.call or asked.project or masked(asked.number)
+        try:
+            capture = await self._captures.start(
+                wanted, seconds=asked.seconds, size=asked.size, rtp=asked.rtp, by=by
+            )
+        except CaptureRefusedError as error:
+            raise RefusalError(error.status, str(error)) from None
+        return web.json_response(self._shown(request, capture), status=201)
+
+    async def one(self, request: web.Request) -> web.Response:
+        return web.json_response(self._shown(request, self._found(request)))
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        if not who(request).operator:
+            raise RefusalError(403, f"{named(request)} is a viewer: only an operator may fetch a capture")
+        capture = self._found(request)
+        if capture.ended is not None:
+            await self._written(capture)
+        name = f'attachment; filename="{capture.path.name}"'
+        return web.FileResponse(
+            capture.path,
+            headers={"Content-Type": _PCAP, "Content-Disposition": name, "Cache-Control": "no-store"},
+        )
+
+    async def stop(self, request: web.Request) -> web.Response:
+        capture = self._found(request)
+        self._captures.stop(capture)
+        return web.json_response(self._shown(request, capture))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        capture = self._found(request)
+        try:
+            self._captures.delete(capture)
+        except CaptureRefusedError as error:
+            raise RefusalError(error.status, str(error)) from None
+        return web.json_response({"capture_id": capture.capture_id, "deleted": True})
+
+    async def _written(self, capture: Capture) -> None:
+        try:
+            async with asyncio.timeout(_WRITTEN_SECONDS):
+                await capture.written()
+        except TimeoutError:
+            raise RefusalError(503, "its end is not written yet: the disk is slow", retry_after=1) from None
+
+    def _found(self, request: web.Request) -> Capture:
+        capture = self._captures.find(request.match_info["id"])
+        if capture is None:
+            raise RefusalError(
+                404, "there is no such capture (any more); its file may still be in capture.folder"
+            )
+        return capture
+
+    def _shown(self, request: web.Request, capture: Capture) -> dict[str, Any]:
+        shown = capture.shown()
+        if in_clear(request, shown=self._numbers_shown()):
+            return shown
+        return {**shown, "number": masked(shown["number"])}
