@@ -97,6 +97,7 @@ class _CallPages:
             when=one.microseconds / 1_000_000,
             text=text,
             clear=clear,
+            may_see=who(request).operator and not clear,
         )
 
     async def hang_up(self, request: web.Request, form: Form) -> web.Response:
