@@ -167,17 +167,36 @@ async def test_what_a_receiver_refuses_is_counted_and_told_once(capsys: pytest.C
         await site.aclose()
 
 
-async def test_a_receiver_that_hangs_is_waited_for_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_that_takes_nothing_is_waited_for_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAITING", 10)
+    monkeypatch.setattr(module, "_LAST_SECONDS", 0.1)
+
+    async def hangs(_: str) -> asyncio.subprocess.Process:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(children, "begin", hangs)
+    site = Site()
+    site.follow("http://127.0.0.1:9/v1/traces")
+    for number in range(100):
+        site.call(f"c-{number}")
+    site.look()
+    await eventually(lambda: site.tracing.counts == (0, 0, 90), WITHIN, "what finds no room is counted")
+    await site.aclose()
+    assert site.tracing.counts == (0, 0, 100)
+
+
+async def test_a_receiver_that_hangs_holds_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LAST_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         site = Site()
         site.follow(f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces")
-        for number in range(100):
-            site.call(f"c-{number}")
-        site.look()  # comes back at once, though nobody takes anything
-        assert site.tracing.counts == (0, 0, 90)
-        await site.aclose()
+        site.call("c-1")
+        site.look()
+        taken, _ = await asyncio.to_thread(silent.accept)  # the process is at it
+        async with asyncio.timeout(WITHIN):
+            await site.aclose()
+        taken.close()
 
 
 async def test_a_process_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
