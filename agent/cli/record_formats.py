@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import IO, Any, Final, Protocol
 
 from agent.core.errors import AgentError
 from agent.core.record_form import VERSION, Finished, Kind, as_line, as_record, as_row, columns
+
+# What spreadsheets take for the beginning of one (OWASP, CSV injection); +49123 stays what it is.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_PHONE: Final = re.compile(r"\+[0-9]+", re.ASCII)
 
 
 class Format(Protocol):
@@ -38,7 +43,10 @@ class JsonLines:
 
 
 class Csv:
-    """One row a call under the names of the columns (RFC 4180, UTF-8); what is null is empty."""
+    """One row a call under the names of the columns (RFC 4180, UTF-8); what is null is empty.
+
+    A text that a spreadsheet would run as a formula gets a ' in front: callers and voice agents write some.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
@@ -47,7 +55,7 @@ class Csv:
 
     def write(self, calls: Iterable[Finished]) -> None:
         """See `Format`."""
-        self._rows.writerows(as_row(as_record(call)) for call in calls)
+        self._rows.writerows([_no_formula(value) for value in as_row(as_record(call))] for call in calls)
 
     def close(self) -> None:
         """See `Format`."""
@@ -105,6 +113,11 @@ def require(name: str) -> None:
     """
     if name == "parquet":
         _arrow()
+
+
+def _no_formula(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
+    formula = isinstance(value, str) and value[:1] in _FORMULA and not _PHONE.fullmatch(value)
+    return f"'{value}" if formula else value
 
 
 def _arrow() -> tuple[Any, Any]:

@@ -52,11 +52,19 @@ async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamRe
     """Refuse what a page of another site makes an operator's browser ask for."""
     if request.method not in _READS:
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and _netloc(origin) != request.host:
             return refusal(403, "asked by a page of another site")
         if not not_simple(request) and request.match_info.handler not in request.app.get(GUARDED, ()):
             return refusal(403, f"what changes something needs the header {ASKED_BY}: your name")
     return await handler(request)
+
+
+def _netloc(origin: str) -> str:
+    """Host and port of an origin; none where it is no URL (``http://[::1``)."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def not_simple(request: web.Request) -> bool:

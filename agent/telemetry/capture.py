@@ -103,6 +103,7 @@ class Capture:
         self.by = by
         self.began = time.time()
         self.until = self.began + seconds
+        self.ends = time.monotonic() + seconds  # a clock that is set back makes it last no longer
         self.size = size
         self.bytes = len(HEADER)
         self.packets = 0
@@ -337,7 +338,7 @@ class Captures:
             return f"the file can't be written on: {capture.fault}"
         if capture.full:
             return f"it is full: {capture.size} bytes"
-        if time.time() >= capture.until:
+        if time.monotonic() >= capture.ends:
             return "its time is over"
         quiet = time.monotonic() - capture.last >= QUIET_SECONDS
         if quiet and capture.wanted.call and capture.calls and not any(map(self._alive, capture.calls)):

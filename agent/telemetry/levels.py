@@ -38,20 +38,25 @@ class Levels:
     """What decides whether a line is written. Only the memory of this process knows what is for a while.
 
     Args:
-        clock: seconds since the epoch.
+        clock: seconds since the epoch, for telling.
+        ticks: seconds that never run backwards: a clock that is set back must not make a level last longer.
 
     Attributes:
         least: lines below this number of `logging` are written nowhere: no other question need be asked.
         mixed: whether a line above it has to be judged by what it tells of.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self.least = logging.INFO
         self.mixed = False
         self._clock = clock
+        self._ticks = ticks
         self._configured: Level = "info"
         self._node = logging.INFO
         self._for_a_while: dict[str, ForAWhile] = {}
+        self._ends: dict[str, float] = {}
 
     @property
     def configured(self) -> Level:
@@ -60,8 +65,9 @@ class Levels:
 
     def copy(self) -> Levels:
         """The same, for itself."""
-        other = Levels(self._clock)
+        other = Levels(self._clock, self._ticks)
         other._configured, other._for_a_while = self._configured, dict(self._for_a_while)
+        other._ends = dict(self._ends)
         other._weigh()
         return other
 
@@ -74,27 +80,33 @@ class Levels:
         """Another level from now on, for so many seconds; it takes the place of an earlier one."""
         changed = ForAWhile(level, project, self._clock() + seconds, by)
         self._for_a_while[project] = changed
+        self._ends[project] = self._ticks() + seconds
         self._weigh()
         return changed
 
     def back(self, project: str = "") -> ForAWhile | None:
         """Back to the configured level; what was in force instead, if anything was."""
         was = self._for_a_while.pop(project, None)
+        self._ends.pop(project, None)
         self._weigh()
         return was
 
     def over(self) -> Iterator[ForAWhile]:
         """Those whose time is over; each goes, and is told once."""
-        now = self._clock()
+        now = self._ticks()
         for project, one in tuple(self._for_a_while.items()):
-            if one.until <= now:
+            if self._ends[project] <= now:
                 self.back(project)
                 yield one
 
     def shown(self) -> list[dict[str, Any]]:
         """What is for a while, as JSON has it; ``left`` in seconds."""
-        now = self._clock()
-        return [{**asdict(one), "left": round(one.until - now, 1)} for one in self._for_a_while.values()]
+        clock, now = self._clock(), self._ticks()
+        left = {project: round(ends - now, 1) for project, ends in self._ends.items()}
+        return [
+            {**asdict(one), "until": round(clock + left[project], 1), "left": left[project]}
+            for project, one in self._for_a_while.items()
+        ]
 
     def wants(self, level: str, project: str) -> bool:
         """Whether a line of this level is written; `project` is empty for one that is of none."""

@@ -81,6 +81,17 @@ def test_csv_has_a_column_for_each_field(filled: Any, capsys: Capture, tmp_path:
     assert (rows[0]["caller_codec"], rows[0]["caller_lost"], rows[0]["agent_lost"]) == ("PCMU", "1", "")
 
 
+def test_csv_has_nothing_that_a_spreadsheet_would_run(bench: Any, tmp_path: Path) -> None:
+    said = ["=1+1", "+1+1", "-1", "@SUM(1)", "\t=1", "+4930123", "4510"]
+    for contact in said:
+        bench.record(SignalState.ACCEPTED, contact_id=contact, ended=bench.then)
+    file = tmp_path / "calls.csv"
+    assert bench.command("records", "export", "--format", "csv", "--output", str(file)) == 0
+    with file.open(encoding="utf-8", newline="") as text:
+        found = {row["contact_id"] for row in csv.DictReader(text)}
+    assert found == {"'=1+1", "'+1+1", "'-1", "'@SUM(1)", "'\t=1", "+4930123", "4510"}
+
+
 def test_parquet_has_types(filled: Any, tmp_path: Path) -> None:
     file = tmp_path / "calls.parquet"
     assert filled.command("records", "export", "--format", "parquet", "--output", str(file)) == 0

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from agent.core.model.access import OperationsAuth
 from agent.http.access import Access
+from agent.http.console import live
 from agent.http.operations import operations_app
 from agent.http.serving import serve
 from agent.telemetry.audit import Audit
@@ -330,3 +331,24 @@ async def test_errors_are_pages_for_browsers_and_json_for_others(guarded: Guarde
     assert "<h1>There is no such page</h1>" in text
     status, text, headers = await guarded.ask("GET", "/nowhere", headers=bearer(OPERATOR))
     assert (status, headers["Content-Type"]) == (404, "application/json; charset=utf-8")
+
+
+async def test_a_page_that_moves_stops_when_a_reload_takes_its_token_away(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "EVERY_SECONDS", 0.02)
+    await guarded.log_in(VIEWER)
+    async with guarded.session.get(
+        guarded.base + "/console/live/overview", headers={"Accept": "text/event-stream"}
+    ) as answer:
+        assert (await answer.content.readline()).startswith(b"data: ")
+        guarded.auth = OperationsAuth.model_validate({"tokens": TOKENS[:1]})
+        async with asyncio.timeout(10):
+            await answer.content.read()
+
+
+@pytest.mark.parametrize("origin", ["http://[::1", "http://[", "null", "//", "http://é"])
+async def test_an_origin_that_is_none_is_another_site(guarded: Guarded, origin: str) -> None:
+    status, text, _ = await guarded.ask("POST", "/drain", headers={**bearer(OPERATOR), "Origin": origin})
+    assert (status, "another site" in text) == (403, True)
+    assert not guarded.desk.drained

@@ -62,7 +62,7 @@ def test_it_is_over_in_time_and_is_told_at_both_ends(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(logs._output, "levels", Levels(lambda: now))
+    monkeypatch.setattr(logs._output, "levels", Levels(lambda: now, lambda: now))
     logs.configure()
     logs.change_level("debug", 600, project="care", by="ana")
     assert logs.levels_shown() == [
@@ -79,6 +79,18 @@ def test_it_is_over_in_time_and_is_told_at_both_ends(
     logs.logger("calls").debug("quiet", project="care")
     said = events(capsys, "log")
     assert said == ["the log level is debug for a while", "the log level is the configured one again"]
+
+
+def test_a_clock_that_is_set_back_makes_it_last_no_longer() -> None:
+    clock, ticks = 10_000.0, 0.0
+    levels = Levels(lambda: clock, lambda: ticks)
+    levels.change("debug", 600)
+    clock, ticks = 4_000.0, 599.0
+    assert [(one["until"], one["left"]) for one in levels.shown()] == [(4001.0, 1.0)]
+    assert not list(levels.over())
+    ticks = 600.0
+    assert [one.level for one in levels.over()] == ["debug"]
+    assert levels.shown() == []
 
 
 def test_a_reload_leaves_it_and_what_is_configured_meanwhile_holds_afterwards(

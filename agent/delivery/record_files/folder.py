@@ -13,7 +13,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -81,7 +81,7 @@ class RecordFolder:
         tail = self._read_tail()
         if tail is None:
             files = done_files(folder.iterdir(), self._node)
-            tail = files[-1].last if files else 0
+            tail = _stands([file.last for file in files], noted, given)
         os.fsync(self._file)
         _sync_folder(folder)
         self._remember(written)
@@ -227,6 +227,18 @@ class RecordFolder:
             part.rename(whole)
             _sync_folder(whole.parent)
         file.path.unlink()
+
+
+def _stands(lasts: Sequence[int], noted: int, given: int) -> int:
+    """Up to which number the files go that are done, by the last numbers in them, of the oldest day first.
+
+    One of the newest day that is behind what was noted shows that the clock was set back: then it is not the
+    one that was written to last. Numbers beyond those given are of a storage from before a backup.
+    """
+    newest = lasts[-1] if lasts else 0
+    return (
+        newest if newest >= noted else max((last for last in lasts if noted <= last <= given), default=newest)
+    )
 
 
 def _number(line: bytes) -> int | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
+from agent.http.console.pages import PAGES
 from agent.http.errors import RefusalError
 from agent.http.identity import who
 
@@ -97,7 +98,7 @@ async def _stream(request: web.Request, streams: Streams, render: Render) -> web
 async def _feed(request: web.Request, response: web.StreamResponse, streams: Streams, render: Render) -> None:
     loop = asyncio.get_running_loop()
     until, written, last = loop.time() + _LONGEST_SECONDS, loop.time(), ""
-    while not streams.end.is_set() and loop.time() < until:
+    while not streams.end.is_set() and loop.time() < until and _still_may(request):
         text = await streams.text(request, render)
         if text != last:
             await response.write(_event(text))
@@ -110,6 +111,15 @@ async def _feed(request: web.Request, response: web.StreamResponse, streams: Str
                 await streams.end.wait()
         except TimeoutError:
             continue
+
+
+def _still_may(request: web.Request) -> bool:
+    """Whether who looks is still who they were: a log-out, or a reload, may have ended that."""
+    try:
+        found = request.app[PAGES].access.identify(request)
+    except RefusalError:
+        return False
+    return found is not None and found.role == who(request).role
 
 
 def _event(text: str) -> bytes:

@@ -241,6 +241,25 @@ def test_no_file_is_written_over_where_numbers_come_again(
     assert (place / "edge-1-2027-01-16-000000000002.jsonl").read_bytes() == line(2)
 
 
+@pytest.mark.parametrize(
+    ("noted", "given", "stands"),
+    [
+        (0, ALL, 100),  # nothing says that it is not the newest
+        (100, ALL, 100),
+        (101, ALL, 110),  # the clock was set back between the two
+        (105, 108, 105),  # 110 is of a storage from before a backup
+        (500, ALL, 500),
+    ],
+)
+def test_a_clock_that_was_set_back_makes_no_line_come_twice(
+    folder: RecordFolder, place: Path, noted: int, given: int, stands: int
+) -> None:
+    place.mkdir()
+    (place / "edge-1-2027-02-15-000000000100.jsonl").write_bytes(line(100))
+    (place / "edge-1-2027-01-15-000000000110.jsonl").write_bytes(line(110))
+    assert folder.open(noted, given) == stands
+
+
 # -- what is done --------------------------------------------------------------------------------------------
 
 
