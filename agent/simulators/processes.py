@@ -19,12 +19,13 @@ _LINE_BYTES = 1_048_576
 
 
 def with_us() -> tuple[str, ...]:
-    """What a command begins with whose process ends (SIGTERM) when this one dies, however that may be.
+    """What a command begins with whose process is killed when this one dies, however that may be.
 
-    Nothing where util-linux lacks it: then a kill -9 of this process leaves its children behind.
+    Killed: an agent that was asked to end would wait for calls whose callers are dead. Nothing where
+    util-linux lacks setpriv: then a kill -9 of this process leaves its children behind.
     """
     setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "TERM") if setpriv else ()
+    return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
 
 
 class Child:

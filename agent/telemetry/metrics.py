@@ -23,6 +23,7 @@ from agent.telemetry.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
+_OF_ALL: Final = "INVITE to our 200, all projects together"
 _Child_co = TypeVar("_Child_co", covariant=True)
 _Kept = TypeVar("_Kept")
 
@@ -52,9 +53,8 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry(auto_describe=False)
-        self._readings = Readings()
+        self._readings, self._capacity = Readings(), Capacity()
         registry.register(self._readings)
-        self._capacity = Capacity()
         registry.register(self._capacity)
         self.closer = CloserReadings(registry)
         ProcessCollector(registry=registry)
@@ -82,8 +82,7 @@ class Metrics:
             "handoff_setup_seconds", "INVITE to our 200", within.SETUP, ["project"], shown=within.SETUP_SHOWN
         )
         self._setup = _Children(setup)
-        of_node = "handoff_node_setup_seconds", "INVITE to our 200, all projects together"
-        self._families += [setup, Together(*of_node, within.SETUP, setup)]
+        self._families += [setup, Together("handoff_node_setup_seconds", _OF_ALL, within.SETUP, setup)]
         self._signals = _Children(
             counter("signals", "Signals settled, by outcome", "project", "moment", "outcome")
         )
@@ -113,6 +112,17 @@ class Metrics:
             counter("media_paths", "How audio went from leg to leg, at each change", "project", "path")
         )
         self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
+        self._synthetic = _Children(
+            counter("synthetic_calls", "Test calls to voice agents, by result", "project", "result")
+        )
+        self._synthetic_failures, self._synthetic_response = (
+            gauge("synthetic_failures", "Test calls that failed in a row, up to the last one", "project"),
+            gauge(
+                "synthetic_response_seconds",
+                "From the end of our speech to the voice agent's answer",
+                "project",
+            ),
+        )
         self._packets_received = counter("rtp_packets_received", "RTP packets received")
         self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", within.JITTER)
@@ -298,6 +308,24 @@ class Metrics:
     def target_probed(self, project: str, target: str, *, up: bool) -> None:
         """A voice agent's target is known to be up or down."""
         self._target_up.labels(project, target).set(up)
+
+    def synthetic_made(self, project: str, failures: int, response: float | None) -> None:
+        """A test call was made; so many failed in a row up to it. `response` is in seconds, if known."""
+        self._synthetic[project, "failed" if failures else "passed"].inc()
+        self._synthetic_failures.labels(project).set(failures)
+        if response is None:
+            self._synthetic_response.remove(project)
+        else:
+            self._synthetic_response.labels(project).set(response)
+
+    def synthetic_not_made(self, project: str) -> None:
+        """A test call could not be made, for a reason of this machine's."""
+        self._synthetic[project, "not_made"].inc()
+
+    def synthetic_removed(self, project: str) -> None:
+        """A project has no test calls any more."""
+        self._synthetic_failures.remove(project)
+        self._synthetic_response.remove(project)
 
     def target_removed(self, project: str, target: str) -> None:
         """A reload removed a target: its last state must not stay in the metrics."""

@@ -161,10 +161,11 @@ async def test_voice_agents_are_gone_calls_fail_and_lose_their_audio(
             "targets": [{"uri": f"sip:bot@{VOICE_AGENT}:{free_port()}"}],
             "probe": {"every": "200ms", "fail": 2, "recover": 1},
         }
+        gone["synthetic"] = {"every": "10s"}
 
     async with scene(cxone, tmp_path, change) as here:
         at = here.at
-        await here.fire("HandoffTargetDown", "HandoffAllTargetsDown")
+        await here.fire("HandoffTargetDown", "HandoffAllTargetsDown", "HandoffTestCallsFail")
         assert here.fired["HandoffAllTargetsDown"].startswith("no voice agent of acme-gone answers")
         await at.calls(6, Way.STAYS)
         await here.fire("HandoffMediaLost", "HandoffCallsFail")

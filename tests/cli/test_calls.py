@@ -89,7 +89,7 @@ def test_past_calls_are_found_by_what_an_operator_has_at_hand(bench: Any, capsys
     for words in (
         ("--call", "c-4513"),
         ("--number", "9995550200"),
-        ("--number", "200"),
+        ("--number", "0200"),
         ("--end", "failed"),
         ("--reason", "no_agent"),
         ("--until", "30m"),

@@ -258,7 +258,9 @@ async def test_an_agent_that_dies_meanwhile_ends_the_load_with_a_report(tmp_path
 @pytest.mark.calls
 @pytest.mark.slow
 async def test_a_load_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    async with loading("signalling", "--rate", "5", "--for", "5m", "--out", str(tmp_path)) as process:
+    async with loading(
+        "signalling", "--rate", "5", "--hold", "1m", "--for", "5m", "--out", str(tmp_path)
+    ) as process:
         await under_way(process)
         started = [pid for pid, _ in children_of(process.pid)]
         assert len(started) == 4  # the simulated CXone, the agent, SIPp on both ends

@@ -182,6 +182,23 @@ def test_a_call_that_is_forgotten_is_drawn_from_its_record() -> None:
     assert [band.column for band in drawn.bands] == ["agent", "caller"]
 
 
+def test_what_the_record_says_of_rtp_stands_where_the_story_is_gone() -> None:
+    leg = {
+        "side": "agent",
+        "received": 90,
+        "lost": 10,
+        "sent": 95,
+        "jitter": 0.004,
+        "round_trip": None,
+        "mos": 3.1,
+    }
+    over = CALL | {"began": 10.0, "answered": 11.0, "ended": 40.0, "end": "completed", "legs": [leg]}
+    agent, caller = ladder(over, None, [], None).bands
+    assert agent.text == "90 RTP packets in, 10 lost, 95 out, jitter 4.0 ms, MOS 3.10 by estimate"
+    assert (agent.label, agent.trouble) == (("10.0% lost", "jitter 4.0 ms"), True)
+    assert (caller.label, caller.trouble) == ((), False)
+
+
 def test_of_a_call_of_which_nothing_is_known_but_its_name_nothing_is_drawn() -> None:
     drawn = ladder({"call_id": "c-1"}, None, [], None)
     assert (len(drawn.columns), drawn.steps, drawn.bands) == (2, (), ())

@@ -27,13 +27,14 @@ CALLS: dict[str, dict[str, Any]] = {
     "c-2": {"began": 2000.0, "ended": 2100.0, "end": "failed", "reason": "no_agent", "number": "0100"},
     "c-3": {"began": 2000.0, "carrier": "nice-eu1", "master_id": "4711", "number": "9995550101"},
     "c-4": {"began": 2000.0, "project": "acme-sales", "contact_id": "4712", "number": "+19995550100"},
+    "c-6": {"began": 500.0, "ended": 501.0, "contact_id": "9", "master_id": "9", "number": "012"},
     "c-5": {"began": 3000.0, "contact_id": "4713", "master_id": "", "sip_call_id": "sip-5", "number": ""},
 }
 
 
 @pytest.fixture
 async def store(each_store: Store, make_call: MakeCall) -> Store:
-    """Five calls, in a store of each kind."""
+    """Six calls, in a store of each kind."""
     for call_id, changes in CALLS.items():
         await each_store.open_call(make_call(call_id, **changes), None)
     return each_store
@@ -46,7 +47,7 @@ async def found(store: Store, **wanted: Any) -> list[str]:  # noqa: ANN401 - any
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
-        ({}, "c-5 c-4 c-3 c-2 c-1"),
+        ({}, "c-5 c-4 c-3 c-2 c-1 c-6"),
         ({"call_id": "c-3"}, "c-3"),
         ({"contact_id": "4711"}, "c-3 c-2 c-1"),
         ({"master_id": "4710"}, "c-4 c-2 c-1"),
@@ -60,20 +61,21 @@ async def found(store: Store, **wanted: Any) -> list[str]:  # noqa: ANN401 - any
         ({"number": "9995550100"}, "c-4 c-1"),
         ({"number": "+19995550100"}, "c-4"),
         ({"number": "0100"}, "c-4 c-2 c-1"),
-        ({"number": "01"}, "c-3"),
+        ({"number": "012"}, "c-6"),
+        ({"number": "12"}, ""),
         ({"number": "50100"}, "c-4 c-1"),
-        ({"number": "100"}, "c-4 c-2 c-1"),
+        ({"number": "100"}, ""),
         ({"number": "99999995550100"}, ""),
         ({"project": "acme-sales"}, "c-4"),
         ({"carrier": "nice-eu1"}, "c-3"),
         ({"end": "failed"}, "c-2"),
         ({"reason": "caller_hung_up"}, "c-1"),
         ({"standing": Standing.LIVE}, "c-5 c-4 c-3"),
-        ({"standing": Standing.OVER}, "c-2 c-1"),
+        ({"standing": Standing.OVER}, "c-2 c-1 c-6"),
         ({"since": 2000.0, "until": 3000.0}, "c-4 c-3 c-2"),
-        ({"before": (2000.0, "c-4")}, "c-3 c-2 c-1"),
+        ({"before": (2000.0, "c-4")}, "c-3 c-2 c-1 c-6"),
         ({"before": (2000.0, "c-3"), "limit": 1}, "c-2"),
-        ({"before": (2000.0, "c-0")}, "c-1"),
+        ({"before": (2000.0, "c-0")}, "c-1 c-6"),
         ({"number": "0100", "project": "acme-care", "since": 1500.0}, "c-2"),
         ({"contact_id": "4711", "end": "failed"}, "c-2"),
     ],
@@ -87,9 +89,9 @@ async def test_pages_have_each_call_once_though_more_come(store: Store, make_cal
     page = await store.calls(CallQuery(limit=2))
     while page:
         seen += [call.call_id for call in page]
-        await store.open_call(make_call(f"c-{len(seen) + 5}", began=4000.0), None)
+        await store.open_call(make_call(f"c-{len(seen) + 7}", began=4000.0), None)
         page = await store.calls(CallQuery(limit=2, before=page[-1].place))
-    assert seen == ["c-5", "c-4", "c-3", "c-2", "c-1"]
+    assert seen == ["c-5", "c-4", "c-3", "c-2", "c-1", "c-6"]
 
 
 async def test_a_search_that_takes_long_holds_up_no_call_and_is_broken_off(

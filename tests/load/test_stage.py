@@ -30,3 +30,22 @@ async def test_the_configuration_that_is_made_is_valid_and_has_room(profile: str
     assert snapshot.agent.limits.calls_per_second >= 400
     for path in (tmp_path / "config").rglob("*"):
         assert path.is_dir() or not path.stat().st_mode & 0o077
+
+
+async def test_a_signal_that_was_withdrawn_as_its_caller_hung_up_is_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(_: Stage, path: str) -> object:
+        return {"accepted": 7, "signals": 7} if path.endswith("counts") else []
+
+    monkeypatch.setattr(Stage, "_ask", ask)
+    metrics = parse(
+        'handoff_invites_total{project="load",result="answered"} 10\n'
+        'handoff_calls_total{project="load",end="caller"} 10\n'
+        'handoff_signals_total{project="load",moment="arrival",outcome="accepted"} 7\n'
+        'handoff_signals_total{project="load",moment="arrival",outcome="cancelled"} 2\n'
+    )
+    async with aiohttp.ClientSession() as http:
+        found = await Stage(plan(), 100, tmp_path, http).nice(metrics)
+    assert found is not None
+    assert (found.due, found.missing, found.twice) == (8, 1, 0)

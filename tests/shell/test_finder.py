@@ -66,7 +66,7 @@ async def test_one_list_has_calls_that_are_up_over_and_refused(node: Shell) -> N
     assert await found(node, Which.OVER) == ["c-over"]
     assert await found(node, Which.REFUSED) == [gone]
     assert await found(node, end="refused") == [gone]
-    assert await found(node, reason="bad_contact_id", number="100") == [gone]
+    assert await found(node, reason="bad_contact_id", number="0100") == [gone]
     assert await found(node, contact_id=CONTACT) == [live.call_id, "c-elsewhere", "c-over"]
     assert await found(node, any_id=live.sip_call_id) == [live.call_id]
 

@@ -49,6 +49,9 @@ OF_NO_CALL = {
     "nothing can be taken over now",
 }
 OF_A_PROJECT = {
+    "a test call could not be made",
+    "a test call failed",
+    "a test call went well again",
     "CXone is not ready, signals will wait",
     "signals are accepted again",
     "signals fail",

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from agent.core.ladder.drawing import US, Band, Step
 from agent.core.ladder.record import RECORD
@@ -31,10 +31,23 @@ class _Open:
     counted: bool = False
     trouble: bool = False
     gaps: list[int] = field(default_factory=list)
+    label: tuple[str, ...] = ()
+
+    def count(self, text: str, came: int, lost: int, jitter: float) -> None:
+        """This is known of it; `jitter` in milliseconds."""
+        self.counted, self.text = True, text
+        share = lost / (came + lost) if came + lost else 0.0
+        self.label = (f"{share:.1%} lost", f"jitter {jitter:.1f} ms") if came else ("no RTP came",)
+        self.trouble |= came == 0 or share > _LOST_SHARE or jitter > _JITTER_MS
 
 
-def bands(steps: Sequence[Step]) -> list[Band]:
-    """The bands of audio of these steps, which are in the order of time."""
+def bands(steps: Sequence[Step], legs: Sequence[Mapping[str, Any]] = ()) -> list[Band]:
+    """The bands of audio of these steps, which are in the order of time.
+
+    Args:
+        steps: what happened.
+        legs: what the record says of RTP, as `CallRecord.shown` has it, where no step tells.
+    """
     open_: dict[str, _Open] = {}
     for index, step in enumerate(steps):
         far = step.source if step.target == US else step.target
@@ -45,6 +58,9 @@ def bands(steps: Sequence[Step]) -> list[Band]:
                 open_[far].last = index
         elif step.kind == "audio":
             _heard(open_, step, index)
+    for leg in legs:
+        for band in _of(open_, leg["side"])[:1]:
+            band.count(_recorded(leg), leg["received"], leg["lost"], leg["jitter"] * 1000)
     end = len(steps) - 1
     return [
         Band(
@@ -54,6 +70,7 @@ def bands(steps: Sequence[Step]) -> list[Band]:
             band.text,
             band.trouble,
             tuple(band.gaps),
+            band.label,
         )
         for column, band in open_.items()
     ]
@@ -67,11 +84,22 @@ def _heard(open_: dict[str, _Open], step: Step, index: int) -> None:
     elif found := _COUNTED.fullmatch(step.text):
         came, lost = int(found["came"]), int(found["lost"])
         for band in _of(open_, found["side"])[:1]:
-            band.text = step.text.partition(": ")[2]
-            band.counted = True
-            late = float(found["jitter"]) > _JITTER_MS
-            band.trouble |= came == 0 or lost > _LOST_SHARE * (came + lost) or late
+            band.count(step.text.partition(": ")[2], came, lost, float(found["jitter"]))
             band.last = index if band.last is None else band.last
+
+
+def _recorded(leg: Mapping[str, Any]) -> str:
+    parts = [
+        f"{leg['received']} RTP packets in",
+        f"{leg['lost']} lost",
+        f"{leg['sent']} out",
+        f"jitter {leg['jitter'] * 1000:.1f} ms",
+    ]
+    if leg.get("round_trip") is not None:
+        parts.append(f"round trip {leg['round_trip'] * 1000:.1f} ms")
+    if leg.get("mos") is not None:
+        parts.append(f"MOS {leg['mos']:.2f} by estimate")
+    return ", ".join(parts)
 
 
 def _of(open_: dict[str, _Open], side: str) -> list[_Open]:

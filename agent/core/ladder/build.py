@@ -54,7 +54,9 @@ def ladder(
     steps += entries.steps(outbox)
     in_order = list(_paused(sorted(steps, key=lambda step: step.when)))
     numbered = _numbered(sorted(columns.values(), key=_place))
-    return Ladder(tuple(numbered), tuple(in_order), tuple(bands(in_order)), tuple(missing))
+    return Ladder(
+        tuple(numbered), tuple(in_order), tuple(bands(in_order, call.get("legs") or ())), tuple(missing)
+    )
 
 
 def _place(column: Column) -> tuple[int, int]:

@@ -67,6 +67,7 @@ class Band:
         first: index of the step with which it begins.
         last: index of the step with which it ends.
         text: what is known of it: packets, loss, jitter.
+        label: the same in two or three words each; none where it is not known.
         trouble: whether some was lost or late, or none came.
         gaps: indices of the steps at which none came.
     """
@@ -77,6 +78,7 @@ class Band:
     text: str
     trouble: bool = False
     gaps: tuple[int, ...] = ()
+    label: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from agent.core.model.base import (
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.handoff import PARAMETERS, HandoffSettings
 from agent.core.model.keys import ApiKeys
+from agent.core.model.synthetic import Synthetic
 from agent.core.model.targets import Probe, Target
 from agent.core.model.templates import UNKNOWN_BEFORE_HANDOFF, parse_template
 from agent.core.moments import Moment
@@ -182,6 +183,10 @@ class Project(Model):
     )
     limits: ProjectLimits = Field(
         default=ProjectLimits(), description="What the project may take of the node."
+    )
+    synthetic: Synthetic | None = Field(
+        default=None,
+        description="Test calls to the voice agent that the agent makes by itself; none when absent.",
     )
 
     @model_validator(mode="after")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls are searched by time, number, SIP Call-ID, master contact, failure and reason.
+"""Calls are searched by time, number, SIP Call-ID, master contact, and reason.
 
 Each index costs every call, so there are no more than a search of a million calls needs, and none has what
 changes while a call is up. docs/performance/raw/search.json has the measurement.
@@ -15,8 +15,7 @@ down_revision = "0006"
 STEPS = (
     # It grows at its end only. What is looked for along the time stands in it, so that hardly a row is read.
     "CREATE INDEX calls_by_time ON calls (began, project, carrier, number)",
-    # Ends that are looked for and are few: of most calls these two hold nothing.
-    """CREATE INDEX calls_failed ON calls (began) WHERE "end" = 'failed'""",
+    # Reasons that are looked for and are few: of most calls it holds nothing.
     """
     CREATE INDEX calls_unusual ON calls (reason, began)
         WHERE reason NOT IN ('', 'completed', 'handoff', 'caller_hung_up')

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a test call: dials a voice agent as a call would, listens, speaks, presses a digit, hangs up.
+
+It has a SIP stack of its own, so it runs in a process of its own: the command ``test-call``, or a child
+of the agent (``python -m agent.simulators.synthetic``, the order on standard input, the result on output).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+import tempfile
+import wave
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from agent.children import begin_as_child
+from agent.core.errors import AgentError, SipError
+from agent.core.model import Agent
+from agent.core.node import READY
+from agent.core.quality import estimate
+from agent.core.synthetic import Callee, Order, Result, faults
+from agent.core.turns import Turns
+from agent.core.units import Listen, bracketed, listen
+from agent.core.uris import SipUri, sip_uri
+from agent.names.names import Names
+from agent.sip import events as sip
+from agent.sip.guard import Doors
+from agent.sip.leg import Leg
+from agent.sip.players import Player, Recording
+from agent.sip.resolver import Hop, Resolver
+from agent.sip.stack import Stack
+from agent.sip.traffic import Traffic
+from agent.telemetry import logs
+
+SPEECH: Final = Path(__file__).with_name("test_call.wav")
+_LOOK_SECONDS: Final = 0.02
+_DIGIT_SECONDS: Final = 0.4
+_DIGIT_MILLISECONDS: Final = 160
+_BYE_SECONDS: Final = 3.0
+_HOPS_LEFT: Final = 70
+_NOBODY: Final = "127.0.0.1/32"
+"""Who may send us calls: the guard wants somebody. None is answered."""
+
+
+class Caller:
+    """One test call.
+
+    Args:
+        order: what it is to do.
+        up: called once the call is up, with the Call-ID of its INVITE.
+    """
+
+    def __init__(self, order: Order, up: Callable[[str], None] | None = None) -> None:
+        self._order = order
+        self._up = up
+        self._events: asyncio.Queue[sip.StackEvent] = asyncio.Queue()
+        self._informed: list[str] = []
+        self._tried: list[tuple[str, str]] = []
+        self._speech = Path(order.speech) if order.speech else SPEECH
+        self._seconds = 0.0
+
+    async def call(self) -> Result:
+        """Make the call.
+
+        Raises:
+            AgentError: it could not be made at all: no port, no speech.
+        """
+        order, node = self._order, self._order.node
+        self._seconds = _seconds(self._speech)
+        listening = _listening(node)
+        settings = _settings(node, listening)
+        stack = Stack(settings, self._trace, lambda _: None)
+        async with Names(node["dns"]) as names:
+            try:
+                stack.start(self._events.put_nowait, Doors(_NOBODY, reject_unknown=True))
+                stack.apply(READY)
+                resolver = Resolver(names, listening)
+                result = Result(order.project)
+                for callee in order.callees:
+                    found = await self._dial(stack, resolver, callee)
+                    if found is not None:
+                        result = await self._talk(replace(result, answered_by=callee.uri), *found)
+                        break
+                result = replace(result, tried=tuple(self._tried))
+                return replace(result, wrong=tuple(faults(result)))
+            finally:
+                stack.close()
+
+    # -- dialling --------------------------------------------------------------------------------------------
+
+    async def _dial(self, stack: Stack, resolver: Resolver, callee: Callee) -> tuple[Leg, float] | None:
+        """The leg that was answered and after how many seconds; None where it was not."""
+        target = sip_uri(callee.uri)
+        try:
+            hops = await resolver.locate(target)
+        except SipError as error:
+            self._tried.append((callee.uri, str(error)))
+            return None
+        for hop in hops:
+            answered = await self._invite(stack, target, hop, callee, hops)
+            if answered is not None:
+                return answered
+        return None
+
+    async def _invite(
+        self, stack: Stack, target: SipUri, hop: Hop, callee: Callee, hops: tuple[Hop, ...]
+    ) -> tuple[Leg, float] | None:
+        loop, order = asyncio.get_running_loop(), self._order
+        began = loop.time()
+        try:
+            leg = stack.dial(
+                target,
+                hop,
+                order.headers,
+                local_user="test-call",
+                max_forwards=_HOPS_LEFT,
+                others=hops,
+                latch=callee.latch,  # type: ignore[arg-type] # it was one when the order was written
+            )
+        except SipError as error:
+            self._tried.append((f"{callee.uri} at {hop}", str(error)))
+            return None
+        until, said = began + order.response_timeout, f"nothing within {order.response_timeout:g} s"
+        while True:
+            event = await self._next(leg, until)
+            if isinstance(event, sip.Confirmed):
+                self._tried.append((callee.uri, "answered"))
+                return leg, loop.time() - began
+            if isinstance(event, sip.Provisional):
+                until, said = began + order.ring, f"rang, no answer within {order.ring:g} s"
+            elif isinstance(event, sip.Ended) or event is None:
+                said = said if event is None else f"{event.status} {event.text}"
+                self._tried.append((callee.uri, said))
+                leg.hang_up(at_once=True)
+                return None
+
+    async def _next(self, leg: Leg, until: float) -> sip.StackEvent | None:
+        """The next event of a leg; None when there is none until then."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(until - loop.time()):
+                while True:
+                    event = await self._events.get()
+                    if event.leg == leg.key:
+                        return event
+        return None
+
+    # -- the call --------------------------------------------------------------------------------------------
+
+    async def _talk(self, result: Result, leg: Leg, answered_after: float) -> Result:
+        loop, order = asyncio.get_running_loop(), self._order
+        turns, said = Turns(loop.time()), Player(self._speech)
+        if self._up is not None:
+            self._up(leg.sip_call_id)
+        with tempfile.TemporaryDirectory(prefix="handoff-test-call-") as folder:
+            leg.record(Recording(Path(folder) / "heard.wav"))  # the mixer looks at what somebody takes
+            await self._listen(leg, turns, order.patience, lambda: turns.paused(loop.time()))
+            leg.hear(said)
+            await self._listen(leg, turns, self._seconds, lambda: False)
+            leg.hear(None)
+            turns.spoke(loop.time())
+            await self._listen(leg, turns, order.patience, lambda: turns.answered)
+            dtmf = await self._press(leg, turns)
+            leg.hang_up()
+            traffic = leg.measure()
+            while (event := await self._next(leg, loop.time() + _BYE_SECONDS)) is not None:
+                if isinstance(event, sip.Ended):
+                    traffic = event.traffic
+                    break
+            said.close()
+        return replace(
+            result,
+            answered_after=round(answered_after, 3),
+            first_audio=_rounded(turns.first_audio),
+            response_gap=_rounded(turns.response_gap),
+            talked_on=turns.talked_on,
+            received=traffic.received,
+            sent=traffic.sent,
+            lost=traffic.lost,
+            lost_by_peer=traffic.lost_by_peer,
+            jitter=round(traffic.jitter, 6),
+            round_trip=_rounded(traffic.round_trip),
+            mos=self._mos(traffic),
+            dtmf=dtmf,
+        )
+
+    def _mos(self, traffic: Traffic) -> float | None:
+        """The estimate; it takes all our codecs alike, so the first one stands for what was agreed on."""
+        codec = self._order.node["media"]["codecs"][0]
+        return estimate(traffic.received, traffic.lost, traffic.jitter, traffic.round_trip, codec)
+
+    async def _listen(self, leg: Leg, turns: Turns, seconds: float, enough: Callable[[], bool]) -> None:
+        """Hear for so long, or until it is enough, or the far end has hung up."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until and leg.alive and not enough():
+            turns.hear(loop.time(), leg.level)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _press(self, leg: Leg, turns: Turns) -> str:
+        """Press the digits, and say how they went."""
+        digits = self._order.digits
+        for digit in digits:
+            leg.send_dtmf(digit, _DIGIT_MILLISECONDS)
+            await self._listen(leg, turns, _DIGIT_SECONDS, lambda: False)
+        if not digits:
+            return ""
+        if not any(line.startswith("INFO ") for line in self._informed):
+            return "as telephone-event (RFC 4733)"
+        answers = [line for line in self._informed if line.startswith("SIP/2.0 ")]
+        return f"as INFO, answered {answers[-1].split()[1]}" if answers else "as INFO, not answered"
+
+    def _trace(self, records: list[str]) -> None:
+        """Keep what is said about INFO: records of the trace have the start line and CSeq's method."""
+        for record in records:
+            fields = record.split("\t")
+            if any(field.endswith("INFO") or field.startswith("INFO ") for field in fields):
+                self._informed += [one for one in fields if one.startswith(("INFO ", "SIP/2.0 "))]
+
+
+def _listening(node: Mapping[str, Any]) -> tuple[Listen, ...]:
+    """Free ports of the addresses that the node listens on, one for each transport."""
+    found: dict[tuple[str, str], Listen] = {}
+    for text in node["listen"]:
+        one = listen(text)
+        key = (one.transport, one.host)
+        if key not in found:
+            found[key] = Listen(one.transport, one.host, _free_port(one))
+    return tuple(found.values())
+
+
+def _free_port(one: Listen) -> int:
+    family = socket.AF_INET6 if ":" in one.host else socket.AF_INET
+    kind = socket.SOCK_DGRAM if one.transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as tried:
+        try:
+            tried.bind((one.host, 0))
+        except OSError as error:
+            raise AgentError(f"no port is free on {one.host}: {error.strerror}") from None
+        return int(tried.getsockname()[1])
+
+
+def _settings(node: Mapping[str, Any], listening: tuple[Listen, ...]) -> Agent:
+    return Agent.model_validate(
+        {
+            "node": "test-call",
+            "sip": {
+                "listen": [f"{one.transport}://{bracketed(one.host)}:{one.port}" for one in listening],
+                "public_address": node["public_address"],
+                "tls": node["tls"],
+            },
+            "media": node["media"],
+            "limits": {"calls": 1},
+        }
+    )
+
+
+def _seconds(speech: Path) -> float:
+    try:
+        with wave.open(str(speech), "rb") as file:
+            return file.getnframes() / file.getframerate()
+    except (OSError, EOFError, wave.Error) as error:
+        raise AgentError(f"{speech} can't be spoken: {error}; a PCM WAV file is needed") from None
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def main() -> int:
+    """Read an order, make the call, write the result. Returns the exit code: 0 made, 2 could not be made."""
+    begin_as_child()
+    order = Order.from_json(sys.stdin.buffer.read())
+    try:
+        with logs.silent():
+            result = asyncio.run(Caller(order).call())
+    except AgentError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(result.to_json() + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
