@@ -12,16 +12,16 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from agent.cli import legs, refused, telling
+from agent.cli import legs, refused
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import NotRunningError, Operations, RefusedError
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
 from agent.cli.storage import opened
-from agent.cli.verdict import verdict
 from agent.cli.where import Where
 from agent.cli.wording import clock, moment, printable
 from agent.core.errors import AgentError, StorageError
 from agent.core.records import Channel
+from agent.core.verdict import telling, verdict
 from agent.delivery.queries import CallQuery, SignalQuery
 
 _EXAMPLE = f"""examples:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from agent.cli import outbox, telling
+from agent.cli import outbox
 from agent.cli.configuration import DONE, FOUND_WRONG, read_or_explain
 from agent.cli.operations import NotRunningError, Operations, RefusedError, operator
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where, add_why
@@ -24,6 +24,7 @@ from agent.core.errors import AgentError
 from agent.core.model import Project
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Channel
+from agent.core.verdict import telling
 from agent.delivery.queries import SignalQuery
 
 if TYPE_CHECKING:

@@ -6,40 +6,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from agent.core.times import instant
+from agent.core.wording import clock, cut, moment, printable, span
+
+__all__ = ["WIDTH", "at_least_one", "clock", "cut", "moment", "printable", "since", "span", "table"]
 
 WIDTH: Final = 120
-_MINUTE: Final = 60
-_HOUR: Final = 3600
-_DAY: Final = 86400
-
-
-def moment(when: float | None) -> str:
-    """A time (seconds since the epoch) to the second, in UTC."""
-    return "-" if when is None else f"{datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def clock(when: float) -> str:
-    """The time of day to the millisecond, in UTC."""
-    return f"{datetime.fromtimestamp(when, UTC):%H:%M:%S.%f}"[:-3]
-
-
-def span(length: float) -> str:
-    """How long something lasted, of seconds."""
-    length = max(length, 0.0)
-    if length < 1:
-        return f"{length * 1000:.0f} ms"
-    if length < _MINUTE:
-        return f"{length:.1f} s"
-    whole = round(length)
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
 def since(text: str) -> float:
@@ -70,13 +44,3 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in shown:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
         yield "  ".join([*cells, cut(row[-1], widths[-1])]).rstrip()
-
-
-def cut(text: str, width: int) -> str:
-    """The text, or its beginning and a mark that there is more."""
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """One line without control characters: what others said must not steer a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

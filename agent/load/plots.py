@@ -45,7 +45,20 @@ _STYLE: Final = Style(
 _WIDTH, _HEIGHT = 760, 320
 _MOST_POINTS: Final = 400
 _BARS: Final = 24
-_TICK: Final = 4  # milliseconds: SIPp tells no less apart
+_STEPS: Final = (
+    4,
+    8,
+    20,
+    40,
+    80,
+    200,
+    400,
+    800,
+    2000,
+    4000,
+    8000,
+    10**9,
+)  # ms; SIPp tells no less than 4 apart
 _SECONDS: Final = "seconds"
 
 Point = tuple[float, float]
@@ -107,7 +120,7 @@ def _distribution(waits: Sequence[float]) -> Plot | None:
     if not waits:
         return None
     most = max(1, math.ceil(quantile(waits, 0.995) * 1000) + 1)
-    step = _TICK * math.ceil(most / _BARS / _TICK)
+    step = next(one for one in _STEPS if most / one <= _BARS)
     counts = [0] * (math.ceil(most / step) + 1)
     for wait in waits:
         counts[min(int(wait * 1000 // step), len(counts) - 1)] += 1
@@ -228,6 +241,7 @@ def _options(x: str, y: str) -> dict[str, Any]:
         "margin": 8,
         "margin_bottom": 36,  # or a legend of one row is cut off
         "truncate_legend": -1,
+        "truncate_label": -1,
         "include_x_axis": True,
     }
 

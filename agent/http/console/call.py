@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,9 +12,11 @@ from aiohttp import web
 from markupsafe import Markup
 
 from agent.core.ladder import Ladder, Step, lines
+from agent.core.records import Channel
+from agent.core.verdict import verdict
 from agent.delivery.listing import listing
 from agent.http.call_files import about, concealed, ladder_of, part_of_message, shown
-from agent.http.call_finder import About
+from agent.http.call_finder import About, Which
 from agent.http.console.calls import PATH
 from agent.http.console.forms import Form, add_form, done
 from agent.http.console.pages import add_page, page
@@ -21,6 +24,7 @@ from agent.http.errors import RefusalError
 from agent.http.identity import in_clear, who
 from agent.http.ladder_svg import drawn
 from agent.http.ports import OperationsDesk
+from agent.telemetry.logs import masked_within
 
 _FACTS: Final = (
     ("call_id", "Call id"),
@@ -68,6 +72,7 @@ class _CallPages:
             call={**dict.fromkeys(("began", "answered", "ended"), None), **call},
             facts=[(title, call[name]) for name, title in _FACTS if call.get(name)],
             word=_word(call),
+            sentence=_sentence(call, found, clear=clear),
             missing=drawing.missing,
             ladder=_picture(drawing, call_id, whole),
             told=[_line(step, text, drawing.steps[0].when) for step, text in lines(drawing)],
@@ -136,6 +141,15 @@ def _word(call: dict[str, Any]) -> tuple[str, str]:
     if call["ended"] is None:
         return f"{call['state']} elsewhere", "warn"
     return f"{call['end']}: {call['reason']}", "bad" if call["end"] in ("failed", "refused") else "good"
+
+
+def _sentence(call: dict[str, Any], found: About, *, clear: bool) -> str:
+    """The call in one sentence, as `handoff-agent explain` begins; empty where too little is known."""
+    if "began" not in call or call["end"] == Which.REFUSED.value:
+        return ""
+    told = [listing(entry) for entry in found.outbox if entry.channel is Channel.SIGNAL]
+    sentence = verdict(call, told, found.story, live=bool(call.get("live")), now=time.time())
+    return sentence if clear else masked_within(sentence)
 
 
 def _handoff(found: About) -> list[tuple[str, str]]:

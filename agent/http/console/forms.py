@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qsl
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from agent.http.audited import ACTIONS, DEED
-from agent.http.bodies import READ_SECONDS, raw
+from agent.http.bodies import raw
 from agent.http.console.pages import PAGES
+from agent.http.console.parts import fields
 from agent.http.errors import RefusalError
 from agent.http.identity import named, who
 from agent.http.own_hosts import GUARDED
@@ -75,44 +76,23 @@ async def _read(request: web.Request, at_most: int) -> Form:
     Raises:
         RefusalError: 400 it can't be read, 408 too slow, 413 too large, 415 it is no form.
     """
-    if request.content_type == _MULTIPART:
-        return await _parts(request, at_most)
-    if request.content_type != _URLENCODED:
+    if request.content_type not in (_URLENCODED, _MULTIPART):
         raise RefusalError(415, f"this is no form: send {_URLENCODED}")
     body = await raw(request, at_most)
     try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_AT_MOST
+        # Of some megabytes it takes long enough to hold calls up.
+        return (
+            await asyncio.to_thread(_fields, request, body)
+            if len(body) > FORM_BYTES
+            else _fields(request, body)
         )
     except ValueError:
-        raise RefusalError(400, "the form can't be read: it must be UTF-8") from None
-    return Form(pairs)
+        raise RefusalError(400, "the form can't be read: it must be UTF-8, sound and of few fields") from None
 
 
-async def _parts(request: web.Request, at_most: int) -> Form:
-    """The fields of a form that may carry a file, which becomes text like the others."""
-    if (request.content_length or 0) > at_most:
-        raise _too_large(at_most)
-    form, size = Form(), 0
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            reader = await request.multipart()
-            while (field := await reader.next()) is not None and len(form) < _FIELDS_AT_MOST:
-                if not isinstance(field, BodyPartReader) or field.name is None:
-                    raise RefusalError(400, "the form can't be read: a field has no name")
-                text = bytearray()
-                while chunk := await field.read_chunk(64 * 1024):
-                    size += len(chunk)
-                    if size > at_most:
-                        raise _too_large(at_most)
-                    text += chunk
-                form[field.name] = text.decode()
-    except TimeoutError:
-        raise RefusalError(408, f"the form did not come within {READ_SECONDS:g} s") from None
-    except ValueError:
-        raise RefusalError(400, "the form can't be read: it must be UTF-8") from None
-    return form
-
-
-def _too_large(at_most: int) -> RefusalError:
-    return RefusalError(413, f"what was sent is larger than {at_most // 1024} KiB")
+def _fields(request: web.Request, body: bytes) -> Form:
+    if request.content_type == _MULTIPART:
+        return Form(fields(request.headers["Content-Type"], body, _FIELDS_AT_MOST))
+    return Form(
+        parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_AT_MOST)
+    )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from agent.http.console import pages
 from agent.http.console.assets import VERSION
 
 PAGE = {"Accept": "text/html"}
+PART = b"--x\r\n"
+CHARSET = b'Content-Disposition: form-data; name="_charset_"\r\n\r\n'
 
 
 async def post(console: Any, data: Any, **headers: str) -> tuple[int, str]:
@@ -51,6 +54,16 @@ async def test_parts_that_are_too_large_are_refused_too(console: Any, desk: Any)
     assert not desk.drained
 
 
+async def test_what_stands_around_parts_counts_too(console: Any, desk: Any) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"a\r\n" * 1000
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert (await post(console, endless(), **headers))[0] == 413
+    assert not desk.drained
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
@@ -61,6 +74,13 @@ async def test_parts_that_are_too_large_are_refused_too(console: Any, desk: Any)
         (b"", "application/x-www-form-urlencoded", 403),
         (b"junk", "multipart/form-data; boundary=x", 400),
         (b"", "multipart/form-data", 400),
+        (PART + b"bad head\r\n\r\nv\r\n--x--\r\n", "multipart/form-data; boundary=x", 400),
+        (PART + b"a: " + b"b" * 9000 + b"\r\n\r\nv\r\n--x--\r\n", "multipart/form-data; boundary=x", 400),
+        (PART + b"a: b\r\n" * 200 + b"\r\nv\r\n--x--\r\n", "multipart/form-data; boundary=x", 400),
+        (PART + CHARSET + b"v" * 40 + b"\r\n--x--\r\n", "multipart/form-data; boundary=x", 403),
+        (PART + CHARSET + b"v\r\n", "multipart/form-data; boundary=x", 400),
+        (PART + CHARSET + b"\xff\r\n--x--\r\n", "multipart/form-data; boundary=x", 400),
+        ((PART + CHARSET + b"v\r\n") * 60 + b"--x--\r\n", "multipart/form-data; boundary=x", 400),
     ],
 )
 async def test_what_is_no_form_of_ours_changes_nothing(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from agent.cli.wording import clock, moment, printable, span
 from agent.core.outcomes import IN_DOUBT, OUTCOMES, Outcome, Repeat
 from agent.core.records import Channel, Decision
+from agent.core.wording import clock, moment, printable, span
 
 Told: TypeAlias = Mapping[str, Any]
 

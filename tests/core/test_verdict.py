@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.cli.verdict import verdict
 from agent.core.story import GIVEN_BACK, REFERRED
+from agent.core.verdict import verdict
 
 CALL = {
     "began": 100.0,

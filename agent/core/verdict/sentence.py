@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from agent.cli import telling
-from agent.cli.first_cause import DIED_LATER, first_cause, no_audio
-from agent.cli.wording import printable, span
 from agent.core.events import Side
 from agent.core.reasons import End, Reason
 from agent.core.story import GIVEN_BACK, REFERRED
+from agent.core.verdict import telling
+from agent.core.verdict.first_cause import DIED_LATER, first_cause, no_audio
+from agent.core.wording import printable, span
 
 Json: TypeAlias = Mapping[str, Any]
 

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from agent.cli import telling
 from agent.core.events import Side, Timer
 from agent.core.reasons import End, Reason
 from agent.core.story import LOST, NO_ANSWER, NO_RTP, REFERRED, REFUSED, TIMER
+from agent.core.verdict import telling
 
 Json: TypeAlias = Mapping[str, Any]
 
