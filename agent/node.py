@@ -371,8 +371,12 @@ class Node:
         contain("look", self._memory.look)
         contain("look", logs.levels_look)
         contain("look", self._sights.look)
-        contain("look", self._closer.look, self._outbound.courier.waits)
+        contain("look", self._closer.look, self._waits)
         contain("look", self._reload_if_asked)
+
+    def _waits(self, call_id: str) -> bool:
+        """Whether a signal of a call is still on its way."""
+        return self._outbound.courier.waits(call_id)
 
     def _tell_systemd(self) -> None:
         status = self._switchboard.refresh()
