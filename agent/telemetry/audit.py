@@ -13,6 +13,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -87,25 +88,34 @@ class Audit:
         if self.path is None:
             return
         self._waiting.append(json.dumps(asdict(deed), ensure_ascii=False) + "\n")
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._write(self.path))
+        self._begin(self.path)
 
     async def aclose(self) -> None:
-        """Wait until all is written."""
+        """Wait until all is written, as far as the disk lets us."""
         if self._writing is not None:
             await self._writing
+        if self._waiting and self.path is not None:
+            await self._begin(self.path)
+
+    def _begin(self, path: Path) -> asyncio.Task[None]:
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write(path))
+        return self._writing
 
     async def _write(self, path: Path) -> None:
         try:
             while self._waiting:
-                lines = "".join(self._waiting)
+                lines = list(self._waiting)
                 self._waiting.clear()
-                fault = await asyncio.to_thread(_append, path, lines)
+                fault = await asyncio.to_thread(_append, path, "".join(lines).encode())
                 if fault is not None and fault != self.fault:
                     _log.error(
                         "deeds of operators can't be written to their file", file=str(path), error=fault
                     )
                 self.fault = fault
+                if fault is not None:  # they are written with the next one, the newest if there are too many
+                    self._waiting = deque((*lines, *self._waiting), KEPT)
+                    return
         finally:
             self._writing = None
 
@@ -121,19 +131,32 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:_LONGEST].encode(errors="replace").decode()
 
 
-def _append(path: Path, lines: str) -> str | None:
-    """Write lines to the file, durably; gives why that failed."""
+def _append(path: Path, lines: bytes) -> str | None:
+    """Write lines to the file, durably, all or none of them; gives why that failed."""
     try:
         if path.exists() and path.stat().st_size + len(lines) > LARGEST_FILE:
             path.replace(_before(path))
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            _append_all(file.fileno(), lines)
     except OSError as error:
         return error.strerror or str(error)
     return None
+
+
+def _append_all(descriptor: int, lines: bytes) -> None:
+    """The same; a line that a dead process left without its end does not swallow the next one."""
+    size = os.fstat(descriptor).st_size
+    cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    rest = memoryview(b"\n" + lines if cut else lines)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def _before(path: Path) -> Path:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,51 @@ def test_what_else_stands_in_the_file_is_passed_over(tmp_path: Path) -> None:
         b'\xff\n{"when": 1, "who": "ana"}\n[]\n{"when": "x"}\n{"who": "bo"}\n{"when": 2, "who": "cy"'
     )
     assert [deed.who for deed in Audit(path).newest()] == ["ana"]
+
+
+async def test_what_could_not_be_written_is_written_with_the_next_deed(tmp_path: Path) -> None:
+    path = tmp_path / "later" / "audit.jsonl"
+    audit = Audit(path)
+    for who in ("ana", "bo"):
+        audit.record("drain", who=who, origin="here")
+        await audit.aclose()
+    path.parent.mkdir()
+    audit.record("drain", who="cy", origin="here")
+    await audit.aclose()
+    assert audit.fault is None
+    assert [deed.who for deed in Audit(path).newest()] == ["cy", "bo", "ana"]
+
+
+async def test_a_line_without_its_end_does_not_swallow_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"when": 2, "who": "cy"')
+    audit = Audit(path)
+    audit.record("drain", who="ana", origin="here")
+    await audit.aclose()
+    assert [deed.who for deed in Audit(path).newest()] == ["ana"]
+
+
+async def test_what_a_full_disk_took_a_part_of_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path)
+    audit.record("drain", who="ana", origin="here")
+    await audit.aclose()
+    before, write = path.read_bytes(), os.write
+    full = iter((10,))
+
+    def full_disk(descriptor: int, data: bytes) -> int:
+        room = next(full, 0)
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[:room])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module.os, "write", full_disk)
+        audit.record("drain", who="bo", origin="here")
+        assert audit._writing is not None
+        await audit._writing
+    assert (path.read_bytes(), audit.fault) == (before, "No space left on device")
+    await audit.aclose()
+    assert [deed.who for deed in Audit(path).newest()] == ["bo", "ana"]
