@@ -110,7 +110,7 @@ async def test_what_a_full_disk_took_a_part_of_is_taken_back(
         return write(descriptor, data[:room])
 
     with monkeypatch.context() as patched:
-        patched.setattr(module.os, "write", full_disk)
+        patched.setattr(os, "write", full_disk)
         audit.record("drain", who="bo", origin="here")
         assert audit._writing is not None
         await audit._writing
