@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from agent.core.rate import Buckets
 from agent.http.access import LOG_IN, LOG_OUT, READS
 from agent.http.errors import Handler, RefusalError
 from agent.http.identity import WHO, named
@@ -19,14 +21,19 @@ ACTIONS: Final = web.AppKey("actions", dict[tuple[str, str], str])
 DEED: Final = web.RequestKey("deed", dict[str, str])
 """What a handler adds to the trace of its request: ``who``, ``about``, ``why``, ``outcome``."""
 _ERROR: Final = 400
+# The file holds some thousand deeds, and a viewer's tries must not push out those of operators.
+_PER_SECOND: Final = 1 / 60
+_AT_ONCE: Final = 20.0
+_NAMES: Final = 256
 
 
 def audited(audit: Audit) -> Middleware:
     """Record each request that is no read, with who asked, from where, why, and what became of it.
 
     A reason comes in the query (``why=``), or from the handler in `DEED`. One who is not known leaves a line
-    of another log: what anybody can write must not fill this one.
+    of another log: what anybody can write must not fill this one. Nor must what viewers try and may not do.
     """
+    not_let: Buckets[str] = Buckets(_PER_SECOND, _AT_ONCE, _NAMES)
 
     @web.middleware
     async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -51,7 +58,7 @@ def audited(audit: Audit) -> Middleware:
             raise
         finally:
             asker = request.get(WHO)
-            if asker is not None:
+            if asker is not None and (asker.operator or not not_let.take(asker.name, time.monotonic())):
                 audit.record(
                     _action(request),
                     who=deed.get("who") or named(request),

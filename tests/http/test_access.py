@@ -352,3 +352,11 @@ async def test_an_origin_that_is_none_is_another_site(guarded: Guarded, origin: 
     status, text, _ = await guarded.ask("POST", "/drain", headers={**bearer(OPERATOR), "Origin": origin})
     assert (status, "another site" in text) == (403, True)
     assert not guarded.desk.drained
+
+
+async def test_what_a_viewer_tries_pushes_no_deed_of_an_operator_out(guarded: Guarded) -> None:
+    for _ in range(30):
+        assert (await guarded.ask("POST", "/drain", headers=bearer(VIEWER)))[0] == 403
+    await guarded.ask("POST", "/drain", headers=bearer(OPERATOR))
+    newest = guarded.audit.newest()
+    assert [newest[0].outcome, newest[1].outcome.partition(":")[0], len(newest)] == ["done", "refused", 21]

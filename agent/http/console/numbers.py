@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from agent.core.drafts import Draft, DraftError
+from agent.core.drafts import Draft
+from agent.core.errors import SettingsError
 from agent.http.audited import DEED
 from agent.http.causes import cause_of
 from agent.http.console.forms import Form, add_form, done
@@ -75,7 +76,7 @@ class _Numbers:
                 found = await self._desk.maps.preview(
                     Draft(kind, text.encode(errors="replace"), name)  # type: ignore[arg-type] # one of two words
                 )
-            except DraftError as error:
+            except SettingsError as error:  # no draft, or no preview of it: what was pasted comes back
                 fault = f"{error}."
         request[DEED]["outcome"] = fault or f"would be {found['result'] if found else ''}"
         return self._previewed(request, name, text if len(text) <= _KEPT else "", found, fault)

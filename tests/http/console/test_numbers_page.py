@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.core.drafts import Draft, DraftError
+from agent.core.errors import SettingsError
 from agent.core.reloads import Cause
 from agent.http.ports import ReloadAnswer
 
@@ -79,6 +80,12 @@ async def test_what_is_no_draft_is_told(console: Any, desk: Any) -> None:
     assert "&lt;b&gt;" in text
     _, _, text = await console.send(PAGE, f"{PAGE}/preview", file=" ", text="x")
     assert "Name the file that it would be" in text
+
+
+async def test_what_was_pasted_comes_back_where_no_preview_can_be_made(console: Any, desk: Any) -> None:
+    desk.maps.answer = SettingsError("the preview took longer than 60 s and was given up")
+    status, _, text = await console.send(PAGE, f"{PAGE}/preview", file="a.csv", text="what was pasted")
+    assert (status, "was given up." in text, "what was pasted" in text) == (200, True, True)
 
 
 def told(result: str, **more: Any) -> dict[str, Any]:
