@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import sys
 import tempfile
@@ -21,11 +22,12 @@ from typing import Any, Final
 from agent.children import begin_as_child
 from agent.core.errors import AgentError, SipError
 from agent.core.model import Agent
+from agent.core.model.node import Media
 from agent.core.node import READY
 from agent.core.quality import estimate
 from agent.core.synthetic import Callee, Order, Result, faults
 from agent.core.turns import Turns
-from agent.core.units import Listen, bracketed, listen
+from agent.core.units import Listen, PortRange, bracketed, listen
 from agent.core.uris import SipUri, sip_uri
 from agent.names.names import Names
 from agent.sip import events as sip
@@ -43,6 +45,9 @@ _DIGIT_SECONDS: Final = 0.4
 _DIGIT_MILLISECONDS: Final = 160
 _BYE_SECONDS: Final = 3.0
 _HOPS_LEFT: Final = 70
+_PORTS: Final = range(10_000, 65_000)
+_TRIES: Final = 200
+_random: Final = random.SystemRandom()
 _NOBODY: Final = "127.0.0.1/32"
 """Who may send us calls: the guard wants somebody. None is answered."""
 
@@ -224,25 +229,31 @@ class Caller:
 
 
 def _listening(node: Mapping[str, Any]) -> tuple[Listen, ...]:
-    """Free ports of the addresses that the node listens on, one for each transport."""
+    """Free ports of the addresses that the node listens on, one for each transport, none of them RTP's."""
+    kept = Media.model_validate(node["media"]).rtp_ports
     found: dict[tuple[str, str], Listen] = {}
     for text in node["listen"]:
         one = listen(text)
         key = (one.transport, one.host)
         if key not in found:
-            found[key] = Listen(one.transport, one.host, _free_port(one))
+            found[key] = Listen(one.transport, one.host, _free_port(one, kept))
     return tuple(found.values())
 
 
-def _free_port(one: Listen) -> int:
+def _free_port(one: Listen, kept: PortRange) -> int:
     family = socket.AF_INET6 if ":" in one.host else socket.AF_INET
     kind = socket.SOCK_DGRAM if one.transport == "udp" else socket.SOCK_STREAM
-    with socket.socket(family, kind) as tried:
-        try:
-            tried.bind((one.host, 0))
-        except OSError as error:
-            raise AgentError(f"no port is free on {one.host}: {error.strerror}") from None
-        return int(tried.getsockname()[1])
+    ports = [port for port in _PORTS if not kept.low <= port <= kept.high]
+    why = "media.rtp_ports takes all of them"
+    for port in _random.sample(ports, min(_TRIES, len(ports))):
+        with socket.socket(family, kind) as tried:
+            try:
+                tried.bind((one.host, port))
+            except OSError as error:
+                why = error.strerror or str(error)
+            else:
+                return port
+    raise AgentError(f"no port is free on {one.host}: {why}")
 
 
 def _settings(node: Mapping[str, Any], listening: tuple[Listen, ...]) -> Agent:

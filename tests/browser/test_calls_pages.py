@@ -44,6 +44,7 @@ async def over(house: House) -> str:
     async with house.voice_agent("hangs_up"), house.caller("on_cue", contact) as caller:
         await caller.saw("BYE")
         await caller.succeeds()
+        await house.ended(caller, "completed", "completed")
     await house.at_rest()
     return contact
 

@@ -105,6 +105,7 @@ async def test_each_call_has_one_line_however_often_the_agent_is_killed(cxone: C
     async with site(cxone, tmp_path, files_in(folder)) as at:
         for _ in range(KILLS):
             await at.start()
+            await at.up(1)  # it dies with its process
             before = len(filed(folder))
             for way in choose.choices(WAYS, k=24):
                 at.crowd.call(new_contact(), way, talk=choose.uniform(0, 0.2))
@@ -117,7 +118,7 @@ async def test_each_call_has_one_line_however_often_the_agent_is_killed(cxone: C
         await at.settled(60)
         await all_filed(at, folder)
         died = [line for line in lines(folder) if line["reason"] == "process_died"]
-        assert died, "calls of dead processes have their lines too"
+        assert len(died) >= KILLS, "calls of dead processes have their lines too"
         await at.stop()
         assert filed(folder) == over(at)
 

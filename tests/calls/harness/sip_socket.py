@@ -28,6 +28,7 @@ class SipSocket(asyncio.DatagramProtocol):
         self.contact = contact
         self.address = address
         self._transport: asyncio.DatagramTransport | None = None
+        self._closed = asyncio.Event()
         self.got: list[bytes] = []
         self.acknowledges = False
         self.on_request: Callable[[bytes], None] | None = None
@@ -46,6 +47,7 @@ class SipSocket(asyncio.DatagramProtocol):
         """Close the socket."""
         assert self._transport is not None
         self._transport.close()
+        await self._closed.wait()  # its port may be wanted at once
 
     @property
     def port(self) -> int:
@@ -53,6 +55,11 @@ class SipSocket(asyncio.DatagramProtocol):
         assert self._transport is not None
         port: int = self._transport.get_extra_info("sockname")[1]
         return port
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        _ = exc
+        self._closed.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         """Keep a datagram."""
