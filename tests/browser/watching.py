@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from axe_core_python.base import AXE_SCRIPT
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 NARROW, WIDE = 360, 1280
@@ -92,14 +93,23 @@ def press(browser: Chrome, button: str) -> None:
     """Press the button of this name, and wait for the page that follows."""
     page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.XPATH, f"//button[normalize-space()='{button}']").click()
-    WebDriverWait(browser, 15).until(staleness_of(page))
+    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 
 def follow(browser: Chrome, link: str) -> None:
     """Follow the link of this text, and wait for its page."""
     page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.LINK_TEXT, link).click()
-    WebDriverWait(browser, 15).until(staleness_of(page))
+    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+
+
+def _is_gone(page: WebElement) -> bool:
+    """Whether another page is there; in between, Chromium answers with an error of its own."""
+    try:
+        page.is_enabled()
+    except WebDriverException:
+        return True
+    return False
 
 
 def _labelled(browser: Chrome, label: str) -> Any:  # noqa: ANN401 - selenium's element
