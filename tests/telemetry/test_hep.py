@@ -118,8 +118,16 @@ class Way:
         await asyncio.gather(*self.tasks)
 
 
-async def test_each_message_of_a_call_is_sent_and_those_of_no_call_are_not(collector: Collector) -> None:
-    way = Way()
+@pytest.fixture
+async def way() -> AsyncIterator[Way]:
+    made = Way()
+    yield made
+    made.homer.close()
+
+
+async def test_each_message_of_a_call_is_sent_and_those_of_no_call_are_not(
+    way: Way, collector: Collector
+) -> None:
     await way.follow(collector=collector.url, id=7)
     way.wire.call("c-1", "dialog-1")
     said = way.wire.comes("dialog-1")
@@ -132,8 +140,9 @@ async def test_each_message_of_a_call_is_sent_and_those_of_no_call_are_not(colle
     assert (way.homer.sent, way.homer.dropped, collector.nothing()) == (1, 0, True)
 
 
-async def test_projects_are_sampled_each_by_its_own_share_and_calls_as_a_whole(collector: Collector) -> None:
-    way = Way()
+async def test_projects_are_sampled_each_by_its_own_share_and_calls_as_a_whole(
+    way: Way, collector: Collector
+) -> None:
     await way.follow(collector=collector.url, sample="0%", projects={"care": "50%", "all": "100%"})
     for project in ("care", "all", "none"):
         for number in range(100):
@@ -150,8 +159,7 @@ async def test_projects_are_sampled_each_by_its_own_share_and_calls_as_a_whole(c
     assert 200 + 2 * 25 < sent < 200 + 2 * 75
 
 
-async def test_a_collector_that_is_not_there_costs_packets_only() -> None:
-    way = Way()
+async def test_a_collector_that_is_not_there_costs_packets_only(way: Way) -> None:
     closed = Collector()
     closed.socket.close()
     await way.follow(collector=closed.url)
@@ -162,11 +170,12 @@ async def test_a_collector_that_is_not_there_costs_packets_only() -> None:
     assert way.homer.sent + way.homer.dropped == 10
     assert way.homer.dropped
     assert way.wire.errors == []
-    way.homer.close()
 
 
-async def test_one_that_can_t_be_looked_up_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    way, loop = Way(), asyncio.get_running_loop()
+async def test_one_that_can_t_be_looked_up_is_asked_for_again(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
 
     async def nobody(*_: object, **__: object) -> list[Any]:
         raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
@@ -187,4 +196,3 @@ async def test_one_that_can_t_be_looked_up_is_asked_for_again(monkeypatch: pytes
     await eventually(lambda: all(task.done() for task in way.tasks))
     way.wire.comes("dialog-1")
     assert way.homer.sent == 1
-    way.homer.close()
