@@ -106,6 +106,7 @@ class Capture:
         self.ends = time.monotonic() + seconds  # a clock that is set back makes it last no longer
         self.size = size
         self.bytes = len(HEADER)
+        self.full = False  # whether the next packet found no room
         self.packets = 0
         self.dropped = 0
         self.calls: dict[str, None] = {}
@@ -124,11 +125,6 @@ class Capture:
     def fault(self) -> str | None:
         """What is wrong with its file."""
         return self._file.fault
-
-    @property
-    def full(self) -> bool:
-        """Whether the next packet found no room."""
-        return self.bytes > self.size
 
     def wants(self, call: OfCall) -> bool:
         """Whether messages of a call belong here."""
@@ -155,9 +151,7 @@ class Capture:
         if self.ended is not None or self.full:
             return
         if self.bytes + len(data) > self.size:
-            self.bytes = (
-                self.size + 1
-            )  # it ends at the next look; a smaller one must not come behind this one
+            self.full = True  # it ends at the next look; a smaller one must not come behind this one
             return
         if self._file.put(data):
             self.bytes += len(data)
@@ -192,7 +186,7 @@ class Capture:
             "why": self.why,
             "file": str(self.path),
             "size": self.size,
-            "bytes": min(self.bytes, self.size),
+            "bytes": self.size if self.full else self.bytes,
             "packets": self.packets,
             "dropped": self.dropped,
             "calls": len(self.calls),
