@@ -215,6 +215,7 @@ class Node:
         self._stack = Stack(
             snapshot.agent, self._closer.messages.take, self._metrics.loop_lagged, contained.took
         )
+        self._stories.catch_up = self._stack.look_for_messages
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
         self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
         self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)

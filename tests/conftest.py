@@ -18,6 +18,7 @@ from agent.delivery import group_commit, postgres
 from agent.delivery.schema.__main__ import take
 from agent.telemetry import logs
 from tests.harness.network import enter_own_network, may_have_own_network
+from tests.harness.once_more import note
 from tests.harness.queue import Queue, rank
 
 _WORKERS_PER_CORE = 2  # real calls mostly wait: for audio, for timers, for processes that start
@@ -98,3 +99,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first."""
     items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how it ended: `tests.harness.once_more`."""
+    note(session.config, exitstatus)

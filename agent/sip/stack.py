@@ -341,13 +341,17 @@ class Stack:
         self._contain("lag", self._lag, late)
         self._contain("tick", self._poll)
         self._contain("probe", self._probes.look)
-        self._contain("trace", self._look_for_messages)
+        self.look_for_messages()
 
     @property
     def _step(self) -> float:
         return _TICK_SECONDS if self._legs or native.call_count() else _IDLE_TICK_SECONDS
 
-    def _look_for_messages(self) -> None:
+    def look_for_messages(self) -> None:
+        """Tell now of the SIP messages that were seen since the last time."""
+        self._contain("trace", self._tell_of_messages)
+
+    def _tell_of_messages(self) -> None:
         if records := messages.drain(_TRACE_RECORDS):
             self._trace(records)
 

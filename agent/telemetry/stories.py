@@ -111,10 +111,21 @@ class _Story:
     facts: tuple[str, str, str] = ("", "", "")
 
 
+def _nothing_more() -> None:
+    """Nobody sees messages that were not told of at once."""
+
+
 class Stories:
-    """Keeps the stories of live calls and of the last thousand others in memory, each bounded too."""
+    """Keeps the stories of live calls and of the last thousand others in memory, each bounded too.
+
+    Attributes:
+        catch_up: brings what was seen of SIP and not told of yet (`sip`), so that who asks learns of it.
+    """
+
+    catch_up: Callable[[], None]
 
     def __init__(self) -> None:
+        self.catch_up = _nothing_more
         self._stories: dict[str, _Story] = {}
         self._over: deque[str] = deque()
         self._by_leg: dict[str, tuple[str, str]] = {}
@@ -180,6 +191,7 @@ class Stories:
 
     def story(self, call_id: str) -> tuple[Entry, ...] | None:
         """A call's lines in time order, or None when it is not known any more."""
+        self.catch_up()
         story = self._stories.get(call_id)
         if story is None:
             return None

@@ -238,14 +238,14 @@ BREAKS = """
 import os
 from agent.sip.stack import Stack
 
-look = Stack._look_for_messages
+look = Stack.look_for_messages
 
 def breaks(self):
     if os.path.exists({flag!r}):
         raise RuntimeError("as the test wants it")
     look(self)
 
-Stack._look_for_messages = breaks
+Stack.look_for_messages = breaks
 """
 
 

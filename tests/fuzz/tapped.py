@@ -53,7 +53,7 @@ class Tapped:
 def install(seed: int) -> None:
     """Let every stack of this process have them."""
     tapped, drain = Tapped(random.Random(seed)), trace.drain  # noqa: S311 - repeatable
-    looks = Stack._look_for_messages
+    looks = Stack.look_for_messages
 
     def drained(most: int) -> list[str]:
         lines = drain(most)
@@ -65,7 +65,7 @@ def install(seed: int) -> None:
         looks(stack)
 
     trace.drain = drained
-    Stack._look_for_messages = look  # type: ignore[method-assign,assignment]
+    Stack.look_for_messages = look  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":

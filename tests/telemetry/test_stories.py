@@ -100,6 +100,14 @@ def test_a_message_says_which_way_it_went_and_where_its_bytes_are() -> None:
     assert third == {"when": 5.0, "kind": "decision", "text": "admitted"}
 
 
+def test_who_asks_for_a_story_learns_of_what_was_seen_and_not_told_of_yet() -> None:
+    stories = Stories()
+    stories.bind("c-1", "a@peer", "caller")
+    waiting = [message(2.0, "a@peer")]
+    stories.catch_up = lambda: stories.sip(waiting)
+    assert len(told(stories)) == 1
+
+
 def test_messages_of_no_known_call_are_passed_over() -> None:
     stories = Stories()
     stories.bind("c-1", "a@peer", "caller")
