@@ -326,7 +326,7 @@ async def _a_log_that_can_not_be_written(here: Scene) -> None:
 
 
 async def test_the_process_dies_again_and_again_and_stays_away(cxone: Cxone, tmp_path: Path) -> None:
-    async with scene(cxone, tmp_path, factor=15) as here:  # two starts take their time
+    async with scene(cxone, tmp_path, factor=6) as here:  # two starts take their time
         for _ in range(2):
             before = here.prometheus.query("process_start_time_seconds")[0]["value"][1]
             await here.at.kill()

@@ -161,7 +161,7 @@ async def test_what_ends_while_the_disk_is_full_is_told_once_there_is_room(
         ballast.unlink()
         await ready(at)
         told_as_completed(await settled(path), cxone, calls)
-        assert total(at.house.metrics(), "handoff_moments_waiting") == 0
+        await eventually(lambda: total(at.house.metrics(), waiting) == 0, what="nothing waits")
         await at.stop()
 
 
