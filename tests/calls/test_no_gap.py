@@ -19,7 +19,7 @@ from agent.simulators.g711 import FRAME
 from tests.calls.harness.asking import lines, post, said
 from tests.calls.harness.gaps import Continuity, continuity
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import Change, Plan
+from tests.calls.harness.plan import Change, Plan, soon
 from tests.calls.harness.referring import OK, tell
 from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Queue, Talk, queue, talking
 from tests.calls.harness.waiting import eventually
@@ -45,7 +45,7 @@ def change(request: pytest.FixtureRequest) -> Change:
         plan.add("acme-keep", KEEP, on_signal_failure="keep")
         plan.add("acme-to-refer", REFER, method="refer", targets=two, transfer_timeout="1s")
         plan.add("acme-to-bridge", BRIDGE, method="bridge", targets=two)
-        plan.add("acme-to-lost", LOST, method="bridge", targets=lost)
+        soon(plan.add("acme-to-lost", LOST, method="bridge", targets=lost))
         plan.add("acme-prompt", PROMPT, finish_prompt={})
 
     return add

@@ -127,7 +127,7 @@ async def test_nobody_answers(house: House) -> None:
     assert result["wrong"] == ["no voice agent answered"]
     ((uri, said),) = result["tried"]
     assert uri.startswith("sip:bot@")
-    assert said == "nothing within 2 s"
+    assert said == "nothing within 6 s"
 
 
 async def test_through_our_own_edge_it_is_a_whole_call_with_its_signals(house: House) -> None:

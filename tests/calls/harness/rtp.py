@@ -67,6 +67,10 @@ class RtpPeer:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
 
+    def catch_up(self) -> None:
+        """Read what has come while something else held the loop: what comes from now on is later."""
+        self._readable()
+
     def _readable(self) -> None:
         assert self._socket is not None
         while True:
@@ -122,12 +126,13 @@ class RtpPeer:
         self._sequence += packets
         self._timestamp += packets * FRAME
 
-    def hears(self, tone: float, packets: int = 25) -> bool:
+    def hears(self, tone: float, packets: int = 25, until: float = math.inf) -> bool:
         """Whether that tone dominates most of the last ``packets`` packets of audio, and there are that many.
 
-        Each packet is judged by itself: a lost or late one shifts the phase of all that follow.
+        Each packet is judged by itself: a lost or late one shifts the phase of all that follow. Those that
+        came after ``until`` (seconds since the epoch) do not count.
         """
-        latest = self._latest(packets)
+        latest = self._latest(packets, until)
         holds = sum(share_at(decode(payload), tone) > 0.5 for payload in latest)
         return len(latest) == packets and holds > 0.8 * packets
 
@@ -140,8 +145,9 @@ class RtpPeer:
         heard = (packet.at for packet in self.packets if packet.at > since)
         return longest_gap([since, *heard, time.time()])[0]
 
-    def _latest(self, packets: int) -> list[bytes]:
-        return [packet.payload for packet in self.packets if packet.payload_type == PCMU][-packets:]
+    def _latest(self, packets: int, until: float = math.inf) -> list[bytes]:
+        audio = (one for one in self.packets if one.payload_type == PCMU and one.at <= until)
+        return [one.payload for one in audio][-packets:]
 
     async def _speak(self) -> None:
         began, sent = time.monotonic(), 0
