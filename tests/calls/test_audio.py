@@ -12,7 +12,7 @@ from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY, talking
 from tests.calls.harness.waiting import eventually
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 
 @pytest.fixture(scope="module")

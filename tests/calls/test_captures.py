@@ -18,7 +18,7 @@ from tests.calls.harness.waiting import eventually
 from tests.calls.test_operators import operate
 from tests.harness import tshark
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 
 @pytest.fixture(scope="module")

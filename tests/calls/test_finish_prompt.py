@@ -18,7 +18,7 @@ from tests.calls.harness.speech import speech
 from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Talk, talking
 from tests.calls.harness.waiting import eventually
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 PROMPT, BOUNDED, LEFT = "9995550340", "9995550341", "9995550342"
 WAIT = 1.0

@@ -24,7 +24,7 @@ from tests.calls.harness.referring import OK, tell
 from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Queue, Talk, queue, talking
 from tests.calls.harness.waiting import eventually
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 LIMIT = 0.040
 TRIES = 5
@@ -74,7 +74,7 @@ async def _hand_off(talk: Talk) -> None:
 async def _is_released(talk: Talk) -> None:
     """The voice agent leaves, comfort audio plays, CXone says BYE."""
     await talk.bot.saw("BYE")
-    await talk.hears_comfort(25)
+    await talk.hears_comfort(30)
     talk.caller.cue()
 
 
@@ -157,7 +157,7 @@ async def _accepted_late(talk: Talk) -> None:
 @path("referred, and taken", REFER)
 async def _transferred(talk: Talk) -> None:
     await _is_referred(talk)
-    await talk.hears_comfort(25)
+    await talk.hears_comfort(30)
     tell(talk.caller, OK)  # our BYE follows at once: the caller is elsewhere
 
 

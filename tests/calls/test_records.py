@@ -21,7 +21,7 @@ from tests.calls.harness.talk import talking
 from tests.calls.harness.waiting import eventually
 from tests.delivery.receiver import Receiver
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 PORT = free_port()
 

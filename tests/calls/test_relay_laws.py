@@ -29,7 +29,7 @@ from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUEUE_TONE, QUICKLY
 from tests.calls.harness.waiting import eventually, throughout
 from tests.calls.test_relay import EVENTS, by_hand, digits, ended, is_one_stream, ways_of_audio
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 KEY = base64.b64encode(bytes(range(30))).decode()
 MU_LAW, A_LAW = 0, 8

@@ -24,7 +24,7 @@ from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 from tests.calls.harness.waiting import eventually
 from tests.calls.test_operators import operate
 
-pytestmark = [pytest.mark.calls, pytest.mark.slow]
+pytestmark = [pytest.mark.calls, pytest.mark.slow, pytest.mark.usefixtures("ahead")]
 
 QUIET_PACKETS = 30
 WORD = encode(array("h", (round(8000 * math.sin(2 * math.pi * 440 * n / RATE)) for n in range(RATE))))

@@ -21,6 +21,8 @@ from agent.simulators.voices import share_at
 
 EVENT = 101
 SILENCE = b"\xff" * FRAME
+_LOUD = 8000
+_LOUDER_THAN_COMFORT = 5000  # whose beep comes up to 3277
 
 
 def loudest(codes: bytes) -> int:
@@ -136,6 +138,10 @@ class RtpPeer:
         holds = sum(share_at(decode(payload), tone) > 0.5 for payload in latest)
         return len(latest) == packets and holds > 0.8 * packets
 
+    def hears_a_peer(self, packets: int) -> bool:
+        """Whether any of the last packets is as loud as one of us; comfort audio is not."""
+        return any(loudest(payload) > _LOUDER_THAN_COMFORT for payload in self._latest(packets))
+
     def silent(self, packets: int = 25) -> bool:
         """Whether the last packets hold next to no sound."""
         return all(loudest(payload) < 50 for payload in self._latest(packets))
@@ -163,7 +169,7 @@ class RtpPeer:
             return frame.ljust(FRAME, SILENCE[:1])
         turn = 2 * math.pi * self.tone / RATE
         first = sent * FRAME
-        return encode(array("h", (round(8000 * math.sin(turn * n)) for n in range(first, first + FRAME))))
+        return encode(array("h", (round(_LOUD * math.sin(turn * n)) for n in range(first, first + FRAME))))
 
     def _send(self, payload_type: int, payload: bytes, timestamp: int, *, marker: bool) -> None:
         if self._socket is None or self._target is None:

@@ -57,7 +57,7 @@ class Talk:
         Not for so many more: by the time that a test looks, the caller may have heard all that there was.
         """
         await eventually(
-            lambda: len(self.phone.packets) >= packets and not self.phone.hears(BOT_TONE, packets),
+            lambda: len(self.phone.packets) >= packets and not self.phone.hears_a_peer(packets),
             QUICKLY,
             "comfort audio",
         )
