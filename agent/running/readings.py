@@ -14,19 +14,21 @@ from agent.telemetry.capacity import room_of
 
 def connect(parts: Parts) -> None:
     """Let the metrics read the parts; the stack must be up."""
-    metrics, courier, stack, store = parts.metrics, parts.outbound.courier, parts.stack, parts.store
-    loop = asyncio.get_running_loop()
-    metrics.set_node_state_reader(lambda: parts.switchboard.status.state.value, NodeState)
-    metrics.set_guard_reader(guard.invites_refused)
-    metrics.set_names_reader(guard.names_refused)
-    metrics.set_storage_fault_reader(lambda: store.fault)
-    metrics.set_room_reader(lambda: room_of(parts.configuration.snapshot, stack.legs_alive))
-    metrics.set_oldest_reader(lambda: courier.oldest_seconds)
-    metrics.set_owed_reader(lambda: parts.saves.owed)
-    metrics.set_credential_alarm_reader(parts.outbound.refused)
-    metrics.set_failing_reader(parts.outbound.failing)
-    metrics.set_pending_reader(lambda: courier.pending)
-    metrics.set_outbox_reader(lambda: courier.pending_by_channel)
-    metrics.set_log_reader(logs.dropped)
-    metrics.set_task_reader(lambda: len(asyncio.all_tasks(loop)))
-    metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
+    courier, stack, store, loop = parts.outbound.courier, parts.stack, parts.store, asyncio.get_running_loop()
+    readings = parts.metrics.readings
+    readings.node_state = lambda: parts.switchboard.status.state.value
+    readings.node_states = tuple(NodeState)
+    readings.guard = guard.invites_refused
+    readings.names = guard.names_refused
+    readings.storage_fault = lambda: store.fault
+    readings.oldest = lambda: courier.oldest_seconds
+    readings.owed = lambda: parts.saves.owed
+    readings.credential_alarms = parts.outbound.refused
+    readings.failing = parts.outbound.failing
+    readings.pending = lambda: courier.pending
+    readings.outbox = lambda: courier.pending_by_channel
+    readings.log_lines_dropped = logs.dropped
+    readings.tasks = lambda: len(asyncio.all_tasks(loop))
+    readings.legs = lambda: stack.legs_alive
+    readings.native_calls = stack.native_calls
+    parts.metrics.capacity.read = lambda: room_of(parts.configuration.snapshot, stack.legs_alive)
