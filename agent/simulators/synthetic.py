@@ -21,8 +21,7 @@ from typing import Any, Final
 
 from agent.children import begin_as_child
 from agent.core.errors import AgentError, SipError
-from agent.core.model import Agent
-from agent.core.model.node import Media
+from agent.core.model import Agent, Media
 from agent.core.node import READY
 from agent.core.quality import estimate
 from agent.core.synthetic import Callee, Order, Result, faults
