@@ -23,7 +23,7 @@ from agent.running.ends import COURIER_GRACE_SECONDS, LAST_BYES_SECONDS, Ends
 from agent.running.listeners import listen
 from agent.running.parts import Parts
 from agent.running.reloading import Reloading
-from agent.settings import Mistakes, load_in_child
+from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import guard
 from agent.telemetry import logs
 from agent.telemetry.log_file import require_writable
@@ -142,8 +142,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._asked = ending.asked
         self._ending = ending
-        # Made of the parts, and told by one of them: no snapshot comes into force before both are there.
-        self._parts = parts = Parts(folder, snapshot, store, names, lambda new: self._reloading.applied(new))
+        self._parts = parts = Parts(folder, snapshot, store, names, self._applied)
         self._reloading = Reloading(self._asked, parts)
         self._ends = Ends(self._asked, parts)
 
@@ -158,7 +157,8 @@ class Node:
         Raises:
             AgentError: one of them can't be used.
         """
-        parts, snapshot, add = self._parts, self._parts.configuration.snapshot, partial(self._ending.add, closing)
+        parts, add = self._parts, partial(self._ending.add, closing)
+        snapshot = parts.configuration.snapshot
         self._file_records(closing)
         self._let_end(closing)
         self._loop.set_exception_handler(self._escaped)
@@ -179,8 +179,8 @@ class Node:
         parts.switchboard.open()
         parts.recovery.look()  # what a dead process left: new calls are taken meanwhile
         notify(READY="1", STATUS="ready")
-        agent = snapshot.agent
-        _log.info("ready", node=agent.node, sip=[str(one) for one in agent.sip.listen], api=str(agent.http.api))
+        agent, listening = snapshot.agent, [str(one) for one in snapshot.agent.sip.listen]
+        _log.info("ready", node=agent.node, sip=listening, api=str(agent.http.api))
 
     def _let_end(self, closing: AsyncExitStack) -> None:
         """Whatever is up: what is added last ends first."""
@@ -226,6 +226,9 @@ class Node:
         for waiting in (over, forced):
             waiting.cancel()
         await self._ends.of_calls()
+
+    def _applied(self, difference: Summary) -> None:
+        self._reloading.applied(difference)
 
     def refresh(self) -> None:
         """Judge the node's state anew, now that the storage has changed; what waits for it is stored."""

@@ -60,7 +60,7 @@ def read_refer_to(value: str) -> ReferTo:
 def names_one(refer: Message) -> bool:
     """Whether a REFER has just one Refer-To, and a URI in it (RFC 3515 section 2.4.2); else it is 400.
 
-    As it asks for a subscription it is sound as an INVITE is: it names one Contact (RFC 3261 section 8.1.1.8).
+    It asks for a subscription, so it names one Contact, as an INVITE does (RFC 3261 section 8.1.1.8).
     """
     values = refer.all("refer-to")
     if len(values) != 1 or is_list(values[0]) or unsound(refer) is not None:

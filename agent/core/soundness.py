@@ -22,7 +22,7 @@ _ONCE: Final = {
 
 
 def unsound(message: Message) -> str | None:
-    """What an operator reads of what is wrong with a request that asks for a dialog; None where all is well."""
+    """What is wrong with a request that asks for a dialog, in an operator's words; None if nothing is."""
     for name, written in _ONCE.items():
         if len(message.all(name)) > 1:
             return f"the header {written} stands more than once"

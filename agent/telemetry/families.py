@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The metrics of one process as they are made: which there are, in order, and their series by label values."""
+"""The metrics of one process as they are made: all of them in order, and the series of each."""
 
 from __future__ import annotations
 

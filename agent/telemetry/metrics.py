@@ -87,9 +87,7 @@ class Metrics:
             "transcripts", "Transcripts settled, by outcome", "project", "outcome"
         )
         self._tokens = make.counters("token_requests", "Log-ins at the issuer, by outcome", "outcome")
-        self._api = make.counters(
-            "api_requests", "Answers of the handoff API", "project", "route", "status"
-        )
+        self._api = make.counters("api_requests", "Answers of the handoff API", "project", "route", "status")
         self._http_shed = make.counters(
             "http_connections_shed", "HTTP connections that found no room", "listener"
         )
