@@ -36,7 +36,7 @@ OF_ALL_CALLS = {
     "renewal.py",
     "sip/relay.py",
     "telemetry/audit.py",
-    "telemetry/capture.py",
+    "telemetry/captures.py",
     "telemetry/exporter.py",
     "telemetry/homer.py",
     "telemetry/tracing.py",
