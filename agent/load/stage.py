@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import aiohttp
 import yaml
 
-from agent.core.model.node import PORTS_PER_CALL
+from agent.core.model import PORTS_PER_CALL
 from agent.load.course import Nice
 from agent.load.jobs import Route
 from agent.load.plan import Plan
