@@ -83,6 +83,14 @@ class Call:
         self.tried += 1
         self.address, self.addresses = 0, 1
 
+    def next_attempt(self, side: Side) -> int:
+        """The number of the next dial on a side, which is the one that counts from now on."""
+        if side is Side.TARGET:
+            self.back_attempt += 1
+            return self.back_attempt
+        self.attempt += 1
+        return self.attempt
+
     def next_address(self) -> bool:
         """Go on to the next address of the same target (RFC 3263 section 4.3); False when there is none."""
         if self.address + 1 >= self.addresses:
