@@ -16,13 +16,15 @@ from agent.calls.media_watch import MediaWatch
 from agent.calls.parts import Parts
 from agent.calls.prompt_watch import PromptWatch
 from agent.calls.storing import Storing
+from agent.core import actions as do
 from agent.core import events as on
 from agent.core import story
-from agent.core.events import Action, Side, Timer
+from agent.core.actions import Action, Timer
 from agent.core.links import back
 from agent.core.methods import Method
 from agent.core.model import Agent
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 from agent.sip.leg import Leg
 
 
@@ -88,7 +90,7 @@ class Actions:
     def _after_failure(self, action: Action) -> None:
         """What takes the place of an action that failed; a leg that can't be ended was given up by `Legs`."""
         match action:
-            case on.Start():
+            case do.Start():
                 self._call.handle(on.TimerFired(action.timer))  # a clock that can't run has run out
             case _:
                 self._call.handle(on.ActionFailed(action))
@@ -96,49 +98,49 @@ class Actions:
     def _perform(self, action: Action) -> None:  # noqa: C901, PLR0912 - one line for each action
         call = self._call
         match action:  # those that come most often first
-            case on.Stop():
+            case do.Stop():
                 self._clocks.stop(action.timer)
                 if action.timer is Timer.PROMPT:
                     self._prompt.end()
-            case on.Start():
+            case do.Start():
                 self._clocks.start(action.timer, action.seconds)
-            case on.Play():
+            case do.Play():
                 call.legs.play(action.audio)
-            case on.Relay():
+            case do.Relay():
                 self._invite.ring(action.status, media=action.media)
-            case on.HangUp():
+            case do.HangUp():
                 call.legs.hang_up(action.side)
-            case on.CancelSignals():
+            case do.CancelSignals():
                 call.record.cancel(action.moment)
-            case on.StopAll():
+            case do.StopAll():
                 self.stop_all()
-            case on.Close():
+            case do.Close():
                 self._close(action.end, action.reason)
-            case on.Record():
+            case do.Record():
                 self._run(self._storing.open())
-            case on.Dial():
+            case do.Dial():
                 call.legs.when_released(partial(self._dial, action))
-            case on.AnswerCaller():
+            case do.AnswerCaller():
                 self._answer()
-            case on.Tell():
+            case do.Tell():
                 self._terminal_at = time.monotonic()
                 self._run(self._storing.tell(action))
-            case on.Begin():
+            case do.Begin():
                 call.record.begin_held()
-            case on.AwaitSilence():
+            case do.AwaitSilence():
                 self._prompt.begin()
-            case on.RefuseCaller():
+            case do.RefuseCaller():
                 self._refuse(action.reason)
-            case on.SendDtmf():
+            case do.SendDtmf():
                 call.legs.send_dtmf(action.side, action.digit, action.milliseconds)
-            case on.Report():
+            case do.Report():
                 self._asking.report(taken=action.taken)
-            case on.Refer():
+            case do.Refer():
                 call.legs.when_released(partial(self._refer, action.target))
-            case on.Returned():
+            case do.Returned():
                 self._returned(action.method)
 
-    def _dial(self, action: on.Dial) -> None:
+    def _dial(self, action: do.Dial) -> None:
         if not self._over:  # the caller may have hung up while the voice agent was let go of
             self._dialling.dial(action)
 

@@ -17,14 +17,16 @@ from agent.calls.record import DurableRecord
 from agent.calls.services import Services
 from agent.core import events as on
 from agent.core import story
+from agent.core.actions import Action
 from agent.core.brief import Brief
 from agent.core.call import LASTING, Machine, State
-from agent.core.events import Action, Event, Side
+from agent.core.events import Event
 from agent.core.links import back
 from agent.core.model import Snapshot
 from agent.core.quality import across
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord
+from agent.core.sides import Side
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player

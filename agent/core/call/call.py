@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.core.actions import Action, Close, HangUp, StopAll
 from agent.core.call.states import WITH_AGENT, Plan, State
-from agent.core.events import Action, Close, HangUp, Side, StopAll
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 
 STOP_ALL: Final = StopAll()
 

@@ -7,22 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from agent.core.actions import Dial, HangUp, Start, Stop, Timer
 from agent.core.call.call import Call
 from agent.core.call.states import UNREACHED
 from agent.core.call.table import Actions
-from agent.core.events import (
-    AgentProgress,
-    Dial,
-    HangUp,
-    LegEnded,
-    Located,
-    Side,
-    Start,
-    Stop,
-    TargetProgress,
-    Timer,
-    TimerFired,
-)
+from agent.core.events import AgentProgress, LegEnded, Located, TargetProgress, TimerFired
+from agent.core.sides import Side
 
 TRYING: Final = 100
 STOP_DIALLING: Final = (Stop(Timer.RING), Stop(Timer.RESPONSE), Stop(Timer.TRYING))

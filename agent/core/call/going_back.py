@@ -7,11 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from agent.core import events as on
-from agent.core.call.call import STOP_ALL, Call
-from agent.core.call.dialling import STOP_DIALLING, Hunt, located
-from agent.core.call.states import UNANSWERED, State
-from agent.core.call.table import Actions, Table, during
-from agent.core.events import (
+from agent.core.actions import (
     Audio,
     CancelSignals,
     HangUp,
@@ -21,14 +17,18 @@ from agent.core.events import (
     Report,
     Returned,
     SendDtmf,
-    Side,
     Start,
     Stop,
     Timer,
 )
+from agent.core.call.call import STOP_ALL, Call
+from agent.core.call.dialling import STOP_DIALLING, Hunt, located
+from agent.core.call.states import UNANSWERED, State
+from agent.core.call.table import Actions, Table, during
 from agent.core.methods import Method, OnFailure
 from agent.core.moments import Moment
 from agent.core.reasons import Reason
+from agent.core.sides import Side
 
 _OK = range(200, 300)
 _FIRST_ERROR = 400

@@ -6,25 +6,25 @@ from __future__ import annotations
 from typing import Final
 
 from agent.core import events as on
-from agent.core.call.call import Call
-from agent.core.call.dialling import STOP_DIALLING, TRYING, Hunt, located
-from agent.core.call.states import State
-from agent.core.call.table import Actions, Table
-from agent.core.call.telling import lose_caller, tell
-from agent.core.events import (
+from agent.core.actions import (
     AnswerCaller,
     Audio,
     CancelSignals,
     Play,
     RefuseCaller,
     Relay,
-    Side,
     Start,
     Stop,
     Timer,
 )
+from agent.core.call.call import Call
+from agent.core.call.dialling import STOP_DIALLING, TRYING, Hunt, located
+from agent.core.call.states import State
+from agent.core.call.table import Actions, Table
+from agent.core.call.telling import lose_caller, tell
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 
 # -- recording ---------------------------------------------------------------------------------------------
 

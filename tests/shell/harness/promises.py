@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from agent.calls.live_call import LiveCall
-from agent.core.events import Timer
+from agent.core.actions import Timer
 from agent.core.reasons import Reason
 from tests.shell.harness.shell import Shell
 from tests.shell.harness.sip import FakeLeg
