@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from agent.children import begin_as_child
+from agent.child import take_at_most
 from agent.telemetry.spans import Span, Told, ids, spans, told
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _kind(span: Span) -> str:
 
 def main() -> int:
     """Read calls until there are no more, and send their spans."""
-    begin_as_child(_MOST_MEMORY)
+    take_at_most(_MOST_MEMORY)
     logging.getLogger().handlers[:] = [_heard]
     receiver = Receiver(**json.loads(sys.stdin.readline()))
     try:
