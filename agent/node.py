@@ -212,9 +212,7 @@ class Node:
         names.tell(self._metrics.name_looked_up)
         self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
         self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
-        self._stack = Stack(
-            snapshot.agent, self._closer.messages.take, self._metrics.loop_lagged, contained.took
-        )
+        self._stack = Stack(snapshot.agent, self._closer.messages.take, self._metrics.loop_lagged, contained)
         self._stories.catch_up = self._stack.look_for_messages
         self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
         self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
