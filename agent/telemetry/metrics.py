@@ -123,12 +123,15 @@ class Metrics:
                 "project",
             ),
         )
-        self._packets_received = counter("rtp_packets_received", "RTP packets received")
-        self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
+        self._packets_received, self._packets_lost = (
+            counter("rtp_packets_received", "RTP packets received"),
+            counter("rtp_packets_lost", "RTP packets lost"),
+        )
         self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", within.JITTER)
         self._round_trip = histogram(
             "rtp_round_trip_seconds", "Mean round trip time to a leg's far end", within.ROUND_TRIP
         )
+        self._mos = _Children(histogram("call_mos", "Listening quality by estimate", within.MOS, "leg"))
         self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
         self._kept_out = gauge(
             "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
@@ -250,6 +253,10 @@ class Metrics:
         self._jitter.observe(jitter)
         if round_trip is not None:
             self._round_trip.observe(round_trip)
+
+    def leg_rated(self, side: str, mos: float) -> None:
+        """A leg of a call is over on this side, and this is the MOS estimate for what came on it."""
+        self._mos[side,].observe(mos)
 
     # signals
 
