@@ -28,7 +28,7 @@ class Pump:
     Args:
         endpoint: pjsua2's.
         hand_on: takes each event.
-        busy: says whether there are calls.
+        busy: gives something true while there are calls.
         ticked: called with each tick, and with how late it was, in seconds; it raises nothing.
         contained: takes what goes wrong; polling goes on.
     """
@@ -37,7 +37,7 @@ class Pump:
         self,
         endpoint: Any,
         hand_on: Callable[[on.StackEvent], None],
-        busy: Callable[[], bool],
+        busy: Callable[[], object],
         ticked: Callable[[float], None],
         contained: Containing,
     ) -> None:
