@@ -48,9 +48,11 @@ def children(pid: int) -> list[int]:
 
 def halted(pid: int, kind: bytes = b"") -> int | None:
     """Stop a child whose command has these words; gives it once it stands still."""
+    parents = Path(f"/proc/{pid}/cmdline").read_bytes()
     for child in children(pid):
         with suppress(OSError):  # it was quicker
-            if kind in Path(f"/proc/{child}/cmdline").read_bytes():
+            command = Path(f"/proc/{child}/cmdline").read_bytes()
+            if kind in command and command != parents:  # else it has not begun
                 os.kill(child, signal.SIGSTOP)
                 if Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T":
                     return child
