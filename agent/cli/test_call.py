@@ -192,7 +192,8 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     back = "" if result.round_trip is None else f", round trip {result.round_trip * 1000:.1f} ms"
     yield (
         "audio in",
-        f"{result.received} packets, {result.lost} lost, jitter {result.jitter * 1000:.1f} ms{back}"
+        f"{result.received} packets, {result.lost} lost, {result.discarded} too late, "
+        f"jitter {result.jitter * 1000:.1f} ms{back}"
         + ("" if result.mos is None else f", MOS {result.mos:.1f}"),
     )
     yield "audio out", f"{result.sent} packets, {result.lost_by_peer} lost by its reports"

@@ -83,6 +83,7 @@ class Result:
         talked_on: it spoke whenever we did, so that it can't be told whether it heard us.
         echo: it sent back what we said.
         received, sent, lost, lost_by_peer: RTP packets.
+        discarded: those that came, and were of no use: too late, as a rule.
         jitter, round_trip: mean.
         mos: estimate for what came (`agent.core.quality`).
         dtmf: how the digits went; empty where none were pressed.
@@ -103,6 +104,7 @@ class Result:
     sent: int = 0
     lost: int = 0
     lost_by_peer: int = 0
+    discarded: int = 0
     jitter: float = 0.0
     round_trip: float | None = None
     mos: float | None = None

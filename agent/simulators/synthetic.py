@@ -17,10 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agent.children import begin_as_child
 from agent.core.errors import AgentError, SipError
-from agent.core.model import Agent
-from agent.core.model.node import Media
+from agent.core.model import Agent, Media
 from agent.core.node import READY
 from agent.core.synthetic import Callee, Order, Result, doubts, faults
 from agent.core.units import Listen, PortRange, bracketed, listen
@@ -201,7 +199,6 @@ def _settings(node: Mapping[str, Any], listening: tuple[Listen, ...]) -> Agent:
 
 def main() -> int:
     """Read an order, make the call, write the result. Returns the exit code: 0 made, 2 could not be made."""
-    begin_as_child()
     order = Order.from_json(sys.stdin.buffer.read())
     try:
         with logs.silent():

@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 
 from agent.core.echo import sent_back
 from agent.core.errors import AgentError
-from agent.core.quality import estimate
 from agent.core.synthetic import Order, Result
 from agent.core.turns import Turns
 from agent.simulators.numbered import Numbered
@@ -124,8 +123,7 @@ class Talk:
         return f"as INFO, answered {answers[-1].split()[1]}" if answers else "as INFO, not answered"
 
     def _told(self, result: Result, turns: Turns, traffic: Traffic) -> Result:
-        codec = self._order.node["media"]["codecs"][0]  # the estimate takes all of ours alike
-        lost = max(traffic.lost, self._numbered.lost)
+        traffic = replace(traffic, lost=max(traffic.lost, self._numbered.lost))
         return replace(
             result,
             first_audio=_rounded(turns.first_audio),
@@ -133,11 +131,12 @@ class Talk:
             talked_on=turns.talked_on,
             received=traffic.received,
             sent=traffic.sent,
-            lost=lost,
+            lost=traffic.lost,
+            discarded=traffic.discarded,
             lost_by_peer=traffic.lost_by_peer,
             jitter=round(traffic.jitter, 6),
             round_trip=_rounded(traffic.round_trip),
-            mos=estimate(traffic.received, lost, traffic.jitter, traffic.round_trip, codec),
+            mos=traffic.mos,
         )
 
 
