@@ -418,7 +418,10 @@ class Node:
         api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
         shares = descriptors(self._configuration.snapshot.agent)
         room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
-        access = Access(lambda: self._configuration.snapshot.agent.http.operations_auth)
+        access = Access(
+            lambda: self._configuration.snapshot.agent.http.operations_auth,
+            refused=self._metrics.log_in_refused,
+        )
         operations = operations_app(
             desks, _names(http), access=access, audit=self._audit, diagnostics=self._closer.diagnostics
         )

@@ -97,8 +97,11 @@ class Metrics:
         self._api = _Children(
             counter("api_requests", "Answers of the handoff API", "project", "route", "status")
         )
-        self._http_shed = _Children(
-            counter("http_connections_shed", "HTTP connections that found no room", "listener")
+        self._http_shed, self._log_ins = (
+            _Children(counter("http_connections_shed", "HTTP connections that found no room", "listener")),
+            _Children(
+                counter("log_ins_refused", "Tokens shown to the operations listener in vain", "reason")
+            ),
         )
         self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
         self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
@@ -278,6 +281,10 @@ class Metrics:
     def http_shed(self, listener: str) -> None:
         """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
         self._http_shed[listener,].inc()
+
+    def log_in_refused(self, reason: str) -> None:
+        """A token was shown to the operations listener in vain (``unknown``, ``too_many``)."""
+        self._log_ins[reason,].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""
