@@ -29,7 +29,7 @@ from agent.core.model import Snapshot
 from agent.core.model.node import Http
 from agent.core.node import NodeState
 from agent.core.reasons import Reason
-from agent.core.reloads import Cause
+from agent.core.reloads import Cause, Reloads
 from agent.delivery.outbound import Outbound
 from agent.delivery.record_files.writer import RecordWriter
 from agent.delivery.retention import Keeper
@@ -57,6 +57,7 @@ from agent.telemetry.capacity import room_of
 from agent.telemetry.log_file import require_writable
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.pulse import Pulse
+from agent.telemetry.reload_history import ReloadHistory
 from agent.telemetry.stories import Stories
 from agent.telemetry.systemd import notify
 
@@ -183,7 +184,10 @@ class Node:
         self._down = False
         self._store = store
         self._metrics = Metrics()
-        self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
+        self._history = history = ReloadHistory(snapshot.agent.reloads_file)
+        self._configuration = Configuration(
+            folder, snapshot, self._metrics, self._applied, Reloads(history.before, history.keep)
+        )
         self._bell = Bell()
         self._stories = Stories()
         self._register = Register()
@@ -273,7 +277,7 @@ class Node:
         add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
         add("records of calls", self._end_records, usual=5.0, forced=0.4)
-        add("audit log", self._audit.aclose, usual=2.0, forced=0.2)
+        add("audit log", self._end_journals, usual=2.0, forced=0.2)
         add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
         add("reload", self._end_reloads, usual=2.0, forced=0.2)
         self._loop.set_exception_handler(self._escaped)
@@ -493,6 +497,9 @@ class Node:
                     call_id=call_id,
                     project=project,
                 )
+
+    async def _end_journals(self) -> None:
+        await asyncio.gather(self._audit.aclose(), self._history.aclose())
 
     async def _end_reloads(self) -> None:
         """Cancel a reload under way; its child process is killed. One that HTTP asked for is over by now."""

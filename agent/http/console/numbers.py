@@ -101,6 +101,7 @@ class _Numbers:
             files=maps.files(),
             carriers=maps.carriers(),
             reloads=reloads,
+            history=self._desk.snapshot().agent.reloads_file,
             kinds=KINDS,
             mistakes=_MISTAKES,
             held=self._is_held(),
