@@ -123,14 +123,14 @@ def test_without_a_token_a_call_is_explained_from_the_record_with_what_is_missin
     forget(guarded)
     assert guarded.command("explain", "4512") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("The voice agent handed the call off")
+    assert lines[0].startswith("The voice agent handed the caller back")
     note = "note: SIP messages are missing, and whether the call is still up: "
     assert f"{note}http://127.0.0.1:{guarded.port} {ADVICE}" in lines
     assert "From the record (the agent was not asked):" in lines
     assert guarded.command("explain", "4512", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["source"], ADVICE in told["missing"]) == ("the record", True)
-    guarded.record(SignalState.ACCEPTED, contact_id="4513", state="bridged", ended=None, end="", reason="")
+    guarded.record(SignalState.RECORDED, contact_id="4513", ended=None, end="", reason="")
     assert guarded.command("explain", "4513") == 0
     assert "when it was last recorded; whether it is up the agent alone can say" in capsys.readouterr().out
     assert guarded.command("explain", "c-none") == 1
