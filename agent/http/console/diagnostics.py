@@ -19,7 +19,8 @@ from agent.http.diagnostics import Diagnostics
 from agent.http.errors import RefusalError
 from agent.http.identity import in_clear, named
 from agent.http.ports import OperationsDesk
-from agent.telemetry.capture import USUAL_SECONDS, Capture, CaptureRefusedError, Captures, Wanted
+from agent.telemetry.capture import Capture, Wanted
+from agent.telemetry.captures import USUAL_SECONDS, CaptureRefusedError, Captures
 from agent.telemetry.logs import masked
 
 PATH: Final = "/console/diagnostics"
@@ -185,7 +186,7 @@ class _CapturePages:
 
     async def delete(self, request: web.Request, _form: Form) -> web.Response:
         try:
-            self._captures.delete(self._found(request))
+            await self._captures.delete(self._found(request))
         except CaptureRefusedError as error:
             raise RefusalError(error.status, str(error)) from None
         return done(f"{PATH}#captures")

@@ -23,7 +23,7 @@ from agent.http.operations import operations_app
 from agent.http.serving import serve
 from agent.telemetry import logs
 from agent.telemetry.audit import Audit
-from agent.telemetry.capture import Captures
+from agent.telemetry.captures import Captures
 from tests.core.examples import record
 from tests.telemetry.wire import Wire
 
@@ -129,7 +129,7 @@ async def test_what_moves_says_so_when_somebody_deletes_it(site: Site) -> None:
     live = where.replace(START, "/console/live/captures")
     assert "Nothing has come yet" in await site.page(live)
     assert "running" in await site.page("/console/live/captures")
-    site.captures.delete(site.captures.all()[0])
+    await site.captures.delete(site.captures.all()[0])
     gone = live + "?again"  # one rendering serves for a second
     assert "It is deleted" in await site.page(gone)
 
