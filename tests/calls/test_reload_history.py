@@ -34,18 +34,18 @@ def test_a_restart_and_a_killed_process_hide_no_reload(
 ) -> None:
     house = House(Plan(cxone.port), cxone, tmp_path_factory.mktemp("house"))
     history = house.folder / "agent.db.audit.reloads.jsonl"
-    house.start()
+    house.start(180)
     try:
         assert edit(house, "9995550391", "acme-care") == 200
         assert edit(house, "9995550392", "acme-cara") == 422
         del house.plan.numbers["9995550392"]
         house.plan.write(house.config)
         house.agent.stop()
-        house.start()
+        house.start(180)
         assert edit(house, "9995550393", "acme-care") == 200
         eventually_now(lambda: history.read_text().count("a new list") == 3, 15, "all are in the file")
         house.agent.kill()
-        house.start()
+        house.start(180)
         found = reloads(house)
         page = house.operations("GET", "/console/numbers").text
     finally:
