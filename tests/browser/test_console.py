@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import complaints
 from tests.browser.logged_in import TOKEN, VIEWER, forget_cookies, guarded_house, log_in
-from tests.browser.watching import as_it_was, faults, fill, follow, press, text
+from tests.browser.watching import as_it_was, faults, fill, follow, follow_first, press, text
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.waiting import eventually
 
@@ -115,7 +115,7 @@ async def test_a_refused_signal_is_found_by_its_contact_and_sent_again_with_a_re
     press(person, "Find")
     rows = person.find_elements(By.CSS_SELECTOR, "tbody tr")
     assert {row.find_elements(By.TAG_NAME, "td")[0].text for row in rows} == {"refused"}
-    rows[0].find_element(By.TAG_NAME, "a").click()
+    follow_first(person, "tbody tr a")
     assert "Attempts and decisions" in text(person)
     assert list(faults(person, person.current_url, "signal")) == []
     fill(person, "Reason", "NICE was down")
@@ -153,9 +153,9 @@ async def test_a_broken_map_is_refused_with_its_place_and_the_old_one_stays(
         follow(person, "Overview")
         assert "The edited configuration was refused for 1 mistake" in text(person)
         assert list(faults(person, f"{at}/", "overview-trouble")) == []
+        follow(person, "the mistakes")
     finally:
         path.write_text(sound, encoding="utf-8")
-    follow(person, "the mistakes")
     press(person, "Reload")
     assert "Nothing changed" in text(person)
 

@@ -124,9 +124,9 @@ async def test_an_edit_is_previewed_with_the_call_that_is_up_and_then_applied(
         person.get(at)
         fill(person, "Reason", "new numbers of acme")
         press(person, "Reload from the files")
-        newest = person.find_element(By.CSS_SELECTOR, "tbody tr").text
-        assert "loaded" in newest or "unchanged" in newest, "the agent may have seen the file by itself"
-        assert "ana, 127.0.0.1, new numbers of acme" in newest
+        reloads = [row.text for row in person.find_elements(By.CSS_SELECTOR, "tbody tr")]
+        (ours,) = [one for one in reloads if "ana, 127.0.0.1, new numbers of acme" in one]
+        assert "loaded" in ours or "unchanged" in ours, "the agent may have seen the file by itself"
         fill(person, "Number, as the carrier sends it", "9995550777")
         press(person, "Ask")
         assert "exact 9995550777 matches" in text(person)

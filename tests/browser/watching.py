@@ -26,6 +26,11 @@ axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}}).then(found => 
 )), error => done([String(error)]));
 """
 
+_CLICK: Final = """
+const click = new MouseEvent("click", {bubbles: true, cancelable: true});
+document.querySelector(arguments[0]).dispatchEvent(click);
+"""
+
 
 def look(browser: Chrome, scheme: str, width: int, height: int = 900) -> None:
     """Let the browser be of this width, and prefer light or dark."""
@@ -108,6 +113,16 @@ def follow(browser: Chrome, link: str) -> None:
     """Follow the link of this text, and wait for its page."""
     page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.LINK_TEXT, link).click()
+    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+
+
+def follow_first(browser: Chrome, selector: str) -> None:
+    """Follow the first link that a CSS selector finds, and wait for its page.
+
+    In one step: between two the page may have renewed what is in it.
+    """
+    page = browser.find_element(By.TAG_NAME, "html")
+    browser.execute_script(_CLICK, selector)
     WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 

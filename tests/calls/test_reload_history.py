@@ -10,7 +10,6 @@ from tests.calls.harness.house import House
 from tests.calls.harness.plan import Plan
 from tests.calls.harness.records import Row
 from tests.calls.harness.waiting import eventually_now
-from tests.calls.harness.web import ask
 
 pytestmark = pytest.mark.calls
 
@@ -25,8 +24,7 @@ def edit(house: House, number: str, project: str) -> int:
     """Add a number to the map and reload with a reason; gives HTTP's word for what came of it."""
     house.plan.numbers[number] = project
     house.plan.write(house.config)
-    told = {"X-Requested-By": "ana"}
-    return ask(house.plan.operations, "POST", "/reload?why=a+new+list", {}, told, within=60).status
+    return house.operations("POST", "/reload?why=a+new+list", {}).status
 
 
 def test_a_restart_and_a_killed_process_hide_no_reload(

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from agent.core.events import Side
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 from agent.core.story import GIVEN_BACK, REFERRED
 from agent.core.verdict import telling
 from agent.core.verdict.first_cause import DIED_LATER, first_cause, no_audio

@@ -25,20 +25,14 @@ class Reply:
 
 
 def ask(
-    port: int,
-    method: str,
-    path: str,
-    body: object = None,
-    headers: Mapping[str, str] | None = None,
-    *,
-    within: float = 5.0,
+    port: int, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
 ) -> Reply:
     """One request to 127.0.0.1.
 
     Raises:
-        OSError: nobody listens there, or it was silent for so many seconds.
+        OSError: nobody listens there, or it did not answer within twenty seconds.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=within)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         text = None if body is None else json.dumps(body)
         content = {} if body is None else {"Content-Type": "application/json"}
