@@ -11,7 +11,7 @@ import pytest
 from agent.calls import taps as module
 from agent.calls.register import Register
 from agent.calls.taps import Taps
-from agent.core.events import Side
+from agent.core.sides import Side
 from agent.sip.tap import TappedPacket
 from agent.telemetry.capture import Capture, Wanted
 from agent.telemetry.pcap import HEADER

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.events import Side
 from agent.core.model.capture import CaptureSettings
+from agent.core.sides import Side
 from agent.telemetry import capture_file
 from agent.telemetry import captures as module
 from agent.telemetry.capture import Capture, Wanted
