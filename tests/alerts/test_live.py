@@ -177,6 +177,21 @@ async def test_voice_agents_are_gone_calls_fail_and_lose_their_audio(
         await at.stop()
 
 
+async def test_somebody_tries_tokens(cxone: Cxone, tmp_path: Path) -> None:
+    def change(plan: Plan) -> None:
+        token = {"name": "ana", "role": "operator", "token": "an-operator's-own-token"}
+        plan.agent["http"]["operations_auth"] = {"tokens": [token]}
+
+    async with scene(cxone, tmp_path, change) as here:
+        at = here.at
+        for number in range(35):
+            wrong = {"Authorization": f"Bearer a-guess-{number}"}
+            asked = partial(ask, at.house.plan.operations, "GET", "/calls", None, wrong)
+            assert (await asyncio.to_thread(asked)).status in (401, 429)
+        await here.fire("HandoffLogInsRefused")
+        await at.stop()
+
+
 class Gappy(RtpPeer):
     """Speaks with a hole after every fifth packet."""
 
