@@ -100,7 +100,7 @@ async def test_a_handoff_signals_first_and_the_caller_hears_audio_until_bye(
 
 async def test_a_second_handoff_comes_too_late(house: House) -> None:
     contact = new_contact()
-    async with house.voice_agent(), house.caller("on_cue", contact) as caller:
+    async with house.voice_agent() as bot, house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
         await eventually(
             lambda: house.api("POST", f"{PATH}/handoffs", ask_for(contact)).status == 202, what="202"
@@ -108,6 +108,7 @@ async def test_a_second_handoff_comes_too_late(house: House) -> None:
         assert house.api("POST", f"{PATH}/handoffs", ask_for(contact, skill="9")).status == 409
         await caller.saw("BYE")
         await caller.succeeds()
+        await bot.succeeds()
     await house.signalled(contact, CONNECTED, told(contact))
 
 
@@ -117,13 +118,14 @@ async def test_a_handoff_of_no_live_call_is_404_and_changes_nothing(house: House
 
 async def test_a_wrong_key_may_neither_hand_off_nor_read(house: House) -> None:
     contact = new_contact()
-    async with house.voice_agent(), house.caller("on_cue", contact) as caller:
+    async with house.voice_agent() as bot, house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
         for key in ("", "wrong", "acme-api-kez"):
             assert house.api("POST", f"{PATH}/handoffs", ask_for(contact), key).status in (401, 403)
             assert house.api("GET", f"{PATH}/handoff_state?id={contact}", key=key).status in (401, 403)
         caller.cue()
         await caller.succeeds()
+        await bot.succeeds()
     await house.signalled(contact, CONNECTED)
 
 
