@@ -72,6 +72,7 @@ class Metrics:
         self._round_trip = make.histogram(
             "rtp_round_trip_seconds", "Mean round trip time to a leg's far end", within.ROUND_TRIP
         )
+        self._mos = make.histograms("call_mos", "Listening quality of a leg by estimate", within.MOS, "leg")
 
     def _make_those_of_deliveries(self, make: Families) -> None:
         self._signals = make.counters(
@@ -90,6 +91,9 @@ class Metrics:
         self._api = make.counters("api_requests", "Answers of the handoff API", "project", "route", "status")
         self._http_shed = make.counters(
             "http_connections_shed", "HTTP connections that found no room", "listener"
+        )
+        self._log_ins = make.counters(
+            "log_ins_refused", "Tokens shown to the operations listener in vain", "reason"
         )
 
     def _make_those_of_voice_agents(self, make: Families) -> None:
@@ -172,6 +176,10 @@ class Metrics:
         if round_trip is not None:
             self._round_trip.observe(round_trip)
 
+    def leg_rated(self, side: str, mos: float) -> None:
+        """A leg of a call is over on this side, and this is the MOS estimate for what came on it."""
+        self._mos[side,].observe(mos)
+
     # signals
 
     def signal_started(self, moment: str, seconds: float) -> None:
@@ -199,6 +207,10 @@ class Metrics:
     def http_shed(self, listener: str) -> None:
         """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
         self._http_shed[listener,].inc()
+
+    def log_in_refused(self, reason: str) -> None:
+        """A token was shown to the operations listener in vain (``unknown``, ``too_many``)."""
+        self._log_ins[reason,].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""
