@@ -12,6 +12,7 @@ from axe_core_python.base import AXE_SCRIPT
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -92,6 +93,13 @@ def tick(browser: Chrome, label: str) -> None:
 def press(browser: Chrome, button: str) -> None:
     """Press the button of this name, and wait for the page that follows."""
     _leads_on(browser, By.XPATH, f"//button[normalize-space()='{button}']")
+
+
+def enter(browser: Chrome, label: str) -> None:
+    """Press Enter in the field of this label, and wait for the page that follows."""
+    page = browser.find_element(By.TAG_NAME, "html")
+    _labelled(browser, label).send_keys(Keys.ENTER)
+    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 
 def follow(browser: Chrome, link: str) -> None:
