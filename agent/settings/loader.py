@@ -19,7 +19,7 @@ from agent.core.model import Agent, Carriers, Certificate, Project, Snapshot
 from agent.core.number_map import NumberMap
 from agent.core.numbers import NumberRule, Pattern
 from agent.settings import checks
-from agent.settings.document import Document, PathOf, read, values
+from agent.settings.document import Document, read
 from agent.settings.fingerprint import fingerprint
 from agent.settings.map_files import NO_EDIT, YAML, Edit, Told, listed, read_maps
 from agent.settings.maps import unknown_projects
@@ -28,6 +28,7 @@ from agent.settings.paths import with_absolute_paths
 from agent.settings.places import written
 from agent.settings.references import References
 from agent.settings.validation import validate
+from agent.settings.values import PathOf, values
 
 ModelOf = TypeVar("ModelOf", bound=BaseModel)
 
