@@ -94,7 +94,7 @@ async def test_each_call_has_one_line_however_often_the_agent_is_killed(cxone: C
             found = filed(folder)
             assert found == over(at)[: len(found)], "in order, none twice, no gap"
         await at.start()
-        await at.settled(60)
+        await at.settled()
         await all_filed(at, folder)
         died = [line for line in lines(folder) if line["reason"] == "process_died"]
         assert len(died) >= KILLS, "calls of dead processes have their lines too"
