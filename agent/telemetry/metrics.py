@@ -92,6 +92,9 @@ class Metrics:
         self._http_shed = make.counters(
             "http_connections_shed", "HTTP connections that found no room", "listener"
         )
+        self._log_ins = make.counters(
+            "log_ins_refused", "Tokens shown to the operations listener in vain", "reason"
+        )
 
     def _make_those_of_voice_agents(self, make: Families) -> None:
         self._target_up = make.gauge(
@@ -101,7 +104,10 @@ class Metrics:
             "synthetic_calls", "Test calls to voice agents, by result", "project", "result"
         )
         self._synthetic_failures = make.gauge(
-            "synthetic_failures", "Test calls that failed in a row, up to the last one", "project"
+            "synthetic_failures", "Test calls that failed since one passed", "project"
+        )
+        self._synthetic_unclear = make.gauge(
+            "synthetic_unclear", "Test calls since one passed that told nothing", "project"
         )
         self._synthetic_response = make.gauge(
             "synthetic_response_seconds", "From the end of our speech to the voice agent's answer", "project"
@@ -205,6 +211,10 @@ class Metrics:
         """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
         self._http_shed[listener,].inc()
 
+    def log_in_refused(self, reason: str) -> None:
+        """A token was shown to the operations listener in vain (``unknown``, ``too_many``)."""
+        self._log_ins[reason,].inc()
+
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""
         self._cut[project,].inc(count)
@@ -235,10 +245,16 @@ class Metrics:
         """A voice agent's target is known to be up or down."""
         self._target_up.labels(project, target).set(up)
 
-    def synthetic_made(self, project: str, failures: int, response: float | None) -> None:
-        """A test call was made; so many failed in a row up to it. `response` is in seconds, if known."""
-        self._synthetic[project, "failed" if failures else "passed"].inc()
+    def synthetic_made(
+        self, project: str, result: str, failures: int, unclear: int, response: float | None
+    ) -> None:
+        """A test call was made: its `result`, and how many failed or were unclear since one passed.
+
+        `response` is in seconds, if known.
+        """
+        self._synthetic[project, result].inc()
         self._synthetic_failures.labels(project).set(failures)
+        self._synthetic_unclear.labels(project).set(unclear)
         if response is None:
             self._synthetic_response.remove(project)
         else:
@@ -251,6 +267,7 @@ class Metrics:
     def synthetic_removed(self, project: str) -> None:
         """A project has no test calls any more."""
         self._synthetic_failures.remove(project)
+        self._synthetic_unclear.remove(project)
         self._synthetic_response.remove(project)
 
     def target_removed(self, project: str, target: str) -> None:

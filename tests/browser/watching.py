@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from axe_core_python.base import AXE_SCRIPT
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -91,15 +92,38 @@ def tick(browser: Chrome, label: str) -> None:
 
 def press(browser: Chrome, button: str) -> None:
     """Press the button of this name, and wait for the page that follows."""
+    _leads_on(browser, By.XPATH, f"//button[normalize-space()='{button}']")
+
+
+def enter(browser: Chrome, label: str) -> None:
+    """Press Enter in the field of this label, and wait for the page that follows."""
     page = browser.find_element(By.TAG_NAME, "html")
-    browser.find_element(By.XPATH, f"//button[normalize-space()='{button}']").click()
+    _labelled(browser, label).send_keys(Keys.ENTER)
     WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 
 def follow(browser: Chrome, link: str) -> None:
     """Follow the link of this text, and wait for its page."""
+    _leads_on(browser, By.LINK_TEXT, link)
+
+
+def follow_first(browser: Chrome, selector: str) -> None:
+    """Follow the first link that a CSS selector finds, and wait for its page."""
+    _leads_on(browser, By.CSS_SELECTOR, selector)
+
+
+def _leads_on(browser: Chrome, by: str, what: str) -> None:
+    """Click on what is found so, and wait for another page.
+
+    What a page that renews itself has replaced between finding and clicking is found again.
+    """
     page = browser.find_element(By.TAG_NAME, "html")
-    browser.find_element(By.LINK_TEXT, link).click()
+
+    def clicked(_: Chrome) -> bool:
+        browser.find_element(by, what).click()
+        return True
+
+    WebDriverWait(browser, 15, ignored_exceptions=(StaleElementReferenceException,)).until(clicked)
     WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 

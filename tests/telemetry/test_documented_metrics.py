@@ -42,11 +42,12 @@ def everything() -> Metrics:
     metrics.parameters_cut("care", 1)
     metrics.api_answered("care", "hand_off", 202)
     metrics.http_shed("api")
+    metrics.log_in_refused("unknown")
     metrics.token_requested("issued")
     metrics.name_looked_up("found")
     metrics.certificate_loaded("sip.tls", 1.0)
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
-    metrics.synthetic_made("care", 0, 0.7)
+    metrics.synthetic_made("care", "passed", 0, 0, 0.7)
     metrics.config_reloaded("loaded", kept_out=False)
     metrics.internal_error("tick")
     return metrics

@@ -13,9 +13,10 @@ from agent.http.audited import DEED
 from agent.http.causes import cause_of
 from agent.http.console.forms import Form, add_form, done
 from agent.http.console.pages import add_page, page
+from agent.http.console.results import KINDS, WOULD
 from agent.http.errors import RefusalError
 from agent.http.identity import in_clear, who
-from agent.http.maps import DRAFT_AT_MOST
+from agent.http.maps import DRAFT_AT_MOST, too_large
 from agent.http.ports import OperationsDesk
 from agent.telemetry.audit import of_reload
 from agent.telemetry.logs import masked
@@ -28,13 +29,6 @@ _KEPT: Final = 200_000
 """Characters of a draft that come back in its form."""
 _FIELDS: Final = 64 * 1024
 _LONGEST: Final = 200
-_KINDS: Final = {"loaded": "good", "would_load": "good", "held": "warn", "refused": "bad"}
-_SAID: Final = {
-    "refused": "It has mistakes: a reload would refuse it, and what is in force would stay.",
-    "held": "It would be held until somebody confirms it.",
-    "unchanged": "It would change nothing.",
-    "would_load": "It would come into force. This is what it changes:",
-}
 
 
 def add_numbers(app: web.Application, desk: OperationsDesk) -> None:
@@ -42,7 +36,14 @@ def add_numbers(app: web.Application, desk: OperationsDesk) -> None:
     pages = _Numbers(desk)
     add_page(app, PATH, pages.show)
     add_form(app, f"{PATH}/route", pages.with_token, action="route")
-    add_form(app, f"{PATH}/preview", pages.preview, action="preview", at_most=DRAFT_AT_MOST + _FIELDS)
+    add_form(
+        app,
+        f"{PATH}/preview",
+        pages.preview,
+        action="preview",
+        at_most=DRAFT_AT_MOST + _FIELDS,
+        too_large=str(too_large()),
+    )
     add_form(app, f"{PATH}/reload", pages.reload, action="reload")
 
 
@@ -107,11 +108,14 @@ class _Numbers:
             files=maps.files(),
             carriers=maps.carriers(),
             reloads=reloads,
-            kinds=_KINDS,
+            history=self._desk.snapshot().agent.reloads_file,
+            kinds=KINDS,
             mistakes=_MISTAKES,
             held=self._is_held(),
             name="",
             text="",
+            at_most=DRAFT_AT_MOST,
+            too_large=str(too_large()),
         )
 
     def _previewed(
@@ -127,13 +131,15 @@ class _Numbers:
             found=found,
             fault=fault,
             live=live,
-            kind="" if found is None else _KINDS.get(found["result"], ""),
-            said="" if found is None else _SAID[found["result"]],
+            kind="" if found is None else KINDS.get(found["result"], ""),
+            said="" if found is None else WOULD[found["result"]],
             mistakes=[] if found is None else found["mistakes"][:_MISTAKES],
             more=0 if found is None else found["more_mistakes"] + max(0, len(found["mistakes"]) - _MISTAKES),
             files=self._desk.maps.files(),
             name=name,
             text=text,
+            at_most=DRAFT_AT_MOST,
+            too_large=str(too_large()),
             operator=who(request).operator,
         )
 
