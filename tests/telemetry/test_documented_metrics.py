@@ -34,6 +34,7 @@ def everything() -> Metrics:
     metrics.capacity.read = lambda: Room("edge-1", 100, {"care": 10}, 400, 40, space)
     metrics.media_returned("release", 0.1)
     metrics.audio_carried("care", "relay")
+    metrics.leg_rated("caller", 4.2)
     metrics.signal_started("handoff", 0.1)
     metrics.signal_settled("care", "handoff", "accepted", 0.1)
     metrics.webhook_settled("care", "accepted")
