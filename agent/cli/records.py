@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -70,16 +71,18 @@ def run(options: argparse.Namespace) -> int:
     where = Where.asked(options)
     with _output(options.output) as file:
         made = FORMATS[options.format](file)
-        count = asyncio.run(_export(where, wanted, made))
+        # Where the rows are shown themselves, they tell how far it is, and no line may come between.
+        rows_seen = options.output is None and sys.stdout.isatty()
+        count = asyncio.run(_export(where, wanted, made, Progress(io.StringIO() if rows_seen else None)))
         made.close()
     if options.output is not None:
         print(f"{count} call{'' if count == 1 else 's'} in {options.output}", file=sys.stderr)
     return DONE
 
 
-async def _export(where: Where, wanted: Export, made: Format) -> int:
+async def _export(where: Where, wanted: Export, made: Format, progress: Progress) -> int:
     async with opened(where) as store:
-        with Progress() as line:
+        with progress as line:
             return await _pages(store, wanted, made, line)
 
 

@@ -161,6 +161,16 @@ def test_a_terminal_is_shown_how_far_it_has_come(
     assert "exporting … 100%, 4 calls" in err
 
 
+def test_a_terminal_that_shows_the_rows_is_shown_nothing_between_them(
+    filled: Any, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stream in (sys.stderr, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert filled.command("records", "export") == 0
+    out, err = capsys.readouterr()
+    assert (len(out.splitlines()), err) == (4, "")
+
+
 def test_the_schema_of_a_record_can_be_had(capsys: Capture, run: Any) -> None:
     assert run("schema", "--records") == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(json_schema()))
