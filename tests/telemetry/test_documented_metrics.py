@@ -49,6 +49,7 @@ def everything() -> Metrics:
     metrics.certificate_loaded("sip.tls", 1.0)
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
     metrics.synthetic_made("care", "passed", 0, 0, 0.7)
+    metrics.leg_rated("caller", 4.2)
     metrics.config_reloaded("loaded", kept_out=False)
     metrics.internal_error("tick")
     return metrics
