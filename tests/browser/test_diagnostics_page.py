@@ -93,7 +93,7 @@ async def test_an_operator_captures_the_calls_to_a_number_and_takes_the_file_awa
     assert list(faults(person, where, "capture")) == []
     as_it_was(person)
     press(person, "Stop")
-    assert "stopped" in fact(person, "Stands")
+    assert "stopped" in fact(person, "State")
     link = person.find_element(By.LINK_TEXT, "Download").get_attribute("href")
     status, begins, length = person.execute_async_script(FETCHED, link)
     assert (status, bytes(begins), length > 1000) == (200, HEADER, True)
