@@ -34,6 +34,7 @@ def everything() -> Metrics:
     metrics.capacity.read = lambda: Room("edge-1", 100, {"care": 10}, 400, 40, space)
     metrics.media_returned("release", 0.1)
     metrics.audio_carried("care", "relay")
+    metrics.leg_rated("caller", 4.2)
     metrics.signal_started("handoff", 0.1)
     metrics.signal_settled("care", "handoff", "accepted", 0.1)
     metrics.webhook_settled("care", "accepted")
@@ -48,6 +49,7 @@ def everything() -> Metrics:
     metrics.certificate_loaded("sip.tls", 1.0)
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
     metrics.synthetic_made("care", "passed", 0, 0, 0.7)
+    metrics.leg_rated("caller", 4.2)
     metrics.config_reloaded("loaded", kept_out=False)
     metrics.internal_error("tick")
     return metrics

@@ -78,6 +78,11 @@ class Snapshot:
     written: Mapping[str, Written] = field(default=NOTHING, compare=False, repr=False)
     _known: dict[str, Carrier | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @property
+    def token_headers(self) -> frozenset[str]:
+        """Lower-case names of the headers in which carriers send connector tokens."""
+        return frozenset(one.token_header.lower() for one in self.carriers.values() if one.token_header)
+
     def carrier_at(self, source: str) -> Carrier | None:
         """The carrier whose narrowest network holds the address `source`; the same few come with every call.
 
