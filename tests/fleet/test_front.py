@@ -44,7 +44,11 @@ async def test_a_node_that_drains_costs_no_call(cxone: Cxone, tmp_path: Path, da
         await eventually(lambda: not first.live(), 30, "its calls came to their own end")
         at_rest = site.answered_by(first)
         others = sum(site.answered()) - at_rest
-        await eventually(lambda: sum(site.answered()) - at_rest >= others + 2 * CALLS_PER_SECOND, 60, "the others take them")
+        await eventually(
+            lambda: sum(site.answered()) - at_rest >= others + 2 * CALLS_PER_SECOND,
+            60,
+            "the others take them",
+        )
         assert site.answered_by(first) == at_rest
         assert first.operations("DELETE", "/drain").status == 200
         await eventually(lambda: site.answered_by(first) > at_rest, 30, "it has calls again")
