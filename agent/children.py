@@ -2,16 +2,13 @@
 """How our own modules are run in a fresh Python process: with our code alone, and in a time.
 
 No such child outlives whoever asks it: it is killed when its time is over or the asking is cancelled, and the
-kernel ends it when our process goes, however that ends (`begin_as_child`).
+kernel ends it when our process goes, however that ends (`agent.child`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
-import resource
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,11 +17,10 @@ from pathlib import Path
 from typing import Final
 
 import agent
+from agent import child
 
 _ROOT = str(Path(agent.__file__).resolve().parents[1])
-_PR_SET_PDEATHSIG: Final = 1
-_PARENT: Final = "HANDOFF_AGENT_PARENT"
-_FIRST_TO_GO: Final = "1000"
+_BEGINS: Final = ("-P", "-m", child.__name__)  # -P: no module comes from where we stand
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,8 @@ async def ask(
         TimeoutError: it took longer.
         OSError: it can't be started.
     """
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", module, *arguments),  # -P: no module comes from where we stand
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *_BEGINS, module, *arguments),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -73,13 +69,13 @@ async def ask(
     )
     try:
         async with asyncio.timeout(seconds):
-            output, errors = await child.communicate(told)
+            output, errors = await process.communicate(told)
     finally:
-        if child.returncode is None:
+        if process.returncode is None:
             with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
-    return Said(child.returncode or 0, output, errors)
+                process.kill()
+            await process.wait()
+    return Said(process.returncode or 0, output, errors)
 
 
 async def begin(module: str) -> asyncio.subprocess.Process:
@@ -91,7 +87,7 @@ async def begin(module: str) -> asyncio.subprocess.Process:
         OSError: it can't be started.
     """
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", module),
+        *(sys.executable, *_BEGINS, module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -99,33 +95,7 @@ async def begin(module: str) -> asyncio.subprocess.Process:
     )
 
 
-def begin_as_child(most_memory: int | None = None) -> None:
-    """What a child does first: it ends with its parent (prctl(2)), and goes before it where memory runs out.
-
-    Args:
-        most_memory: bytes of address space that it may take from now on; beyond that it gets a `MemoryError`.
-    """
-    parent = int(os.environ.get(_PARENT, os.getppid()))
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # it was quicker, perhaps while Python started
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to both, and the parent decides
-    with suppress(OSError):  # proc(5); the calls that are up are the parent's
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
-    if most_memory is not None:
-        most = _address_space() + most_memory
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        if hard == resource.RLIM_INFINITY or most < hard:
-            resource.setrlimit(resource.RLIMIT_AS, (most, hard))
-
-
-def _address_space() -> int:
-    """Bytes that this process has of it (proc(5)); a sanitizer reserves terabytes before anything runs."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    return pages * resource.getpagesize()
-
-
 def _environment() -> dict[str, str]:
     """Ours, where our code is, and who we are."""
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
-    return os.environ | {"PYTHONPATH": path, _PARENT: str(os.getpid())}
+    return os.environ | {"PYTHONPATH": path, child.PARENT: str(os.getpid())}

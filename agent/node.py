@@ -7,67 +7,30 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from agent.calls.chronicle import Chronicle
-from agent.calls.closer_look import CloserLook
-from agent.calls.contained import Contained
-from agent.calls.desks import Desks
-from agent.calls.recovery import Recovery
-from agent.calls.register import Register
-from agent.calls.saves import Saves
-from agent.calls.services import Services
-from agent.calls.sights import Sights
-from agent.calls.signal_events import SignalEvents
-from agent.calls.switchboard import Switchboard
-from agent.calls.synthetic import SyntheticCalls
-from agent.calls.tasks import Tasks
-from agent.calls.timers import Timers
-from agent.configuration import Configuration, Reloaded
 from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
-from agent.core.model.node import Http
-from agent.core.node import NodeState
-from agent.core.reasons import Reason
-from agent.core.reloads import Cause
-from agent.delivery.outbound import Outbound
 from agent.delivery.record_files.writer import RecordWriter
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
-from agent.http.access import Access
-from agent.http.api import api_app
-from agent.http.bell import Bell
-from agent.http.listener import ConnectionLimits
-from agent.http.operations import operations_app
-from agent.http.serving import serve_app
-from agent.memory import Memory
 from agent.names.loop import NamesLoop
 from agent.names.names import Names
-from agent.process import ENDED_BY_FORCE, LONGEST_END_SECONDS, Asked, Ending, descriptors, done_before
-from agent.renewal import Renewal
+from agent.process import ENDED_BY_FORCE, LONGEST_END_SECONDS, Asked, Ending, done_before
+from agent.running import readings
+from agent.running.ends import COURIER_GRACE_SECONDS, LAST_BYES_SECONDS, Ends
+from agent.running.listeners import listen
+from agent.running.parts import Parts
+from agent.running.reloading import Reloading
 from agent.settings import Mistakes, Summary, load_in_child
 from agent.sip import guard
-from agent.sip.probes import Probes
-from agent.sip.resolver import Resolver
-from agent.sip.stack import Stack
 from agent.telemetry import logs
-from agent.telemetry.audit import Audit, of_reload
-from agent.telemetry.capacity import room_of
 from agent.telemetry.log_file import require_writable
-from agent.telemetry.metrics import Metrics
-from agent.telemetry.pulse import Pulse
-from agent.telemetry.stories import Stories
 from agent.telemetry.systemd import notify
 
 _log = logs.logger("node")
-_LOOK_SECONDS = 1.0
-_FORCED_SECONDS = 2.0
-_UNRECORDED_SECONDS = 120.0
-"""For which an end waits for a storage that fails: as long as a signal is of use (the usual `signal_ttl`)."""
-_LAST_BYES_SECONDS = 2.0
-_COURIER_GRACE_SECONDS = 10.0
-_FORCED_GRACE_SECONDS = 0.6
+_LOOK_SECONDS: Final = 1.0
 
 
 async def serve(folder: Path, *, for_good: bool = False) -> int:
@@ -163,10 +126,9 @@ async def _run(folder: Path, snapshot: Snapshot, ending: Ending, closing: AsyncE
 
 
 class Node:
-    """The process: its parts, each given what is there before it.
+    """The process, whose parts come up in the order of `startup`, the record first and the door last.
 
-    They come up in the order of `startup`, the record first and the door last, and go down in the opposite
-    one; what was not sent stays recorded for the next start.
+    They go down in the opposite one; what was not sent stays recorded for the next start.
 
     Args:
         folder: of the configuration.
@@ -180,81 +142,11 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._asked = ending.asked
         self._ending = ending
-        self._down = False
-        self._store = store
-        self._metrics = Metrics()
-        self._configuration = Configuration(folder, snapshot, self._metrics, self._applied)
-        self._bell = Bell()
-        self._stories = Stories()
-        self._register = Register()
-        self._contained = contained = Contained(self._metrics)
-        self._tasks = Tasks(lambda error: contained.took("task", error))
-        self._closer = CloserLook(
-            self._configuration,
-            self._stories,
-            self._register,
-            self._metrics,
-            run=self._tasks.run,
-            took=contained.took,
-        )
-        chronicle = Chronicle(self._metrics, self._stories, self._closer.tracing)
-        self._reloads = Tasks(lambda error: contained.took("reload", error))
-        self._saves = Saves(store, self._tasks.run, chronicle.not_stored, chronicle.dropped)
-        self._signal_events = SignalEvents(self._register, chronicle, self._bell.ring, contained)
-        self._outbound = Outbound(
-            store,
-            self._configuration.project,
-            self._configuration.projects,
-            self._metrics,
-            self._signal_events.take,
-            names=names,
-        )
-        names.tell(self._metrics.name_looked_up)
-        self._recovery = Recovery(store, self._outbound.courier, self._configuration.project)
-        self._resolver = resolver = Resolver(names, snapshot.agent.sip.listen)
-        self._stack = Stack(
-            snapshot.agent, self._closer.messages.take, self._metrics.loop_lagged, contained.took
-        )
-        self._stories.catch_up = self._stack.look_for_messages
-        self._renewal = Renewal(self._stack.renew_certificates, self._metrics)
-        self._memory = Memory(lambda: bool(self._stack.legs_alive), self._stack.rest)
-        self._probes = Probes(self._stack, resolver, self._metrics, self._tasks.run)
-        self._synthetic = SyntheticCalls(
-            self._configuration.current, self._metrics, lambda: self._probes.down, contained.took
-        )
-        self._services = self._shared_by_calls(resolver)
-        self._switchboard = Switchboard(
-            self._register, self._services, self._configuration.current, chronicle
-        )
-        self._audit = Audit(snapshot.agent.audit_file)
-        self._sights = Sights(
-            self._register,
-            self._switchboard,
-            self._configuration,
-            self._metrics,
-            Pulse(),
-            targets_down=lambda: self._probes.down,
-            pending=lambda: self._outbound.courier.pending,
-            owed=lambda: self._saves.owed,
-        )
+        self._parts = parts = Parts(folder, snapshot, store, names, self._applied)
+        self._reloading = Reloading(self._asked, parts)
+        self._ends = Ends(self._asked, parts)
 
-    def _shared_by_calls(self, resolver: Resolver) -> Services:
-        return Services(
-            stack=self._stack,
-            store=self._store,
-            courier=self._outbound.courier,
-            metrics=self._metrics,
-            stories=self._stories,
-            resolver=resolver,
-            run=self._tasks.run,
-            saves=self._saves,
-            ring=self._bell.ring,
-            timers=Timers(),
-            targets_down=lambda: self._probes.down,
-            contained=self._contained,
-        )
-
-    # -- life --------------------------------------------------------------------------------------------
+    # -- up ----------------------------------------------------------------------------------------------
 
     async def startup(self, closing: AsyncExitStack) -> None:
         """Bring the parts up.
@@ -265,93 +157,87 @@ class Node:
         Raises:
             AgentError: one of them can't be used.
         """
-        settings = self._configuration.snapshot.agent
-        add = partial(self._ending.add, closing)
+        parts, add = self._parts, partial(self._ending.add, closing)
+        snapshot = parts.configuration.snapshot
         self._file_records(closing)
-        add("SIP", self._end_sip, usual=10.0, forced=0.5)
-        add("captures and traces", self._closer.aclose, usual=6.0, forced=0.3)
-        add("deliveries", self._end_deliveries, usual=_COURIER_GRACE_SECONDS + 2.0, forced=1.0)
-        add("recovery", self._recovery.aclose, usual=2.0, forced=0.1)
-        add("records of calls", self._end_records, usual=5.0, forced=0.4)
-        add("audit log", self._audit.aclose, usual=2.0, forced=0.2)
-        add("last BYEs", self._end_calls, usual=_LAST_BYES_SECONDS + 1.0, forced=0.2)
-        add("reload", self._end_reloads, usual=2.0, forced=0.2)
+        self._let_end(closing)
         self._loop.set_exception_handler(self._escaped)
         closing.callback(self._loop.set_exception_handler, None)
-        self._stack.start(self._switchboard.on_sip_event, guard.Doors.of(self._configuration.snapshot))
-        self._prepare_comfort()
-        self._connect_metrics()
-        self._renewal.tell(self._configuration.snapshot)
-        keeper = Keeper(self._store, lambda: self._configuration.snapshot.agent.retention, self.took)
+        parts.stack.start(parts.switchboard.on_sip_event, guard.Doors.of(snapshot))
+        self._reloading.prepare_comfort()
+        readings.connect(parts)
+        parts.renewal.tell(snapshot)
+        keeper = Keeper(parts.store, lambda: parts.configuration.snapshot.agent.retention, self.took)
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
-        await self._outbound.warm_up()
-        await self._listen(closing)
-        self._closer.follow(settings)
-        self._memory.settle()
-        self._probes.follow(self._configuration.snapshot)
-        self._synthetic.follow(self._configuration.snapshot)
-        add("test calls", self._synthetic.aclose, usual=2.0, forced=0.2)
-        self._switchboard.open()
-        self._recovery.look()  # what a dead process left: new calls are taken meanwhile
+        await parts.outbound.warm_up()
+        await listen(parts, self._ending, closing)
+        parts.closer.follow(snapshot.agent)
+        parts.memory.settle()
+        parts.probes.follow(snapshot)
+        parts.synthetic.follow(snapshot)
+        add("test calls", parts.synthetic.aclose, usual=2.0, forced=0.2)
+        parts.switchboard.open()
+        parts.recovery.look()  # what a dead process left: new calls are taken meanwhile
         notify(READY="1", STATUS="ready")
-        listening = [str(one) for one in settings.sip.listen]
-        _log.info("ready", node=settings.node, sip=listening, api=str(settings.http.api))
+        agent, listening = snapshot.agent, [str(one) for one in snapshot.agent.sip.listen]
+        _log.info("ready", node=agent.node, sip=listening, api=str(agent.http.api))
+
+    def _let_end(self, closing: AsyncExitStack) -> None:
+        """Whatever is up: what is added last ends first."""
+        add, parts, ends = partial(self._ending.add, closing), self._parts, self._ends
+        add("SIP", ends.of_sip, usual=10.0, forced=0.5)
+        add("captures and traces", parts.closer.aclose, usual=6.0, forced=0.3)
+        add("deliveries", ends.of_deliveries, usual=COURIER_GRACE_SECONDS + 2.0, forced=1.0)
+        add("recovery", parts.recovery.aclose, usual=2.0, forced=0.1)
+        add("records of calls", ends.of_records, usual=5.0, forced=0.4)
+        add("audit log", parts.audit.aclose, usual=2.0, forced=0.2)
+        add("last BYEs", ends.of_dialogs, usual=LAST_BYES_SECONDS + 1.0, forced=0.2)
+        add("reload", self._reloading.aclose, usual=2.0, forced=0.2)
 
     def _file_records(self, closing: AsyncExitStack) -> None:
         """Write records of calls to files, until the last part is down that may end a call."""
-        settings, store = self._configuration.snapshot.agent, self._store
-        if settings.records is None:
-            self._tasks.run(self._file_no_records())
+        parts, agent = self._parts, self._parts.configuration.snapshot.agent
+        if agent.records is None:
+            parts.tasks.run(self._file_no_records())
             return
-        writer = RecordWriter(store, settings.records, settings.node, self._metrics, self.took)
+        writer = RecordWriter(parts.store, agent.records, agent.node, parts.metrics, self.took)
         self._ending.add(closing, "record files", writer.aclose, usual=5.0, forced=0.4)
 
     async def _file_no_records(self) -> None:
         """Let old calls go though they are in no file; a storage that fails is asked by the next start."""
         with suppress(StorageError):
-            await self._store.note_filed(None)
+            await self._parts.store.note_filed(None)
+
+    # -- while it is up ----------------------------------------------------------------------------------
 
     async def main_loop(self) -> None:
         """Look after the node once a second until it is to end and the last call is over."""
         while not self._asked.end.is_set():
-            await self._look()
+            self._look()
             await _wait(self._asked.end, _LOOK_SECONDS)
-        self._switchboard.drain(for_good=True)
-        self._audit.record("drain", who="a signal", origin="SIGTERM", outcome="for good")
+        self._parts.switchboard.drain(for_good=True)
+        self._parts.audit.record("drain", who="a signal", origin="SIGTERM", outcome="for good")
         notify(STOPPING="1", STATUS="draining")
-        over = asyncio.ensure_future(self._all_recorded())
+        over = asyncio.ensure_future(self._ends.all_recorded())
         forced = asyncio.ensure_future(self._asked.end_now.wait())
         while not over.done() and not forced.done():
-            await self._look()
+            self._look()
             await asyncio.wait((over, forced), timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         for waiting in (over, forced):
             waiting.cancel()
-        if len(self._register):
-            self._switchboard.end_all(Reason.SHUTDOWN)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._register.idle(), _FORCED_SECONDS)
+        await self._ends.of_calls()
 
-    async def _all_recorded(self) -> None:
-        """Wait until the last call is over, and then for its record; but for that not for ever."""
-        await self._register.idle()
-        if self._saves.owed and (fault := self._store.fault) is not None:
-            _log.warning(
-                "the end waits for the storage: moments of calls are not recorded yet",
-                moments=self._saves.owed,
-                fault=fault,
-                at_most_seconds=_UNRECORDED_SECONDS,
-            )
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._saves.idle(), _UNRECORDED_SECONDS)
+    def _applied(self, difference: Summary) -> None:
+        self._reloading.applied(difference)
 
     def refresh(self) -> None:
         """Judge the node's state anew, now that the storage has changed; what waits for it is stored."""
-        self._switchboard.refresh()
-        self._saves.save_late()
+        self._parts.switchboard.refresh()
+        self._parts.saves.save_late()
 
     def took(self, where: str, error: Exception) -> None:
         """An error was contained in what is no call's: counted, logged, and part of the node's state."""
-        self._contained.took(where, error)
+        self._parts.contained.took(where, error)
 
     def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An error of a timer or a task reached the loop itself: it ends nothing, and is counted."""
@@ -359,156 +245,23 @@ class Node:
         if error is None:
             loop.default_exception_handler(context)
         else:
-            self._contained.took("loop", error)
+            self._parts.contained.took("loop", error)
 
-    # -- parts of it -------------------------------------------------------------------------------------
-
-    async def _look(self) -> None:
+    def _look(self) -> None:
         """Look after the node; nothing that goes wrong in one part ends another, or the next look."""
-        contain = self._contained.run
+        parts, contain = self._parts, self._parts.contained.run
         contain("look", self._tell_systemd)
-        contain("look", self._saves.save_late)
-        contain("look", self._recovery.look)
-        contain("look", self._memory.look)
+        contain("look", parts.saves.save_late)
+        contain("look", parts.recovery.look)
+        contain("look", parts.memory.look)
         contain("look", logs.levels_look)
-        contain("look", self._sights.look)
-        contain("look", self._closer.look, self._waits)
-        contain("look", self._reload_if_asked)
-
-    def _waits(self, call_id: str) -> bool:
-        """Whether a signal of a call is still on its way."""
-        return self._outbound.courier.waits(call_id)
+        contain("look", parts.sights.look)
+        contain("look", parts.closer.look, parts.outbound.courier.waits)
+        contain("look", self._reloading.look)
 
     def _tell_systemd(self) -> None:
-        status = self._switchboard.refresh()
+        status = self._parts.switchboard.refresh()
         notify(WATCHDOG="1", STATUS=status.reason)
-
-    def _reload_if_asked(self) -> None:
-        if self._asked.reload:
-            self._asked.reload = False
-            self._reloads.run(self._reload())
-        else:
-            self._reloads.run(self._look_for_edits())
-
-    async def _reload(self) -> None:
-        cause = Cause("signal", origin="SIGHUP")
-        self._tell_reload(await self._configuration.reload(cause=cause), "a signal", "SIGHUP")
-
-    async def _look_for_edits(self) -> None:
-        done = await self._configuration.look()
-        if done is not None and done.result != "unchanged":
-            self._tell_reload(done, "an edit", "file")
-
-    def _tell_reload(self, done: Reloaded, who: str, origin: str) -> None:
-        outcome = of_reload(done.result, done.mistakes, done.changes)
-        self._audit.record("reload", who=who, origin=origin, outcome=outcome)
-
-    async def _listen(self, closing: AsyncExitStack) -> None:
-        http = self._configuration.snapshot.agent.http
-        desks = Desks(
-            self._register,
-            self._switchboard,
-            self._configuration,
-            self._services,
-            alarms=self._outbound.alarms,
-            signal_events=self._signal_events.take,
-            bell=self._bell,
-            overview=self._sights.overview,
-        )
-        api = api_app(desks, origins=http.origins, count=self._metrics.api_answered)
-        shares = descriptors(self._configuration.snapshot.agent)
-        room = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
-        access = Access(lambda: self._configuration.snapshot.agent.http.operations_auth)
-        operations = operations_app(
-            desks, _names(http), access=access, audit=self._audit, diagnostics=self._closer.diagnostics
-        )
-        of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
-        for name, app, address, tls, share in (
-            ("api", api, http.api, http.tls, room),
-            ("operations", operations, http.operations, None, of_operations),
-        ):
-            shed = partial(self._metrics.http_shed, name)
-            server = await serve_app(app, address, tls, room=share, shed=shed)
-            if name == "api":
-                self._renewal.serves(server)
-            self._ending.add(closing, f"HTTP {name}", server.aclose, usual=5.0, forced=0.2)
-
-    def _connect_metrics(self) -> None:
-        metrics, courier, stack, store = self._metrics, self._outbound.courier, self._stack, self._store
-        metrics.set_node_state_reader(lambda: self._switchboard.status.state.value, NodeState)
-        metrics.set_guard_reader(guard.invites_refused)
-        metrics.set_names_reader(guard.names_refused)
-        metrics.set_storage_fault_reader(lambda: store.fault)
-        metrics.set_room_reader(lambda: room_of(self._configuration.snapshot, stack.legs_alive))
-        metrics.set_oldest_reader(lambda: courier.oldest_seconds)
-        metrics.set_owed_reader(lambda: self._saves.owed)
-        metrics.set_credential_alarm_reader(self._outbound.refused)
-        metrics.set_failing_reader(self._outbound.failing)
-        metrics.set_pending_reader(lambda: courier.pending)
-        metrics.set_outbox_reader(lambda: courier.pending_by_channel)
-        metrics.set_log_reader(logs.dropped)
-        metrics.set_task_reader(lambda: len(asyncio.all_tasks(self._loop)))
-        metrics.set_native_readers(lambda: stack.legs_alive, stack.native_calls)
-
-    def _applied(self, difference: Summary) -> None:
-        if self._down:
-            return  # what it would be told to is closed
-        snapshot = self._configuration.snapshot
-        self._stack.let_in(guard.Doors.of(snapshot))
-        log = snapshot.agent.log
-        logs.configure(log.level, log.format, log.numbers, log.file)
-        self._closer.follow(snapshot.agent)
-        self._outbound.applied()
-        if difference.renewed:
-            self._tasks.run(self._renewal.renew(difference.renewed, snapshot))
-        self._prepare_comfort()
-        self._probes.follow(snapshot)
-        self._synthetic.follow(snapshot)
-        self._switchboard.refresh()
-
-    def _prepare_comfort(self) -> None:
-        projects = self._configuration.projects()
-        self._stack.comfort.prepare(project.handoff.comfort_audio for project in projects)
-
-    async def _end_calls(self) -> None:
-        """Let the last transactions and records end: no peer is left to find out by itself."""
-        self._probes.end()
-        until = self._loop.time() + _LAST_BYES_SECONDS
-        while self._stack.native_calls() and self._loop.time() < until:
-            await asyncio.sleep(0.02)
-        self._saves.save_late()
-
-    async def _end_records(self) -> None:
-        """Store what is being stored, and say which calls the next start will find up."""
-        try:
-            await self._tasks.end()
-        finally:
-            for call_id, project in self._saves.waiting.items():
-                _log.error(
-                    "the end of this call is not recorded: the next start tells its script failed, if "
-                    "nothing was told before",
-                    call_id=call_id,
-                    project=project,
-                )
-
-    async def _end_reloads(self) -> None:
-        """Cancel a reload under way; its child process is killed. One that HTTP asked for is over by now."""
-        self._down = True
-        await self._reloads.cancel()
-
-    async def _end_sip(self) -> None:
-        """End the stack: about a second of native code, in which the loop hears nothing."""
-        self._stack.close()
-
-    async def _end_deliveries(self) -> None:
-        """Give what is under way its time, and less of it as soon as the node is to end now."""
-        if not await done_before(self._asked.end_now, self._outbound.aclose(_COURIER_GRACE_SECONDS)):
-            await self._outbound.aclose(_FORCED_GRACE_SECONDS)
-
-
-def _names(http: Http) -> tuple[str, ...]:
-    """Names by which the operations listener may be asked."""
-    return (http.operations.host, *http.operations_hosts)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -16,15 +16,13 @@ from tests.calls.harness.waiting import eventually
 
 HANGS = """
 import os, pathlib, signal, sys
-from agent.children import begin_as_child
-begin_as_child()
 pathlib.Path(sys.argv[1] + ".new").write_text(str(os.getpid()))
 os.rename(sys.argv[1] + ".new", sys.argv[1])
 signal.pause()
 """
 HUNGRY = """
-from agent.children import begin_as_child
-begin_as_child(256 << 20)
+from agent.child import take_at_most
+take_at_most(256 << 20)
 try:
     bytearray(300 << 20)
 except MemoryError:
@@ -74,7 +72,8 @@ async def test_one_that_takes_too_long_is_gone(pid: Path) -> None:
         await children.ask("hangs", str(pid), seconds=0)
 
 
-async def test_one_whose_parent_was_killed_is_gone(pid: Path) -> None:
+async def test_one_whose_parent_was_killed_is_gone_whatever_it_was_about_to_do(pid: Path) -> None:
+    """It need not say that it is a child: its first import may be what it hangs in."""
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PARENT, children._ROOT, str(pid)), env=children._environment()
     )
@@ -87,7 +86,7 @@ async def test_one_whose_parent_was_killed_is_gone(pid: Path) -> None:
 async def test_one_whose_parent_was_gone_before_it_began_does_nothing(pid: Path) -> None:
     """Python takes a while to start; whoever has adopted the child by then does not want it."""
     adopted = await asyncio.create_subprocess_exec(
-        *("sh", "-c", '"$0" -m hangs "$1"; echo $?', sys.executable, str(pid)),
+        *("sh", "-c", '"$0" -m agent.child hangs "$1"; echo $?', sys.executable, str(pid)),
         env=children._environment(),
         stdout=asyncio.subprocess.PIPE,
     )

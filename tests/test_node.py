@@ -73,17 +73,17 @@ class Parts:
         self.listeners = iter(("api", "operations"))
         self.stack: PartStack | None = None
         for name, part in {
-            "Stack": lambda *_, **_options: self._stack(),
-            "Outbound": lambda *_, **__: Deliveries(self),
-            "Recovery": lambda *_: Recovering(self),
-            "Probes": lambda *_: Probing(self),
-            "Keeper": lambda *_: Part(self, "keeper"),
-            "serve_app": self._listener,
-            "notify": lambda **facts: self.trail.append("ready") if "READY" in facts else None,
-            "guard": SimpleNamespace(Doors=Doors, invites_refused=dict, names_refused=int),
-            "Memory": lambda *_: SimpleNamespace(settle=lambda: None, look=lambda: None),
+            "parts.Stack": lambda *_, **_options: self._stack(),
+            "parts.Outbound": lambda *_, **__: Deliveries(self),
+            "parts.Recovery": lambda *_: Recovering(self),
+            "parts.Probes": lambda *_: Probing(self),
+            "listeners.serve_app": self._listener,
+            "readings.guard": SimpleNamespace(invites_refused=dict, names_refused=int),
+            "parts.Memory": lambda *_: SimpleNamespace(settle=lambda: None, look=lambda: None),
         }.items():
-            monkeypatch.setattr(node_module, name, part)
+            monkeypatch.setattr(f"agent.running.{name}", part)
+        monkeypatch.setattr(node_module, "Keeper", lambda *_: Part(self, "keeper"))
+        monkeypatch.setattr(node_module, "notify", self._notified)
 
     def up(self, part: str) -> None:
         """A part comes up, unless it is the one that can't."""
@@ -95,6 +95,10 @@ class Parts:
         """Never come back, if this is the part that hangs."""
         if part == self.hangs:
             await asyncio.Event().wait()
+
+    def _notified(self, **facts: str) -> None:
+        if "READY" in facts:
+            self.trail.append("ready")
 
     def _stack(self) -> PartStack:
         self.stack = PartStack(self)
@@ -256,7 +260,7 @@ class Living:
     def has(self) -> ScriptedCall:
         """A call that is up."""
         up = call("c-1")
-        self.node._register.add(up.as_call)
+        self.node._parts.register.add(up.as_call)
         return up
 
 
@@ -330,7 +334,7 @@ async def test_the_last_byes_are_waited_for_but_not_for_long(living: Living) -> 
 async def test_a_call_s_last_state_is_stored_before_the_stack_goes(living: Living) -> None:
     async with AsyncExitStack() as closing:
         await living.node.startup(closing)
-        living.node._saves.save(record(state="ended"))
+        living.node._parts.saves.save(record(state="ended"))
     assert living.storage.stored == ["ended"]
 
 
@@ -369,7 +373,7 @@ async def test_a_reload_that_was_asked_for_is_done_once(
         reloaded.append(True)
         return Reloaded("loaded", changes=("number 1 appears",))
 
-    monkeypatch.setattr(living.node._configuration, "reload", reload)
+    monkeypatch.setattr(living.node._parts.configuration, "reload", reload)
     living.asked.reload = True
     running = await living.start(closing)
     await until(lambda: reloaded)
@@ -378,7 +382,7 @@ async def test_a_reload_that_was_asked_for_is_done_once(
     assert (reloaded, living.asked.reload) == ([True], False)
     living.asked.end.set()
     await running
-    told = [(deed.action, deed.origin, deed.outcome) for deed in living.node._audit.newest()]
+    told = [(deed.action, deed.origin, deed.outcome) for deed in living.node._parts.audit.newest()]
     assert told == [("drain", "SIGTERM", "for good"), ("reload", "SIGHUP", "loaded: number 1 appears")]
 
 
@@ -403,7 +407,7 @@ async def test_one_with_calls_takes_no_more_and_ends_with_the_last(
     await asyncio.sleep(0)
     assert not running.done()
     assert last.handled == []
-    living.node._register.remove(last.as_call)
+    living.node._parts.register.remove(last.as_call)
     await running
 
 
@@ -417,7 +421,7 @@ async def test_one_that_is_to_end_now_ends_its_calls_and_waits_for_their_end(
     await until(lambda: last.handled)
     assert last.handled == [core.EndAsked(Reason.SHUTDOWN)]
     assert not running.done()
-    living.node._register.remove(last.as_call)
+    living.node._parts.register.remove(last.as_call)
     await running
 
 
@@ -438,8 +442,8 @@ async def ended_on_a_full_disk(living: Living, closing: AsyncExitStack) -> async
     running = await living.start(closing)
     living.storage.fault = "the disk is full"
     with of_call("c-1", "acme-care"):
-        living.node._saves.save(record(state="ended"))
-    await until(lambda: living.node._saves.waiting)
+        living.node._parts.saves.save(record(state="ended"))
+    await until(lambda: living.node._parts.saves.waiting)
     living.asked.end.set()
     await until(lambda: NodeState.DRAINING in living.states)
     return running
@@ -484,7 +488,7 @@ async def test_whatever_hangs_when_the_node_is_to_end_the_others_still_end(
     closing = AsyncExitStack()
     await living.node.startup(closing)
     if part == "store update":
-        living.node._saves.save(record(state="ended"))
+        living.node._parts.saves.save(record(state="ended"))
     living.asked.end.set()
     living.asked.end_now.set()
     down = asyncio.ensure_future(closing.aclose())
@@ -508,10 +512,10 @@ async def test_a_reload_under_way_is_cancelled_and_touches_nothing_that_is_close
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             trail.append("reload ended")
-            living.node._applied(cast("Any", None))  # one that is just through
+            living.node._reloading.applied(cast("Any", None))  # one that is just through
             raise
 
-    monkeypatch.setattr(living.node._configuration, "reload", reload)
+    monkeypatch.setattr(living.node._parts.configuration, "reload", reload)
     async with AsyncExitStack() as closing:
         running = await living.start(closing)
         living.asked.reload = True
@@ -522,7 +526,7 @@ async def test_a_reload_under_way_is_cancelled_and_touches_nothing_that_is_close
     assert trail.index("reload ended") < trail.index("probes down") < trail.index("stack down")
 
 
-@pytest.mark.parametrize("broken", ["_configuration.look", "_recovery.look", "_switchboard.refresh"])
+@pytest.mark.parametrize("broken", ["configuration.look", "recovery.look", "switchboard.refresh"])
 async def test_a_look_that_breaks_does_not_end_the_node(
     living: Living, closing: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
@@ -535,7 +539,7 @@ async def test_a_look_that_breaks_does_not_end_the_node(
         raise OSError("too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr(getattr(living.node, owner), name, breaks)
+        patch.setattr(getattr(living.node._parts, owner), name, breaks)
         for looks in (1, 2):
             living.clock.push(1.0)
             await until(lambda looks=looks: len(looked) >= looks)  # type: ignore[misc]

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from agent.calls.asker import Asker, refuse
 from agent.calls.parts import Parts
 from agent.core import events as on
+from agent.core import story
 from agent.core.asking import Ask
 from agent.core.call import whereabouts
 from agent.core.events import Side
 from agent.core.methods import OnFailure
 from agent.core.records import Handoff, Way
+from agent.core.trace_context import Parent
 from agent.identifiers import fresh
 
 
@@ -57,8 +59,8 @@ class Asking:
             return 0.0
         return settings.deadline + (settings.finish_prompt.at_most if settings.finish_prompt else 0.0) + 1.0
 
-    async def by_http(self, ask: Ask) -> Asker | None:
-        """The voice agent asks by HTTP.
+    async def by_http(self, ask: Ask, parent: Parent | None = None) -> Asker | None:
+        """The voice agent asks by HTTP; `parent` is its span that the request is part of.
 
         Returns:
             Who waits for it, once handoff and signal are durable; None when a terminal moment came before.
@@ -66,6 +68,8 @@ class Asking:
         Raises:
             StorageError: they could not be made durable; the call goes on as it was.
         """
+        if parent is not None:
+            self._call.note("decision", f"{story.ASKED_WITHIN}{parent}")
         asker = self._ask(ask, Way.HTTP)
         return asker if asker is not None and await asker.recorded() else None
 

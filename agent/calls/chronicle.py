@@ -12,6 +12,7 @@ from agent.core.moments import SignalState
 from agent.core.node import NodeStatus
 from agent.core.records import CallRecord, Channel
 from agent.core.refusals import Refusals, RefusedInvite
+from agent.core.trace_context import Parent
 from agent.delivery.courier import SignalEvent
 from agent.sip.traffic import Traffic
 from agent.telemetry.logs import call_facts, logger
@@ -69,6 +70,12 @@ class Chronicle:
             number=call.number,
             rule=f"{rule.file}:{rule.line}",
         )
+
+    def joins(self, call_id: str, parent: Parent) -> None:
+        """A call is part of somebody else's trace."""
+        self._note(call_id, "decision", f"the caller's trace goes on: {parent}")
+        if self._tracing is not None and self._tracing.on:
+            self._tracing.joins(call_id, parent)
 
     def refused(self, refused: RefusedInvite) -> None:
         """An INVITE was refused."""

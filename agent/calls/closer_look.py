@@ -12,7 +12,7 @@ from agent.configuration import Configuration
 from agent.core.model import Agent
 from agent.http.diagnostics import Diagnostics
 from agent.sip import trace
-from agent.telemetry.capture import Captures
+from agent.telemetry.captures import Captures
 from agent.telemetry.homer import Homer
 from agent.telemetry.messages import Messages
 from agent.telemetry.metrics import Metrics

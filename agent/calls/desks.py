@@ -24,6 +24,7 @@ from agent.core.moments import Moment, SignalState
 from agent.core.reasons import End, Reason
 from agent.core.records import Signal, Whereabouts
 from agent.core.reloads import Cause
+from agent.core.trace_context import Parent
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
@@ -104,7 +105,12 @@ class Desks:
         return self._bell
 
     async def hand_off(
-        self, account: str, project: str, request: HandoffRequest, wait: float | None
+        self,
+        account: str,
+        project: str,
+        request: HandoffRequest,
+        wait: float | None,
+        parent: Parent | None = None,
     ) -> HandoffOutcome:
         """Hand a live call back; see `agent.http.ports.ApiDesk`."""
         call = self._register.find(account, project, request.call_id, request.contact_id)
@@ -112,7 +118,7 @@ class Desks:
             return await self._not_live(account, project, request)
         if call.state in (State.RECORDING, State.DIALLING):
             return NotAnswered()
-        asker = await call.asking.by_http(request)
+        asker = await call.asking.by_http(request, parent)
         if asker is None:
             return AlreadyEnded(call.end, call.handed_off)
         warnings = call.asking.warnings

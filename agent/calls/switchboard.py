@@ -196,8 +196,8 @@ class Switchboard:
             leg.refuse(verdict.code, verdict.reason.text, verdict.headers)
             return
         traces = snapshot.agent.traces
-        traced = None if traces is None else traces.sample
-        brief = Brief(call_id, snapshot.agent.node, verdict, event.message, traced)
+        traced, joins = (None, False) if traces is None else (traces.sample, traces.join)
+        brief = Brief(call_id, snapshot.agent.node, verdict, event.message, traced, joins)
         call = LiveCall(
             brief,
             snapshot,
@@ -211,6 +211,8 @@ class Switchboard:
         self._register.add_leg(leg.key, call)
         leg.belong_to(call.facts)
         self._told.admitted(call.record, verdict)
+        if brief.parent is not None:
+            self._told.joins(call_id, brief.parent)
         self.refresh()
         call.begin()
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from agent.cli.capture_copy import CaptureCopy
+from agent.cli.capture_following import ATTENDED, fetch, follow
 from agent.cli.configuration import DONE, FOUND_WRONG
 from agent.cli.operations import Operations, RefusedError, operator
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_config, add_json, add_operations
@@ -19,12 +21,13 @@ from agent.cli.wording import moment, table
 from agent.core.errors import AgentError
 
 _FOUND_WRONG_BY = (404, 409, 422, 507)
-_LOOK_SECONDS = 1.0
+_INTERRUPTED: Final = 130
+_CODES: Final = f"{EXIT_CODES}, 130 interrupted (with what was captured so far in FILE)"
 _SECONDS_A_MINUTE = 60
 _EXAMPLE = f"""examples:
   handoff-agent capture --project acme-care --minutes 10          SIP of that project's calls, from now on
   handoff-agent capture --number 9995550100 --minutes 5 --rtp     of a number, with RTP and RTCP
-  handoff-agent capture --call 4513 --out call.pcap               waits (Ctrl-C ends it), then fetches it
+  handoff-agent capture --call 4513 --out call.pcap               fetches it as it goes on; Ctrl-C ends it
   handoff-agent capture --list
   handoff-agent capture --stop ID
   handoff-agent capture --get ID --out call.pcap
@@ -32,7 +35,8 @@ _EXAMPLE = f"""examples:
 
 The files lie on the agent's machine, in capture.folder of agent.yaml. They hold numbers, headers with
 tokens and, with --rtp, what was said: delete them when they have served.
-{EXIT_CODES}"""
+With --out, FILE grows as the capture does. It ends with the command, however that ends.
+{_CODES}"""
 
 
 def add(subparsers: Commands) -> None:
@@ -56,7 +60,7 @@ def add(subparsers: Commands) -> None:
     parser.add_argument("--rtp", action="store_true", help="RTP and RTCP too")
     parser.add_argument("--size", metavar="SIZE", help="of the file, such as 10MB (default: capture.size)")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="wait for the end, and fetch the file to here"
+        "--out", type=Path, metavar="FILE", help="fetch the file to here, until it ends or Ctrl-C"
     )
     add_operations(parser)
     add_config(parser)
@@ -86,18 +90,48 @@ def _run(node: Operations, options: argparse.Namespace) -> int:
         node.ask("DELETE", "captures", options.delete)
         print(f"{options.delete} is deleted")
     elif options.get:
-        _fetch(node, options.get, options)
-    else:
-        capture = _begun(node, options)
         if options.out is None:
-            _say(options, capture)
-            return DONE
-        _say(options, _awaited(node, capture))
-        _fetch(node, capture["capture_id"], options)
+            raise AgentError("--out FILE says where the file goes")
+        with closing(CaptureCopy(options.out)) as copy:
+            fetch(node, options.get, copy)
+            print(_fetched(copy, options.get))
+    elif options.out is None:
+        _say(options, node.ask("POST", "captures", body=_wanted(options)))
+    else:
+        with closing(CaptureCopy(options.out)) as copy:
+            return _awaited(node, options, copy)
     return DONE
 
 
-def _begun(node: Operations, options: argparse.Namespace) -> dict[str, Any]:
+def _awaited(node: Operations, options: argparse.Namespace, copy: CaptureCopy) -> int:
+    """Begin one, and fetch it as it goes on, to its end."""
+    told = _progress if sys.stderr.isatty() else None
+    capture, interrupted = follow(node, {**_wanted(options), "attended": ATTENDED}, copy, told)
+    if told is not None:
+        print(file=sys.stderr)
+    capture_id = capture["capture_id"]
+    if interrupted and not options.json:
+        print(f"interrupted: the capture is ended; {_fetched(copy, capture_id)}")
+        return _INTERRUPTED
+    _say(options, capture)
+    if not options.json:
+        print(_fetched(copy, capture_id))
+    return _INTERRUPTED if interrupted else DONE
+
+
+def _fetched(copy: CaptureCopy, capture_id: str) -> str:
+    return (
+        f"{copy.path}: {copy.packets} packets, {copy.whole} bytes; "
+        f"handoff-agent capture --delete {capture_id} deletes the agent's copy"
+    )
+
+
+def _progress(capture: dict[str, Any]) -> None:
+    print(f"\r{_in_short(capture)}; Ctrl-C ends it ", end="", file=sys.stderr, flush=True)
+
+
+def _wanted(options: argparse.Namespace) -> dict[str, Any]:
+    """What the agent is asked for."""
     if options.minutes is not None and options.minutes <= 0:
         raise AgentError(f"--minutes {options.minutes:g} is no time: write --minutes 10")
     wanted = {name: getattr(options, name) for name in ("call", "project", "number")}
@@ -106,32 +140,7 @@ def _begun(node: Operations, options: argparse.Namespace) -> dict[str, Any]:
         body["for"] = options.minutes * _SECONDS_A_MINUTE
     if options.size is not None:
         body["size"] = options.size
-    return node.ask("POST", "captures", body={**body, "rtp": options.rtp, "by": operator()})
-
-
-def _awaited(node: Operations, capture: dict[str, Any]) -> dict[str, Any]:
-    """Wait until it has ended; Ctrl-C ends it."""
-    path = ("captures", capture["capture_id"])
-    try:
-        while capture["ended"] is None:
-            time.sleep(_LOOK_SECONDS)
-            capture = node.get(*path)
-            if sys.stderr.isatty():
-                print(f"\r{_in_short(capture)}; Ctrl-C ends it ", end="", file=sys.stderr, flush=True)
-    except KeyboardInterrupt:
-        capture = node.ask("POST", *path, "stop")
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    return capture
-
-
-def _fetch(node: Operations, capture_id: str, options: argparse.Namespace) -> None:
-    if options.out is None:
-        raise AgentError("--out FILE says where the file goes")
-    count = node.fetch(options.out, "captures", capture_id, "pcap")
-    print(
-        f"{options.out}: {count} bytes; handoff-agent capture --delete {capture_id} deletes the agent's copy"
-    )
+    return {**body, "rtp": options.rtp, "by": operator()}
 
 
 def _say(options: argparse.Namespace, capture: dict[str, Any]) -> None:

@@ -7,9 +7,9 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
-from http.client import HTTPException
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPException, IncompleteRead
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
@@ -84,9 +84,14 @@ class Operations:
             NodeError: anything else went wrong.
         """
         request = self._request(method, path, query or {}, body)
+        with self._exchange(seconds), self._opener.open(request, timeout=seconds) as answer:
+            return self._document(answer.read())
+
+    @contextmanager
+    def _exchange(self, seconds: float) -> Iterator[None]:
+        """What goes wrong in one comes out as `ask` says."""
         try:
-            with self._opener.open(request, timeout=seconds) as answer:
-                return self._document(answer.read())
+            yield
         except HTTPError as error:
             with error:
                 document = self._document(error.read())
@@ -124,27 +129,18 @@ class Operations:
         source = VARIABLE if os.environ.get(VARIABLE, "").strip() else "agent.yaml"
         return f"it does not know the token of {source}"
 
-    def fetch(self, into: Path, *path: str) -> int:
-        """GET a file; how many bytes it has.
+    def parts(self, *path: str, **query: str | float) -> Iterator[bytes]:
+        """GET a file, a part after the other.
 
         Raises:
-            AgentError: as `ask`, or the file can't be written here.
+            AgentError: as `ask`; what came before it is what the file begins with.
         """
-        request = self._request("GET", path, {}, None)
-        count = 0
-        try:
-            with self._opener.open(request, timeout=_SECONDS) as answer, into.open("wb") as file:
-                while part := answer.read(_PART):
-                    file.write(part)
-                    count += len(part)
-        except HTTPError as error:
-            with error:
-                document = self._document(error.read())
-            raise RefusedError(str(document.get("error_message", error.code)), error.code, document) from None
-        except (URLError, OSError, HTTPException) as error:
-            cause = error.reason if isinstance(error, URLError) else error
-            raise NodeError(f"{into} can't be fetched from {self.url}: {_words(cause, _SECONDS)}") from None
-        return count
+        request = self._request("GET", path, query, None)
+        with self._exchange(_SECONDS), self._opener.open(request, timeout=_SECONDS) as answer:
+            while part := answer.read1(_PART):
+                yield part
+            if answer.length:  # what Python itself says of a body that is cut depends on how it is read
+                raise IncompleteRead(b"", answer.length)
 
     @property
     def running(self) -> bool:

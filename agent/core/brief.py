@@ -11,7 +11,7 @@ from functools import cached_property
 from agent.core.admission import Admitted
 from agent.core.asking import Ask, allowed
 from agent.core.call import Plan
-from agent.core.chosen import chosen, traceparent
+from agent.core.chosen import traceparent
 from agent.core.frozen import NOTHING
 from agent.core.headers import Message
 from agent.core.model import Project
@@ -20,6 +20,7 @@ from agent.core.offer import preferred_codec
 from agent.core.parameters import render, render_headers
 from agent.core.reasons import Reason
 from agent.core.records import CallRecord, Handoff, Signal, Way
+from agent.core.trace_context import HEADER, Parent, parent_of
 from agent.core.uris import sip_uri
 
 _MAX_FORWARDS = 70  # RFC 3261 section 8.1.1.6
@@ -29,13 +30,23 @@ _SAFE_USER = re.compile(r"[+A-Za-z0-9_.!~*'()&=$,-]{1,64}")
 
 @dataclass(frozen=True)
 class Brief:
-    """One call's facts. `node` is the node's name, `traced` the share of calls that are, if any."""
+    """One call's facts.
+
+    Attributes:
+        call_id: of the call.
+        node: the node's name.
+        admitted: what admission found.
+        message: the caller's INVITE.
+        traced: the share of calls that are; None: traces are off.
+        joins: whether the call is part of the trace that its INVITE names.
+    """
 
     call_id: str
     node: str
     admitted: Admitted
     message: Message
     traced: float | None = None
+    joins: bool = True
 
     def codec(self, ours: Iterable[str]) -> str:
         """Which of our codecs the caller's audio has; empty where it leaves the choice to us."""
@@ -108,9 +119,16 @@ class Brief:
             **{f"label.{name}": value for name, value in self.admitted.rule.labels.items()},
         }
 
+    @cached_property
+    def parent(self) -> Parent | None:
+        """The span that the call is part of, where the INVITE names one and traces are on."""
+        if self.traced is None or not self.joins:
+            return None
+        return parent_of(self.message.all(HEADER))
+
     @property
     def _traceparent(self) -> str:
-        return traceparent(self.call_id, sampled=chosen(self.call_id, self.traced))
+        return traceparent(self.call_id, self.traced, self.parent)
 
     @property
     def plan(self) -> Plan:

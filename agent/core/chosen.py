@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from agent.core.trace_context import Parent
+
 ROOT: Final = "call"
 """Name of the span that is a call itself."""
 _ALL: Final = 2**64
@@ -28,9 +30,23 @@ def span_id(call_id: str, name: str) -> bytes:
     return _digest(f"span {call_id} {name}")[:8]
 
 
-def traceparent(call_id: str, *, sampled: bool) -> str:
-    """What a call's traceparent header says (W3C Trace Context, section 3.2): its root is the parent."""
-    return f"00-{trace_id(call_id).hex()}-{span_id(call_id, ROOT).hex()}-{int(sampled):02x}"
+def traceparent(call_id: str, share: float | None, parent: Parent | None = None) -> str:
+    """What a call's traceparent header says (W3C Trace Context, section 3.2): its root is the parent.
+
+    Args:
+        call_id: of the call.
+        share: how many calls are traced.
+        parent: of the call, where it is part of somebody else's trace.
+    """
+    trace = trace_id(call_id).hex() if parent is None else parent.trace
+    return str(Parent(trace, span_id(call_id, ROOT).hex(), traced(call_id, share, parent)))
+
+
+def traced(call_id: str, share: float | None, parent: Parent | None) -> bool:
+    """Whether a call is traced: as its parent is, where it has one, else by its id; never without a share."""
+    if parent is None or not share:
+        return chosen(call_id, share)
+    return parent.sampled
 
 
 def _digest(text: str) -> bytes:

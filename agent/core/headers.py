@@ -18,6 +18,7 @@ COMPACT: Final = {
 _FOLD = re.compile(r"\r?\n[ \t]+")
 # An unclosed one ends with the value. It matches wherever a quote stands, so that its time stays linear.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*+"?')
+_QUOTED_OR_BRACKETED = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>')
 _USER = re.compile(r"sips?:([^@;?\s]*)(?:;[^@\s]*)?@", re.IGNORECASE)
 _TEL = re.compile(r"tel:([^;?\s]*)", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
@@ -101,6 +102,11 @@ def address_of(value: str) -> str:
     bare = _QUOTED.sub("", value)
     _, bracket, inside = bare.partition("<")
     return (inside.partition(">")[0] if bracket else bare).strip()
+
+
+def is_list(value: str) -> bool:
+    """Whether a header's value is more than one: a comma outside of quotes and angle brackets."""
+    return "," in value and "," in _QUOTED_OR_BRACKETED.sub("", value)
 
 
 def user_part(uri: str) -> str:

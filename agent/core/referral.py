@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import unquote
 
-from agent.core.headers import Message, address_of, user_part
+from agent.core.headers import Message, address_of, is_list, user_part
+from agent.core.soundness import unsound
 from agent.core.units import SIP_PORTS, is_ip
 from agent.core.uris import SipUri, sip_uri
 
@@ -27,7 +28,6 @@ _SIP = re.compile(
 )
 _TEL = re.compile(r"(?i:tel):\+?[0-9A-Fa-f*#()\-.]+", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"]+", re.ASCII)
-_QUOTED_OR_BRACKETED = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>')
 _ESCAPE = re.compile(r"%..")
 _MISLEADING = re.compile(r"[^!-~]|[@<>\"?;:/\\%]", re.ASCII)  # what an escape in the user part may not hide
 _NOT_KEPT = frozenset({"method", "ttl", "lr"})
@@ -58,14 +58,14 @@ def read_refer_to(value: str) -> ReferTo:
 
 
 def names_one(refer: Message) -> bool:
-    """Whether a REFER has just one Refer-To, and a URI in it (RFC 3515 section 2.4.2); else it is 400."""
+    """Whether a REFER has just one Refer-To, and a URI in it (RFC 3515 section 2.4.2); else it is 400.
+
+    It asks for a subscription, so it names one Contact, as an INVITE does (RFC 3261 section 8.1.1.8).
+    """
     values = refer.all("refer-to")
-    return len(values) == 1 and _URI.fullmatch(address_of(values[0])) is not None and not _second(values[0])
-
-
-def _second(value: str) -> bool:
-    """Whether a value is a list: a comma outside quotes and angle brackets."""
-    return "," in _QUOTED_OR_BRACKETED.sub("", value)
+    if len(values) != 1 or is_list(values[0]) or unsound(refer) is not None:
+        return False
+    return _URI.fullmatch(address_of(values[0])) is not None
 
 
 def allowed(refer_to: str, patterns: Iterable[str]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.core.errors import StorageError
-from agent.core.model.node import Retention
+from agent.core.model import Retention
 from agent.delivery.store import Store
 from agent.telemetry import logs
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from agent.core.moments import Moment
 from agent.core.reasons import End
 from agent.core.records import Handoff, Signal, Whereabouts
+from agent.core.trace_context import HEADER, parent_of
 from agent.delivery.queries import SignalQuery
 from agent.http import bodies, waiting
 from agent.http.cors import add_preflight, cors
@@ -131,7 +132,8 @@ class _Routes:
         wait = waiting.wanted(request)
         asked = await bodies.read(request, HandoffRequest, HANDOFF_BYTES)
         _names(request, asked.call_id)
-        match await self._desk.hand_off(account, project, asked, wait):
+        parent = parent_of(request.headers.getall(HEADER, ()))
+        match await self._desk.hand_off(account, project, asked, wait, parent):
             case HandoffAccepted(handoff_id, state, caller, warnings):
                 request[FACTS]["handoff_id"] = handoff_id
                 answer = HandoffAnswer(id=handoff_id, state=state, caller=caller)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -16,7 +17,9 @@ from agent.http.audited import ACTIONS, DEED
 from agent.http.bodies import read
 from agent.http.errors import RefusalError
 from agent.http.identity import in_clear, named, who
-from agent.telemetry.capture import Capture, CaptureRefusedError, Captures, Wanted
+from agent.telemetry.aside import aside
+from agent.telemetry.capture import Capture, Wanted
+from agent.telemetry.captures import CaptureRefusedError, Captures
 from agent.telemetry.logs import masked
 
 _ACTIONS: Final = {
@@ -27,10 +30,16 @@ _ACTIONS: Final = {
 _BODY_AT_MOST: Final = 4096
 _WRITTEN_SECONDS: Final = 5.0
 _PCAP: Final = "application/vnd.tcpdump.pcap"
+_PART: Final = 1_048_576
+_DISK_SECONDS: Final = 5.0
+_LONGEST_NUMBER: Final = 15  # digits
 
 
 class _Asked(BaseModel):
-    """One of ``call``, ``project``, ``number``; ``for``: a duration; ``size``: such as ``10MB``."""
+    """One of ``call``, ``project``, ``number``; ``for``: a duration; ``size``: such as ``10MB``.
+
+    ``attended``: it ends when nobody asks for it (`GET /captures/{id}`, its file) for so long.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -40,6 +49,7 @@ class _Asked(BaseModel):
     seconds: Duration | None = Field(default=None, alias="for")
     size: Size | None = None
     rtp: bool = False
+    attended: Duration | None = None
     by: str = Field(default="", max_length=200)
 
     @model_validator(mode="after")
@@ -98,7 +108,12 @@ class _Captures:
         request[DEED]["about"] = asked.call or asked.project or masked(asked.number)
         try:
             capture = await self._captures.start(
-                wanted, seconds=asked.seconds, size=asked.size, rtp=asked.rtp, by=by
+                wanted,
+                seconds=asked.seconds,
+                size=asked.size,
+                rtp=asked.rtp,
+                by=by,
+                attended=asked.attended,
             )
         except CaptureRefusedError as error:
             raise RefusalError(error.status, str(error)) from None
@@ -111,13 +126,29 @@ class _Captures:
         if not who(request).operator:
             raise RefusalError(403, f"{named(request)} is a viewer: only an operator may fetch a capture")
         capture = self._found(request)
+        start = _start(request)
         if capture.ended is not None:
             await self._written(capture)
-        name = f'attachment; filename="{capture.path.name}"'
-        return web.FileResponse(
-            capture.path,
-            headers={"Content-Type": _PCAP, "Content-Disposition": name, "Cache-Control": "no-store"},
+        end = capture.whole
+        part = await _read(capture, start, end)
+        answer = web.StreamResponse(
+            headers={
+                "Content-Type": _PCAP,
+                "Content-Disposition": f'attachment; filename="{capture.path.name}"',
+                "Cache-Control": "no-store",
+                "Content-Length": str(max(0, end - start)),
+            }
         )
+        await answer.prepare(request)
+        with suppress(RefusalError):
+            while part:
+                await answer.write(part)
+                start += len(part)
+                self._found(request)  # it is being asked for
+                part = await _read(capture, start, end)
+        if start < end and request.transport is not None:
+            request.transport.abort()  # the length was told: whoever reads must not take this for all of it
+        return answer
 
     async def stop(self, request: web.Request) -> web.Response:
         capture = self._found(request)
@@ -127,7 +158,7 @@ class _Captures:
     async def delete(self, request: web.Request) -> web.Response:
         capture = self._found(request)
         try:
-            self._captures.delete(capture)
+            await self._captures.delete(capture)
         except CaptureRefusedError as error:
             raise RefusalError(error.status, str(error)) from None
         return web.json_response({"capture_id": capture.capture_id, "deleted": True})
@@ -152,3 +183,30 @@ class _Captures:
         if in_clear(request, shown=self._numbers_shown()):
             return shown
         return {**shown, "number": masked(shown["number"])}
+
+
+def _start(request: web.Request) -> int:
+    said = request.query.get("from", "0")
+    if not (said.isascii() and said.isdigit() and len(said) <= _LONGEST_NUMBER):
+        raise RefusalError(422, "from must be a number of bytes, such as from=24")
+    return int(said)
+
+
+async def _read(capture: Capture, start: int, end: int) -> bytes:
+    """Bytes of its file from here on, a part of them where there are many; none behind `end`."""
+
+    def read() -> bytes:
+        with capture.path.open("rb") as file:
+            file.seek(start)
+            return file.read(min(_PART, end - start))
+
+    if start >= end:
+        return b""
+    try:
+        return await aside(read, _DISK_SECONDS)
+    except FileNotFoundError:
+        raise RefusalError(404, f"its file is gone: {capture.path}") from None
+    except TimeoutError:
+        raise RefusalError(503, "its disk does not answer", retry_after=1) from None
+    except OSError as error:
+        raise RefusalError(503, f"its file can't be read: {error.strerror}", retry_after=1) from None

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from agent.http.captures import add_captures
 from agent.http.log_level import add_log_level
-from agent.telemetry.capture import Captures
+from agent.telemetry.captures import Captures
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from agent.core.model.project import Project
 from agent.core.reasons import End
 from agent.core.records import Signal, Whereabouts
 from agent.core.reloads import Cause
+from agent.core.trace_context import Parent
 from agent.delivery.queries import SignalQuery
 from agent.delivery.store import HandoffStates
 from agent.http.bell import Bell
@@ -126,7 +127,12 @@ class ApiDesk(Protocol):
         """Rung on each recorded handoff, event of a signal and change of a call's state."""
 
     async def hand_off(
-        self, account: str, project: str, request: HandoffRequest, wait: float | None
+        self,
+        account: str,
+        project: str,
+        request: HandoffRequest,
+        wait: float | None,
+        parent: Parent | None = None,
     ) -> HandoffOutcome:
         """Hand a live call back; returns when handoff and signal are durable.
 
@@ -136,6 +142,7 @@ class ApiDesk(Protocol):
             request: what the voice agent says.
             wait: seconds that the outcome may be waited for; 0 answers as soon as it is durable. None: until
                 it is decided whether the voice agent keeps the caller, where the project may leave it so.
+            parent: the voice agent's span that the request is part of.
 
         Raises:
             StorageError: it could not be recorded.

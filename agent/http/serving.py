@@ -14,7 +14,7 @@ from aiohttp import web
 
 from agent.core.errors import AgentError
 from agent.core.listening import with_remedy
-from agent.core.model.node import HttpTls
+from agent.core.model import HttpTls
 from agent.core.units import Address, bracketed
 from agent.http.connection import Connection
 from agent.http.listener import ConnectionLimits, Listener

@@ -16,7 +16,7 @@ import aiohttp
 import yaml
 
 from agent.core.errors import AgentError
-from agent.core.model.node import PORTS_PER_CALL
+from agent.core.model import PORTS_PER_CALL
 from agent.load.course import Nice
 from agent.load.drive import Route
 from agent.load.plan import Plan

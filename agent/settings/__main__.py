@@ -12,7 +12,7 @@ import pickle
 import sys
 from pathlib import Path
 
-from agent.children import begin_as_child
+from agent.child import take_at_most
 from agent.core.errors import AgentError
 from agent.core.frozen import NOTHING
 from agent.core.model import Snapshot
@@ -28,7 +28,7 @@ MOST_MEMORY = 2 << 30
 
 def main(folder: str, memory: str, *in_force: str) -> None:
     """What the child does."""
-    begin_as_child(MOST_MEMORY)
+    take_at_most(MOST_MEMORY)
     if in_force:  # at the start nothing runs yet that it could hold up
         os.nice(_NICENESS)
     result: PackedFresh | AgentError | str

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from agent.children import begin_as_child
+from agent.child import take_at_most
 from agent.core.drafts import Draft, DraftError, Live
 from agent.core.errors import AgentError
 from agent.core.model import Snapshot
@@ -37,7 +37,7 @@ _WANTED: Final = 'send {"files": {"acme.csv": "the text of the map"}}'
 
 def main(memory: str) -> None:
     """What the child does."""
-    begin_as_child(MOST_MEMORY)
+    take_at_most(MOST_MEMORY)
     os.nice(_NICENESS)
     result: Preview | AgentError | str
     try:

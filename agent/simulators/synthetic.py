@@ -19,10 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from agent.children import begin_as_child
 from agent.core.errors import AgentError, SipError
-from agent.core.model import Agent
-from agent.core.model.node import Media
+from agent.core.model import Agent, Media
 from agent.core.node import READY
 from agent.core.quality import estimate
 from agent.core.synthetic import Callee, Order, Result, faults
@@ -285,7 +283,6 @@ def _rounded(seconds: float | None) -> float | None:
 
 def main() -> int:
     """Read an order, make the call, write the result. Returns the exit code: 0 made, 2 could not be made."""
-    begin_as_child()
     order = Order.from_json(sys.stdin.buffer.read())
     try:
         with logs.silent():

@@ -59,6 +59,11 @@ class CaptureFile:
         self._packets.put(None)
 
     @property
+    def whole(self) -> int:
+        """Bytes of whole packets that are in the file by now."""
+        return self._gone
+
+    @property
     def done(self) -> bool:
         """Whether the thread has ended: nothing more is written."""
         return not self._thread.is_alive()

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from agent.children import begin_as_child
+from agent.child import take_at_most
 from agent.telemetry.spans import Span, Told, ids, spans, told
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ class _Exports:
 
     def add(self, call: Told) -> None:
         """The spans of one call."""
-        call_id = str(call.call["call_id"])
-        self._batch += (self._readable(call_id, span) for span in spans(call))
+        self._batch += (self._readable(call, span) for span in spans(call))
 
     def send(self) -> None:
         """Send the batch, however long that takes, and say what became of it."""
@@ -117,28 +116,29 @@ class _Exports:
                 dropped=len(batch), why="the receiver does not take them"
             )
 
-    def _readable(self, call_id: str, span: Span) -> ReadableSpan:
+    def _readable(self, call: Told, span: Span) -> ReadableSpan:
         from opentelemetry.sdk.trace import Event, ReadableSpan  # noqa: PLC0415 - the extra
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415 - the extra
-        from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags  # noqa: PLC0415
+        from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags  # noqa: PLC0415
 
-        trace, own, parent = ids(call_id, span)
+        known = ids(call, span)
 
-        def context(span_id: bytes) -> SpanContext:
+        def context(span_id: bytes, trace: bytes = known.trace, *, remote: bool = False) -> SpanContext:
             return SpanContext(
                 int.from_bytes(trace),
                 int.from_bytes(span_id),
-                is_remote=False,
+                is_remote=remote,
                 trace_flags=TraceFlags(TraceFlags.SAMPLED),
             )
 
         return ReadableSpan(
             name=span.name,
-            context=context(own),
-            parent=None if parent is None else context(parent),
+            context=context(known.own),
+            parent=None if known.parent is None else context(known.parent, remote=known.remote),
             resource=self._resource,
             attributes=dict(span.attributes),
             events=[Event(text, timestamp=int(when * _NANO)) for when, text in span.events],
+            links=[] if known.link is None else [Link(context(known.link[1], known.link[0], remote=True))],
             kind=SpanKind[_kind(span)],
             status=Status(StatusCode.UNSET) if span.fault is None else Status(StatusCode.ERROR, span.fault),
             start_time=int(span.began * _NANO),
@@ -155,7 +155,7 @@ def _kind(span: Span) -> str:
 
 def main() -> int:
     """Read calls until there are no more, and send their spans."""
-    begin_as_child(_MOST_MEMORY)
+    take_at_most(_MOST_MEMORY)
     logging.disable()  # what the library would say of a receiver that does not answer is said by the agent
     receiver = Receiver(**json.loads(sys.stdin.readline()))
     try:

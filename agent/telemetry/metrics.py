@@ -8,212 +8,133 @@ not see each other's counts. All verbs cost about a microsecond and are called o
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from agent.telemetry import buckets as within
-from agent.telemetry.capacity import Capacity, Room
+from agent.telemetry.capacity import Capacity
 from agent.telemetry.closer_readings import CloserReadings
+from agent.telemetry.families import Children, Families
 from agent.telemetry.readings import Readings
-from agent.telemetry.series import Counter, Family, Gauge, Histogram, Together
+from agent.telemetry.series import Histogram, Together
 from agent.telemetry.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 _OF_ALL: Final = "INVITE to our 200, all projects together"
-_Child_co = TypeVar("_Child_co", covariant=True)
-_Kept = TypeVar("_Kept")
-
-
-class _Labelled(Protocol[_Child_co]):
-    def labels(self, *labelvalues: str) -> _Child_co: ...
-
-
-class _Children(dict[tuple[str, ...], _Kept], Generic[_Kept]):
-    """The series of one metric by their label values: to be found without a call."""
-
-    def __init__(self, parent: _Labelled[_Kept]) -> None:
-        super().__init__()
-        self._parent = parent
-
-    def __missing__(self, values: tuple[str, ...]) -> _Kept:
-        child = self[values] = self._parent.labels(*values)
-        return child
 
 
 class Metrics:
     """The agent's metrics. Times go in as seconds; label values are names of settings or core enums.
 
     Attributes:
-        closer: what is read of captures, HEP and traces; who has them says where.
+        readings: what is read of the parts at each scrape; who has them says where.
+        capacity: the same of the limits, and what is taken of them.
+        closer: the same of captures, HEP and traces.
     """
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry(auto_describe=False)
-        self._readings, self._capacity = Readings(), Capacity()
-        registry.register(self._readings)
-        registry.register(self._capacity)
+        self.readings, self.capacity = Readings(), Capacity()
+        registry.register(self.readings)
+        registry.register(self.capacity)
         self.closer = CloserReadings(registry)
         ProcessCollector(registry=registry)
-        self._families: list[Family] = list(self._readings.families())
+        self._families = Families(self.readings.families())
+        self._make_those_of_calls(self._families)
+        self._make_those_of_audio(self._families)
+        self._make_those_of_deliveries(self._families)
+        self._make_those_of_voice_agents(self._families)
+        self._make_those_of_the_node(self._families)
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            made = Counter(f"handoff_{name}", text, labels)
-            self._families.append(made)
-            return made
-
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            made = Gauge(f"handoff_{name}", text, labels)
-            self._families.append(made)
-            return made
-
-        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            made = Histogram(f"handoff_{name}", text, buckets, labels)
-            self._families.append(made)
-            return made
-
-        self._calls_active = _Children(gauge("calls_active", "Calls that are up", "project"))
-        self._calls = _Children(counter("calls", "Calls that ended, by how", "project", "end"))
-        self._failed = _Children(counter("calls_failed", "Calls that failed, by why", "project", "reason"))
+    def _make_those_of_calls(self, make: Families) -> None:
+        self._calls_active = Children(make.gauge("calls_active", "Calls that are up", "project"))
+        self._calls = make.counters("calls", "Calls that ended, by how", "project", "end")
+        self._failed = make.counters("calls_failed", "Calls that failed, by why", "project", "reason")
         setup = Histogram(
             "handoff_setup_seconds", "INVITE to our 200", within.SETUP, ["project"], shown=within.SETUP_SHOWN
         )
-        self._setup = _Children(setup)
-        self._families += [setup, Together("handoff_node_setup_seconds", _OF_ALL, within.SETUP, setup)]
-        self._signals = _Children(
-            counter("signals", "Signals settled, by outcome", "project", "moment", "outcome")
+        self._setup = Children(setup)
+        make += [setup, Together("handoff_node_setup_seconds", _OF_ALL, within.SETUP, setup)]
+        self._media_return = make.histograms(
+            "media_return_seconds", "Terminal moment to the caller given back", within.RETURN, "method"
         )
-        self._signal = _Children(histogram("signal_seconds", "Moment to accepted", within.SIGNAL, "moment"))
-        self._signal_start = _Children(
-            histogram("signal_start_seconds", "Moment to its first request going out", within.START, "moment")
+
+    def _make_those_of_audio(self, make: Families) -> None:
+        self._paths = make.counters(
+            "media_paths", "How audio went from leg to leg, at each change", "project", "path"
         )
-        self._webhooks = _Children(counter("webhooks", "Webhooks settled, by outcome", "project", "outcome"))
-        self._transcripts = _Children(
-            counter("transcripts", "Transcripts settled, by outcome", "project", "outcome")
-        )
-        self._api = _Children(
-            counter("api_requests", "Answers of the handoff API", "project", "route", "status")
-        )
-        self._http_shed = _Children(
-            counter("http_connections_shed", "HTTP connections that found no room", "listener")
-        )
-        self._cut = _Children(counter("parameters_cut", "Signal parameters cut at their limit", "project"))
-        self._tokens = _Children(counter("token_requests", "Log-ins at the issuer, by outcome", "outcome"))
-        self._look_ups = _Children(counter("name_lookups", "Look-ups of host names, by outcome", "outcome"))
-        self._media_return = _Children(
-            histogram(
-                "media_return_seconds", "Terminal moment to the caller given back", within.RETURN, "method"
-            )
-        )
-        self._paths = _Children(
-            counter("media_paths", "How audio went from leg to leg, at each change", "project", "path")
-        )
-        self._target_up = gauge("target_up", "1 while the voice agent's target answers", "project", "target")
-        self._synthetic = _Children(
-            counter("synthetic_calls", "Test calls to voice agents, by result", "project", "result")
-        )
-        self._synthetic_failures, self._synthetic_response = (
-            gauge("synthetic_failures", "Test calls that failed in a row, up to the last one", "project"),
-            gauge(
-                "synthetic_response_seconds",
-                "From the end of our speech to the voice agent's answer",
-                "project",
-            ),
-        )
-        self._packets_received = counter("rtp_packets_received", "RTP packets received")
-        self._packets_lost = counter("rtp_packets_lost", "RTP packets lost")
-        self._jitter = histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", within.JITTER)
-        self._round_trip = histogram(
+        self._packets_received = make.counter("rtp_packets_received", "RTP packets received")
+        self._packets_lost = make.counter("rtp_packets_lost", "RTP packets lost")
+        self._jitter = make.histogram("rtp_jitter_seconds", "Mean RTP jitter of a leg", within.JITTER)
+        self._round_trip = make.histogram(
             "rtp_round_trip_seconds", "Mean round trip time to a leg's far end", within.ROUND_TRIP
         )
-        self._reloads = _Children(counter("config_reloads", "Reloads of the configuration", "result"))
-        self._kept_out = gauge(
+
+    def _make_those_of_deliveries(self, make: Families) -> None:
+        self._signals = make.counters(
+            "signals", "Signals settled, by outcome", "project", "moment", "outcome"
+        )
+        self._signal = make.histograms("signal_seconds", "Moment to accepted", within.SIGNAL, "moment")
+        self._signal_start = make.histograms(
+            "signal_start_seconds", "Moment to its first request going out", within.START, "moment"
+        )
+        self._cut = make.counters("parameters_cut", "Signal parameters cut at their limit", "project")
+        self._webhooks = make.counters("webhooks", "Webhooks settled, by outcome", "project", "outcome")
+        self._transcripts = make.counters(
+            "transcripts", "Transcripts settled, by outcome", "project", "outcome"
+        )
+        self._tokens = make.counters("token_requests", "Log-ins at the issuer, by outcome", "outcome")
+        self._api = make.counters("api_requests", "Answers of the handoff API", "project", "route", "status")
+        self._http_shed = make.counters(
+            "http_connections_shed", "HTTP connections that found no room", "listener"
+        )
+
+    def _make_those_of_voice_agents(self, make: Families) -> None:
+        self._target_up = make.gauge(
+            "target_up", "1 while the voice agent's target answers", "project", "target"
+        )
+        self._synthetic = make.counters(
+            "synthetic_calls", "Test calls to voice agents, by result", "project", "result"
+        )
+        self._synthetic_failures = make.gauge(
+            "synthetic_failures", "Test calls that failed in a row, up to the last one", "project"
+        )
+        self._synthetic_response = make.gauge(
+            "synthetic_response_seconds", "From the end of our speech to the voice agent's answer", "project"
+        )
+
+    def _make_those_of_the_node(self, make: Families) -> None:
+        self._look_ups = make.counters("name_lookups", "Look-ups of host names, by outcome", "outcome")
+        self._reloads = make.counters("config_reloads", "Reloads of the configuration", "result")
+        self._kept_out = make.gauge(
             "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
         )
-        self._certificate_until = gauge(
-            "certificate_expiry_timestamp_seconds", "When a listener's certificate expires", "certificate"
-        )
-        self._config_loaded = gauge(
+        self._config_loaded = make.gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
-        self._loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a timer", within.LAG)
-        self._dropped = counter("moments_dropped", "Calls of which nothing more is stored: too much waits")
-        self._filed = counter("records_filed", "Calls written to a record file")
-        self._record_files_fault = gauge(
+        self._certificate_until = make.gauge(
+            "certificate_expiry_timestamp_seconds", "When a listener's certificate expires", "certificate"
+        )
+        self._loop_lag = make.histogram("loop_lag_seconds", "How late the event loop ran a timer", within.LAG)
+        self._dropped = make.counter(
+            "moments_dropped", "Calls of which nothing more is stored: too much waits"
+        )
+        self._filed = make.counter("records_filed", "Calls written to a record file")
+        self._record_files_fault = make.gauge(
             "record_files_fault", "1 while records of calls can't be written to files"
         )
-        self._internal_errors = _Children(
-            counter(
-                "internal_errors", "Internal errors that were contained, by what they happened in", "where"
-            )
+        self._internal_errors = make.counters(
+            "internal_errors", "Internal errors that were contained, by what they happened in", "where"
         )
-
-    # where readings come from
-
-    def set_guard_reader(self, read: Callable[[], Mapping[str, int]]) -> None:
-        """Let the guard's own counters (``result`` → INVITEs so far) be part of ``handoff_invites_total``."""
-        self._readings.guard = read
-
-    def set_names_reader(self, read: Callable[[], int]) -> None:
-        """Take ``handoff_names_refused_total`` from the SIP stack."""
-        self._readings.names = read
-
-    def set_node_state_reader(self, read: Callable[[], str], states: Iterable[str] = ()) -> None:
-        """Take ``handoff_node_state`` from the one place that holds it; ``states`` are all it may be in."""
-        self._readings.node_state, self._readings.node_states = read, tuple(states)
-
-    def set_pending_reader(self, read: Callable[[], int]) -> None:
-        """Take ``handoff_signals_pending`` from the courier."""
-        self._readings.pending = read
-
-    def set_outbox_reader(self, read: Callable[[], Mapping[str, int]]) -> None:
-        """Take ``handoff_outbox_pending`` from the courier: by channel, how many are not settled."""
-        self._readings.outbox = read
-
-    def set_credential_alarm_reader(self, read: Callable[[], Mapping[str, bool]]) -> None:
-        """Take ``handoff_credential_alarm`` from the CXone client: by project, whether there is one."""
-        self._readings.credential_alarms = read
-
-    def set_failing_reader(self, read: Callable[[], Mapping[str, bool]]) -> None:
-        """Take ``handoff_signals_failing`` from the CXone client: by project, whether signals fail."""
-        self._readings.failing = read
-
-    def set_room_reader(self, read: Callable[[], Room]) -> None:
-        """Take the limits of the node, and what is taken of them, from the configuration and the stack."""
-        self._capacity.read = read
-
-    def set_oldest_reader(self, read: Callable[[], float]) -> None:
-        """Take ``handoff_signals_oldest_seconds`` from the courier."""
-        self._readings.oldest = read
-
-    def set_storage_fault_reader(self, read: Callable[[], str | None]) -> None:
-        """Take ``handoff_storage_fault`` from the store; a text means that it is faulty."""
-        self._readings.storage_fault = read
-
-    def set_owed_reader(self, read: Callable[[], int]) -> None:
-        """Take ``handoff_moments_waiting`` from what calls owe to the storage."""
-        self._readings.owed = read
-
-    def set_task_reader(self, read: Callable[[], int]) -> None:
-        """Take ``handoff_loop_tasks`` from the event loop: it shows leaks."""
-        self._readings.tasks = read
-
-    def set_log_reader(self, dropped: Callable[[], int]) -> None:
-        """Take ``handoff_log_lines_dropped_total`` from the log."""
-        self._readings.log_lines_dropped = dropped
-
-    def set_native_readers(self, legs: Callable[[], int], native_calls: Callable[[], int]) -> None:
-        """Take ``handoff_legs_active`` and ``handoff_native_calls`` from the SIP stack."""
-        self._readings.legs, self._readings.native_calls = legs, native_calls
 
     # INVITEs and calls
 
     def invite_answered(self, project: str, result: str) -> None:
         """An INVITE got its final answer; ``result`` is a label of `agent.core.reasons.Reason`."""
-        self._readings.invites[project, result] += 1
+        self.readings.invites[project, result] += 1
 
     def call_started(self, project: str) -> None:
         """A call was admitted and recorded."""
@@ -357,12 +278,12 @@ class Metrics:
     @property
     def invites(self) -> int:
         """INVITEs that Python gave their final answer since the start."""
-        return self._readings.invites.total()
+        return self.readings.invites.total()
 
     def totals(self) -> Totals:
         """What was counted since the start, by project."""
-        totals = Totals(invites=Tally(self._readings.invites))
-        for result, count in self._readings.guard().items():
+        totals = Totals(invites=Tally(self.readings.invites))
+        for result, count in self.readings.guard().items():
             totals.invites["", result] += count
         for (project, end), calls in self._calls.items():
             totals.ends[project, end] += int(calls.value)

@@ -17,6 +17,24 @@ class Readings(Collector):
 
     INVITEs are counted in two places, by Python and by the guard in C; one family shows both, so that nothing
     is copied over and counted twice.
+
+    Attributes:
+        invites: those that Python answered, by project and result.
+        guard: gives those that the guard answered, by result.
+        node_state: gives the state from the one place that holds it.
+        node_states: all that it may be in.
+        pending: gives how many signals are not settled.
+        oldest: gives the seconds for which the oldest of them has waited.
+        outbox: gives how many entries are not settled, by channel.
+        storage_fault: gives why records can't be made durable; nothing where they can.
+        owed: gives how many moments of calls wait for the storage.
+        credential_alarms: gives, by project, whether its credential is refused.
+        failing: gives, by project, whether its signals do not get through.
+        legs: gives how many are up.
+        native_calls: gives how many pjsua holds.
+        names: gives how many names SIP and SDP were refused.
+        tasks: gives how many the event loop has: they show leaks.
+        log_lines_dropped: gives how many.
     """
 
     def __init__(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from agent.core import story
 from agent.core.chosen import ROOT, span_id, trace_id
+from agent.core.trace_context import parent_of
 
 Value: TypeAlias = str | int | float | bool
 _GOOD: Final = 200
@@ -34,6 +35,7 @@ class Span:
         attributes: what is known of it.
         fault: what went wrong; None where nothing did, or nobody can tell.
         events: moments in it, and what happened then.
+        asked: the traceparent of whoever asked for it; empty where nobody said.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Span:
     attributes: Mapping[str, Value] = field(default_factory=dict)
     fault: str | None = None
     events: Sequence[tuple[float, str]] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,19 @@ class Told:
         messages: see `SipMessage`, a row each; repeated ones are left out.
         signals: of the outbox: ``channel``, ``moment``, ``state``, ``recorded``, and ``attempts``, each with
             ``began``, ``ended``, ``outcome``, ``status``, ``detail``.
+        parent: the traceparent of the caller, where the call is part of its trace.
     """
 
     call: Mapping[str, Any]
     decisions: Sequence[tuple[float, str]]
     messages: Sequence[tuple[str, float, bool, str, str, str]]
     signals: Sequence[Mapping[str, Any]]
+    parent: str | None = None
 
     def line(self) -> bytes:
         """As one line of JSON, which `told` reads."""
-        return json.dumps((self.call, self.decisions, self.messages, self.signals)).encode() + b"\n"
+        parts = (self.call, self.decisions, self.messages, self.signals, self.parent)
+        return json.dumps(parts).encode() + b"\n"
 
 
 def told(line: str) -> Told:
@@ -97,10 +103,41 @@ def told(line: str) -> Told:
     return Told(*json.loads(line))
 
 
-def ids(call_id: str, span: Span) -> tuple[bytes, bytes, bytes | None]:
-    """Trace id, span id, and the span id of the parent."""
-    parent = span_id(call_id, span.parent) if span.parent else None
-    return trace_id(call_id), span_id(call_id, span.key), parent
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """By which a span is known.
+
+    Attributes:
+        trace: id of its trace.
+        own: its own id.
+        parent: that of its parent; None where it has none.
+        remote: whether the parent is a span of somebody else.
+        link: trace id and span id of a span elsewhere that it came of; None where it came of none.
+    """
+
+    trace: bytes
+    own: bytes
+    parent: bytes | None
+    remote: bool = False
+    link: tuple[bytes, bytes] | None = None
+
+
+def ids(told: Told, span: Span) -> Ids:
+    """The ids of one span of a call's trace."""
+    call_id = str(told.call["call_id"])
+    caller = None if told.parent is None else parent_of([told.parent])
+    trace = trace_id(call_id) if caller is None else bytes.fromhex(caller.trace)
+    own = span_id(call_id, span.key)
+    if not span.parent:
+        return Ids(trace, own, None if caller is None else bytes.fromhex(caller.span), caller is not None)
+    parent = span_id(call_id, span.parent)
+    asked = parent_of([span.asked]) if span.asked else None
+    if asked is None:
+        return Ids(trace, own, parent)
+    asker = bytes.fromhex(asked.trace), bytes.fromhex(asked.span)
+    if asker[0] == trace:
+        return Ids(trace, own, asker[1], remote=True)
+    return Ids(trace, own, parent, link=asker)
 
 
 def spans(of: Told) -> list[Span]:
@@ -232,6 +269,10 @@ class _Trace:
             return
         given = self._first(story.GIVEN_BACK, asked)
         way = next((text for _, text in self._decisions if text.startswith(story.GIVEN_BACK)), "")
+        # The last one before it: others were told that there is no handoff any more.
+        within = [
+            text for when, text in self._decisions if when <= asked and text.startswith(story.ASKED_WITHIN)
+        ]
         yield Span(
             "handoff",
             "handoff",
@@ -240,6 +281,7 @@ class _Trace:
             max(asked, self._ended if given is None else given),
             {"handoff.method": way.removeprefix(story.GIVEN_BACK)} if way else {},
             None if given is not None else "the caller was not given back",
+            asked=within[-1].removeprefix(story.ASKED_WITHIN) if within else "",
         )
 
     def _of_signals(self) -> Iterator[Span]:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any, Final
 
-from agent.core.chosen import chosen
+from agent.core.chosen import traced
 from agent.core.model.traces import Traces
 from agent.core.records import CallRecord, Signal
+from agent.core.trace_context import Parent
 from agent.telemetry.exporter import MISSING, Exporter, installed
 from agent.telemetry.logs import logger, masked_within
 from agent.telemetry.spans import Told
@@ -63,6 +64,7 @@ class Tracing:
         self._whole: deque[CallRecord] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._signals: dict[str, dict[str, Signal]] = {}
+        self._parents: dict[str, Parent] = {}
         self._all: list[Exporter] = []  # those of earlier configurations too, for their counts
         self._not_taken = 0
 
@@ -87,12 +89,21 @@ class Tracing:
             self._open.clear()
             self._whole.clear()
             self._signals.clear()
+            self._parents.clear()
         elif installed():
             self._exporter = Exporter(settings, self._node)
             self._all.append(self._exporter)
         else:
             _log.error(MISSING)
         self.on = self._exporter is not None
+
+    def joins(self, call_id: str, parent: Parent) -> None:
+        """A call that has begun is part of somebody else's trace."""
+        if self._exporter is None:
+            return
+        self._parents[call_id] = parent
+        if len(self._parents) > MOST_SIGNALLED:
+            del self._parents[next(iter(self._parents))]
 
     def signal(self, signal: Signal) -> None:
         """A signal, or what else is in the outbox, stands so now."""
@@ -104,10 +115,12 @@ class Tracing:
     def over(self, call: CallRecord) -> None:
         """A call has ended."""
         if not self._wants(call.call_id):
+            self._parents.pop(call.call_id, None)
             return
         if len(self._open) >= MOST:
             self._not_taken += 1
             self._signals.pop(call.call_id, None)
+            self._parents.pop(call.call_id, None)
             return
         self._open[call.call_id] = _Open(call)
 
@@ -137,9 +150,9 @@ class Tracing:
             await self._exporter.aclose()
 
     def _wants(self, call_id: str) -> bool:
-        return self._exporter is not None and chosen(
-            call_id, self._settings.sample if self._settings else None
-        )
+        if self._exporter is None or self._settings is None:
+            return False
+        return traced(call_id, self._settings.sample, self._parents.get(call_id))
 
     def _hand_on_some(self) -> None:
         """A few at a time: those of a second together would hold up the loop."""
@@ -153,6 +166,7 @@ class Tracing:
 
     def _hand_on(self, call: CallRecord) -> None:
         signals = self._signals.pop(call.call_id, {})
+        parent = self._parents.pop(call.call_id, None)
         story = self._stories.story(call.call_id)
         if self._exporter is None or story is None:
             return
@@ -175,6 +189,7 @@ class Tracing:
                     for one in messages
                 ],
                 signals=[_signal(signal) for signal in signals.values()],
+                parent=None if parent is None else str(parent),
             )
         )
 

@@ -94,8 +94,12 @@ async def test_our_bye_waits_for_the_answer_to_the_last_notify(house: House) -> 
 
 @pytest.mark.parametrize(
     "lines",
-    [("Refer-To: <sip:a@127.0.0.1>", "Refer-To: <sip:b@127.0.0.1>"), ("Refer-To: queue",)],
-    ids=["names two", "names no URI"],
+    [
+        ("Refer-To: <sip:a@127.0.0.1>", "Refer-To: <sip:b@127.0.0.1>"),
+        ("Refer-To: queue",),
+        ("Refer-To: <sip:a@127.0.0.1>", "m: <sip:other@127.0.0.1>"),
+    ],
+    ids=["names two", "names no URI", "has a second Contact"],
 )
 async def test_a_refer_that(house: House, lines: tuple[str, ...]) -> None:
     contact = new_contact()

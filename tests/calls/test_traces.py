@@ -6,21 +6,28 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.core.chosen import trace_id
+from agent.core.trace_context import Parent, parent_of
 from agent.telemetry.pcap import Datagram, pcap
-from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.plan import FAILOVER, Change, Plan
+from tests.calls.harness import web
+from tests.calls.harness.house import House, identity, new_contact
+from tests.calls.harness.plan import API_KEY, FAILOVER, TOKEN, Change, Plan
 from tests.calls.harness.ports import free_port
+from tests.calls.harness.records import Row
+from tests.calls.harness.talk import talking
 from tests.calls.harness.waiting import eventually
 from tests.harness import tshark
 from tests.harness.hep import chunks
 from tests.telemetry.otlp import attributes, receiving
 
 pytestmark = pytest.mark.calls
+
+CALLERS = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +43,8 @@ def change(ports: tuple[int, int]) -> Change:
     def seen(plan: Plan) -> None:
         plan.agent["traces"] = {"endpoint": f"http://127.0.0.1:{ports[0]}/v1/traces"}
         plan.agent["hep"] = {"collector": f"udp://127.0.0.1:{ports[1]}", "id": 2001}
-        plan.projects["acme-failover"]["voice_agent"]["headers"]["traceparent"] = "{traceparent}"
+        for project in ("acme-failover", "acme-care"):
+            plan.projects[project]["voice_agent"]["headers"]["traceparent"] = "{traceparent}"
 
     return seen
 
@@ -75,6 +83,67 @@ async def test_a_call_is_one_trace_to_nice_s_answer_and_joins_that_of_its_voice_
     for span in found.values():
         assert span.end_time_unix_nano >= span.start_time_unix_nano
         assert (span.parent_span_id or nobody) in {nobody, b""} | {one.span_id for one in found.values()}
+
+
+async def test_a_call_goes_on_with_its_caller_s_trace_and_its_handoff_with_who_asked(
+    house: House, ports: tuple[int, int]
+) -> None:
+    contact, callers = new_contact(), Parent(CALLERS, "b7ad6b7169203331", sampled=True)
+    headers = identity(contact, TOKEN, f"traceparent: {callers}")
+    async with receiving(ports[0]) as receiver:
+        async with talking(house, contact, "is_referred", "answers", headers=headers) as talk:
+            invite = await talk.bot.saw("INVITE")
+            told = parent_of([invite.header("traceparent")])
+            assert told is not None
+            assert (told.trace, told.sampled) == (CALLERS, True)
+            bots = replace(told, span="00f067aa0ba902b7")
+            reply = await asyncio.to_thread(
+                web.ask,
+                house.plan.api,
+                "POST",
+                "/v1/acme/acme-care/handoffs?wait=0",
+                {"contact_id": contact, "destination": "billing"},
+                {"x-api-key": API_KEY, "traceparent": str(bots)},
+            )
+            assert reply.status == 202, reply.text
+            await talk.bot.succeeds()
+            await eventually(
+                lambda: [one["state"] for one in house.records.signals(talk.call_id)] == ["accepted"] * 2,
+                what="both signals accepted",
+            )
+            talk.caller.cue()
+            await talk.caller.succeeds()
+        row = await house.ended(talk.caller, "handoff", "handoff")
+        found = await eventually(lambda: receiver.trace(bytes.fromhex(CALLERS)), 60, "the caller's trace")
+    assert found["call"].parent_span_id.hex() == callers.span
+    assert found["call"].span_id.hex() == told.span
+    assert found["handoff"].parent_span_id.hex() == bots.span
+    assert not receiver.trace(trace_id(row["call_id"]))
+    assert f"the caller's trace goes on: {callers}" in str(talk.story)
+
+
+async def test_a_caller_who_samples_nothing_has_no_trace_and_an_invalid_one_is_none(
+    house: House, ports: tuple[int, int]
+) -> None:
+    unsampled = str(Parent(CALLERS, "b7ad6b7169203331", sampled=False))
+    rows: list[Row] = []
+    async with receiving(ports[0]) as receiver:
+        for said in (unsampled, "00-nonsense-01"):
+            headers = identity(new_contact(), TOKEN, f"traceparent: {said}")
+            async with (
+                house.voice_agent("on_cue") as bot,
+                house.caller("on_cue", headers=headers) as caller,
+            ):
+                await caller.saw("200 INVITE")
+                invite = await bot.saw("INVITE")
+                told = parent_of([invite.header("traceparent")])
+                bot.cue()
+                await caller.succeeds()
+            rows.append(await house.ended(caller, "completed", "completed"))
+            assert told is not None
+            assert (told.trace == CALLERS, told.sampled) == (said == unsampled, said != unsampled)
+        await eventually(lambda: receiver.trace(trace_id(rows[1]["call_id"])), 60, "a trace of our own")
+    assert {span.trace_id for span in receiver.spans} == {trace_id(rows[1]["call_id"])}
 
 
 async def test_its_messages_reach_a_homer_whole(house: House, ports: tuple[int, int], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from agent.cli import check, route, schema
 from agent.cli.main import main
 from agent.core.errors import StorageError
 from agent.core.model import Project, Snapshot
+from agent.core.model.capture import CaptureSettings
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
 from agent.core.reloads import Cause
@@ -41,8 +42,10 @@ from agent.names.names import Names
 from agent.settings import load
 from agent.simulators.cxone import CxoneSimulator, Knobs, Tenant
 from agent.telemetry.audit import Audit
+from agent.telemetry.captures import Captures
 from agent.web.client import Client
 from agent.web.session import new_session
+from tests.telemetry.wire import Wire
 
 Run = Callable[..., int]
 Result = TypeVar("Result")
@@ -237,6 +240,8 @@ class Node:
         self.causes: list[Cause] = []
         self.reloaded = ReloadAnswer("unchanged")
         self._settled: dict[str, asyncio.Event] = {}
+        self.wire = Wire()
+        self.captures: Captures
         self._store: SqliteStore
         self._session: Client
         self._courier: Courier
@@ -249,12 +254,15 @@ class Node:
         self._client = Cxone(self._session)
         self._courier = Courier(self._store, self._client, self._project, lambda _event: None)
         access = Access(lambda: self.snapshot().agent.http.operations_auth)
-        diagnostics = Diagnostics(lambda: ["acme-care"])
+        settings = CaptureSettings(folder=self._bench.config.parent / "captures")
+        self.captures = Captures(self.wire.messages, lambda: settings, lambda _: True)
+        diagnostics = Diagnostics(lambda: ["acme-care"], self.captures)
         app = operations_app(self, access=access, audit=self.audit, diagnostics=diagnostics)
         self._server = await serve(app, "127.0.0.1", self._bench.port)
 
     async def close(self) -> None:
         await self._server.aclose()
+        await self.captures.aclose()
         await self._courier.aclose(1)
         await self._client.aclose()
         await self._session.aclose()

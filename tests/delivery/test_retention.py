@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from agent.core.model.node import Retention
+from agent.core.model import Retention
 from agent.core.moments import Moment, SignalState
 from agent.core.records import CallRecord, Signal
 from agent.delivery import retention

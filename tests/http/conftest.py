@@ -21,6 +21,7 @@ from agent.core.moments import Moment
 from agent.core.number_map import NumberMap
 from agent.core.records import Handoff, Signal, Whereabouts
 from agent.core.reloads import Cause, ReloadRecord
+from agent.core.trace_context import Parent
 from agent.delivery import decisions
 from agent.delivery.queries import CallQuery, SignalQuery
 from agent.delivery.sqlite import SqliteStore
@@ -150,6 +151,7 @@ class Desk:
         self.stories: dict[str, list[dict[str, Any]]] = {}
         self.live: dict[str, dict[str, Any]] = {"call-1": {"call_id": "call-1", "state": "bridged"}}
         self.refusals: list[dict[str, Any]] = []
+        self.parents: list[Parent | None] = []
         self.verbs = Metrics()
         self.seen = Overview("edge-1", "ready", ready=True, reason="ready", limit=1000)
         self.in_force = snapshot_of(self.projects)
@@ -157,8 +159,14 @@ class Desk:
         self.finder = Finder()
 
     async def hand_off(
-        self, account: str, project: str, request: HandoffRequest, wait: float | None
+        self,
+        account: str,
+        project: str,
+        request: HandoffRequest,
+        wait: float | None,
+        parent: Parent | None = None,
     ) -> HandoffOutcome:
+        self.parents.append(parent)
         self.asked.append(request)
         self.waits.append(wait)
         if self.answer is not None:

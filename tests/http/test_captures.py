@@ -19,7 +19,7 @@ from agent.http.diagnostics import Diagnostics
 from agent.http.operations import operations_app
 from agent.http.serving import serve
 from agent.telemetry.audit import Audit
-from agent.telemetry.capture import Captures
+from agent.telemetry.captures import Captures
 from tests.telemetry.wire import Wire
 
 AUTH = OperationsAuth.model_validate(

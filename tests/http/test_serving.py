@@ -14,7 +14,7 @@ from typing import Any, Literal
 import aiohttp
 import pytest
 
-from agent.core.model.node import HttpTls
+from agent.core.model import HttpTls
 from agent.core.units import Address
 from agent.http.api import api_app
 from agent.http.serving import HttpError, serve, serve_app, tls_context

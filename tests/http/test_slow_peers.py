@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from agent.core.model.node import HttpTls
+from agent.core.model import HttpTls
 from agent.http import bodies, connection, listener
 from agent.http.listener import ConnectionLimits
 from agent.http.operations import operations_app

@@ -25,7 +25,7 @@ class Invite:
     @property
     def counted(self) -> dict[str, int]:
         """How INVITEs were answered, by result."""
-        return {result: count for (_, result), count in self.metrics._readings.invites.items()}
+        return {result: count for (_, result), count in self.metrics.readings.invites.items()}
 
     @property
     def set_up(self) -> str:

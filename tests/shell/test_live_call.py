@@ -52,7 +52,7 @@ def looking_up(node: Shell) -> None:
 
 def invites(node: Shell) -> dict[str, int]:
     """INVITEs by result."""
-    return {result: count for (_, result), count in node.metrics._readings.invites.items()}
+    return {result: count for (_, result), count in node.metrics.readings.invites.items()}
 
 
 # -- dialling ----------------------------------------------------------------------------------------------

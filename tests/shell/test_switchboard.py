@@ -32,7 +32,7 @@ async def after(node: Shell, *steps: Step) -> Shell:
 
 def counted(node: Shell) -> dict[tuple[str, str], int]:
     """INVITEs by project and result."""
-    return dict(node.metrics._readings.invites)
+    return dict(node.metrics.readings.invites)
 
 
 def story(node: Shell, call_id: str) -> str:

@@ -17,9 +17,10 @@ TARGETS_EACH: Final = 2
 def metrics_of_many() -> Metrics:
     """Every project has had calls that ended in every way, signals of each moment, two voice agents."""
     metrics = Metrics()
-    metrics.set_node_state_reader(lambda: "ready", NodeState)
-    metrics.set_credential_alarm_reader(lambda: dict.fromkeys(PROJECTS, False))
-    metrics.set_failing_reader(lambda: dict.fromkeys(PROJECTS, False))
+    metrics.readings.node_state = lambda: "ready"
+    metrics.readings.node_states = tuple(NodeState)
+    metrics.readings.credential_alarms = lambda: dict.fromkeys(PROJECTS, False)
+    metrics.readings.failing = lambda: dict.fromkeys(PROJECTS, False)
     for number, project in enumerate(PROJECTS):
         _busy(metrics, project)
         for target in range(TARGETS_EACH):

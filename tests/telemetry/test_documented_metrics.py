@@ -20,25 +20,25 @@ KIND = re.compile(r"^# TYPE (handoff_\w+) (\w+)$", re.MULTILINE)
 def everything() -> Metrics:
     """Metrics that have all said something, so that their labels show."""
     metrics = Metrics()
-    metrics.set_node_state_reader(lambda: "ready", NodeState)
-    metrics.set_credential_alarm_reader(lambda: {"care": False})
-    metrics.set_failing_reader(lambda: {"care": False})
+    metrics.readings.node_state = lambda: "ready"
+    metrics.readings.node_states = tuple(NodeState)
+    metrics.readings.credential_alarms = lambda: {"care": False}
+    metrics.readings.failing = lambda: {"care": False}
     metrics.invite_answered("care", "answered")
     metrics.call_started("care")
     metrics.call_answered("care", 0.1)
     metrics.call_ended("care", "handoff")
     metrics.call_started("care")
     metrics.call_ended("care", "failed", "media_lost")
-    metrics.set_room_reader(
-        lambda: Room("edge-1", 100, {"care": 10}, 400, 40, Space(free=1_000_000, size=4_000_000))
-    )
+    space = Space(free=1_000_000, size=4_000_000)
+    metrics.capacity.read = lambda: Room("edge-1", 100, {"care": 10}, 400, 40, space)
     metrics.media_returned("release", 0.1)
     metrics.audio_carried("care", "relay")
     metrics.signal_started("handoff", 0.1)
     metrics.signal_settled("care", "handoff", "accepted", 0.1)
     metrics.webhook_settled("care", "accepted")
     metrics.transcript_settled("care", "accepted")
-    metrics.set_outbox_reader(lambda: {"webhook": 1})
+    metrics.readings.outbox = lambda: {"webhook": 1}
     metrics.parameters_cut("care", 1)
     metrics.api_answered("care", "hand_off", 202)
     metrics.http_shed("api")

@@ -25,6 +25,6 @@ def test_no_metric_has_more_than_five_series_for_a_project_beside_its_targets() 
 
 def test_a_project_without_calls_has_next_to_nothing() -> None:
     quiet = metrics_of_many()
-    quiet.set_credential_alarm_reader(lambda: dict.fromkeys((*PROJECTS, "quiet"), False))
-    quiet.set_failing_reader(lambda: dict.fromkeys((*PROJECTS, "quiet"), False))
+    quiet.readings.credential_alarms = lambda: dict.fromkeys((*PROJECTS, "quiet"), False)
+    quiet.readings.failing = lambda: dict.fromkeys((*PROJECTS, "quiet"), False)
     assert quiet.render()[0].count(b'project="quiet"') == 2

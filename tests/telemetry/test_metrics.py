@@ -34,8 +34,18 @@ def room() -> Room:
     return Room("edge-1", 100, {"acme-care": 10}, 400, 40, Space(free=1_000_000, size=4_000_000))
 
 
+def reads(name: str, source: Callable[[], object]) -> Callable[[Metrics], object]:
+    """Let it be read there."""
+    return lambda metrics: setattr(metrics.readings, name, source)
+
+
+def reads_room(metrics: Metrics) -> None:
+    """Let the room be read."""
+    metrics.capacity.read = room
+
+
 DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]] = [
-    ("node_state", {"state": "ready"}, lambda m: m.set_node_state_reader(lambda: "ready"), 1),
+    ("node_state", {"state": "ready"}, reads("node_state", lambda: "ready"), 1),
     (
         "invites_total",
         {"project": "acme-care", "result": "answered"},
@@ -43,9 +53,9 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         1,
     ),
     ("calls_active", {"project": "acme-care"}, lambda m: m.call_started("acme-care"), 1),
-    ("legs_active", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 4),
-    ("names_refused_total", {}, lambda m: m.set_names_reader(lambda: 3), 3),
-    ("native_calls", {}, lambda m: m.set_native_readers(lambda: 4, lambda: 5), 5),
+    ("legs_active", {}, reads("legs", lambda: 4), 4),
+    ("names_refused_total", {}, reads("names", lambda: 3), 3),
+    ("native_calls", {}, reads("native_calls", lambda: 5), 5),
     (
         "calls_total",
         {"project": "acme-care", "end": "handoff"},
@@ -66,7 +76,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         0.25,
     ),
     ("signal_start_seconds_sum", {"moment": "arrival"}, lambda m: m.signal_started("arrival", 0.5), 0.5),
-    ("signals_pending", {}, lambda m: m.set_pending_reader(lambda: 7), 7),
+    ("signals_pending", {}, reads("pending", lambda: 7), 7),
     (
         "webhooks_total",
         {"project": "acme-care", "outcome": "expired"},
@@ -79,7 +89,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         lambda m: m.transcript_settled("acme-care", "unknown"),
         1,
     ),
-    ("outbox_pending", {"channel": "webhook"}, lambda m: m.set_outbox_reader(lambda: {"webhook": 3}), 3),
+    ("outbox_pending", {"channel": "webhook"}, reads("outbox", lambda: {"webhook": 3}), 3),
     ("token_requests_total", {"outcome": "issued"}, lambda m: m.token_requested("issued"), 1),
     ("name_lookups_total", {"outcome": "stale"}, lambda m: m.name_looked_up("stale"), 1),
     ("media_return_seconds_count", {"method": "release"}, lambda m: m.media_returned("release", 0.2), 1),
@@ -142,13 +152,13 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     (
         "credential_alarm",
         {"project": "acme-care"},
-        lambda m: m.set_credential_alarm_reader(lambda: {"acme-care": True, "acme-sales": False}),
+        reads("credential_alarms", lambda: {"acme-care": True, "acme-sales": False}),
         1,
     ),
     (
         "signals_failing",
         {"project": "acme-care"},
-        lambda m: m.set_failing_reader(lambda: {"acme-care": True, "acme-sales": False}),
+        reads("failing", lambda: {"acme-care": True, "acme-sales": False}),
         1,
     ),
     (
@@ -158,15 +168,15 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         1,
     ),
     ("node_setup_seconds_count", {}, lambda m: m.call_answered("acme-care", 0.2), 1),
-    ("signals_oldest_seconds", {}, lambda m: m.set_oldest_reader(lambda: 31.5), 31.5),
-    ("node_info", {"node": "edge-1", "version": __version__}, lambda m: m.set_room_reader(room), 1),
-    ("calls_limit", {}, lambda m: m.set_room_reader(room), 100),
-    ("project_calls_limit", {"project": "acme-care"}, lambda m: m.set_room_reader(room), 10),
-    ("rtp_ports_limit", {}, lambda m: m.set_room_reader(room), 400),
-    ("rtp_ports_used", {}, lambda m: m.set_room_reader(room), 40),
-    ("storage_free_bytes", {}, lambda m: m.set_room_reader(room), 1_000_000),
-    ("storage_size_bytes", {}, lambda m: m.set_room_reader(room), 4_000_000),
-    ("storage_fault", {}, lambda m: m.set_storage_fault_reader(lambda: "disk full"), 1),
+    ("signals_oldest_seconds", {}, reads("oldest", lambda: 31.5), 31.5),
+    ("node_info", {"node": "edge-1", "version": __version__}, reads_room, 1),
+    ("calls_limit", {}, reads_room, 100),
+    ("project_calls_limit", {"project": "acme-care"}, reads_room, 10),
+    ("rtp_ports_limit", {}, reads_room, 400),
+    ("rtp_ports_used", {}, reads_room, 40),
+    ("storage_free_bytes", {}, reads_room, 1_000_000),
+    ("storage_size_bytes", {}, reads_room, 4_000_000),
+    ("storage_fault", {}, reads("storage_fault", lambda: "disk full"), 1),
 ]
 
 
@@ -189,7 +199,7 @@ def test_a_metric_is_described_before_anything_happened() -> None:
 
 def test_invites_refused_by_the_guard_stand_beside_those_python_saw_and_are_counted_once() -> None:
     metrics = Metrics()
-    metrics.set_guard_reader(lambda: {"unknown_source": 5, "over_limit": 2})
+    metrics.readings.guard = lambda: {"unknown_source": 5, "over_limit": 2}
     metrics.invite_answered("", "over_limit")
     for _ in range(2):  # a second scrape finds the same
         assert value(metrics, "handoff_invites_total", project="", result="unknown_source") == 5
@@ -198,7 +208,8 @@ def test_invites_refused_by_the_guard_stand_beside_those_python_saw_and_are_coun
 
 def test_the_node_is_in_one_state_of_all_it_may_be_in() -> None:
     metrics = Metrics()
-    metrics.set_node_state_reader(lambda: "draining", ("ready", "draining"))
+    metrics.readings.node_state = lambda: "draining"
+    metrics.readings.node_states = ("ready", "draining")
     assert value(metrics, "handoff_node_state", state="draining") == 1
     assert value(metrics, "handoff_node_state", state="ready") == 0
 
@@ -226,7 +237,7 @@ def test_two_instances_do_not_share_counts() -> None:
 
 def test_a_record_elsewhere_has_no_room_to_tell_of() -> None:
     metrics = Metrics()
-    metrics.set_room_reader(lambda: Room("edge-1", 100))
+    metrics.capacity.read = lambda: Room("edge-1", 100)
     assert value(metrics, "handoff_storage_free_bytes") is None
     assert value(metrics, "handoff_calls_limit") == 100
 

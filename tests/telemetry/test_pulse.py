@@ -35,7 +35,7 @@ def test_an_hour_is_kept() -> None:
 
 def test_totals_are_what_was_counted_by_project() -> None:
     metrics = Metrics()
-    metrics.set_guard_reader(lambda: {"unknown_source": 4})
+    metrics.readings.guard = lambda: {"unknown_source": 4}
     metrics.invite_answered("care", "answered")
     metrics.invite_answered("care", "over_limit")
     metrics.call_started("care")

@@ -58,8 +58,7 @@ SIGNALS = [
 
 
 def trace(**changed: object) -> dict[str, Span]:
-    parts: dict[str, Any] = {"call": CALL, "decisions": DECISIONS, "messages": MESSAGES, "signals": SIGNALS}
-    return {span.key: span for span in spans(Told(**(parts | changed)))}
+    return {span.key: span for span in spans(parts(**changed))}
 
 
 def times(span: Span) -> tuple[float, float]:
@@ -124,14 +123,49 @@ def test_nothing_ends_before_it_begins_whatever_is_missing() -> None:
                 assert span.ended >= span.began, span
 
 
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+BOT = "00-5bf7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01"
+
+
+def parts(**changed: object) -> Told:
+    whole: dict[str, Any] = {"call": CALL, "decisions": DECISIONS, "messages": MESSAGES, "signals": SIGNALS}
+    return Told(**(whole | changed))
+
+
 def test_ids_follow_from_the_call_alone() -> None:
     root, part = trace()["call"], trace()["bridged"]
-    trace_id, span_id, parent = ids("c-1", root)
-    assert (len(trace_id), len(span_id), parent) == (16, 8, None)
-    assert ids("c-1", part)[2] == span_id
-    assert ids("c-2", root)[0] != trace_id
+    found = ids(parts(), root)
+    assert (len(found.trace), len(found.own), found.parent, found.remote) == (16, 8, None, False)
+    assert (ids(parts(), part).parent, ids(parts(), part).trace) == (found.own, found.trace)
+    assert ids(parts(call={**CALL, "call_id": "c-2"}), root).trace != found.trace
+
+
+def test_a_call_that_has_a_parent_is_part_of_its_trace() -> None:
+    found = ids(parts(parent=CALLER), trace()["call"])
+    assert (found.trace.hex(), found.parent and found.parent.hex(), found.remote) == (
+        "0af7651916cd43dd8448eb211c80319c",
+        "b7ad6b7169203331",
+        True,
+    )
+    part = ids(parts(parent=CALLER), trace()["bridged"])
+    assert (part.trace, part.parent, part.remote) == (found.trace, found.own, False)
+    assert found.own == ids(parts(), trace()["call"]).own, "as the voice agent was told"
+
+
+def test_a_handoff_is_part_of_the_span_that_asked_for_it_or_linked_to_it() -> None:
+    asked = [*DECISIONS, (119.9, f"the voice agent asks within its trace: {BOT}")]
+    handoff = trace(decisions=asked)["handoff"]
+    apart = ids(parts(), handoff)
+    assert apart.parent == ids(parts(), trace()["call"]).own
+    assert apart.link == (bytes.fromhex(BOT[3:35]), bytes.fromhex(BOT[36:52]))
+    together = ids(parts(parent=BOT), handoff)
+    assert (together.parent, together.remote, together.link) == (bytes.fromhex(BOT[36:52]), True, None)
+    assert ids(parts(), trace()["handoff"]).link is None
+    late = [*DECISIONS, (125.0, f"the voice agent asks within its trace: {BOT}")]
+    assert trace(decisions=late)["handoff"].asked == "", "it was told that there is no handoff any more"
 
 
 def test_it_passes_through_json() -> None:
-    parts = Told(CALL, DECISIONS, MESSAGES, SIGNALS)
-    assert spans(told(parts.line().decode())) == spans(parts)
+    whole = parts(parent=CALLER)
+    again = told(whole.line().decode())
+    assert (spans(again), again.parent) == (spans(whole), CALLER)

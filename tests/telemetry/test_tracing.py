@@ -8,6 +8,7 @@ import os
 import signal as signals
 import socket
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from agent.core.chosen import chosen, span_id, trace_id, traceparent
 from agent.core.model.traces import Traces
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, CallRecord, Signal
+from agent.core.trace_context import Parent
 from agent.telemetry import exporter as module
 from agent.telemetry import tracing as tracing_module
 from agent.telemetry.tracing import Tracing
@@ -152,6 +154,30 @@ async def test_a_sample_is_the_same_calls_for_all_that_ask() -> None:
         await site.aclose()
 
 
+async def test_a_call_is_part_of_its_caller_s_trace_and_sampled_as_that() -> None:
+    async with receiving() as receiver:
+        site = Site()
+        site.follow(receiver.url, sample="50%")
+        ours, other = (
+            next(one for one in (f"c-{number}" for number in range(100)) if chosen(one, 0.5) is wanted)
+            for wanted in (True, False)
+        )
+        parent = Parent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True)
+        site.tracing.joins(other, parent)
+        site.tracing.joins(ours, replace(parent, sampled=False))
+        for call_id in (ours, other):
+            site.call(call_id)
+        site.look()
+        found = await eventually(
+            lambda: receiver.trace(bytes.fromhex(parent.trace)), WITHIN, "the caller's trace"
+        )
+        await site.aclose()
+        assert found["call"].parent_span_id.hex() == parent.span
+        assert found["bridged"].parent_span_id == found["call"].span_id == span_id(other, "call")
+        assert {span.trace_id.hex() for span in receiver.spans} == {parent.trace}
+        assert not site.tracing._parents
+
+
 async def test_what_a_receiver_refuses_is_counted_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     async with receiving() as receiver:
         receiver.status = 400
@@ -258,9 +284,13 @@ async def test_another_configuration_takes_over_and_none_ends_it() -> None:
 
 
 def test_a_traceparent_has_the_form_that_w3c_gives_it() -> None:
-    version, trace, span, flags = traceparent("c-1", sampled=True).split("-")
+    version, trace, span, flags = traceparent("c-1", 1.0).split("-")
     assert (version, len(trace), len(span), flags) == ("00", 32, 16, "01")
-    assert traceparent("c-1", sampled=False).endswith("-00")
+    assert traceparent("c-1", 0.0).endswith("-00")
+    caller = Parent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True)
+    assert traceparent("c-1", 0.001, caller) == f"00-{caller.trace}-{span}-01"
+    assert traceparent("c-1", 1.0, replace(caller, sampled=False)) == f"00-{caller.trace}-{span}-00"
+    assert traceparent("c-1", 0.0, caller).endswith("-00"), "nothing of ours will be in it"
 
 
 @pytest.mark.parametrize(("share", "all_of_them"), [(1.0, True), (0.0, False), (None, False)])

@@ -11,11 +11,15 @@ from agent.core.model.base import REFERENCES_ONLY, Resolved
 from agent.core.model.carriers import Carrier, Carriers, Digest, NumberForm
 from agent.core.model.cxone import CxoneTenant
 from agent.core.model.handoff import PARAMETERS, FinishPrompt, HandoffSettings
+from agent.core.model.http import Http, HttpTls
 from agent.core.model.log import Log
 from agent.core.model.map import NumbersFile, NumberTarget, csv_schema
-from agent.core.model.node import CODECS, PORTS_PER_CALL, Agent, Http, Latch, Limits, Media, Sip, Tls
+from agent.core.model.media import CODECS, PORTS_PER_CALL, Latch, Media
+from agent.core.model.node import Agent, Limits
 from agent.core.model.project import Project, ProjectLimits, VoiceAgent, Webhook
+from agent.core.model.sip import Sip, Tls
 from agent.core.model.snapshot import Certificate, Snapshot, Written
+from agent.core.model.storage import Retention
 from agent.core.model.targets import Probe, Target
 from agent.core.model.templates import LABEL_PREFIX, PLACEHOLDERS, is_label_name, parse_template
 
@@ -35,6 +39,7 @@ __all__ = [
     "FinishPrompt",
     "HandoffSettings",
     "Http",
+    "HttpTls",
     "Latch",
     "Limits",
     "Log",
@@ -46,6 +51,7 @@ __all__ = [
     "Project",
     "ProjectLimits",
     "Resolved",
+    "Retention",
     "Sip",
     "Snapshot",
     "Target",

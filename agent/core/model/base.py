@@ -75,6 +75,13 @@ def _freeze(value: Mapping[Key, Value]) -> FrozenDict[Key, Value]:
     return FrozenDict(value)
 
 
+def _distinct(values: tuple[object, ...]) -> tuple[object, ...]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{value} is listed twice: leave one out")
+    return values
+
+
 def _listed(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -207,3 +214,5 @@ Listed = BeforeValidator(_listed)
 """Annotate a tuple with it: strict models take a YAML list for it all the same."""
 Frozen = AfterValidator(_freeze)
 """Annotate a mapping with it to make it unchangeable."""
+Distinct = AfterValidator(_distinct)
+"""Annotate a tuple with it: it names each value once."""

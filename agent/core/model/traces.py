@@ -37,4 +37,9 @@ class Traces(Model):
         default=1.0,
         description="How many calls are traced. Which ones follows from the call id: all that see it agree.",
     )
+    join: bool = Field(
+        default=True,
+        description="Whether a call whose INVITE has a valid traceparent (W3C) is part of that trace, and "
+        "traced if that says so, whatever sample says. false: each call is a trace of its own.",
+    )
     service: str = Field(default="handoff-agent", min_length=1, description="service.name of the resource.")

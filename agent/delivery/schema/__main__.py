@@ -11,7 +11,6 @@ from typing import Any
 
 import asyncpg
 
-from agent.children import begin_as_child
 from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
 from agent.delivery.schema import LOCK_WAIT_SECONDS
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
@@ -42,5 +41,4 @@ async def _connect(url: str) -> Any:  # noqa: ANN401 - asyncpg has no types
 
 
 if __name__ == "__main__":
-    begin_as_child()
     sys.exit(main(sys.stdin.read()))

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from agent.core.model.access import OperationsAuth, is_loopback
-from agent.core.model.node import Http
+from agent.core.model.http import Http
 
 TOKEN = "a-long-and-random-token"
 

@@ -14,9 +14,10 @@ import pytest
 
 from agent.core.events import Side
 from agent.core.model.capture import CaptureSettings
-from agent.telemetry import capture as module
 from agent.telemetry import capture_file
-from agent.telemetry.capture import Capture, CaptureRefusedError, Captures, Wanted
+from agent.telemetry import captures as module
+from agent.telemetry.capture import Capture, Wanted
+from agent.telemetry.captures import CaptureRefusedError, Captures
 from agent.telemetry.pcap import HEADER
 from tests.calls.harness.waiting import eventually
 from tests.telemetry.wire import Wire
@@ -226,7 +227,7 @@ async def test_a_folder_that_can_t_be_made_or_holds_too_much_is_told(tmp_path: P
         await desk.captures.start(Wanted(project="care"))
     (folder / "old.pcap").unlink()
     capture = await desk.captures.start(Wanted(project="care"))
-    desk.captures.delete(capture)
+    await desk.captures.delete(capture)
     assert list(folder.iterdir()) == []
     assert desk.captures.find(capture.capture_id) is None
 

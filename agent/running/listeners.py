@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP listeners: the handoff API and the operations."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+from agent.calls.desks import Desks
+from agent.core.model import Http
+from agent.http.access import Access
+from agent.http.api import api_app
+from agent.http.listener import ConnectionLimits
+from agent.http.operations import operations_app
+from agent.http.serving import serve_app
+from agent.process import Ending, descriptors
+from agent.running.parts import Parts
+
+
+async def listen(parts: Parts, ending: Ending, closing: AsyncExitStack) -> None:
+    """Open both.
+
+    Args:
+        parts: what they ask.
+        ending: takes each down in its time.
+        closing: is given what takes them down.
+
+    Raises:
+        AgentError: a port is taken, or a certificate can't be read.
+    """
+    agent, metrics = parts.configuration.snapshot.agent, parts.metrics
+    http, shares, desks = agent.http, descriptors(agent), _desks(parts)
+    api = api_app(desks, origins=http.origins, count=metrics.api_answered)
+    operations = operations_app(
+        desks,
+        _names(http),
+        access=Access(lambda: parts.configuration.snapshot.agent.http.operations_auth),
+        audit=parts.audit,
+        diagnostics=parts.closer.diagnostics,
+    )
+    of_api = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
+    of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))
+    for name, app, address, tls, room in (
+        ("api", api, http.api, http.tls, of_api),
+        ("operations", operations, http.operations, None, of_operations),
+    ):
+        server = await serve_app(app, address, tls, room=room, shed=partial(metrics.http_shed, name))
+        if name == "api":
+            parts.renewal.serves(server)
+        ending.add(closing, f"HTTP {name}", server.aclose, usual=5.0, forced=0.2)
+
+
+def _desks(parts: Parts) -> Desks:
+    return Desks(
+        parts.register,
+        parts.switchboard,
+        parts.configuration,
+        parts.services,
+        alarms=parts.outbound.alarms,
+        signal_events=parts.signal_events.take,
+        bell=parts.bell,
+        overview=parts.sights.overview,
+    )
+
+
+def _names(http: Http) -> tuple[str, ...]:
+    """Names by which the operations listener may be asked."""
+    return (http.operations.host, *http.operations_hosts)
