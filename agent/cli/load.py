@@ -8,15 +8,13 @@ import asyncio
 import json
 import os
 import signal
-import sys
-from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
 from agent.cli import load_options
 from agent.cli.configuration import DONE, FOUND_WRONG
+from agent.cli.load_place import Place
 from agent.cli.options import Commands, add_command, add_json
 from agent.core.errors import AgentError
 from agent.load.profiles import PROFILES, Profile
@@ -24,8 +22,8 @@ from agent.load.profiles import PROFILES, Profile
 if TYPE_CHECKING:
     from agent.load.outcome import Outcome
     from agent.load.undertaking import Order, Undertaking
+    from agent.load.view import View
 
-_REPORTS: Final = Path("load-reports")
 _INTERRUPTED: Final = 130
 _CODES: Final = "exit codes: 0 within all limits, 1 not, 2 could not run, 130 interrupted (with a report)"
 _EXAMPLE: Final = f"""examples:
@@ -132,8 +130,8 @@ def list_profiles(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """Carry a load out. Returns the exit code."""
     order = load_options.ordered(options, os.environ)
-    folder = _folder(options.out, options.profile.name)
-    return asyncio.run(_loaded(order, folder, plain=options.plain, as_json=options.json))
+    with Place.of(options.out, options.profile.name) as place:
+        return asyncio.run(_loaded(order, place.folder, plain=options.plain, as_json=options.json))
 
 
 async def _loaded(order: Order, folder: Path, *, plain: bool, as_json: bool) -> int:
@@ -143,24 +141,27 @@ async def _loaded(order: Order, folder: Path, *, plain: bool, as_json: bool) -> 
 
     shown = view(plain=plain)
     undertaking = Undertaking(order, shown)
-    with ExitStack() as open_:
-        open_.enter_context(shown)
+    with shown:
         task = asyncio.ensure_future(undertaking.carry_out())
-        _end_on_signals(task, undertaking)
+        _end_on_signals(task, undertaking, shown)
         try:
             outcome = await task
         except asyncio.CancelledError:
-            shown.say("interrupted before there was anything to report")
+            shown.say(
+                "interrupted again: ended without a report"
+                if undertaking.placing
+                else "interrupted before there was anything to report"
+            )
             return _INTERRUPTED
     return _kept(outcome, undertaking.errors, folder, as_json=as_json)
 
 
-def _end_on_signals(task: asyncio.Future[Outcome], undertaking: Undertaking) -> None:
+def _end_on_signals(task: asyncio.Future[Outcome], undertaking: Undertaking, shown: View) -> None:
     """The first signal ends the load with a report, if there is something to report; the second at once."""
 
     def end() -> None:
-        if undertaking.loading and not undertaking.stop.is_set():
-            undertaking.stop.set()
+        if undertaking.stop():
+            shown.say("ending the calls that are up; once more ends it without a report")
         else:
             task.cancel()
 
@@ -228,16 +229,3 @@ def compare(options: argparse.Namespace) -> int:
     print(found.verdict)
     print(f"comparison: {path}")
     return FOUND_WRONG if found.worse else DONE
-
-
-def _folder(wanted: Path | None, name: str) -> Path:
-    """Where the report goes; made now, so that a load does not end without a place for it."""
-    folder = wanted or _REPORTS / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(13, os.strerror(13))
-    except OSError as error:
-        sys.stdout.flush()
-        raise AgentError(f"no report can be written to {folder}: {error.strerror}; use --out") from None
-    return folder

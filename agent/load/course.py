@@ -154,7 +154,8 @@ def _asked_for(course: Course) -> float:
     plan = course.plan
     if course.end is End.DONE:
         return max(1.0, min(plan.calls, plan.ramp.begun(plan.length)))
-    return max(1.0, min(plan.calls, plan.ramp.begun(min(plan.length, course.last.time))))
+    calling = max((one.time for one in course.samples if one.rate), default=0.0)
+    return max(1.0, min(plan.calls, plan.ramp.begun(min(plan.length, calling))))
 
 
 def _of_metrics(course: Course) -> dict[str, Figure]:

@@ -58,7 +58,7 @@ class Outcome:
         """The verdict in a line."""
         course = self.course
         if self._interrupted:
-            return f"INTERRUPTED after {course.last.time:.0f} s: what there is until then, not judged"
+            return f"INTERRUPTED after {course.last.time:.0f} s, {self._last.why}: what there is, not judged"
         if self._last.end is End.DIED:
             return f"BROKEN OFF: {self._last.why}"
         if self.found is not None:

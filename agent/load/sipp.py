@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,10 @@ NORMAL: Final = (0, 1, 99)
 _EMPTY: Final = (0, 99)
 SCENARIOS: Final = Path(__file__).with_name("scenarios")
 _PROGRAM: Final = "sipp"
+_VERSION: Final = re.compile(rb"v(\d+)\.(\d+)\.(\d+)")
+_OLDEST: Final = (3, 6, 1)
+_VERSION_SECONDS: Final = 10.0
+_NOT_THERE: Final = "SIPp is not installed: apt-get install sip-tester (Debian), or make setup"
 _BUFFER: Final = 4_194_304
 _LOG_BYTES: Final = 20_000_000
 _BEGIN_SECONDS: Final = 10.0
@@ -50,6 +55,7 @@ class Job:
         hold: seconds of each ``<pause/>`` in the scenario.
         keys: what stands for ``[name]`` in the scenario.
         options: more of SIPp's own.
+        streams: it needs audio to stream, in its folder.
         seconds: after which it surely ends.
     """
 
@@ -65,19 +71,42 @@ class Job:
     hold: float = 0.0
     keys: tuple[tuple[str, str], ...] = ()
     options: tuple[str, ...] = ()
+    streams: bool = False
     seconds: float = 0.0
     secrets: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """What stands for ``[name]`` and must not be seen in a list of processes."""
 
 
-def require_sipp() -> None:
-    """See whether SIPp is there.
+async def require_sipp() -> None:
+    """See whether SIPp is there, and new enough for our scenarios.
 
     Raises:
         AgentError: it is not.
     """
     if shutil.which(_PROGRAM) is None:
-        raise AgentError("SIPp is not installed: apt-get install sip-tester (Debian), or make setup")
+        raise AgentError(_NOT_THERE)
+    try:
+        asked = await asyncio.create_subprocess_exec(
+            *(*with_us(), _PROGRAM, "-v"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise AgentError(f"SIPp can't be run: {error.strerror}") from None
+    try:
+        async with asyncio.timeout(_VERSION_SECONDS):
+            said, _ = await asked.communicate()
+    except TimeoutError:
+        raise AgentError(f"SIPp does not tell its version within {_VERSION_SECONDS:g} s") from None
+    finally:
+        if asked.returncode is None:
+            asked.kill()
+            await asked.wait()
+    found = _VERSION.search(said)
+    if found is not None and tuple(map(int, found.groups())) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        raise AgentError(f"SIPp {found[0].decode().lstrip('v')} is too old: {oldest} or newer is needed")
 
 
 class Sipp:
@@ -112,8 +141,7 @@ class Sipp:
                     start_new_session=True,  # Ctrl-C is for us: SIPp would leave its calls up
                 )  # fmt: skip
         except FileNotFoundError:
-            require_sipp()
-            raise
+            raise AgentError(_NOT_THERE) from None
         sipp = cls(job, own, process)
         if job.target is None:
             error = await sipp._listening()

@@ -3,40 +3,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import sys
 import time
 from collections import Counter
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Self
 
 import aiohttp
 import yaml
 
-from agent.core.errors import AgentError
 from agent.core.model import PORTS_PER_CALL
 from agent.load.course import Nice
-from agent.load.drive import Route
+from agent.load.jobs import Route
 from agent.load.plan import Plan
 from agent.load.ports import Ports
 from agent.load.scrape import Metrics
 from agent.load.targets import Target
 from agent.load.usage import Watched
+from agent.simulators.cast import Cast
 from agent.simulators.cxone.knobs import Tenant
-from agent.simulators.processes import Child, with_us
 
 NUMBER: Final = "9995550100"
 _MEASURED: Final = "9995550101"  # the measured call's, whose voice agent speaks by itself
 _HERE: Final = "127.0.0.1"
 _SPARE_CALLS: Final = 20
 _RATE_ROOM: Final = 3
-_UP_SECONDS: Final = 90.0  # a first start compiles all modules and makes the tables
-_POLL_SECONDS: Final = 0.05
 _KEPT: Final = 200_000
 _PAGE: Final = 10_000
-_OK: Final = 200
 _ADMITTED: Final = ("answered", "cancelled", "no_agent")
 _TERMINAL: Final = ("handoff", "completed", "failed")
 
@@ -53,8 +46,7 @@ class Stage:
 
     def __init__(self, plan: Plan, highest: float, folder: Path, http: aiohttp.ClientSession) -> None:
         self._plan, self._highest, self._folder, self._http = plan, highest, folder, http
-        self._children: list[Child] = []
-        self._exit = AsyncExitStack()
+        self._cast = Cast(folder, http)
         self._ports = Ports(_HERE)
         self._token = secrets.token_urlsafe(16)
         self._sip, self._api, self._operations, self._cxone, self._bot, self._speaker = (
@@ -65,12 +57,12 @@ class Stage:
         try:
             await self._start()
         except BaseException:
-            await self._exit.aclose()
+            await self._cast.end()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._exit.aclose()
+        await self._cast.end()
 
     @property
     def route(self) -> Route:
@@ -96,14 +88,11 @@ class Stage:
     @property
     def watched(self) -> Watched:
         """The agent's process."""
-        return Watched("agent", self._children[-1].pid)
+        return Watched("agent", self._cast["agent"].pid)
 
     def gone(self) -> str | None:
         """Who has ended that should not have."""
-        for child in self._children:
-            if not child.running:
-                return child.gone()
-        return None
+        return self._cast.gone()
 
     async def nice(self, metrics: Metrics) -> Nice | None:
         """What the simulated CXone had of all that the agent was to tell it, since its start.
@@ -158,41 +147,13 @@ class Stage:
 
     async def _start(self) -> None:
         config = self.configure()
-        cxone = await self._child("cxone", "simulate", "cxone", "--listen", f"{_HERE}:{self._cxone}")
-        await cxone.said(lambda line: "listens on" in line, _UP_SECONDS)
+        await self._cast.cxone(f"{_HERE}:{self._cxone}")
         if self._plan.profile.listens:
             ports = str(self._ports.several(64))
-            bot = await self._child(
-                "voice-agent", "simulate", "voice-agent", "--listen", f"{_HERE}:{self._speaker}",
-                "--rtp-ports", ports, "--calls", "10",
-            )  # fmt: skip
-            await bot.said(lambda line: '"event": "listening"' in line, _UP_SECONDS)
-        agent = await self._child("agent", "run", "--config", str(config))
-        await self._ready(agent)
-
-    async def _child(self, name: str, *arguments: str) -> Child:
-        program = str(Path(sys.executable).with_name("handoff-agent"))
-        log = self._folder / f"{name}.log"
-        command = (*with_us(), program, *arguments)
-        child = await Child.start(name, log, *command, folder=self._folder, apart=True)
-        self._children.append(child)
-        self._exit.push_async_callback(child.end)
-        return child
-
-    async def _ready(self, agent: Child) -> None:
-        url = f"http://{_HERE}:{self._operations}/readyz"
-        until = time.monotonic() + _UP_SECONDS
-        while time.monotonic() < until:
-            if not agent.running:
-                raise AgentError(agent.gone())
-            try:
-                async with self._http.get(url) as answer:
-                    if answer.status == _OK:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(_POLL_SECONDS)
-        raise agent.late(_UP_SECONDS)
+            await self._cast.voice_agent(
+                "voice-agent", f"{_HERE}:{self._speaker}", "--rtp-ports", ports, "--calls", "10"
+            )
+        await self._cast.agent(config, f"http://{_HERE}:{self._operations}")
 
     def _documents(self) -> dict[str, str]:
         tenant = Tenant()

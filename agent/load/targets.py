@@ -84,6 +84,21 @@ def check(address: str, host: str, owned: Collection[str]) -> None:
     )
 
 
+def source_towards(target: Target) -> str:
+    """The address of this machine that packets to a target leave from.
+
+    Raises:
+        AgentError: there is no way there.
+    """
+    family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((target.address, target.port))
+        except OSError as error:
+            raise AgentError(f"there is no way to {target}: {error.strerror}") from None
+        return str(probe.getsockname()[0])
+
+
 async def answering(target: Target) -> str:
     """Ask with OPTIONS whether anybody speaks SIP there (RFC 3261 section 11).
 

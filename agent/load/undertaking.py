@@ -16,12 +16,14 @@ import aiohttp
 
 from agent.core.errors import AgentError
 from agent.load.course import Course, End, figures
-from agent.load.drive import Drive, Route
+from agent.load.drive import Drive
 from agent.load.gauge import Watch
+from agent.load.jobs import Route
 from agent.load.limits import Judged, Limit, Source, judge
 from agent.load.listener import Listener
 from agent.load.outcome import Outcome
 from agent.load.plan import Plan
+from agent.load.run import ENDED_BY_THE_USER
 from agent.load.scrape import Scraper
 from agent.load.search import search
 from agent.load.sipp import require_sipp
@@ -33,6 +35,8 @@ from agent.load.view import View
 _WARM_RATE: Final = 20.0
 _WARM_HOLD: Final = 1.0
 _LONG_SECONDS: Final = 60.0
+_HURRY_SECONDS: Final = 1.0
+_IN_THE_WARM_UP: Final = f"{ENDED_BY_THE_USER} in the warm-up, whose calls do not count"
 _OWN: Final = "an agent of its own on this machine"
 
 
@@ -98,18 +102,23 @@ class Undertaking:
         view: is told of all that happens.
 
     Attributes:
-        stop: set it to end the load with what there is.
-        loading: calls are being placed, so that there is something to report.
+        placing: calls are placed from now on, so that there is something to report.
         errors: SIPp's own error log, which is kept beside the report.
     """
 
     def __init__(self, order: Order, view: View) -> None:
-        self.stop = asyncio.Event()
-        self.loading = False
+        self.placing = False
         self.errors = b""
+        self._stop = asyncio.Event()
         self._order, self._view = order, view
         self._stage: Stage | None = None
         self._named: tuple[Watched, ...] = ()
+
+    def stop(self) -> bool:
+        """End the load with what there is. False if there is nothing yet, or it was asked before."""
+        heeded = self.placing and not self._stop.is_set()
+        self._stop.set()
+        return heeded
 
     async def carry_out(self) -> Outcome:
         """Do it.
@@ -118,7 +127,7 @@ class Undertaking:
             AgentError: it could not begin.
         """
         check(self._order)
-        require_sipp()
+        await require_sipp()
         self._named = tuple(find(one) for one in self._order.cpu_of)
         async with AsyncExitStack() as ends:
             work = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="handoff-load-")))
@@ -127,13 +136,17 @@ class Undertaking:
                 drive, where = await self._own(ends, work, http), _OWN
             else:
                 drive, where = await self._theirs(ends, work, http, self._order.target)
-            await self._warm_up(drive)
-            self.loading = True
-            outcome = (
-                await self._searched(drive, where) if self._order.bounds else await self._ran(drive, where)
-            )
+            self.placing = True
+            outcome = await self._done(drive, where)
             self.errors = drive.errors()
             return outcome
+
+    async def _done(self, drive: Drive, where: str) -> Outcome:
+        warm = await self._warm_up(drive)
+        if self._stop.is_set():
+            course = await self._asked_nice(replace(warm, end=End.INTERRUPTED, why=_IN_THE_WARM_UP))
+            return Outcome(course, self._judged(course), where)
+        return await (self._searched if self._order.bounds else self._ran)(drive, where)
 
     # -- what is loaded --------------------------------------------------------------------------------------
 
@@ -165,7 +178,7 @@ class Undertaking:
         return self._drive(route, watch, work, lambda: None), str(target)
 
     def _drive(self, route: Route, watch: Watch, work: Path, alive: Callable[[], str | None]) -> Drive:
-        return Drive(route, watch, work, told=self._view.show, alive=alive, stop=self.stop)
+        return Drive(route, watch, work, told=self._view.show, alive=alive, stop=self._stop)
 
     async def _listened(
         self, ends: AsyncExitStack, target: Target, number: str, headers: tuple[str, ...]
@@ -179,7 +192,7 @@ class Undertaking:
 
     # -- what is done ----------------------------------------------------------------------------------------
 
-    async def _warm_up(self, drive: Drive) -> None:
+    async def _warm_up(self, drive: Drive) -> Course:
         """Place a few calls that do not count, so that tokens are fetched and caches filled.
 
         Raises:
@@ -192,7 +205,7 @@ class Undertaking:
         warm = replace(plan.at(rate, calls / rate), hold=min(plan.hold, _WARM_HOLD))
         course = await drive.run(warm, "warm-up")
         if course.last.done or course.end is End.INTERRUPTED:
-            return
+            return course
         reasons = [one.says for one in course.troubles] or list(course.reasons) or [course.why]
         raise AgentError(f"no call of the warm-up went well: {reasons[0] or 'SIPp says nothing of it'}")
 
@@ -220,7 +233,11 @@ class Undertaking:
     async def _asked_nice(self, course: Course) -> Course:
         if self._stage is None or course.after is None or course.end is End.DIED:
             return course
-        return replace(course, nice=await self._stage.nice(course.after))
+        try:
+            async with asyncio.timeout(_HURRY_SECONDS if self._stop.is_set() else None):
+                return replace(course, nice=await self._stage.nice(course.after))
+        except TimeoutError:
+            return course
 
     def _judged(self, course: Course) -> tuple[Judged, ...]:
         return judge(self._order.limits, figures(course))

@@ -120,18 +120,23 @@ class Child:
         except TimeoutError:
             raise AgentError(f"{self.name} did not end within {seconds:g} s{self._why()}") from None
 
-    async def end(self) -> None:
-        """Ask it to end with SIGTERM; kill it when it does not."""
+    async def end(self, *patience: float) -> None:
+        """Ask it to end with SIGTERM, as often as there are seconds to wait then; kill it at last.
+
+        Whoever drains after the first one ends at once after the second.
+        """
         if self._reader.done():  # it has ended, or is about to: let that be noticed first
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), _NOTICE_SECONDS)
+        for seconds in patience or (_END_SECONDS,):
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), seconds)
+                break
         with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        try:
-            await asyncio.wait_for(self._process.wait(), _END_SECONDS)
-        except TimeoutError:
             self._process.kill()
-            await self._process.wait()
+        await self._process.wait()
         await self._reader
 
     def _why(self) -> str:

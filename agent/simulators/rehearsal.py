@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -20,15 +19,16 @@ from agent.core.model.keys import is_hash
 from agent.core.moments import Moment
 from agent.core.uris import SipUri, sip_uri
 from agent.simulators.arrangement import queue_of
+from agent.simulators.cast import Cast
 from agent.simulators.combination import Combination
 from agent.simulators.evidence import COMFORT, QUEUE, VOICE_AGENT, Evidence
-from agent.simulators.processes import Child
+from agent.simulators.processes import Child, with_us
 from agent.simulators.wire import Wire
 from agent.simulators.wiretap import Place, Wiretap
 
 _SIP: Final = 5060
 _RTP: Final = 16384
-_UP_SECONDS: Final = 90.0  # a first start compiles all modules and makes the tables
+_OVER_SECONDS: Final = 90.0
 _CALL_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 
@@ -61,11 +61,12 @@ class Rehearsal:
     audio: Path
     work: Path
     told: Callable[[str], None] = lambda _: None
-    _children: dict[str, Child] = field(default_factory=dict)
     _exit: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
         self._http = await self._exit.enter_async_context(aiohttp.ClientSession())
+        self._cast = Cast(self.work, self._http, Path.cwd())
+        self._exit.push_async_callback(self._cast.end)
         try:
             await self._start_all()
         except BaseException:
@@ -84,7 +85,7 @@ class Rehearsal:
     @property
     def logs(self) -> Path:
         """The agent's log."""
-        return self._children["agent"].log
+        return self._cast["agent"].log
 
     @property
     def seconds(self) -> float:
@@ -112,11 +113,11 @@ class Rehearsal:
             raise AgentError(
                 f"this machine was too busy to capture every packet: {tap.missed} missed; try again"
             )
-        voice_agent = self._children[VOICE_AGENT]
-        await voice_agent.said(lambda line: '"event": "over"' in line, _UP_SECONDS)
-        queue = self._children.get(QUEUE)
+        voice_agent = self._cast[VOICE_AGENT]
+        await voice_agent.said(lambda line: '"event": "over"' in line, _OVER_SECONDS)
+        queue = self._cast.get(QUEUE)
         if queue is not None and queue.facts("call"):
-            await queue.said(lambda line: '"event": "over"' in line, _UP_SECONDS)
+            await queue.said(lambda line: '"event": "over"' in line, _OVER_SECONDS)
         call_id = voice_agent.facts("over")[-1]["call_id"]
         return Evidence(
             shown=self.shown,
@@ -137,7 +138,7 @@ class Rehearsal:
 
     async def stay(self) -> None:
         """Wait until one of the parts ends."""
-        while all(child.running for child in self._children.values()):
+        while not self._cast.gone():
             await asyncio.sleep(_POLL_SECONDS)
 
     # -- parts -----------------------------------------------------------------------------------------------
@@ -161,8 +162,7 @@ class Rehearsal:
 
     async def _start_all(self) -> None:
         self.told("starting the simulators")
-        cxone = await self._start("cxone", "simulate", "cxone", "--listen", self._cxone.split("//")[1])
-        await cxone.said(lambda line: "listens on" in line, _UP_SECONDS)
+        await self._cast.cxone(self._cxone.split("//")[1])
         voice_agent = self.project.voice_agent.targets[0].address
         await self._speaker(VOICE_AGENT, voice_agent, "voice-agent", *self._hand_off())
         if self.shown.bridges:
@@ -171,8 +171,7 @@ class Rehearsal:
                 "--ring-for", str(_RING_FOR), "--rtp-ports", "28000-29999",
             )  # fmt: skip
         self.told("starting the agent")
-        agent = await self._start("agent", "run", "--config", str(self.folder))
-        await self._ready(agent)
+        await self._cast.agent(self.folder, self.operations)
 
     def _hand_off(self) -> tuple[str, ...]:
         api_key = next((key.get_secret_value() for key in self.project.api_key if not is_hash(key)), "")
@@ -191,33 +190,9 @@ class Rehearsal:
         host, port = _place(address)
         record = self.work / prompt
         record.mkdir()
-        child = await self._start(
-            name, "simulate", "voice-agent", "--listen", f"{host}:{port}",
-            "--speak", str(self._prompt(prompt)), "--record", str(record), *options,
-        )  # fmt: skip
-        await child.said(lambda line: '"event": "listening"' in line, _UP_SECONDS)
-
-    async def _start(self, name: str, *arguments: str) -> Child:
-        program = str(Path(sys.executable).with_name("handoff-agent"))
-        log = self.work / f"{name.replace(' ', '-')}.log"
-        child = await Child.start(name, log, program, *arguments)
-        self._children[name] = child
-        self._exit.push_async_callback(child.end)
-        return child
-
-    async def _ready(self, agent: Child) -> None:
-        until = time.monotonic() + _UP_SECONDS
-        while time.monotonic() < until and agent.running:
-            try:
-                async with self._http.get(f"{self.operations}/readyz") as answer:
-                    if answer.status == 200:  # noqa: PLR2004 - HTTP's OK
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(_POLL_SECONDS)
-        if agent.running:
-            raise agent.late(_UP_SECONDS)
-        await agent.said(lambda _: False, _POLL_SECONDS)
+        await self._cast.voice_agent(
+            name, f"{host}:{port}", "--speak", str(self._prompt(prompt)), "--record", str(record), *options
+        )
 
     async def _let_handoff_fail(self, contact_id: str) -> None:
         """NICE takes the first signal of this contact, and refuses what follows for good."""
@@ -235,12 +210,13 @@ class Rehearsal:
         token = self.project.token.get_secret_value() if self.project.token else ""
         sipp = await Child.start(
             "sipp", self.work / "sipp.log",
-            "sipp", f"{listen.host}:{listen.port}", "-sf", str(self._scenario), "-m", "1", "-nostdin",
-            "-i", listen.host, "-mi", listen.host, "-mp", str(_RTP), "-d", str(int(self.seconds * 1000)),
+            *with_us(), "sipp", f"{listen.host}:{listen.port}", "-sf", str(self._scenario), "-m", "1",
+            "-nostdin", "-d", str(int(self.seconds * 1000)),
+            "-i", listen.host, "-mi", listen.host, "-mp", str(_RTP),
             "-key", "number", self.number, "-key", "contact", contact_id, "-key", "master", contact_id,
             "-key", "token", token, "-timeout", "40s",
             "-trace_err", "-error_file", str(self.work / "sipp.err"),
-            folder=self.audio,
+            folder=self.audio, apart=True,
         )  # fmt: skip
         self._exit.push_async_callback(sipp.end)
         call = asyncio.ensure_future(sipp.ended(_CALL_SECONDS))
@@ -248,8 +224,8 @@ class Rehearsal:
         try:
             while not call.done():
                 self.told(f"the call is up: {time.monotonic() - began:.0f} of about {self.seconds:.0f} s")
-                if gone := next((child for child in self._children.values() if not child.running), None):
-                    await gone.said(lambda _: False, _POLL_SECONDS)
+                if gone := self._cast.gone():
+                    raise AgentError(gone)
                 await asyncio.wait({call}, timeout=_POLL_SECONDS)
             return await call
         finally:

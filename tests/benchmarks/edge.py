@@ -11,11 +11,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from agent.simulators.processes import with_us
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House
 from tests.calls.harness.metrics import Samples, total
@@ -92,12 +93,16 @@ async def edge(
 ) -> AsyncIterator[House]:
     """An agent with room for so many calls, its CXone simulator and its records, in a folder of its own.
 
+    All of it ends with the block, also where the agent does not start, and with this process if it is killed.
     `change` has the last word about its configuration; `within` is a command that becomes the agent;
     `checkout` is a folder whose agent runs instead of this one's.
     """
-    with tempfile.TemporaryDirectory(prefix="handoff-bench-") as folder:
+    with ExitStack() as ends:
+        folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="handoff-bench-"))
         cxone = Cxone(Path(folder))
+        cxone.process.within = with_us()
         cxone.start()
+        ends.callback(cxone.stop)
         plan = Plan(cxone.port)
         ports = f"{_RTP_LOW}-{_RTP_LOW + calls * 4 - 1}"  # below all other ports in use here
         plan.agent["media"] |= {"rtp_ports": ports, "silence_timeout": "10m"}
@@ -106,14 +111,12 @@ async def edge(
         if change is not None:
             change(plan)
         house = House(plan, cxone, Path(folder))
-        house.agent.within = within
+        house.agent.within = (*with_us(), *within)
         house.agent.checkout = checkout
+        ends.callback(house.agent.kill)
         house.start(_START_SECONDS if not within else _SLOW_START_SECONDS)
-        try:
-            yield house
-        finally:
-            house.close()
-            cxone.stop()
+        ends.callback(house.close)
+        yield house
 
 
 class Placed(Protocol):
@@ -170,7 +173,7 @@ class Load:
         self, name: str, arguments: list[str], port: int, address: str
     ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            "sipp", *arguments, "-i", address, "-bind_local", "-mi", address, "-p", str(port),
+            *with_us(), "sipp", *arguments, "-i", address, "-bind_local", "-mi", address, "-p", str(port),
             "-cp", str(free_port()), "-nostdin", "-d", str(self.hold if name == "caller" else 0),
             "-trace_stat", "-stf", f"{name}.csv", "-fd", "1", "-deadcall_wait", "0", "-buff_size", "4194304",
             "-trace_err", "-error_file", f"{name}.err", "-key", "rtp_port", "9",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+from agent.simulators.processes import with_us
 from tests.benchmarks.edge import Load, edge
 from tests.benchmarks.revision import NoRevisionError, checked_out
 from tests.benchmarks.setup import RATE, ROOM
@@ -50,7 +51,7 @@ async def _recorded(checkout: Path | None) -> str:
             load = asyncio.ensure_future(Load(house, RATE, RATE * (_SECONDS + 8), _HOLD).run())
             await asyncio.sleep(3)
             recorder = await asyncio.create_subprocess_exec(
-                *py_spy, "record", "--native", "--format", "raw", "--output", str(raw),
+                *with_us(), *py_spy, "record", "--native", "--format", "raw", "--output", str(raw),
                 "--rate", str(_SAMPLES_PER_SECOND), "--duration", str(_SECONDS),
                 "--pid", str(house.agent.pid),
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,

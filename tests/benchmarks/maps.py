@@ -22,6 +22,7 @@ from typing import Final
 from agent.configuration import Configuration
 from agent.core.number_map import NumberMap
 from agent.settings import load, load_in_child
+from agent.simulators.processes import with_us
 from agent.telemetry.metrics import Metrics
 from tests.benchmarks.edge import Load, cost, edge, quantile
 from tests.calls.harness.house import House
@@ -97,7 +98,7 @@ async def _checked(folder: Path) -> float:
     """Seconds that ``handoff-agent check`` takes."""
     began = time.perf_counter()
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "agent.cli.main", "check", "--config", str(folder)),
+        *(*with_us(), sys.executable, "-m", "agent.cli.main", "check", "--config", str(folder)),
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await child.communicate()

@@ -29,6 +29,7 @@ from agent.cxone.client import Cxone
 from agent.delivery.courier import Courier, SignalEvent
 from agent.delivery.sqlite import SqliteStore
 from agent.names.names import Names
+from agent.simulators.processes import with_us
 from agent.telemetry import logs
 from agent.web.answer import Response
 from agent.web.client import Client
@@ -51,6 +52,7 @@ def simulated_nice(level: logs.Level) -> Iterator[tuple[Path, simulated.Cxone]]:
         held.enter_context(redirect_stderr(held.enter_context((folder / "log").open("w"))))
         logs.configure(level)
         simulator = simulated.Cxone(folder)
+        simulator.process.within = with_us()
         simulator.start()
         held.callback(simulator.stop)
         yield folder, simulator

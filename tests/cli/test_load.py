@@ -3,16 +3,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import re
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,11 +14,7 @@ from agent.load.sipp import SCENARIOS
 from tests.benchmarks.edge import edge
 from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT
 from tests.calls.harness.ports import free_port
-from tests.calls.harness.waiting import eventually
-
-PROGRAM = Path(sys.executable).with_name("handoff-agent")
-QUIET = ("--limit", "setup_p99=off", "--limit", "signal_p99=off", "--limit", "gap=off", "--limit", "loss=off")
-"""A busy machine is not what these tests are about."""
+from tests.cli.loads import QUIET, load, result
 
 
 def refused(*arguments: str) -> int:
@@ -101,45 +89,6 @@ def test_no_place_for_the_report_is_told_before_anything_starts(
 # -- the real thing ------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def loading(*arguments: str, path: str | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The command under way."""
-    environment = {**os.environ, "LOAD_TOKEN": TOKEN, **({"PATH": path} if path is not None else {})}
-    process = await asyncio.create_subprocess_exec(
-        PROGRAM, "load", *arguments, env=environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-
-
-async def under_way(process: asyncio.subprocess.Process) -> None:
-    """Wait until calls are placed that count: its warm-up is over."""
-    assert process.stderr is not None
-    counts = False
-    async for line in process.stderr:
-        counts = counts or re.match(rb"\w+: .* for ", line) is not None
-        if counts and re.match(rb" +[1-9]\d*s  rate", line):
-            return
-
-
-async def load(*arguments: str, path: str | None = None) -> tuple[int, str]:
-    """Exit code, and all that was said."""
-    async with loading(*arguments, path=path) as process:
-        said, told = await process.communicate()
-        return process.returncode or 0, f"{said.decode()}{told.decode()}"
-
-
-def result(folder: Path) -> dict[str, Any]:
-    """What was kept."""
-    kept: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    return kept
-
-
 @pytest.mark.calls
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -204,75 +153,6 @@ async def test_a_machine_without_sipp_is_told_what_to_install(tmp_path: Path) ->
         2,
         "handoff-agent: SIPp is not installed: apt-get install sip-tester (Debian), or make setup\n",
     )
-
-
-@pytest.mark.calls
-@pytest.mark.slow
-async def test_an_interrupted_load_ends_with_a_report_of_what_there_is(tmp_path: Path) -> None:
-    async with loading("media", "--for", "5m", "--out", str(tmp_path)) as process:
-        await under_way(process)
-        process.send_signal(signal.SIGINT)
-        said, _ = await process.communicate()
-    assert process.returncode == 130, said.decode()
-    assert "INTERRUPTED after" in said.decode()
-    assert (result(tmp_path)["end"], result(tmp_path)["totals"]["failed"]) == ("interrupted", 0)
-    assert (tmp_path / "report.html").exists()
-    assert children_of(process.pid) == []
-
-
-@pytest.mark.calls
-@pytest.mark.slow
-async def test_an_interruption_before_the_first_call_ends_it_without_a_report(tmp_path: Path) -> None:
-    async with loading("smoke", "--out", str(tmp_path)) as process:
-        assert process.stderr is not None
-        assert b"starting" in await process.stderr.readline()
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
-    assert process.returncode == 130
-    assert list(tmp_path.iterdir()) == []
-
-
-def children_of(parent: int) -> list[tuple[int, str]]:
-    """Processes that a process started, with their command lines."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError, ValueError, IndexError):
-            if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
-                found.append((int(entry.name), (entry / "cmdline").read_text().replace("\0", " ")))
-    return found
-
-
-@pytest.mark.calls
-@pytest.mark.slow
-async def test_an_agent_that_dies_meanwhile_ends_the_load_with_a_report(tmp_path: Path) -> None:
-    async with loading("signalling", "--rate", "5", "--for", "5m", "--out", str(tmp_path)) as process:
-        await under_way(process)
-        agent = next(pid for pid, command in children_of(process.pid) if " run --config " in command)
-        os.kill(agent, signal.SIGKILL)
-        said, _ = await process.communicate()
-    assert process.returncode == 1, said.decode()
-    assert "BROKEN OFF: agent ended early" in said.decode()
-    assert result(tmp_path)["end"] == "died"
-
-
-@pytest.mark.calls
-@pytest.mark.slow
-async def test_a_load_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    async with loading(
-        "signalling", "--rate", "5", "--hold", "1m", "--for", "5m", "--out", str(tmp_path)
-    ) as process:
-        await under_way(process)
-        started = [pid for pid, _ in children_of(process.pid)]
-        assert len(started) == 4  # the simulated CXone, the agent, SIPp on both ends
-        process.kill()
-        await eventually(lambda: not any(alive(pid) for pid in started), 30, f"{started} have ended")
-
-
-def alive(pid: int) -> bool:
-    """Whether a process is there, and more than a memory of it."""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
 
 
 @pytest.mark.calls

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.simulators.processes import with_us
 from tests.benchmarks.edge import cost
 from tests.calls.harness.plan import Plan
 from tests.calls.harness.ports import is_bound
@@ -75,7 +76,13 @@ async def running(command: Sequence[str], folder: Path, port: int) -> AsyncItera
     log = folder / f"{Path(command[0]).name}.log"
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(os.environ)
+            *with_us(),
+            *command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=dict(os.environ),
         )
     try:
         await eventually(
