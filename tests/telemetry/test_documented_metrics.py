@@ -48,6 +48,7 @@ def everything() -> Metrics:
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
     metrics.synthetic_made("care", 0, 0.7)
     metrics.config_reloaded("loaded", kept_out=False)
+    metrics.config_loaded(1.0, "0123456789ab")
     metrics.internal_error("tick")
     return metrics
 
