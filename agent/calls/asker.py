@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import TypeAlias
 
+from agent.core.errors import StorageError
 from agent.core.records import Handoff, Way, Whereabouts
 from agent.sip.leg import Leg
 
 _TAKEN = 200
 _KEPT = 503
+
+_Failure: TypeAlias = tuple[type[Exception], str]
+"""What is raised, and its text. An error itself holds the frames that it came through, and they hold us."""
 
 
 class Asker:
@@ -27,12 +32,21 @@ class Asker:
         self.handoff = handoff
         self._leg = leg
         self._subscription = subscription
-        self._recorded: asyncio.Future[bool] = loop.create_future()
+        self._recorded: asyncio.Future[bool | _Failure] = loop.create_future()
         self._decided: asyncio.Future[bool] = loop.create_future()
 
     async def recorded(self) -> bool:
-        """Wait until it is durable; False when a terminal moment came before, or raises `StorageError`."""
-        return await asyncio.shield(self._recorded)
+        """Wait until it is durable; False when a terminal moment came before.
+
+        Raises:
+            StorageError: it could not be recorded.
+            RuntimeError: the same, by a mistake of ours.
+        """
+        outcome = await asyncio.shield(self._recorded)
+        if isinstance(outcome, bool):
+            return outcome
+        kind, text = outcome
+        raise kind(text)
 
     async def decided(self, seconds: float) -> None:
         """Wait, at most so long, until it is decided whether the voice agent keeps the caller."""
@@ -45,8 +59,10 @@ class Asker:
         if not isinstance(outcome, Exception):
             self._recorded.set_result(outcome)
             return
-        self._recorded.set_exception(outcome)
-        self._recorded.exception()  # nobody waits for it where it was asked for on the wire
+        if isinstance(outcome, StorageError):
+            self._recorded.set_result((StorageError, str(outcome)))
+        else:
+            self._recorded.set_result((RuntimeError, f"{type(outcome).__name__}: {outcome}"))
 
     def tell(self, *, taken: bool) -> None:
         """Tell it that the caller goes back, or that it keeps the caller; only the first time counts."""

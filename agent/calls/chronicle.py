@@ -10,6 +10,7 @@ from agent.core.admission import Admitted
 from agent.core.events import Side
 from agent.core.moments import SignalState
 from agent.core.node import NodeStatus
+from agent.core.quality import in_words
 from agent.core.records import CallRecord, Channel
 from agent.core.refusals import Refusals, RefusedInvite
 from agent.core.trace_context import Parent
@@ -105,16 +106,9 @@ class Chronicle:
     def leg_over(self, call: CallRecord | None, side: Side | None, traffic: Traffic) -> None:
         """A leg is gone; `call` and `side` are None for one of a call that is over already."""
         self._metrics.rtp_measured(traffic.received, traffic.lost, traffic.jitter, traffic.round_trip)
-        back = "" if traffic.round_trip is None else f", round trip {traffic.round_trip * 1000:.1f} ms"
-        strays = f", {traffic.strays} from elsewhere dropped (media.latch)" if traffic.strays else ""
         if call is not None and side is not None:
-            self._note(
-                call.call_id,
-                "audio",
-                f"{side.value}: {traffic.received} RTP packets in, "
-                f"{traffic.lost} lost, {traffic.sent} out, jitter {traffic.jitter * 1000:.1f} ms"
-                f"{back}{strays}",
-            )
+            codec = f" ({traffic.codec})" if traffic.codec else ""
+            self._note(call.call_id, "audio", f"{side.value}: {in_words(traffic)}{codec}")
 
     def over(self, call: CallRecord) -> None:
         """A call ended."""

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final, ParamSpec
+from typing import Final
 
+from agent.core.containing import Containing
 from agent.core.troubles import Troubles
 from agent.telemetry.logs import call_facts, logger
 from agent.telemetry.metrics import Metrics
@@ -15,32 +15,10 @@ from agent.telemetry.metrics import Metrics
 _LOG_SECONDS: Final = 1.0
 """Between two lines of one place: an error may come with each tick, a hundred times a second."""
 
-_Given = ParamSpec("_Given")
 _log = logger("calls")
 
 
-class _Containing(ABC):
-    """Does what may fail; what went wrong is taken by whoever knows what it concerns."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def took(self, where: str, error: BaseException) -> None:
-        """An error was contained."""
-
-    def run(
-        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
-    ) -> bool:
-        """Do something that must end nothing else; False when it failed."""
-        try:
-            work(*args, **options)
-        except Exception as error:  # noqa: BLE001 - this is the place for whatever comes
-            self.took(where, error)
-            return False
-        return True
-
-
-class Contained(_Containing):
+class Contained(Containing):
     """Takes what went wrong where nobody else can make anything of it.
 
     Args:
@@ -81,7 +59,7 @@ class Contained(_Containing):
         return ContainedInCall(self, call_id, project)
 
 
-class ContainedInCall(_Containing):
+class ContainedInCall(Containing):
     """Takes what went wrong in one call.
 
     Args:

@@ -28,7 +28,6 @@ from agent.core.events import Action, Event, Side, Timer
 from agent.core.links import back
 from agent.core.methods import Method
 from agent.core.model import Snapshot
-from agent.core.quality import across
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord
 from agent.sip.events import Ended
@@ -86,7 +85,6 @@ class LiveCall:
         self._storing = Storing(parts, self.asking)
         self._told_of_leg = dialled
         self._dialling = Dialling(parts, agent.media, self.asking, back(self._dialled), back(self._run))
-        self._codecs = agent.media.codecs
         self._invite = InviteTransaction(leg, project.project, services.metrics, arrived)
         self._clocks = Clocks(agent.limits, project, back(self._fired), services.timers)
         legs, took, lost = self.legs.legs, contained.took, back(self._media_lost)
@@ -183,15 +181,14 @@ class LiveCall:
 
     def measured(self, leg: int, side: Side, traffic: Traffic) -> None:
         """What RTP did on a leg that is gone, or is about to go."""
-        relayed, why = self.legs.carried or (False, "")
-        codec = self._brief.codec(self._codecs)
-        if side is not Side.CALLER:
-            codec = across(codec, relayed=relayed, other_law=bool(why))
-        path = "" if self.legs.carried is None else "relay" if relayed else "mix"
-        quality = traffic.quality(side.value, codec, path)
+        carried = self.legs.carried
+        path = "" if carried is None else "relay" if carried[0] else "mix"
+        quality = traffic.quality(side.value, path)
         self._record.measured(leg, quality)
-        if quality.mos is not None:
-            self._record.note("audio", f"{side.value}: MOS {quality.mos:.2f} by estimate ({codec}, {path})")
+        if (mos := quality.mos) is not None:
+            self._services.metrics.leg_rated(side.value, mos)
+            how = ", ".join(filter(None, (quality.codec, path)))
+            self._record.note("audio", f"{side.value}: MOS {mos:.2f} by estimate ({how})")
 
     def leg_ended(self, ended: Ended) -> None:
         """A leg is gone, the present one of its side or an earlier one."""

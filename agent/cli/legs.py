@@ -6,23 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agent.core import quality
+
 
 def in_words(leg: Mapping[str, Any]) -> str:
     """One leg in a line."""
-    parts = [
-        f"{leg['received']} RTP packets in",
-        f"{leg['lost']} lost",
-        f"{leg['sent']} out",
-        f"jitter {leg['jitter'] * 1000:.1f} ms",
-    ]
-    if leg["round_trip"] is not None:
-        parts.append(f"round trip {leg['round_trip'] * 1000:.1f} ms")
-    if leg["strays"]:
-        parts.append(f"{leg['strays']} from elsewhere dropped (media.latch)")
+    words = quality.in_words(quality.LegQuality.of(leg))
     if leg["mos"] is not None:
-        parts.append(f"MOS {leg['mos']:.2f} by estimate")
+        words += f", MOS {leg['mos']:.2f} by estimate"
     how = ", ".join(filter(None, (leg["codec"], leg["path"])))
-    return f"{leg['side']}: {', '.join(parts)}" + (f" ({how})" if how else "")
+    return f"{leg['side']}: {words}" + (f" ({how})" if how else "")
 
 
 def lowest_mos(legs: Iterable[Mapping[str, Any]]) -> str:

@@ -3,8 +3,8 @@
 
 The estimate is ITU-T G.107 (06/2015) with its default values, of which packet loss and delay are left:
 R = 93.2 - Idd - Ie,eff. Equipment impairment (Ie) and robustness against loss (Bpl) are those of
-ITU-T G.113 Appendix I for G.711 with packet loss concealment, which receivers have today; loss counts as
-random (BurstR 1). It is an estimate from what arrived here: nobody has listened.
+ITU-T G.113 (2024) Appendix I, table I.4, for G.711 with packet loss concealment, which receivers have today;
+loss counts as random (BurstR 1). It is an estimate from what arrived here: nobody has listened.
 
 G.722 and Opus: G.107 is of telephone bandwidth, and G.113 has no values for them on its scale. So they are
 taken as G.711 is: loss and delay count the same, what wideband gains and what Opus conceals better does not.
@@ -14,23 +14,45 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Protocol, Self
 
 BASE: Final = 93.2
 """R with G.107's default values, section 7.7; nothing lost, no delay to speak of."""
 IE: Final = 0.0
-"""Equipment impairment of G.711: G.113 Appendix I."""
+"""Equipment impairment of G.711: G.113 Appendix I, table I.4."""
 BPL: Final = 25.1
-"""Robustness of G.711 with concealment (G.711 Appendix I) against random loss: G.113 Appendix I."""
+"""Robustness of G.711 with concealment (G.711 Appendix I) against random loss: the same table."""
 BPL_WITHOUT_CONCEALMENT: Final = 4.3
-"""The same without: G.113 Appendix I."""
+"""The same without concealment."""
 _LEAST_DELAY: Final = 100.0  # mT, milliseconds: G.107 table 1, the usual sensitivity to delay
 _PACKET: Final = 0.02
 _MOST: Final = 4.5
-_OTHER_LAW: Final = {"PCMU": "PCMA", "PCMA": "PCMU"}
 _ESTIMATED: Final = frozenset({"PCMU", "PCMA", "G722", "opus"})
+_SPELLINGS: Final = {codec.casefold(): codec for codec in _ESTIMATED}
+
+
+class Counted(Protocol):
+    """What RTP did on a leg; see `LegQuality`."""
+
+    @property
+    def received(self) -> int: ...  # noqa: D102 - as below
+    @property
+    def sent(self) -> int: ...  # noqa: D102
+    @property
+    def lost(self) -> int: ...  # noqa: D102
+    @property
+    def discarded(self) -> int | None: ...  # noqa: D102
+    @property
+    def strays(self) -> int: ...  # noqa: D102
+    @property
+    def jitter(self) -> float: ...  # noqa: D102
+    @property
+    def round_trip(self) -> float | None: ...  # noqa: D102
+    @property
+    def longest_gap(self) -> float | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +61,17 @@ class LegQuality:
 
     Attributes:
         side: caller, agent or target.
-        codec: as SDP writes it; empty where the stack does not tell: a leg that was mixed with one of
-            another codec.
+        codec: the one it was agreed on last, as SDP writes it; empty for a leg of before it was told.
         path: how its audio went across when it last did: ``relay`` or ``mix``; empty where it never did.
         received: packets that came from the far end.
         sent: packets that went to it.
         lost: packets that never came.
         lost_by_peer: packets of ours that the far end missed, by its reports.
-        discarded: packets that came too late to be played; None where nobody counts them.
+        discarded: packets that came and were of no use; None for a leg of before they were counted.
         strays: packets that came from elsewhere and were dropped.
         jitter: mean, seconds (RFC 3550 section 6.4.1).
         round_trip: mean, seconds, by the far end's reports; None where none of them tells it.
-        longest_gap: seconds without a packet; None where nobody measures it.
+        longest_gap: seconds without a packet; None where there was no time to measure.
         mos: estimate for what came from the far end, 1 to 4.5; None where nothing came.
     """
 
@@ -67,6 +88,11 @@ class LegQuality:
     round_trip: float | None = None
     longest_gap: float | None = None
     mos: float | None = None
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Of a JSON object; what a newer agent may have added is passed over."""
+        return cls(**{name: value for name, value in told.items() if name in _NAMES})
 
     @property
     def loss(self) -> float:
@@ -93,26 +119,34 @@ def from_text(text: str) -> tuple[LegQuality, ...]:
     """Legs of JSON text; what a newer agent may have added is passed over."""
     if text == "[]":
         return ()
-    return tuple(
-        LegQuality(**{name: value for name, value in leg.items() if name in _NAMES})
-        for leg in json.loads(text)
+    return tuple(LegQuality.of(leg) for leg in json.loads(text))
+
+
+def spelled(codec: str) -> str:
+    """A codec as SDP usually writes it: case does not count there (RFC 4855)."""
+    return _SPELLINGS.get(codec.casefold(), codec)
+
+
+def in_words(counts: Counted) -> str:
+    """What RTP did on a leg, as stories, lists and pages tell it."""
+    words = (
+        f"{counts.received} RTP packets in, {counts.lost} lost, {counts.sent} out, "
+        f"jitter {counts.jitter * 1000:.1f} ms"
     )
+    if counts.longest_gap is not None:
+        words += f", longest gap {counts.longest_gap:.2f} s"
+    if counts.discarded:
+        words += f", {counts.discarded} of no use"
+    if counts.round_trip is not None:
+        words += f", round trip {counts.round_trip * 1000:.1f} ms"
+    if counts.strays:
+        words += f", {counts.strays} from elsewhere dropped (media.latch)"
+    return words
 
 
-def across(codec: str, *, relayed: bool, other_law: bool) -> str:
-    """The codec of the leg that shares a caller's audio; empty where that can't be told.
-
-    Args:
-        codec: the caller's.
-        relayed: whether audio goes straight across: both legs have one codec then.
-        other_law: whether that is G.711 of the other law.
-    """
-    if not relayed:
-        return ""
-    return _OTHER_LAW.get(codec, codec) if other_law else codec
-
-
-def estimate(received: int, lost: int, jitter: float, round_trip: float | None, codec: str) -> float | None:
+def estimate(
+    received: int, lost: int, jitter: float, round_trip: float | None, codec: str, *, discarded: int = 0
+) -> float | None:
     """The MOS estimate for what came on a leg, to two places.
 
     Args:
@@ -121,6 +155,7 @@ def estimate(received: int, lost: int, jitter: float, round_trip: float | None, 
         jitter: mean, seconds.
         round_trip: to the far end and back, seconds; as none where it is not known.
         codec: as SDP writes it.
+        discarded: packets that came and were of no use: for who listens they are lost, too.
 
     Returns:
         None where nothing came, or the codec is not known.
@@ -129,7 +164,8 @@ def estimate(received: int, lost: int, jitter: float, round_trip: float | None, 
         return None
     # One way, a packet, and a jitter buffer of twice the jitter: the path behind the far end is not seen.
     delay = (round_trip or 0.0) / 2 + _PACKET + 2 * jitter
-    return round(mos(rating(lost / (received + lost), delay)), 2)
+    gone = (lost + min(discarded, received)) / (received + lost)
+    return round(mos(rating(gone, delay)), 2)
 
 
 def rating(loss: float, delay: float, *, bpl: float = BPL, burst: float = 1.0) -> float:

@@ -124,19 +124,29 @@ HANDOFF: Final = (
 """Of ``handoff``, which is null where the voice agent asked for none."""
 LEG: Final = (
     Field("side", Kind.TEXT, "Whose leg.", values=tuple(side.value for side in Side)),
-    Field("codec", Kind.TEXT, "As SDP writes it; empty where the SIP stack does not tell."),
+    Field("codec", Kind.TEXT, "That was agreed on, the last one, as SDP writes it; empty: not known."),
     Field("path", Kind.TEXT, "How audio went across: `relay`, `mix`; empty where it never did."),
     Field("received", Kind.COUNT, "RTP packets that came."),
     Field("sent", Kind.COUNT, "RTP packets that went out."),
     Field("lost", Kind.COUNT, "Of those that should have come."),
     Field("lost_by_peer", Kind.COUNT, "Of ours, by the far end's reports (RTCP)."),
-    Field("discarded", Kind.COUNT, "Too late to be played; null: not counted.", may_be_null=True),
+    Field(
+        "discarded",
+        Kind.COUNT,
+        "Came and were of no use: too late, of another payload type; null: not counted.",
+        may_be_null=True,
+    ),
     Field("strays", Kind.COUNT, "From elsewhere, dropped (`media.latch`)."),
     Field("jitter", Kind.SECONDS, "Mean."),
     Field(
         "round_trip", Kind.SECONDS, "Mean; null where no report of the far end tells it.", may_be_null=True
     ),
-    Field("longest_gap", Kind.SECONDS, "Without a packet; null: not measured.", may_be_null=True),
+    Field(
+        "longest_gap",
+        Kind.SECONDS,
+        "Without a packet, where audio went both ways; null: there was no time to measure.",
+        may_be_null=True,
+    ),
     Field(
         "mos",
         Kind.NUMBER,

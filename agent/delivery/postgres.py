@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -179,6 +179,20 @@ class PostgresStore(Reading):
             await self._writer.write(sql.FILED_NO_MORE, self._node)
         else:
             await self._writer.write(sql.NOTE_FILED, self._node, position)
+
+    async def number_anew(self, above: int, filed: Collection[str], newest: int) -> None:
+        """See `Records`. Numbers are those of all nodes: theirs go on behind as well."""
+
+        async def shift(connection: Connection, _undo: list[Undo]) -> Rows:
+            await self._guard(connection)
+            await connection.execute(sql.HOLD_NUMBERS, self._node)
+            by = newest - above
+            await connection.execute(sql.NUMBER_ANEW, self._node, above, by, list(filed))
+            await connection.execute(sql.GO_ON_BEHIND, above, by)
+            await connection.execute(sql.NOTE, self._node, newest)
+            return []
+
+        await self._writer.do(shift)
 
     async def take_over(self) -> Orphans:
         """See `Store`."""

@@ -182,11 +182,24 @@ FILED: Final = (
     "SELECT (SELECT filed FROM record_files WHERE node = $1::text),"
     " CASE WHEN is_called THEN last_value ELSE 0 END FROM record_numbers"
 )
-NOTE_FILED: Final = (
+NOTE: Final = (
     "INSERT INTO record_files (node, filed) VALUES ($1::text, $2::bigint)"
-    " ON CONFLICT (node) DO UPDATE SET filed = excluded.filed RETURNING $3::int"
+    " ON CONFLICT (node) DO UPDATE SET filed = excluded.filed"
 )
+NOTE_FILED: Final = f"{NOTE} RETURNING $3::int"
 FILED_NO_MORE: Final = "DELETE FROM record_files WHERE node = $1::text RETURNING $2::int"
+# As the trigger does that numbers calls: none of the node's is over while this goes on.
+HOLD_NUMBERS: Final = (
+    "SELECT pg_advisory_xact_lock(hashtextextended('handoff-agent records ' || $1::text, 0))"
+)
+NUMBER_ANEW: Final = (
+    f"UPDATE calls SET record = record + $3::bigint WHERE {MINE_OF.format('calls')} = $1::text"
+    " AND record > $2::bigint AND call_id <> ALL ($4::text[])"
+)
+GO_ON_BEHIND: Final = (
+    "SELECT setval('record_numbers',"
+    " GREATEST(CASE WHEN is_called THEN last_value ELSE 0 END, $1::bigint) + $2::bigint) FROM record_numbers"
+)
 
 # Work of owners that are not alive. SKIP LOCKED lets survivors share it without waiting for each other.
 _ORPHANED: Final = "owner <> ALL (ARRAY(SELECT incarnation FROM nodes))"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, Self, cast
 
@@ -234,6 +234,13 @@ class SqliteStore:
         """See `Records`."""
         noted = Step(sql.FILED_NO_MORE, ()) if position is None else Step(sql.NOTE_FILED, (position,))
         await self._commits.write(noted, patient=True)
+
+    async def number_anew(self, above: int, filed: Collection[str], newest: int) -> None:
+        """See `Records`."""
+        steps = (above, newest - above, json.dumps(sorted(filed)))
+        await self._commits.write(
+            Step(sql.NUMBER_ANEW, steps), Step(sql.GO_ON_BEHIND, steps[:2]), Step(sql.NOTE_FILED, (newest,))
+        )
 
     async def places(self) -> tuple[int, int]:
         """See `Records`."""

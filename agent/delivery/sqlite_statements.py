@@ -111,6 +111,12 @@ NOTE_FILED: Final = (
     " ON CONFLICT (node) DO UPDATE SET filed = excluded.filed"
 )
 FILED_NO_MORE: Final = "DELETE FROM record_files"
+NUMBER_ANEW: Final = (
+    "UPDATE calls SET record = record + ?2 WHERE record > ?1"
+    " AND call_id NOT IN (SELECT value FROM json_each(?3))"
+)
+GO_ON_BEHIND: Final = "UPDATE record_numbers SET given = MAX(given, ?1) + ?2"
+"""Values of both: the number from which on, by how much; ids of calls that keep theirs."""
 BY_SHARED_ID: Final = (
     f"{SELECT_HANDOFFS} WHERE account = ?1 AND project = ?2 AND"
     " ((shared_id = ?3 AND shared_id <> '') OR contact_id = ?3)"

@@ -10,7 +10,7 @@ A call has one terminal signal for ever. The database itself sees to that, whoev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -86,6 +86,18 @@ class Records(Protocol):
         """Note that all up to this number are in a file; None: that this node keeps none.
 
         Calls that are in no file yet are kept 30 days longer by `Store.forget`.
+        """
+
+    async def number_anew(self, above: int, filed: Collection[str], newest: int) -> None:
+        """Let numbers go on behind those in files, which come from another state of the storage.
+
+        Calls with a number above `above` get one above `newest`, in the same order, but for those in `filed`;
+        so does what ends from now on. All up to `newest` is noted as being in a file.
+
+        Args:
+            above: up to this number calls of this state are in files, as the storage has it.
+            filed: ids of calls above it that are in files too.
+            newest: the highest number in any file.
         """
 
     async def places(self) -> tuple[int, int]:

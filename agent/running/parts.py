@@ -70,7 +70,7 @@ class Parts:
         self.outbound = self._outbound(names)
         names.tell(self.metrics.name_looked_up)
         self.recovery = Recovery(store, self.outbound.courier, self.configuration.project)
-        self.stack = Stack(agent, self.closer.messages.take, self.metrics.loop_lagged, contained.took)
+        self.stack = Stack(agent, self.closer.messages.take, self.metrics.loop_lagged, contained)
         self.stories.catch_up = self.stack.look_for_messages
         self.renewal = Renewal(self.stack.renew_certificates, self.metrics)
         self.memory = Memory(lambda: bool(self.stack.legs_alive), self.stack.rest)

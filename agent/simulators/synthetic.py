@@ -22,7 +22,6 @@ from typing import Any, Final
 from agent.core.errors import AgentError, SipError
 from agent.core.model import Agent, Media
 from agent.core.node import READY
-from agent.core.quality import estimate
 from agent.core.synthetic import Callee, Order, Result, faults
 from agent.core.turns import Turns
 from agent.core.units import Listen, PortRange, bracketed, listen
@@ -34,7 +33,6 @@ from agent.sip.leg import Leg
 from agent.sip.players import Player, Recording
 from agent.sip.resolver import Hop, Resolver
 from agent.sip.stack import Stack
-from agent.sip.traffic import Traffic
 from agent.telemetry import logs
 
 SPEECH: Final = Path(__file__).with_name("test_call.wav")
@@ -188,14 +186,9 @@ class Caller:
             lost_by_peer=traffic.lost_by_peer,
             jitter=round(traffic.jitter, 6),
             round_trip=_rounded(traffic.round_trip),
-            mos=self._mos(traffic),
+            mos=traffic.mos,
             dtmf=dtmf,
         )
-
-    def _mos(self, traffic: Traffic) -> float | None:
-        """The estimate; it takes all our codecs alike, so the first one stands for what was agreed on."""
-        codec = self._order.node["media"]["codecs"][0]
-        return estimate(traffic.received, traffic.lost, traffic.jitter, traffic.round_trip, codec)
 
     async def _listen(self, leg: Leg, turns: Turns, seconds: float, enough: Callable[[], bool]) -> None:
         """Hear for so long, or until it is enough, or the far end has hung up."""

@@ -8,6 +8,7 @@ from typing import Final, Protocol, cast
 
 import pjsua2
 
+from agent.core.quality import spelled
 from agent.sip import relay, tap
 from agent.sip.audio import LegAudio
 from agent.sip.players import Player, Recording
@@ -224,6 +225,7 @@ def _counts(number: int) -> Traffic:
         return Traffic()
     received, sent, lost, lost_by_peer, jitter, heard, strays = map(int, counts.split())
     round_trip = pjsua2.handoff_leg_round_trip(number)
+    discarded, gap, codec = pjsua2.handoff_leg_quality(number).split(" ", 2)
     return Traffic(
         received,
         sent,
@@ -232,5 +234,12 @@ def _counts(number: int) -> Traffic:
         jitter / 1_000_000,
         heard,
         strays,
-        None if round_trip == _NOT_TOLD else round_trip / 1_000_000,
+        _seconds(round_trip),
+        spelled(codec),
+        int(discarded),
+        _seconds(int(gap)),
     )
+
+
+def _seconds(microseconds: int) -> float | None:
+    return None if microseconds == _NOT_TOLD else microseconds / 1_000_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 import pjsua2
 
+from agent.core.containing import Containing
 from agent.core.errors import SipError
 from agent.core.model import Agent
 from agent.core.uris import SipUri
@@ -23,19 +23,13 @@ class SentProbes:
 
     Args:
         settings: the node's, for the address that it sends from.
-        loop: counts the time.
-        contain: does something, and lets nothing that goes wrong in it out.
+        contained: takes what goes wrong in who is told of an answer.
     """
 
-    def __init__(
-        self,
-        settings: Agent,
-        loop: asyncio.AbstractEventLoop,
-        contain: Callable[[str, Callable[[], None]], None],
-    ) -> None:
+    def __init__(self, settings: Agent, contained: Containing) -> None:
         self._settings = settings
-        self._loop = loop
-        self._contain = contain
+        self._loop = asyncio.get_running_loop()
+        self._contained = contained
         self._waiting: dict[int, Callable[[int], None]] = {}
 
     def send(self, target: SipUri, hop: Hop, seconds: float, done: Callable[[int], None]) -> None:
@@ -57,7 +51,7 @@ class SentProbes:
     def look(self) -> None:
         """Tell of the answers that came since the last look."""
         for number, status in native.probes():
-            self._contain("probe", partial(self._answered, number, status))
+            self._contained.run("probe", self._answered, number, status)
 
     def _answered(self, number: int, status: int) -> None:
         if (done := self._waiting.pop(number, None)) is not None:

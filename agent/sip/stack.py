@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pjsua2 on the asyncio loop: one thread, no queue of commands, no locks.
 
-pjsip's epoll descriptor is watched by the loop, and a tick drives pjsip's own timers, every 10 ms while there
-are calls. Native callbacks queue plain events; they are handed on once the native code has returned.
+`agent.sip.pump` polls pjsip; what its callbacks tell is handed on once the native code has returned.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, ParamSpec
+from typing import Any
 from weakref import ref
 
 import pjsua2
 
+from agent.core.containing import Containing
 from agent.core.errors import SipError
 from agent.core.headers import Message
 from agent.core.listening import with_remedy
@@ -32,14 +30,12 @@ from agent.sip.handing_on import handed_on
 from agent.sip.leg import Leg
 from agent.sip.native_calls import NativeCalls
 from agent.sip.players import Comfort
+from agent.sip.pump import Pump
 from agent.sip.resolver import Hop
 from agent.sip.sent_probes import SentProbes
 from agent.telemetry.logs import call_facts, enter_call, leave_call, logger
 
-_Given = ParamSpec("_Given")
 _log = logger("sip")
-_TICK_SECONDS = 0.01
-_IDLE_TICK_SECONDS = 0.1  # without calls only transactions have timers, the shortest of half a second
 _RATE_RETRY_SECONDS = 1
 _TRACE_RECORDS = 512
 _CAUSES = {Reason.DRAINING: 0, Reason.OVER_LIMIT: 1, Reason.NOT_READY: 2}
@@ -52,7 +48,7 @@ class Stack:
         settings: the node's settings.
         trace: called with a batch of SIP message records, as the trace in C writes them.
         lag: called each tick with how late the loop was, in seconds.
-        took: told of errors that were contained, and of what they happened in: pjsip goes on being polled.
+        contained: takes what goes wrong: pjsip goes on being polled.
     """
 
     def __init__(
@@ -60,7 +56,7 @@ class Stack:
         settings: Agent,
         trace: Callable[[list[str]], None],
         lag: Callable[[float], None],
-        took: Callable[[str, Exception], None] | None = None,
+        contained: Containing | None = None,
     ) -> None:
         self.account: Any = None
         self._account_number = -1
@@ -68,22 +64,16 @@ class Stack:
         self._report: Callable[[on.StackEvent], None] = _unheard
         self._trace = trace
         self._lag = lag
-        self.took = took or _logged
-        self._loop = asyncio.get_running_loop()
+        self._contained = contained or _Logged()
         self._endpoint = pjsua2.Endpoint()
-        self._calls = NativeCalls(self.emit, self._take, self.took)
+        self._legs: dict[int, Leg] = {}
+        self._pump = Pump(self._endpoint, self._hand_on, self._legs.__len__, self._ticked, self._contained)
+        self._calls = NativeCalls(self._pump.emit, self._take, self._contained.took)
         self._srtp = settings.media.srtp != "none"
         self._make_audio = partial(BridgeAudio, relays=settings.media.mode != "mix")
-        self._events: deque[on.StackEvent] = deque()
-        self._legs: dict[int, Leg] = {}
-        self._descriptor = -1
-        self._timer: asyncio.TimerHandle | None = None
-        self._scheduled = False
-        self._polling = False
-        self._draining = False
         self._closed = False
-        self._probes = SentProbes(settings, self._loop, self._contain)
-        self.comfort = Comfort(self.took)
+        self._probes = SentProbes(settings, self._contained)
+        self.comfort = Comfort(self._contained.took)
 
     # -- life ----------------------------------------------------------------------------------------------
 
@@ -119,9 +109,7 @@ class Stack:
         except pjsua2.Error as error:
             raise SipError(f"the SIP stack does not start: {error.reason} ({error.title})") from None
         handle = int(self._endpoint.libGetSipIoqueueHandle())
-        self._descriptor = ctypes.cast(handle, ctypes.POINTER(ctypes.c_int))[0]
-        self._loop.add_reader(self._descriptor, self._poll)
-        self._tick(self._loop.time())
+        self._pump.begin(ctypes.cast(handle, ctypes.POINTER(ctypes.c_int))[0])
 
     def _open(self, listen: Any) -> None:
         kind, config = native.transport(self._settings, listen)
@@ -155,14 +143,11 @@ class Stack:
 
     def close(self) -> None:
         """End everything, also what came up only in part; calls that are left are hung up without waiting."""
-        if self._descriptor >= 0:
-            self._loop.remove_reader(self._descriptor)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._pump.end()
         for leg in tuple(self._legs.values()):
             leg.hang_up(at_once=True)
             self._dispose(leg)
-        self._events.clear()
+        self._pump.forget()
         self.comfort.close()
         if self.account is not None:
             self.account.shutdown()
@@ -243,79 +228,32 @@ class Stack:
 
     # -- events --------------------------------------------------------------------------------------------
 
-    def emit(self, event: on.StackEvent) -> None:
-        """Queue an event of a native callback."""
-        self._events.append(event)
-        self._schedule()
-
     def _take(self, message: Message) -> Leg:
         leg = self._new_leg(dialled=False)
         leg.sip_call_id = message.first("call-id")
         return leg
 
-    def _schedule(self) -> None:
-        # A native call made by our own code may call back at once, outside the poll. What an event leads to
-        # is handed on behind it.
-        if not (self._polling or self._scheduled or self._draining):
-            self._scheduled = True
-            self._loop.call_soon(self._drain)
-
-    def _poll(self) -> None:
-        self._polling = True
-        try:
-            self._endpoint.libHandleEvents(0)
-            pjsua2.handoff_calls_deliver()
-        except Exception as error:  # noqa: BLE001 - what came with it is told all the same
-            self.took("poll", error)
-        finally:
-            self._polling = False
-        if self._events:
-            self._drain()
-
-    def _drain(self) -> None:
-        self._scheduled, self._draining = False, True
-        try:
-            while self._events:
-                event = self._events.popleft()
-                leg = self._legs.get(event.leg)
-                try:
-                    if isinstance(event, on.RefusedByStack):
-                        self._report(event)
-                    elif leg is not None:
-                        self._hand_on(leg, event)
-                except Exception as error:  # noqa: BLE001 - what is behind it waits
-                    self.took("event", error)
-        finally:
-            self._draining = False
-
-    def _hand_on(self, leg: Leg, event: on.LegEvent) -> None:
-        token = enter_call(leg.facts)
-        try:
-            told = handed_on(leg, event, srtp=self._srtp)
-            if not leg.alive:
-                self._dispose(leg)
-            for one in told:
-                self._report(one)
-        finally:
-            leave_call(token)
-
-    def _contain(
-        self, where: str, work: Callable[_Given, object], *args: _Given.args, **options: _Given.kwargs
-    ) -> None:
-        """Do something that ends nothing else, whatever goes wrong in it."""
-        try:
-            work(*args, **options)
-        except Exception as error:  # noqa: BLE001 - what is behind it waits
-            self.took(where, error)
+    def _hand_on(self, event: on.StackEvent) -> None:
+        """Tell what an event means, unless it is of a leg whose end was told."""
+        if isinstance(event, on.RefusedByStack):
+            self._report(event)
+        elif (leg := self._legs.get(event.leg)) is not None:
+            token = enter_call(leg.facts)
+            try:
+                told = handed_on(leg, event, srtp=self._srtp)
+                if not leg.alive:
+                    self._dispose(leg)
+                for one in told:
+                    self._report(one)
+            finally:
+                leave_call(token)
 
     def _new_leg(self, *, dialled: bool) -> Leg:
         """A leg, held until its end is confirmed."""
-        leg = Leg(self._make_audio, self.emit, dialled=dialled)
+        leg = Leg(self._make_audio, self._pump.emit, dialled=dialled)
         leg.audio.carried = partial(self._carried, ref(leg))
-        if not self._legs and self._timer is not None:  # no longer idle
-            self._timer.cancel()
-            due = self._loop.time() + _TICK_SECONDS
-            self._timer = self._loop.call_at(due, self._tick, due)
+        if not self._legs:
+            self._pump.wake()
         self._legs[leg.key] = leg
         return leg
 
@@ -324,7 +262,7 @@ class Stack:
             return
         if not relayed and self._settings.media.mode == "relay":
             _log.warning("audio is mixed", why=why, call_id=leg.call_id, project=leg.project)
-        self.emit(on.AudioCarried(leg.key, relayed, why))
+        self._pump.emit(on.AudioCarried(leg.key, relayed, why))
 
     def _dispose(self, leg: Leg) -> None:
         """Let go of a leg, and end its native call if that is up."""
@@ -333,23 +271,15 @@ class Stack:
         self._calls.forget(leg)
         self._legs.pop(leg.key, None)
 
-    def _tick(self, due: float) -> None:
-        """Drive pjsip's timers, and look for what C has for us. Nothing that goes wrong here ends it."""
-        now = self._loop.time()
-        late, due = max(0.0, now - due), max(now, due) + self._step
-        self._timer = self._loop.call_at(due, self._tick, due)
-        self._contain("lag", self._lag, late)
-        self._contain("tick", self._poll)
-        self._contain("probe", self._probes.look)
+    def _ticked(self, late: float) -> None:
+        """Look for what C has for us; nothing that goes wrong here ends the ticks."""
+        self._contained.run("lag", self._lag, late)
+        self._contained.run("probe", self._probes.look)
         self.look_for_messages()
-
-    @property
-    def _step(self) -> float:
-        return _TICK_SECONDS if self._legs or native.call_count() else _IDLE_TICK_SECONDS
 
     def look_for_messages(self) -> None:
         """Tell now of the SIP messages that were seen since the last time."""
-        self._contain("trace", self._tell_of_messages)
+        self._contained.run("trace", self._tell_of_messages)
 
     def _tell_of_messages(self) -> None:
         if records := messages.drain(_TRACE_RECORDS):
@@ -360,5 +290,8 @@ def _unheard(_: on.StackEvent) -> None:
     """Nothing happens before the start."""
 
 
-def _logged(where: str, error: Exception) -> None:
-    _log.error("an internal error was contained", where=where, **call_facts(), exc_info=error)
+class _Logged(Containing):
+    __slots__ = ()
+
+    def took(self, where: str, error: BaseException) -> None:
+        _log.error("an internal error was contained", where=where, **call_facts(), exc_info=error)

@@ -14,7 +14,9 @@ class Traffic:
 
     `heard` counts the RTP that could be used and the RTCP: it grows while the far end is there. `strays` came
     from elsewhere than the far end and were dropped. `round_trip` is the mean time in seconds to the far end
-    and back by its reports (RFC 3550 section 6.4.1); None while none of them tells it.
+    and back by its reports (RFC 3550 section 6.4.1); None while none of them tells it. `codec` is that of the
+    stream, or of the last one. `discarded` packets came and were of no use; for `longest_gap` seconds none
+    came (None: there was no time to measure). See ``handoff_leg_quality`` in ``deploy/pjsua2/legs.h``.
     """
 
     received: int = 0
@@ -25,28 +27,37 @@ class Traffic:
     heard: int = 0
     strays: int = 0
     round_trip: float | None = None
+    codec: str = ""
+    discarded: int = 0
+    longest_gap: float | None = None
 
-    def quality(self, side: str, codec: str, path: str) -> LegQuality:
-        """What a record says of the leg; `codec` as SDP writes it, `path` is ``relay`` or ``mix``."""
+    def quality(self, side: str, path: str) -> LegQuality:
+        """What a record says of the leg; `path` is ``relay`` or ``mix``."""
         return LegQuality(
             side,
-            codec,
+            self.codec,
             path,
             self.received,
             self.sent,
             self.lost,
             self.lost_by_peer,
-            None,  # the stack counts neither what came too late
+            self.discarded,
             self.strays,
             self.jitter,
             self.round_trip,
-            None,  # nor how long nothing came
-            estimate(self.received, self.lost, self.jitter, self.round_trip, codec),
+            self.longest_gap,
+            self.mos,
+        )
+
+    @property
+    def mos(self) -> float | None:
+        """The MOS estimate for what came; None where nothing did, or the codec is not known."""
+        return estimate(
+            self.received, self.lost, self.jitter, self.round_trip, self.codec, discarded=self.discarded
         )
 
     def plus(self, other: Traffic) -> Traffic:
-        """Both together; jitter and round trip are the worse ones."""
-        known = [told for told in (self.round_trip, other.round_trip) if told is not None]
+        """Both together, `other` being the later one; jitter, round trip and gap are the worse ones."""
         return Traffic(
             self.received + other.received,
             self.sent + other.sent,
@@ -55,5 +66,12 @@ class Traffic:
             max(self.jitter, other.jitter),
             max(self.heard, other.heard),  # counted through all streams already
             max(self.strays, other.strays),
-            max(known, default=None),
+            _worse(self.round_trip, other.round_trip),
+            other.codec or self.codec,
+            max(self.discarded, other.discarded),  # as above, like the next one
+            _worse(self.longest_gap, other.longest_gap),
         )
+
+
+def _worse(one: float | None, other: float | None) -> float | None:
+    return one if other is None or (one is not None and one > other) else other

@@ -27,6 +27,7 @@ WAITING: Final = 1000
 _AGAIN_SECONDS: Final = 5.0
 _SILENT_SECONDS: Final = 60.0  # between two lines in the log about the same trouble
 _LAST_SECONDS: Final = 2.0
+_NOT_EXPORTED: Final = "traces are not exported"
 _EXTRA: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 MISSING: Final = "traces need the extra otel, which is not installed: pip install 'handoff-agent[otel]'"
 
@@ -52,7 +53,7 @@ class Exporter:
     Attributes:
         exported: spans that the receiver took.
         dropped: spans that it did not take.
-        calls_dropped: calls that found no room on the way.
+        calls_dropped: calls that found no room on the way, or went with a process that died.
     """
 
     def __init__(self, settings: Traces, node: str) -> None:
@@ -64,7 +65,9 @@ class Exporter:
         self._waiting: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._ending = False
-        self._told = float("-inf")
+        self._told: dict[str, float] = {}  # of each trouble: when it was told last
+        self._on_the_way = 0  # calls that the process has, and has not settled
+        self._said_why = False
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run())
 
@@ -100,21 +103,32 @@ class Exporter:
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _with(self, process: asyncio.subprocess.Process) -> bool:
-        """Whether the process ended as it should."""
-        reading = self._loop.create_task(self._hear(process))
+        """Whether the process ended as it should; what it had not settled else is counted as dropped."""
+        hearing = self._loop.create_task(self._hear(process))
+        telling = self._loop.create_task(self._tell(process))
         try:
-            await self._tell(process)
-            await reading
-            return await process.wait() == 0 and self._ending
-        except OSError:  # it has died: what was on the way is lost
-            self._trouble("the process that exports traces has died", "calls go on, some are not traced")
+            # It is told until our end; what it says ends when it does, which may be before.
+            await asyncio.wait((hearing, telling), return_when=asyncio.FIRST_COMPLETED)
+            await hearing
+            code = await process.wait()
+            if code == 0 and self._ending:
+                return True
+            if not self._said_why:
+                self._trouble(
+                    "the process that exports traces has died",
+                    f"{self._on_the_way} calls that it had are not traced; another one follows",
+                )
             return False
         finally:
-            reading.cancel()
+            for task in (hearing, telling):
+                task.cancel()
+            await asyncio.gather(hearing, telling, return_exceptions=True)
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+            self.calls_dropped += self._on_the_way
+            self._on_the_way = 0
 
     async def _tell(self, process: asyncio.subprocess.Process) -> None:
         to = process.stdin
@@ -123,6 +137,7 @@ class Exporter:
         to.write(self._receiver.line())
         while True:
             while self._waiting:
+                self._on_the_way += 1
                 to.write(self._waiting.popleft())
                 await to.drain()
             if self._ending:
@@ -132,18 +147,26 @@ class Exporter:
         to.close()
 
     async def _hear(self, process: asyncio.subprocess.Process) -> None:
-        """What it says of spans."""
+        """What it says of spans, until it ends."""
+        self._said_why = False
         if process.stdout is None:
             return
         async for line in process.stdout:
+            if not line.endswith(b"\n"):
+                return  # it was killed as it spoke
             said = json.loads(line)
             self.exported += said.get("exported", 0)
             self.dropped += said.get("dropped", 0)
             self.calls_dropped += said.get("calls_dropped", 0)
+            self._on_the_way -= said.get("calls", 0) + said.get("calls_dropped", 0)
+            self._said_why = "error" in said
             if why := said.get("why") or said.get("error"):
-                self._trouble("traces are not exported", why)
+                self._trouble(_NOT_EXPORTED, why)
+            elif _NOT_EXPORTED in self._told and said.get("exported"):
+                self._told.clear()
+                _log.warning("traces are exported again", endpoint=self._receiver.endpoint)
 
     def _trouble(self, event: str, why: str) -> None:
-        if self._loop.time() - self._told >= _SILENT_SECONDS:
-            self._told = self._loop.time()
+        if self._loop.time() - self._told.get(event, float("-inf")) >= _SILENT_SECONDS:
+            self._told[event] = self._loop.time()
             _log.error(event, why=why, endpoint=self._receiver.endpoint)

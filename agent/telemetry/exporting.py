@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import re
 import sys
 import threading
 import time
@@ -35,6 +36,24 @@ PACE_SECONDS: Final = 1.0
 _REQUEST_SECONDS: Final = 10.0
 _MOST_MEMORY: Final = 512 * 1024 * 1024
 _NANO: Final = 1_000_000_000
+_LONGEST: Final = 300
+_WORDS: Final = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (
+            r"certificate verify failed: ([^()]*[^()\s])",
+            "the receiver's certificate is not accepted: {0} (OTEL_EXPORTER_OTLP_CERTIFICATE names a CA)",
+        ),
+        (r"(?:SSLError|SSL:)[^']*'([^']{1,200})", "no TLS with the receiver: {0}"),
+        (r"Connection refused", "nobody listens at the receiver's address"),
+        (
+            r"Name or service not known|name resolution|NameResolutionError",
+            "the receiver's name is not known",
+        ),
+        (r"code: (\d{3})", "the receiver answers HTTP {0}"),
+        (r"timed out|due to timeout", f"the receiver does not answer within {_REQUEST_SECONDS:g} s"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +114,7 @@ class _Exports:
             }
         )
         self._batch: list[ReadableSpan] = []
+        self._calls = 0
 
     @property
     def full(self) -> bool:
@@ -103,18 +123,21 @@ class _Exports:
 
     def add(self, call: Told) -> None:
         """The spans of one call."""
+        self._calls += 1
         self._batch += (self._readable(call, span) for span in spans(call))
 
     def send(self) -> None:
         """Send the batch, however long that takes, and say what became of it."""
         from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415 - the extra
 
-        batch, self._batch = self._batch, []
-        if batch:
-            sent = self._exporter.export(batch) is SpanExportResult.SUCCESS
-            _say(exported=len(batch)) if sent else _say(
-                dropped=len(batch), why="the receiver does not take them"
-            )
+        (batch, self._batch), (calls, self._calls) = (self._batch, []), (self._calls, 0)
+        if not batch:
+            return
+        _heard.clear()
+        if self._exporter.export(batch) is SpanExportResult.SUCCESS:
+            _say(exported=len(batch), calls=calls)
+        else:
+            _say(dropped=len(batch), calls=calls, why=_heard.why)
 
     def _readable(self, call: Told, span: Span) -> ReadableSpan:
         from opentelemetry.sdk.trace import Event, ReadableSpan  # noqa: PLC0415 - the extra
@@ -147,6 +170,37 @@ class _Exports:
         )
 
 
+class _Heard(logging.Handler):
+    """What the library says of a receiver that takes nothing: the agent says why, in one line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: list[str] = []
+
+    def clear(self) -> None:
+        """Forget what was said."""
+        self._said.clear()
+
+    @property
+    def why(self) -> str:
+        """Why it failed, as far as it said so."""
+        return why_not("; ".join(self._said))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said.append(record.getMessage())
+
+
+_heard: Final = _Heard()
+
+
+def why_not(said: str) -> str:
+    """What the library said of an export that failed, in a line for operators."""
+    for pattern, words in _WORDS:
+        if found := pattern.search(said):
+            return words.format(*found.groups())
+    return f"the receiver does not take them: {' '.join(said.split())[:_LONGEST]}".removesuffix(": ")
+
+
 def _kind(span: Span) -> str:
     if not span.parent:
         return "SERVER"
@@ -156,7 +210,7 @@ def _kind(span: Span) -> str:
 def main() -> int:
     """Read calls until there are no more, and send their spans."""
     take_at_most(_MOST_MEMORY)
-    logging.disable()  # what the library would say of a receiver that does not answer is said by the agent
+    logging.getLogger().handlers[:] = [_heard]
     receiver = Receiver(**json.loads(sys.stdin.readline()))
     try:
         exports = _Exports(receiver)

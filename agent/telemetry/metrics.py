@@ -72,6 +72,7 @@ class Metrics:
         self._round_trip = make.histogram(
             "rtp_round_trip_seconds", "Mean round trip time to a leg's far end", within.ROUND_TRIP
         )
+        self._mos = make.histograms("call_mos", "Listening quality of a leg by estimate", within.MOS, "leg")
 
     def _make_those_of_deliveries(self, make: Families) -> None:
         self._signals = make.counters(
@@ -177,6 +178,10 @@ class Metrics:
         self._jitter.observe(jitter)
         if round_trip is not None:
             self._round_trip.observe(round_trip)
+
+    def leg_rated(self, side: str, mos: float) -> None:
+        """A leg of a call is over on this side, and this is the MOS estimate for what came on it."""
+        self._mos[side,].observe(mos)
 
     # signals
 

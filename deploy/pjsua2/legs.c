@@ -126,6 +126,36 @@ int handoff_leg_round_trip(int call_id)
     return stat.rtt.mean;
 }
 
+/* Microseconds; the time since the last packet counts as well. -1 where no time between two was measured. */
+static long long longest_gap(const pjmedia_rtp_latch *latch)
+{
+    pj_uint64_t last = __atomic_load_n(&latch->last_time, __ATOMIC_RELAXED);
+    pj_uint64_t longest = __atomic_load_n(&latch->longest_gap, __ATOMIC_RELAXED);
+    pj_timestamp now, tick_rate;
+
+    pj_get_timestamp(&now); /* after the look at the last packet's, or that might be later */
+    pj_get_timestamp_freq(&tick_rate);
+    if (last && now.u64 > last && now.u64 - last > longest)
+        longest = now.u64 - last;
+    return longest ? (long long)(longest / (tick_rate.u64 / 1000000)) : -1;
+}
+
+const char *handoff_leg_quality(int call_id)
+{
+    static char text[96];
+    pjsua_call_media *media = audio_of(call_id);
+    pjmedia_stream_info info;
+
+    text[0] = '\0';
+    if (media && media->type == PJMEDIA_TYPE_AUDIO && media->strm.a.stream &&
+        pjmedia_stream_get_info(media->strm.a.stream, &info) == PJ_SUCCESS)
+        pj_ansi_snprintf(text, sizeof(text), "%u %lld %.*s",
+                         __atomic_load_n(&media->call->latch.discarded, __ATOMIC_RELAXED),
+                         longest_gap(&media->call->latch), (int)PJ_MIN(info.fmt.encoding_name.slen, 32),
+                         info.fmt.encoding_name.ptr);
+    return text;
+}
+
 void handoff_leg_latch(int call_id, int mode)
 {
     pjsua_call *call = call_of(call_id);

@@ -35,6 +35,13 @@ const char *handoff_leg_traffic(int call_id);
  * none has told it. */
 int handoff_leg_round_trip(int call_id);
 
+/* More of the same: "discarded gap codec"; empty when there is no stream. `discarded` counts packets that came and were
+ * of no use: too late for the jitter buffer, of another payload type, or with a number that fits no others. `gap`
+ * is the longest time in microseconds in which nothing came, from the first packet until now, where audio was to go both
+ * ways and silence was not told of; -1 where there was none to measure. Both are of the whole call. `codec` is as SDP
+ * has it. */
+const char *handoff_leg_quality(int call_id);
+
 /* From whom its RTP is taken: 0 from the host that SDP names, 1 another host is learned once, 2 from anywhere.
  * Before its first offer and answer; 0 is what a new call has. */
 void handoff_leg_latch(int call_id, int mode);

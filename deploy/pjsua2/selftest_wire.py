@@ -35,10 +35,11 @@ class Rtp:
         self.port = self.socket.getsockname()[1]
         self.ssrc, self.sequence = ssrc, 100
 
-    def speak(self, to, packets=1, kind=0, payload=b"\x55" * 160, turn=None):
+    def speak(self, to, packets=1, kind=0, payload=b"\x55" * 160, turn=None, marked=False):
         for _ in range(packets):
             self.sequence += 1
-            head = struct.pack("!BBHII", 0x80, kind, self.sequence, self.sequence * 160, self.ssrc)
+            kind_and_marker = kind | 0x80 if marked else kind
+            head = struct.pack("!BBHII", 0x80, kind_and_marker, self.sequence, self.sequence * 160, self.ssrc)
             self.socket.sendto(head + payload, ("127.0.0.1", to))
             (turn or base.stack.turn)(0.005)
 
@@ -65,6 +66,12 @@ def traffic():
     """received, heard, strays of the newest call."""
     numbers = pj.handoff_leg_traffic(base.stack.calls[-1].number).split()
     return [int(numbers[at]) for at in (0, 5, 6)] if numbers else None
+
+
+def quality():
+    """discarded, longest gap in seconds (below nothing: none), codec of the newest call."""
+    discarded, gap, codec = pj.handoff_leg_quality(base.stack.calls[-1].number).split()
+    return int(discarded), int(gap) / 1e6, codec
 
 
 def until(condition, seconds=3.0, turn=None):
@@ -174,6 +181,64 @@ def prove_off():
     elsewhere.speak(call.ours, 20)
     check("audio from elsewhere is taken", until(lambda: traffic()[0] == 20))
     check("ours goes where the SDP says", (elsewhere.heard(), caller.heard() > 3), (0, True))
+    call.end()
+
+
+# ---- How well it comes ---------------------------------------------------------------------------------------
+
+
+def prove_gaps():
+    caller = Rtp(KNOWN)
+    call = Dialog(caller.port)
+    base.stack.turn(0.1)
+    check("before the first packet there is no gap", quality(), (0, -1e-6, "PCMU"))
+    began = time.monotonic()
+    caller.speak(call.ours, 3)
+    base.stack.turn(0.3)
+    caller.speak(call.ours, 3)
+    check("a gap between two packets", until(lambda: quality()[1] >= 0.3))
+    before, spoken = quality()[1], time.monotonic() - began
+    sdp = ("c=IN IP4 127.0.0.1", f"m=audio {caller.port} RTP/AVP 0")
+    check("held", codes([call.offer(*sdp, "a=sendonly")]), [200])
+    held = time.monotonic() - began
+    caller.speak(call.ours, 1)
+    base.stack.turn(held + 0.3)
+    caller.speak(call.ours, 1)
+    check("taken back", codes([call.offer(*sdp, "a=sendrecv")]), [200])
+    check("on hold there is none, nor to the next stream", before <= quality()[1] <= held)
+    caller.speak(call.ours, 1)
+    check("the last packet's silence counts", until(lambda: quality()[1] > spoken + held, spoken + held + 3))
+    call.end()
+    for what, kind, marked in (("speech sets in", 0, True), ("noise", 13, False)):
+        call = Dialog(caller.port)
+        began = time.monotonic()
+        caller.speak(call.ours, 3)
+        if kind:
+            caller.speak(call.ours, 1, kind)
+        silent = time.monotonic()
+        base.stack.turn(silent - began + 0.3)
+        since = time.monotonic()
+        caller.speak(call.ours, 3, 0, marked=marked)
+        check(f"{what}: heard", until(lambda: traffic()[0] == 6 + bool(kind)))
+        gap = quality()[1]
+        check(f"{what}: what was told of is no gap", 0 < gap <= max(silent - began, time.monotonic() - since), True)
+        call.end()
+
+
+def prove_discarded():
+    caller = Rtp(KNOWN)
+    call = Dialog(caller.port)
+    caller.speak(call.ours, 20)
+    base.stack.turn(0.6)  # all of it was played
+    caller.speak(call.ours, 1, 13)
+    caller.sequence -= 1
+    caller.speak(call.ours)
+    check("noise, and the same number twice", (until(lambda: traffic()[0] == 22), quality()[0]), (True, 0))
+    caller.sequence -= 10
+    caller.speak(call.ours)
+    check("one that is too late", until(lambda: quality()[0] == 1))
+    caller.speak(call.ours, 1, 18)
+    check("one of another payload type", until(lambda: quality()[0] == 2))
     call.end()
 
 
@@ -538,7 +603,7 @@ def prove_last_digits():
 
 
 PROOFS = (
-    prove_strict, prove_once, prove_off, prove_parties, prove_framing, prove_unreadable, prove_require, prove_streams, prove_second_try,
+    prove_strict, prove_once, prove_off, prove_gaps, prove_discarded, prove_parties, prove_framing, prove_unreadable, prove_require, prove_streams, prove_second_try,
     prove_memory, prove_refused_offers, prove_srtp, prove_delayed_offer, prove_prack, prove_routes, prove_early_answer, prove_level, prove_digits,
     prove_last_digits,
 )

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from agent.core.ladder import Ladder, Step, ladder, lines
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, Channel, Decision, Handoff, Signal, Way
@@ -117,6 +119,14 @@ def test_audio_is_a_band_from_the_answer_to_the_end_with_what_rtp_did() -> None:
     assert drawn.steps[caller.last].label == "BYE"
 
 
+@pytest.mark.parametrize(("gap", "trouble"), [(0.04, False), (0.49, False), (0.5, True), (12.0, True)])
+def test_a_gap_in_which_words_are_lost_is_trouble(gap: float, trouble: bool) -> None:  # noqa: FBT001
+    counted = f"agent: 960 RTP packets in, 0 lost, 950 out, jitter 0.2 ms, longest gap {gap:.2f} s (PCMU)"
+    story = [said(30.0, counted, "audio") if "960 RTP" in entry["text"] else entry for entry in STORY]
+    band = ladder(CALL, story, [], None).bands[0]
+    assert (band.label, band.trouble) == (("0.0% lost", "jitter 0.2 ms", f"gap {gap:.2f} s"), trouble)
+
+
 def test_a_call_that_is_up_has_audio_to_its_last_line() -> None:
     drawn = ladder(CALL, STORY[:11], [], None)
     assert [(band.column, band.last) for band in drawn.bands] == [("agent 2", 10), ("caller", 10)]
@@ -189,13 +199,17 @@ def test_what_the_record_says_of_rtp_stands_where_the_story_is_gone() -> None:
         "lost": 10,
         "sent": 95,
         "jitter": 0.004,
+        "longest_gap": 0.25,
+        "codec": "PCMU",
         "round_trip": None,
         "mos": 3.1,
     }
     over = CALL | {"began": 10.0, "answered": 11.0, "ended": 40.0, "end": "completed", "legs": [leg]}
     agent, caller = ladder(over, None, [], None).bands
-    assert agent.text == "90 RTP packets in, 10 lost, 95 out, jitter 4.0 ms, MOS 3.10 by estimate"
-    assert (agent.label, agent.trouble) == (("10.0% lost", "jitter 4.0 ms"), True)
+    assert agent.text == (
+        "90 RTP packets in, 10 lost, 95 out, jitter 4.0 ms, longest gap 0.25 s, MOS 3.10 by estimate (PCMU)"
+    )
+    assert (agent.label, agent.trouble) == (("10.0% lost", "jitter 4.0 ms", "gap 0.25 s"), True)
     assert (caller.label, caller.trouble) == ((), False)
 
 

@@ -142,6 +142,31 @@ async def test_numbers_go_on_when_the_newest_call_is_forgotten(
     assert (second.number or 0) > (first.number or 0)
 
 
+async def test_numbers_go_on_behind_files_of_another_state_and_no_call_keeps_one_that_is_passed(
+    each_store: Store, make_call: MakeCall
+) -> None:
+    await ended(each_store, *(make_call(f"call-{number}") for number in range(5)))
+    numbers = [one.number or 0 for one in await each_store.finished(0, 10)]
+    await each_store.note_filed(numbers[1])
+    await each_store.number_anew(numbers[1], ["call-2", "of another state"], numbers[1] + 1000)
+    assert (await each_store.filed()).position == numbers[1] + 1000
+    assert [one.number for one in await each_store.finished(0, 3)] == numbers[:3], "those are in files"
+    await ended(each_store, make_call("call-5"))
+    assert await ids(each_store, numbers[1] + 1000) == ["call-3", "call-4", "call-5"]
+    moved = [one.number or 0 for one in await each_store.finished(numbers[1] + 1000, 10)]
+    assert moved == sorted({*moved})
+    assert (await each_store.filed()).given >= moved[-1]
+
+
+async def test_numbers_of_an_empty_storage_go_on_behind_files_too(
+    each_store: Store, make_call: MakeCall
+) -> None:
+    await each_store.number_anew(0, (), 1000)
+    assert (await each_store.filed()).position == 1000
+    await ended(each_store, make_call())
+    assert await ids(each_store, 1000) == ["call-1"]
+
+
 # -- exports -------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +266,21 @@ async def test_each_node_has_the_calls_that_it_ended_and_those_of_a_dead_neighbo
     assert await ids(again) == ["of-one"]
     assert (await again.filed()).position == 3
     await again.aclose()
+    await two.aclose()
+
+
+async def test_numbers_of_a_neighbour_stay_and_go_on_too(url: str, make_call: MakeCall) -> None:
+    one, two = [await PostgresStore.open(url, node=f"edge-{number}") for number in (1, 2)]
+    await ended(one, make_call("of-one"))
+    await ended(two, make_call("of-two"))
+    before = await two.finished(0, 10)
+    await one.number_anew(0, (), 1000)
+    assert await two.finished(0, 10) == before
+    assert (await two.filed()).position is None
+    assert await ids(one, 1000) == ["of-one"]
+    await ended(two, make_call("of-two-too"))
+    assert await ids(two, before[0].number or 0) == ["of-two-too"]
+    await one.aclose()
     await two.aclose()
 
 

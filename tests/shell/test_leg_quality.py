@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.core.quality import LegQuality
@@ -13,8 +15,8 @@ from tests.shell.harness.settings import back, care
 from tests.shell.harness.shell import NodeOf, Shell
 from tests.shell.harness.storage import Fault
 
-CALLER = Traffic(1000, 990, 10, 3, 0.004, 1000, 2, 0.05)
-AGENT = Traffic(990, 1000, 0, 0, 0.001, 990, 0, None)
+CALLER = Traffic(1000, 990, 10, 3, 0.004, 1000, 2, 0.05, "PCMU", 0, 0.24)
+AGENT = Traffic(990, 1000, 0, 0, 0.001, 990, 0, None, "PCMU")
 
 
 def carried(node: Shell, *, relayed: bool = True, why: str = "") -> None:
@@ -49,8 +51,8 @@ async def test_both_legs_are_stored_with_the_end_whoever_hangs_up(node: Shell, e
         await node.settled()
     found = await legs(node, call_id)
     assert found == {
-        "caller": CALLER.quality("caller", "PCMU", "relay"),
-        "agent": AGENT.quality("agent", "PCMU", "relay"),
+        "caller": CALLER.quality("caller", "relay"),
+        "agent": AGENT.quality("agent", "relay"),
     }
     assert found["caller"].mos is not None
 
@@ -85,10 +87,10 @@ async def test_a_leg_without_rtp_is_left_out(node: Shell) -> None:
     [
         (True, "", "PCMU", "relay"),
         (True, "µ-law to A-law and back", "PCMA", "relay"),
-        (False, "the legs have different codecs", "", "mix"),
+        (False, "the legs have different codecs", "G722", "mix"),
     ],
 )
-async def test_codec_and_path_of_the_voice_agent_s_leg_are_told_as_far_as_they_are_known(
+async def test_each_leg_has_the_codec_that_it_agreed_on(
     node: Shell,
     relayed: bool,  # noqa: FBT001
     why: str,
@@ -97,13 +99,25 @@ async def test_codec_and_path_of_the_voice_agent_s_leg_are_told_as_far_as_they_a
 ) -> None:
     call_id = await talk(node)
     carried(node, relayed=relayed, why=why)
+    node.leg("agent").traffic = replace(AGENT, codec=codec)
     await node.settled()
     step.caller_hangs_up(node)
     await node.settled()
     found = await legs(node, call_id)
     assert (found["agent"].codec, found["agent"].path) == (codec, path)
     assert (found["caller"].codec, found["caller"].path) == ("PCMU", path)
-    assert (found["agent"].mos is None) is (codec == "")
+    assert found["agent"].mos is not None
+    assert found["caller"].mos is not None
+
+
+async def test_each_estimate_is_counted_by_side(node: Shell) -> None:
+    await talk(node)
+    step.caller_hangs_up(node)
+    await node.settled()
+    told = node.metrics.render()[0].decode()
+    assert 'handoff_call_mos_bucket{leg="caller",le="4.34"} 1' in told, "4.33"
+    assert 'handoff_call_mos_bucket{leg="agent",le="4.34"} 0' in told, "4.41"
+    assert 'handoff_call_mos_count{leg="agent"} 1' in told
 
 
 async def test_the_leg_that_a_caller_goes_back_to_is_told_too(node_of: NodeOf) -> None:
@@ -122,8 +136,12 @@ async def test_the_story_tells_the_estimate(node: Shell) -> None:
     call_id = await talk(node)
     step.caller_hangs_up(node)
     await node.settled()
-    told = [entry.text for entry in node.stories.story(call_id) or () if "MOS" in entry.text]
-    assert told == [
+    told = [entry.text for entry in node.stories.story(call_id) or () if entry.kind == "audio"]
+    assert [text for text in told if "MOS" in text] == [
         "caller: MOS 4.33 by estimate (PCMU, relay)",
         "agent: MOS 4.41 by estimate (PCMU, relay)",
     ]
+    assert (
+        "caller: 1000 RTP packets in, 10 lost, 990 out, jitter 4.0 ms, longest gap 0.24 s, "
+        "round trip 50.0 ms, 2 from elsewhere dropped (media.latch) (PCMU)"
+    ) in told

@@ -21,6 +21,7 @@ class Native:
         self.ports: dict[int, int] = {}
         self.counts: dict[int, str] = {}
         self.round_trips: dict[int, int] = {}
+        self.qualities: dict[int, str] = {}
         self.joined: set[tuple[int, int]] = set()
         self.refuses = False
         self.relayed: set[int] = set()
@@ -78,6 +79,10 @@ class Native:
     def handoff_leg_round_trip(self, number: int) -> int:
         """Microseconds to its far end and back; -1 for unknown."""
         return self.round_trips.get(number, -1)
+
+    def handoff_leg_quality(self, number: int) -> str:
+        """What was of no use, the longest gap, the codec."""
+        return self.qualities.get(number, "0 -1 PCMU")
 
     def handoff_tap_on(self, number: int, tap: int) -> int:
         """Copy its packets."""
@@ -245,16 +250,30 @@ def test_a_recording_follows_the_leg_and_ends_with_it(native: Native) -> None:
 def test_traffic_is_counted_through_every_stream_of_the_leg(native: Native) -> None:
     audio = flowing(native, 1, 10)
     native.counts[1], native.round_trips[1] = "100 90 1 2 3000 80 5", 40_000
-    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5, 0.04)
+    native.qualities[1] = "2 250000 pcma"
+    first = Traffic(100, 90, 1, 2, 0.003, 80, 5, 0.04, "PCMA", 2, 0.25)
+    assert audio.traffic == first
     audio.stopping(1)
-    assert audio.traffic == Traffic(100, 90, 1, 2, 0.003, 80, 5, 0.04)
+    assert audio.traffic == first
     native.round_trips = {}
     native.counts[1] = "10 9 0 0 1000 88 6"  # the last two are of the whole call
+    native.qualities[1] = "3 300000 G722"  # and so are the first two
     audio.changed(1)
-    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6, 0.04)
+    both = Traffic(110, 99, 1, 2, 0.003, 88, 6, 0.04, "G722", 3, 0.3)
+    assert audio.traffic == both
     audio.stopping(1)
     audio.close()
-    assert audio.traffic == Traffic(110, 99, 1, 2, 0.003, 88, 6, 0.04)
+    assert audio.traffic == both
+
+
+def test_where_no_gap_was_measured_none_is_told(native: Native) -> None:
+    audio = flowing(native, 1, 10)
+    native.counts[1] = "1 0 0 0 0 1 0"
+    assert audio.traffic.longest_gap is None
+    audio.stopping(1)
+    native.counts[1] = ""  # no stream any more
+    audio.changed(1)
+    assert (audio.traffic.codec, audio.traffic.longest_gap) == ("PCMU", None)
 
 
 def test_a_leg_without_a_stream_counts_nothing(native: Native) -> None:

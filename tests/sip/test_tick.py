@@ -11,6 +11,7 @@ from typing import cast
 import pjsua2
 import pytest
 
+from agent.core.containing import Containing
 from agent.core.headers import parse
 from agent.core.model import Agent
 from agent.sip import events as on
@@ -39,7 +40,7 @@ class Pjsip:
         return 0
 
 
-class Running:
+class Running(Containing):
     """A stack on the library that is none, and what it reported."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,13 +51,15 @@ class Running:
         self.lingering = 0
         monkeypatch.setattr(native, "call_count", lambda: self.lingering)
         self.lags: list[float] = []
-        self.took: list[str] = []
+        self.errors: list[str] = []
         self.stack = Stack(
             Agent(node="edge-1"),
             lambda _: None,
             self.lags.append,
-            lambda where, error: self.took.append(f"{where}: {error}"),
+            self,
         )
+        self.pump = self.stack._pump
+        self.emit = self.pump.emit
         self.library = cast("Pjsip", self.stack._endpoint)
         self.reported: list[on.StackEvent] = []
         self.stack._report = self.reported.append
@@ -64,9 +67,13 @@ class Running:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.escaped.append(str(context.get("exception"))))
 
+    def took(self, where: str, error: BaseException) -> None:
+        """Note it."""
+        self.errors.append(f"{where}: {error}")
+
     def leg(self, *, flowing: bool = False) -> FakeLeg:
         """A leg of the stack."""
-        leg = FakeLeg(Verbs(), self.stack.emit, "agent", "sip-1")
+        leg = FakeLeg(Verbs(), self.emit, "agent", "sip-1")
         traffic = Traffic(received=7)
         audio = SimpleNamespace(flowing=flowing, traffic=traffic, reconnect=lambda: None)
         leg.audio = cast("LegAudio", audio)
@@ -86,8 +93,8 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> Running:
 
 
 async def test_what_a_verb_of_ours_brings_about_is_told_in_the_loop_s_next_turn(running: Running) -> None:
-    running.stack.emit(REFUSED)
-    running.stack.emit(REFUSED)
+    running.emit(REFUSED)
+    running.emit(REFUSED)
     assert running.reported == []
     assert await running.turns() == [REFUSED, REFUSED]
 
@@ -96,18 +103,18 @@ async def test_what_comes_inside_a_poll_is_told_when_the_library_has_returned(ru
     told_inside: list[int] = []
 
     def polled() -> None:
-        running.stack.emit(REFUSED)
+        running.emit(REFUSED)
         told_inside.append(len(running.reported))
 
     running.library.polled = polled
-    running.stack._poll()
+    running.pump.poll()
     assert (told_inside, running.reported) == ([0], [REFUSED])
 
 
 async def test_nothing_is_told_of_a_leg_whose_end_was_told(running: Running) -> None:
     leg = running.leg()
-    running.stack.emit(on.Ended(leg.key, 200, ""))
-    running.stack.emit(on.Digit(leg.key, "5"))
+    running.emit(on.Ended(leg.key, 200, ""))
+    running.emit(on.Digit(leg.key, "5"))
     assert await running.turns() == [on.Ended(leg.key, 200, "", traffic=Traffic(received=7))]
     assert (leg.alive, running.stack.legs_alive) == (False, 0)
 
@@ -115,7 +122,7 @@ async def test_nothing_is_told_of_a_leg_whose_end_was_told(running: Running) -> 
 async def test_whether_early_media_flows_is_known_once_the_library_has_read_the_sdp(running: Running) -> None:
     leg, silent = running.leg(flowing=True), running.leg()
     for one in (leg, silent):
-        running.stack.emit(on.Provisional(one.key, 183, media=False))
+        running.emit(on.Provisional(one.key, 183, media=False))
     assert await running.turns() == [
         on.Provisional(leg.key, 183, media=True),
         on.Provisional(silent.key, 183, media=False),
@@ -125,8 +132,8 @@ async def test_whether_early_media_flows_is_known_once_the_library_has_read_the_
 async def test_audio_that_begins_to_flow_before_the_answer_is_told_as_early_media(running: Running) -> None:
     ringing, answered = running.leg(flowing=True), running.leg(flowing=True)
     ringing.early = answered.early = answered.answered = True
-    running.stack.emit(on.AudioChanged(ringing.key))
-    running.stack.emit(on.AudioChanged(answered.key))
+    running.emit(on.AudioChanged(ringing.key))
+    running.emit(on.AudioChanged(answered.key))
     assert await running.turns() == [on.Provisional(ringing.key, 183, media=True)]
 
 
@@ -134,7 +141,7 @@ async def test_an_answer_that_is_on_hold_at_once_is_one_with_audio(running: Runn
     silent, held, flowing = running.leg(), running.leg(), running.leg(flowing=True)
     held.held = True
     for leg in (silent, held, flowing):
-        running.stack.emit(on.Confirmed(leg.key))
+        running.emit(on.Confirmed(leg.key))
     assert await running.turns() == [
         on.Confirmed(silent.key, audio=False),
         on.Confirmed(held.key, audio=True),
@@ -145,13 +152,13 @@ async def test_an_answer_that_is_on_hold_at_once_is_one_with_audio(running: Runn
 async def test_the_tick_polls_and_comes_again_and_says_how_late_it_was(running: Running) -> None:
     loop = asyncio.get_running_loop()
     running.leg()
-    running.stack._tick(loop.time())
+    running.pump.tick(loop.time())
     for number in (2, 3):
         running.clock.push(0.5)
         await running.turns()
         assert running.library.polls == number
     assert all(0.4 < lag < 0.6 for lag in running.lags[1:])
-    running.stack._timer.cancel()  # type: ignore[union-attr]  # it has ticked
+    running.pump._timer.cancel()  # type: ignore[union-attr]  # it has ticked
 
 
 def broken(_: object) -> None:
@@ -159,7 +166,7 @@ def broken(_: object) -> None:
 
 
 async def test_without_calls_it_comes_a_tenth_as_often(running: Running) -> None:
-    running.stack._tick(asyncio.get_running_loop().time())
+    running.pump.tick(asyncio.get_running_loop().time())
     polls = []
     for lingering, leg in ((0, False), (1, False), (0, True)):
         running.lingering = lingering
@@ -186,15 +193,15 @@ async def test_an_error_in_any_part_of_the_tick_ends_neither_it_nor_the_other_pa
     probed: list[int] = []
     running.stack._probes._waiting = {1: broken, 2: probed.append}
     running.library.polled = lambda: broken(None)
-    loop.call_soon(running.stack._tick, loop.time())
+    loop.call_soon(running.pump.tick, loop.time())
     await running.turns()
-    assert running.took == ["lag: planned", "poll: planned", "probe: planned", "trace: planned"]
+    assert running.errors == ["poll: planned", "lag: planned", "probe: planned", "trace: planned"]
     assert probed == [200]
     monkeypatch.setattr(running.stack, "_trace", traced.append)
     running.clock.push(1)
     await running.turns()
     assert (running.library.polls, len(traced), running.escaped) == (2, 1, [])
-    running.stack._timer.cancel()  # type: ignore[union-attr]  # it has ticked
+    running.pump._timer.cancel()  # type: ignore[union-attr]  # it has ticked
 
 
 async def test_an_error_of_whoever_is_told_of_an_event_loses_none_behind_it(running: Running) -> None:
@@ -206,7 +213,7 @@ async def test_an_error_of_whoever_is_told_of_an_event_loses_none_behind_it(runn
         running.reported.append(event)
 
     running.stack._report = broken_once
-    running.stack.emit(REFUSED)
-    running.stack.emit(second)
+    running.emit(REFUSED)
+    running.emit(second)
     assert await running.turns() == [second]
-    assert running.took == ["event: planned"]
+    assert running.errors == ["event: planned"]

@@ -133,6 +133,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ("rtp_jitter_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01, None), 1),
     ("rtp_round_trip_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01, 0.04), 1),
     ("rtp_round_trip_seconds_count", {}, lambda m: m.rtp_measured(100, 0, 0.01, None), 0),
+    ("call_mos_count", {"leg": "caller"}, lambda m: m.leg_rated("caller", 4.2), 1),
     (
         "config_reloads_total",
         {"result": "loaded"},

@@ -7,8 +7,10 @@ import asyncio
 import os
 import signal as signals
 import socket
+import ssl
 from collections.abc import Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +24,10 @@ from agent.core.records import Attempt, CallRecord, Signal
 from agent.core.trace_context import Parent
 from agent.telemetry import exporter as module
 from agent.telemetry import tracing as tracing_module
+from agent.telemetry.exporting import why_not
 from agent.telemetry.tracing import Tracing
 from tests.calls.harness.waiting import eventually
+from tests.http.harness.certificates import new_pair
 from tests.telemetry.otlp import Receiver, attributes, receiving
 from tests.telemetry.wire import Wire
 
@@ -252,6 +256,117 @@ async def test_a_process_that_dies_is_started_again(monkeypatch: pytest.MonkeyPa
         await eventually(arrived, WITHIN, "a trace by the next process")
         assert len(began) > 1
         await site.aclose()
+
+
+async def test_what_a_process_had_when_it_was_killed_is_counted_and_the_next_one_comes_by_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_LAST_SECONDS", 0.1)
+    began: list[asyncio.subprocess.Process] = []
+
+    async def takes_and_says_nothing(_: str) -> asyncio.subprocess.Process:
+        pipe = asyncio.subprocess.PIPE
+        began.append(await asyncio.create_subprocess_exec("sleep", "1000", stdin=pipe, stdout=pipe))
+        return began[-1]
+
+    monkeypatch.setattr(children, "begin", takes_and_says_nothing)
+    site = Site()
+    site.follow("http://127.0.0.1:9/v1/traces")
+    for number in range(3):
+        site.call(f"c-{number}")
+    site.look()
+    exporter = site.tracing._exporter
+    assert exporter is not None
+    await eventually(lambda: exporter._on_the_way == 3, WITHIN, "it has them all")
+    began[0].kill()
+    await eventually(lambda: len(began) > 1, WITHIN, "another one, though no call came")
+    assert site.tracing.counts == (0, 0, 3)
+    said = capsys.readouterr().err
+    assert said.count("the process that exports traces has died") == 1
+    assert "3 calls that it had are not traced; another one follows" in said
+    await site.aclose()
+    assert site.tracing.counts == (0, 0, 3)
+
+
+async def test_a_receiver_that_never_answers_holds_up_nothing_and_is_told_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        site = Site()
+        site.follow(f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces")
+        site.call("c-1")
+        site.look()  # neither of them waits
+        await eventually(lambda: site.tracing.counts[1] > 0, WITHIN, "spans are dropped")
+        assert site.tracing.counts[0] == site.tracing.counts[2] == 0
+        said = capsys.readouterr().err
+        assert said.count("traces are not exported") == 1
+        assert "the receiver does not answer within 10 s" in said
+        await site.aclose()
+
+
+async def test_a_receiver_that_nobody_vouches_for_gets_nothing_and_one_line_says_why(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pair = new_pair(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.private_key)
+    heard: list[bytes] = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1))
+        writer.close()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0, ssl=context)
+    async with server:
+        site = Site()
+        site.follow(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/traces")
+        site.call("c-1")
+        site.look()
+        await eventually(lambda: site.tracing.counts[1] > 0, WITHIN, "spans are dropped")
+        said = capsys.readouterr().err
+        assert said.count("traces are not exported") == 1
+        assert "the receiver's certificate is not accepted: self-signed certificate" in said
+        assert not any(heard), "nothing of a call reaches a stranger"
+        await site.aclose()
+
+
+async def test_once_a_receiver_takes_them_again_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    async with receiving() as receiver:
+        receiver.status = 400
+        site = Site()
+        site.follow(receiver.url)
+        site.call("c-1")
+        site.look()
+        await eventually(lambda: site.tracing.counts[1] > 0, WITHIN, "refused")
+        receiver.status = 200
+        site.call("c-2")
+        site.look()
+        await eventually(lambda: site.tracing.counts[0] > 0, WITHIN, "taken")
+        said = capsys.readouterr().err
+        assert "the receiver answers HTTP 400" in said
+        assert said.count("traces are exported again") == 1
+        await site.aclose()
+
+
+POOL = "Transient error HTTPConnectionPool(host='c', port=4318): Max retries exceeded with url: /v1/traces "
+REFUSED = "(Caused by NewConnectionError('<x>: no new connection: [Errno 111] Connection refused'))"
+OLD_TLS = "Caused by SSLError(SSLError(1, '[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:9)'))"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (POOL + REFUSED, "nobody listens at the receiver's address"),
+        (POOL + '(Caused by NameResolutionError("<x>: not resolved"))', "the receiver's name is not known"),
+        ("Failed to export spans batch code: 403, reason: Forbidden", "the receiver answers HTTP 403"),
+        (OLD_TLS, "no TLS with the receiver: [SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:9)"),
+        ("", "the receiver does not take them"),
+        ("something\nelse", "the receiver does not take them: something else"),
+    ],
+)
+def test_why_it_failed_is_said_in_a_line(said: str, why: str) -> None:
+    assert why_not(said) == why
 
 
 async def test_without_the_extra_one_line_says_so_and_calls_go_on(

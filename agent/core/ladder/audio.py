@@ -10,16 +10,20 @@ from typing import Any, Final
 
 from agent.core.ladder.drawing import US, Band, Step
 from agent.core.ladder.record import RECORD
+from agent.core.quality import LegQuality, in_words
 from agent.core.story import NO_RTP
 
 _BEGINS: Final = re.compile(r"(183|200)\b.*\(INVITE\)")
 # As `agent.calls.chronicle` tells of a leg that is over.
 _COUNTED: Final = re.compile(
-    r"(?P<side>\w+): (?P<came>\d+) RTP packets in, (?P<lost>\d+) lost, .*jitter (?P<jitter>[\d.]+) ms.*"
+    r"(?P<side>\w+): (?P<came>\d+) RTP packets in, (?P<lost>\d+) lost, \d+ out, jitter (?P<jitter>[\d.]+) ms"
+    r"(?:, longest gap (?P<gap>[\d.]+) s)?.*"
 )
 _SILENT: Final = re.compile(rf"{NO_RTP}the (?P<side>\w+)")
 _LOST_SHARE: Final = 0.01
 _JITTER_MS: Final = 30.0
+_GAP_SECONDS: Final = 0.5
+"""From here on words are missing, whatever conceals it."""
 _UNCOUNTED: Final = "audio; what RTP did is not known"
 
 
@@ -33,12 +37,15 @@ class _Open:
     gaps: list[int] = field(default_factory=list)
     label: tuple[str, ...] = ()
 
-    def count(self, text: str, came: int, lost: int, jitter: float) -> None:
-        """This is known of it; `jitter` in milliseconds."""
+    def count(self, text: str, came: int, lost: int, jitter: float, gap: float | None) -> None:
+        """This is known of it; `jitter` in milliseconds, `gap` in seconds."""
         self.counted, self.text = True, text
         share = lost / (came + lost) if came + lost else 0.0
         self.label = (f"{share:.1%} lost", f"jitter {jitter:.1f} ms") if came else ("no RTP came",)
+        if came and gap is not None:
+            self.label += (f"gap {gap:.2f} s",)
         self.trouble |= came == 0 or share > _LOST_SHARE or jitter > _JITTER_MS
+        self.trouble |= gap is not None and gap >= _GAP_SECONDS
 
 
 def bands(steps: Sequence[Step], legs: Sequence[Mapping[str, Any]] = ()) -> list[Band]:
@@ -60,7 +67,8 @@ def bands(steps: Sequence[Step], legs: Sequence[Mapping[str, Any]] = ()) -> list
             _heard(open_, step, index)
     for leg in legs:
         for band in _of(open_, leg["side"])[:1]:
-            band.count(_recorded(leg), leg["received"], leg["lost"], leg["jitter"] * 1000)
+            gap = leg.get("longest_gap")
+            band.count(_recorded(leg), leg["received"], leg["lost"], leg["jitter"] * 1000, gap)
     end = len(steps) - 1
     return [
         Band(
@@ -84,22 +92,17 @@ def _heard(open_: dict[str, _Open], step: Step, index: int) -> None:
     elif found := _COUNTED.fullmatch(step.text):
         came, lost = int(found["came"]), int(found["lost"])
         for band in _of(open_, found["side"])[:1]:
-            band.count(step.text.partition(": ")[2], came, lost, float(found["jitter"]))
+            gap = None if found["gap"] is None else float(found["gap"])
+            band.count(step.text.partition(": ")[2], came, lost, float(found["jitter"]), gap)
             band.last = index if band.last is None else band.last
 
 
 def _recorded(leg: Mapping[str, Any]) -> str:
-    parts = [
-        f"{leg['received']} RTP packets in",
-        f"{leg['lost']} lost",
-        f"{leg['sent']} out",
-        f"jitter {leg['jitter'] * 1000:.1f} ms",
-    ]
-    if leg.get("round_trip") is not None:
-        parts.append(f"round trip {leg['round_trip'] * 1000:.1f} ms")
-    if leg.get("mos") is not None:
-        parts.append(f"MOS {leg['mos']:.2f} by estimate")
-    return ", ".join(parts)
+    quality = LegQuality.of(leg)
+    words = in_words(quality)
+    if quality.mos is not None:
+        words += f", MOS {quality.mos:.2f} by estimate"
+    return f"{words} ({quality.codec})" if quality.codec else words
 
 
 def _of(open_: dict[str, _Open], side: str) -> list[_Open]:

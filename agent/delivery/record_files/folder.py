@@ -8,32 +8,29 @@ two of its steps.
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import gzip
-import json
 import os
-import shutil
-from collections.abc import Callable, Sequence
+import stat
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
-from agent.core.errors import AgentError
 from agent.core.model.record_files import RecordFiles
+from agent.delivery.record_files.lines import NONE, Line, RecordFileError, last_of, lines_in
 from agent.delivery.record_files.names import GZIP, PART, DoneFile, active, done, done_files, today
+from agent.delivery.record_files.packing import FILE_MODE, compress, sync_folder
 
 _TAIL: Final = 1 << 20
 """The last line lies in the last so many bytes: one has some kilobytes."""
-_CHUNK: Final = 1 << 20
 _FOLDER_MODE: Final = 0o750
-_FILE_MODE: Final = 0o640  # numbers of callers' calls: the group may read them, nobody else
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-class RecordFileError(AgentError):
-    """A record file can't be used, for a reason that is not the system's."""
-
-    retryable = True
+class FileTakenError(RecordFileError):
+    """Somebody moved or deleted the file: nothing is wrong with the next one."""
 
 
 class RecordFolder:
@@ -56,16 +53,14 @@ class RecordFolder:
         self._day: date | None = None  # of the last line in the file; None while it is empty
         self._sure: tuple[int, int] | None = None  # inode, and the size up to which it is surely on disk
 
-    def open(self, noted: int, given: int) -> int:
-        """Open the file, make it if need be, and find out where it stands.
+    def open(self, noted: int) -> Line:
+        """Open the file, make it if need be, and find out where the files stand.
 
         Args:
             noted: up to which number calls are in files, as the storage has it.
-            given: the highest number that the storage has given. A file that is beyond it was written from
-                another state of the storage, before a backup was restored: what comes now is new.
 
         Returns:
-            The number up to which calls are in files.
+            The line with the highest number in any file; its call is told where the number is above `noted`.
 
         Raises:
             OSError: the file can't be used.
@@ -74,19 +69,44 @@ class RecordFolder:
         folder = self._settings.folder
         with suppress(FileExistsError):
             folder.mkdir(_FOLDER_MODE)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _FILE_MODE)
-        self._hold()
+        self._open()
         written = os.fstat(self._file).st_mtime  # before it is cut
         self._cut_what_is_not_sure()
-        tail = self._read_tail()
-        if tail is None:
-            files = done_files(folder.iterdir(), self._node)
-            tail = _stands([file.last for file in files], noted, given)
+        tail = self._read_tail() or NONE
         os.fsync(self._file)
-        _sync_folder(folder)
+        sync_folder(folder)
         self._remember(written)
-        self._last = min(max(tail, noted), given)
-        return self._last
+        self._last = tail.number
+        newest = max(self._done_files(), key=lambda file: file.last, default=None)
+        if newest is None or newest.last <= tail.number:
+            return tail
+        return Line(newest.last, _call_of(newest) if newest.last > noted else "")
+
+    def calls(self, above: int, most: int) -> set[str]:
+        """The calls with numbers above this one up to that one, in any file.
+
+        Raises:
+            RecordFileError: a file can't be read.
+        """
+        found, last = set[str](), 0
+        files = sorted(self._done_files(), key=lambda file: file.last)
+        paths = []
+        for file in files:
+            if file.last > above and last <= most:
+                paths.append(file.path)
+            last = file.last
+        for path in (*paths, self._path):
+            found |= {line.call_id for line in lines_in(path) if above < line.number <= most}
+        return found
+
+    def look(self) -> None:
+        """See whether others find the file that is open here.
+
+        Raises:
+            FileTakenError: they don't.
+        """
+        if not self._in_place():
+            raise FileTakenError(f"somebody took {self._path} away: another is made")
 
     def append(self, lines: bytes, last: int) -> None:
         """Write whole lines; they are on disk when it returns.
@@ -97,13 +117,12 @@ class RecordFolder:
 
         Raises:
             OSError: nobody knows what of them stands.
-            RecordFileError: the file was deleted meanwhile.
+            FileTakenError: the file was moved or deleted meanwhile.
         """
         now = today(self._clock())
         if self._day is not None and self._settings.rotate.daily and self._day != now:
             self._begin_anew()
-        if not self._in_place():
-            raise RecordFileError(f"somebody took {self._path} away: another is made")
+        self.look()
         rest = memoryview(lines)
         while rest:
             rest = rest[os.write(self._file, rest) :]
@@ -111,17 +130,17 @@ class RecordFolder:
         found = os.fstat(self._file)
         if found.st_nlink == 0:
             self._sure = None
-            raise RecordFileError(f"somebody deleted {self._path} just now: another is made")
+            raise FileTakenError(f"somebody deleted {self._path} just now: another is made")
         self._size, self._last, self._day = found.st_size, last, now
         self._sure = found.st_ino, found.st_size
         if self._size >= self._settings.rotate.size:
             self._begin_anew()
 
     def tend(self) -> None:
-        """Begin a new file when the day is over, compress one that is done, delete what is too old.
+        """Begin a new file when the day is over, compress those that are done, delete what is too old.
 
         Raises:
-            OSError: the disk refuses; what is left is done the next time.
+            OSError: the disk refuses one of them; it is tried again the next time.
         """
         now = today(self._clock())
         if self._day is not None and self._settings.rotate.daily and self._day != now:
@@ -129,16 +148,14 @@ class RecordFolder:
         folder = self._settings.folder
         for part in folder.glob(f"{self._node}-*{GZIP}{PART}"):
             part.unlink()  # of a process that died over it
-        files = done_files(folder.iterdir(), self._node)
+        files = self._done_files()
         keep = self._settings.keep
         if keep is not None:
             for file in files:
                 if file.day < now - timedelta(seconds=keep):
                     file.path.unlink()
         if self._settings.compress == "gzip":
-            for file in files:
-                if not file.compressed and file.path.exists():
-                    self._compress(file)
+            self._compress([file for file in files if not file.compressed and file.path.exists()])
 
     def close(self) -> None:
         """Let go of the file; what is in it stays."""
@@ -147,6 +164,31 @@ class RecordFolder:
             self._file = -1
 
     # -- below -------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Open the file, and make sure that it is one and nobody else's.
+
+        Raises:
+            OSError: it can't be opened.
+            RecordFileError: it is none, or another process writes to it.
+        """
+        try:
+            self._file = os.open(self._path, _FLAGS, FILE_MODE)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.EISDIR):
+                raise
+            raise self._no_file() from None
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            raise self._no_file()
+        self._hold()
+
+    def _no_file(self) -> RecordFileError:
+        return RecordFileError(
+            f"{self._path} is a link, a folder or a device: move it away, a plain file is made in its place"
+        )
+
+    def _done_files(self) -> list[DoneFile]:
+        return done_files(self._settings.folder.iterdir(), self._node)
 
     def _hold(self) -> None:
         """Keep other processes from the file; the system lets go when this one dies, however it dies."""
@@ -170,8 +212,8 @@ class RecordFolder:
         if self._sure is not None and self._sure[0] == found.st_ino and self._sure[1] < found.st_size:
             os.ftruncate(self._file, self._sure[1])
 
-    def _read_tail(self) -> int | None:
-        """Cut off a line that has no end; the number of the last one that is left, None without any."""
+    def _read_tail(self) -> Line | None:
+        """Cut off a line that has no end; the last one of ours that is left, None without any."""
         size = os.fstat(self._file).st_size
         tail = os.pread(self._file, _TAIL, max(0, size - _TAIL))
         whole = tail.rfind(b"\n") + 1
@@ -179,9 +221,7 @@ class RecordFolder:
             raise RecordFileError(f"{self._path} is no record file: move it away, another is made")
         if whole < len(tail):
             os.ftruncate(self._file, size - len(tail) + whole)
-        lines = tail[:whole].split(b"\n")
-        numbers = (_number(line) for line in reversed(lines))
-        return next((number for number in numbers if number is not None), None)
+        return last_of(tail[:whole])
 
     def _remember(self, written: float) -> None:
         found = os.fstat(self._file)
@@ -194,9 +234,8 @@ class RecordFolder:
         if self._day is not None and self._in_place():
             self._path.rename(self._free_name(self._day))
         self.close()
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _FILE_MODE)
-        self._hold()
-        _sync_folder(self._settings.folder)
+        self._open()
+        sync_folder(self._settings.folder)
         self._remember(self._clock())
 
     def _free_name(self, day: date) -> Path:
@@ -208,53 +247,22 @@ class RecordFolder:
                 return path
             day += timedelta(days=1)
 
-    def _compress(self, file: DoneFile) -> None:
-        """Compress a file that is done; all of it stands under the one name or the other at any time."""
-        whole = file.path.with_name(file.path.name + GZIP)
-        part = whole.with_name(whole.name + PART)
-        if not whole.exists():
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE)
+    def _compress(self, files: list[DoneFile]) -> None:
+        """Compress files; one that can't be holds up no other."""
+        refused: OSError | None = None
+        for file in files:
             try:
-                with file.path.open("rb") as plain, os.fdopen(descriptor, "wb") as out:
-                    with gzip.GzipFile("", "wb", fileobj=out, mtime=0) as packed:
-                        shutil.copyfileobj(plain, packed, _CHUNK)
-                    out.flush()
-                    os.fsync(out.fileno())
-            except OSError:
-                with suppress(OSError):
-                    part.unlink()
-                raise
-            part.rename(whole)
-            _sync_folder(whole.parent)
-        file.path.unlink()
+                compress(file)
+            except OSError as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
 
-def _stands(lasts: Sequence[int], noted: int, given: int) -> int:
-    """Up to which number the files go that are done, by the last numbers in them, of the oldest day first.
-
-    One of the newest day that is behind what was noted shows that the clock was set back: then it is not the
-    one that was written to last. Numbers beyond those given are of a storage from before a backup.
-    """
-    newest = lasts[-1] if lasts else 0
-    return (
-        newest if newest >= noted else max((last for last in lasts if noted <= last <= given), default=newest)
-    )
-
-
-def _number(line: bytes) -> int | None:
-    """The number of a call in a line; None for a line that is none of ours."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    number = found.get("sequence") if isinstance(found, dict) else None
-    return number if isinstance(number, int) else None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names of its files durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _call_of(file: DoneFile) -> str:
+    """Which call the number in its name is; empty where its last line does not tell."""
+    last = NONE
+    with suppress(RecordFileError):
+        for line in lines_in(file.path):
+            last = line
+    return last.call_id if last.number == file.last else ""

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from agent.core.errors import AgentError, StorageError
 from agent.core.model.record_files import RecordFiles
 from agent.core.record_form import as_line
-from agent.delivery.record_files.folder import RecordFolder
+from agent.delivery.finished import Filed
+from agent.delivery.record_files.folder import FileTakenError, RecordFolder
+from agent.delivery.record_files.lines import Line
 from agent.delivery.record_files.thread import Thread
 from agent.delivery.store import Records
 from agent.telemetry import logs
@@ -25,6 +27,10 @@ TEND_SECONDS: Final = 60.0
 LONGEST_PAUSE: Final = 30.0
 """Between two tries while the disk or the storage is faulty; it doubles from a second to this."""
 
+SLOW_SECONDS: Final = 10.0
+"""A disk that takes longer is a fault, though what it was asked for may come to a good end."""
+
+_Result = TypeVar("_Result")
 _log = logs.logger("records")
 
 
@@ -101,7 +107,12 @@ class RecordWriter:
     async def _look(self) -> float:
         """Write all there is. Returns the seconds until the next look."""
         try:
-            await self._follow()
+            try:
+                await self._follow()
+            except FileTakenError as taken:  # whoever ships files may do that: another one, at once
+                _log.warning("a record file was taken away", why=str(taken))
+                await self._let_go()
+                await self._follow()
         except (OSError, AgentError) as error:
             return await self._failed(error)
         except Exception as error:  # noqa: BLE001 - a record that nobody writes is missed by nobody in time
@@ -114,39 +125,88 @@ class RecordWriter:
         await self._tend()
         return LOOK_SECONDS
 
-    async def _failed(self, error: Exception) -> float:
-        """Find out anew where the file stands, before anything more is written."""
+    async def _let_go(self) -> None:
+        """Close the file: where it stands is found out anew before anything more is written."""
         self._position = None
-        await self._thread.do(self._folder.close)
-        trouble, why = self._trouble, _said(error)
-        if why != trouble.text:
+        await self._disk(self._folder.close)
+
+    async def _disk(self, work: Callable[[], _Result]) -> _Result:
+        """What `work` gives, which blocks; that it takes long is told while it does."""
+        slow = f"the disk has not answered for {SLOW_SECONDS:g} s"
+        told = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._tell, slow)
+        try:
+            return await self._thread.do(work)
+        finally:
+            told.cancel()
+
+    def _tell(self, why: str) -> None:
+        """Tell of a fault; the log says each cause once."""
+        if why != self._trouble.text:
             _log.error(
                 "records of calls can't be written to files: they wait in the storage, and calls go on",
                 error=why,
             )
-            trouble.text = why
+            self._trouble.text = why
         self._told.record_files_faulty(faulty=True)
-        pause, trouble.pause = trouble.pause, min(2 * trouble.pause, LONGEST_PAUSE)
+
+    async def _failed(self, error: Exception) -> float:
+        await self._let_go()
+        self._tell(_said(error))
+        pause = self._trouble.pause
+        self._trouble.pause = min(2 * pause, LONGEST_PAUSE)
         return pause
 
     async def _follow(self) -> None:
-        """Write what is over and in no file yet; the file says where that begins."""
+        """Write what is over and in no file yet; the files say where that begins."""
+        if self._position is None:
+            self._position = await self._open()
+            await self._note(self._position)
+        else:
+            await self._disk(self._folder.look)
         position = self._position
-        if position is None:
-            known = await self._store.filed()
-            noted, given = max(known.position or 0, self._written), known.given
-            position = self._position = await self._thread.do(lambda: self._folder.open(noted, given))
-            await self._note(position)
         while batch := await self._store.finished(position, AT_ONCE):
             last = batch[-1].number or position
             lines = "".join(map(as_line, batch)).encode("ascii")
-            await self._thread.do(_Append(self._folder, lines, last))
+            await self._disk(_Append(self._folder, lines, last))
             position = self._position = self._written = last
             self._told.records_filed(len(batch))
             await self._note(position)
             if len(batch) < AT_ONCE:
                 break
             await asyncio.sleep(0)
+
+    async def _open(self) -> int:
+        """Open the file; up to which number calls are in files."""
+        known = await self._store.filed()
+        noted = max(known.position or 0, self._written)
+        newest = await self._disk(lambda: self._folder.open(noted))
+        if newest.number <= noted:
+            return noted
+        if not await self._knows(newest, known):
+            await self._number_anew(noted, known.given, newest.number)
+        return newest.number
+
+    async def _knows(self, line: Line, known: Filed) -> bool:
+        """Whether a line is of a call in the storage, under this number."""
+        if not line.call_id:
+            return line.number <= known.given
+        found = await self._store.finished(line.number - 1, 1)
+        return any(one.number == line.number and one.call.call_id == line.call_id for one in found)
+
+    async def _number_anew(self, noted: int, given: int, newest: int) -> None:
+        """Go on behind the files, which have calls that the storage does not know: no line is left out.
+
+        It was restored from a backup, or the files are another agent's. Of what it knows itself, some may be
+        in the files: the time from the backup's last note to the backup.
+        """
+        filed = await self._disk(lambda: self._folder.calls(noted, given))
+        await self._store.number_anew(noted, filed, newest)
+        _log.warning(
+            "record files have calls that the storage does not know: it was restored from a backup, or they "
+            "are another agent's; numbers go on behind theirs",
+            known=given,
+            in_files=newest,
+        )
 
     async def _note(self, position: int) -> None:
         """Tell the storage, for whoever forgets old calls; the file itself is what counts."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from agent.core.model.record_files import RecordFiles
 from agent.core.records import CallRecord
@@ -68,6 +69,16 @@ class Death:
         self.comes("after", again=True)
         return written
 
+    def copy(self, source: IO[bytes], target: IO[bytes], size: int = 0) -> None:
+        """Copy a file, which is compressed on its way, or die with half of it done."""
+        self.comes("before")
+        if self._when == "half" and self.seen == self._at:
+            target.write(source.read(500))
+            target.flush()
+            self.dies()
+        _copy(source, target, size)
+        self.comes("after", again=True)
+
     def comes(self, when: str, *, again: bool = False) -> None:
         """A step is about to be done, or done."""
         self.seen += not again
@@ -80,6 +91,7 @@ class Death:
 
 
 _write = os.write
+_copy = shutil.copyfileobj
 
 
 def _patch(death: Death) -> None:
@@ -88,6 +100,7 @@ def _patch(death: Death) -> None:
     os.write = death.write  # type: ignore[assignment]  # of a test's own process
     for name in ("mkdir", "rename", "unlink"):
         setattr(Path, name, death.around(getattr(Path, name)))
+    shutil.copyfileobj = death.copy  # type: ignore[assignment]  # as above
 
 
 def _of_store(store: SqliteStore, death: Death) -> None:

@@ -284,6 +284,68 @@ async def test_a_disk_that_hangs_holds_up_neither_the_loop_nor_the_storage_nor_t
     desk.hold()
 
 
+async def test_a_disk_that_hangs_is_told_while_it_does(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "SLOW_SECONDS", 0.05)
+    released, hangs = threading.Event(), threading.Event()
+    look = RecordFolder.look
+
+    def hanging(self: RecordFolder) -> None:
+        hangs.set()
+        released.wait(30)
+        look(self)
+
+    monkeypatch.setattr(RecordFolder, "look", hanging)
+    with capture_logs() as said:
+        desk.begin()
+        await eventually(lambda: desk.told.faulty, what="it is told, though nobody calls")
+        assert hangs.is_set()
+        released.set()
+        await eventually(lambda: not desk.told.faulty, what="it is well again")
+        monkeypatch.setattr(writer_module, "SLOW_SECONDS", 30.0)
+        await desk.ended(1)
+        await desk.written()
+        await desk.end()
+    assert any("the disk has not answered" in line.get("error", "") for line in said)
+    desk.hold()
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+async def test_what_is_taken_away_while_nobody_calls_is_made_again_at_once(
+    desk: Desk, what: str, tmp_path: Path
+) -> None:
+    place = desk.settings.folder
+    with capture_logs() as said:
+        desk.begin()
+        await desk.ended(2)
+        await desk.written()
+        await eventually(lambda: desk.told.filed == 2, what="the writer knows")
+        (place if what == "folder" else place / "edge-1.jsonl").rename(tmp_path / "taken")
+        await eventually((place / "edge-1.jsonl").exists, what="another is made")
+        await desk.end()
+    assert desk.ids() == [], "what was written is not written again"
+    assert desk.told.faults == 0, "nothing is wrong"
+    assert [line for line in said if "taken away" in line["event"]]
+
+
+async def test_a_folder_that_can_t_be_made_again_is_told_at_once_though_nobody_calls(
+    desk: Desk, tmp_path: Path
+) -> None:
+    place = desk.settings.folder
+    desk.begin()
+    await desk.ended(2)
+    await desk.written()
+    place.rename(tmp_path / "elsewhere")
+    place.write_text("a file in its place", encoding="utf-8")
+    await eventually(lambda: desk.told.faulty, what="it is told")
+    place.unlink()
+    (tmp_path / "elsewhere").rename(place)
+    await eventually(lambda: not desk.told.faulty, what="it is well again")
+    await desk.ended(1)
+    await desk.written()
+    await desk.end()
+    desk.hold()
+
+
 async def test_an_error_of_ours_is_counted_and_the_next_look_comes(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
