@@ -66,6 +66,7 @@ class Configuration:
         snapshot: what was loaded at the start.
         metrics: told of each reload.
         applied: called after a new snapshot came into force.
+        reloads: is told what becomes of each reload, and of this start.
 
     Attributes:
         snapshot: the one in force.
@@ -75,11 +76,16 @@ class Configuration:
     """
 
     def __init__(
-        self, folder: Path, snapshot: Snapshot, metrics: Metrics, applied: Callable[[Summary], None]
+        self,
+        folder: Path,
+        snapshot: Snapshot,
+        metrics: Metrics,
+        applied: Callable[[Summary], None],
+        reloads: Reloads | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.last: Reloaded | None = None
-        self.reloads = Reloads()
+        self.reloads = reloads or Reloads()
         self.written = snapshot.written
         self._folder = folder
         self._metrics = metrics

@@ -190,7 +190,7 @@ class Node:
         add("deliveries", ends.of_deliveries, usual=COURIER_GRACE_SECONDS + 2.0, forced=1.0)
         add("recovery", parts.recovery.aclose, usual=2.0, forced=0.1)
         add("records of calls", ends.of_records, usual=5.0, forced=0.4)
-        add("audit log", parts.audit.aclose, usual=2.0, forced=0.2)
+        add("audit log", ends.of_journals, usual=2.0, forced=0.2)
         add("last BYEs", ends.of_dialogs, usual=LAST_BYES_SECONDS + 1.0, forced=0.2)
         add("reload", self._reloading.aclose, usual=2.0, forced=0.2)
 

@@ -12,9 +12,9 @@ from agent.core import events as on
 from agent.core import story
 from agent.core.asking import Ask
 from agent.core.call import whereabouts
-from agent.core.events import Side
 from agent.core.methods import OnFailure
 from agent.core.records import Handoff, Way
+from agent.core.sides import Side
 from agent.core.trace_context import Parent
 from agent.identifiers import fresh
 

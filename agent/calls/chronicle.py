@@ -7,12 +7,12 @@ import time
 
 from agent.core import story
 from agent.core.admission import Admitted
-from agent.core.events import Side
 from agent.core.moments import SignalState
 from agent.core.node import NodeStatus
 from agent.core.quality import in_words
 from agent.core.records import CallRecord, Channel
 from agent.core.refusals import Refusals, RefusedInvite
+from agent.core.sides import Side
 from agent.core.trace_context import Parent
 from agent.delivery.courier import SignalEvent
 from agent.sip.traffic import Traffic

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from agent.calls.timers import RunningTimer, Timers
-from agent.core.events import Timer
+from agent.core.actions import Timer
 from agent.core.model import Limits, Project
 
 RECORD_SECONDS: Final = 5.0

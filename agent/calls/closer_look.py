@@ -9,9 +9,10 @@ from typing import Any
 from agent.calls.register import Register
 from agent.calls.taps import Taps
 from agent.configuration import Configuration
-from agent.core.model import Agent
+from agent.core.model import Agent, Snapshot
 from agent.http.diagnostics import Diagnostics
 from agent.sip import trace
+from agent.telemetry import withheld
 from agent.telemetry.captures import Captures
 from agent.telemetry.homer import Homer
 from agent.telemetry.messages import Messages
@@ -48,19 +49,36 @@ class CloserLook:
     ) -> None:
         node = configuration.snapshot.agent.node
         self._configuration = configuration
-        self.messages = Messages(stories, trace.whole, trace.local, took)
+        self._withheld: tuple[Snapshot, frozenset[str]] | None = None
+        self.messages = Messages(stories, self._shown, trace.local, took)
         self.tracing = Tracing(stories, node, run)
         self._homer = Homer(self.messages, node, run)
         self._captures = Captures(
             self.messages,
             lambda: configuration.snapshot.agent.capture,
             lambda call_id: register.by_id(call_id) is not None,
-            Taps(register, stories, took),
+            Taps(register, stories, took, withhold=lambda: self._digits_withheld),
         )
         metrics.closer.captures = lambda: len(self._captures.running)
         metrics.closer.capture_dropped = lambda: self._captures.dropped
         metrics.closer.hep = lambda: (self._homer.sent, self._homer.dropped)
         metrics.closer.traces = lambda: self.tracing.counts
+
+    @property
+    def _digits_withheld(self) -> bool:
+        return self._configuration.snapshot.agent.log.numbers == "masked"
+
+    def _shown(self, position: int) -> bytes | None:
+        """A message as captures and Homer get it, see `agent.telemetry.withheld`."""
+        data, snapshot = trace.whole(position), self._configuration.snapshot
+        if data is None:
+            return None
+        if self._withheld is None or self._withheld[0] is not snapshot:
+            names = (
+                carrier.token_header.lower() for carrier in snapshot.carriers.values() if carrier.token_header
+            )
+            self._withheld = snapshot, frozenset(names)
+        return withheld.message(data, self._withheld[1], digits=self._digits_withheld)
 
     @property
     def diagnostics(self) -> Diagnostics:

@@ -6,53 +6,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, cast
+from typing import Any
 
-from agent.calls import transcripts
 from agent.calls.finder import Finder
+from agent.calls.handoff_desk import HandoffDesk
 from agent.calls.live_call import LiveCall
 from agent.calls.maps import Maps
 from agent.calls.register import Register
 from agent.calls.services import Services
 from agent.calls.switchboard import Switchboard
 from agent.configuration import Configuration
-from agent.core.call import State, whereabouts
-from agent.core.errors import StorageError
 from agent.core.events import EndAsked
-from agent.core.model import Certificate, Project, Snapshot
-from agent.core.moments import Moment, SignalState
-from agent.core.reasons import End, Reason
-from agent.core.records import Signal, Whereabouts
+from agent.core.model import Certificate, Snapshot
+from agent.core.reasons import Reason
+from agent.core.records import Signal
 from agent.core.reloads import Cause
-from agent.core.trace_context import Parent
 from agent.cxone.token import Alarm
 from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
-from agent.delivery.queries import CallQuery, SignalQuery
-from agent.delivery.store import HandoffStates
+from agent.delivery.queries import SignalQuery
 from agent.http.bell import Bell
-from agent.http.models import HandoffRequest, SignalStanding, TranscriptRequest
 from agent.http.overview import Overview
-from agent.http.ports import (
-    AlreadyEnded,
-    HandoffAccepted,
-    HandoffOutcome,
-    NoSuchCall,
-    NotAnswered,
-    NotConfigured,
-    ReloadAnswer,
-    TranscriptOutcome,
-)
+from agent.http.ports import ReloadAnswer
 from agent.settings import RESTART
 from agent.telemetry.logs import logger
 
 _log = logger("operations")
-_ENDS = frozenset(end.value for end in End)
 _RENEW_AHEAD_SECONDS = 14 * 86400.0
 
 
-class Desks:
-    """One object for both listeners.
+class Desks(HandoffDesk):
+    """One object for both listeners: the handoff API's part, and the operations.
 
     Attributes:
         maps: the number map.
@@ -70,13 +54,10 @@ class Desks:
         bell: Bell,
         overview: Callable[[], Overview],
     ) -> None:
-        self._register = register
+        super().__init__(register, configuration, services, bell)
         self._switchboard = switchboard
-        self._configuration = configuration
-        self._services = services
         self._alarms = alarms
         self._signal_events = signal_events
-        self._bell = bell
         self.maps = Maps(register, configuration)
         self._overview = overview
         self.finder = Finder(
@@ -86,94 +67,6 @@ class Desks:
             services.stories,
             configuration.current,
         )
-
-    # -- the handoff API ---------------------------------------------------------------------------------
-
-    @property
-    def projects(self) -> Mapping[str, Project]:
-        """The projects in force."""
-        return self._configuration.snapshot.projects
-
-    @property
-    def states(self) -> HandoffStates:
-        """Where handoffs are read."""
-        return self._services.store
-
-    @property
-    def bell(self) -> Bell:
-        """Rung on what requests wait for."""
-        return self._bell
-
-    async def hand_off(
-        self,
-        account: str,
-        project: str,
-        request: HandoffRequest,
-        wait: float | None,
-        parent: Parent | None = None,
-    ) -> HandoffOutcome:
-        """Hand a live call back; see `agent.http.ports.ApiDesk`."""
-        call = self._register.find(account, project, request.call_id, request.contact_id)
-        if call is None:
-            return await self._not_live(account, project, request)
-        if call.state in (State.RECORDING, State.DIALLING):
-            return NotAnswered()
-        asker = await call.asking.by_http(request, parent)
-        if asker is None:
-            return AlreadyEnded(call.end, call.handed_off)
-        warnings = call.asking.warnings
-        seconds = call.asking.longest_decision if wait is None else wait
-        if seconds:
-            await asker.decided(seconds)
-        state = await self._standing(call.record.call_id)
-        caller = whereabouts(call.state)
-        handoff_id, standing = asker.handoff.handoff_id, cast("SignalStanding", state)
-        return HandoffAccepted(handoff_id, standing, caller, warnings)
-
-    async def _standing(self, call_id: str) -> str:
-        """Where the signal of a durable handoff stands; that nothing can be read now does not undo it."""
-        try:
-            told = await self._services.store.signals(SignalQuery(call_id, moment=Moment.HANDOFF))
-        except StorageError:
-            return SignalState.RECORDED.value
-        return told[0].state.value if told else "unsignalled"
-
-    async def whereabouts(self, call_id: str) -> Whereabouts:
-        """Where the caller of a handed-off call is."""
-        call = self._register.by_id(call_id)
-        if call is not None:
-            return whereabouts(call.state)
-        record = await self._services.store.call(call_id)  # another node may have it up
-        if record is None or record.ended is not None or record.state not in tuple(State):
-            return Whereabouts.GONE
-        return whereabouts(State(record.state))
-
-    async def transcript(self, account: str, project: str, request: TranscriptRequest) -> TranscriptOutcome:
-        """Record what was said in a call, live or over; see `agent.calls.transcripts`."""
-        known = self._configuration.project(account, project)
-        if known is None:
-            return NotConfigured()
-        return await transcripts.post(self._services.store, self._services.courier, known, request)
-
-    async def _not_live(self, account: str, project: str, request: HandoffRequest) -> HandoffOutcome:
-        """Tell a call that is over from one that never was."""
-        store = self._services.store
-        if request.call_id:
-            known = await store.call(request.call_id)
-        else:
-            found = await store.calls(CallQuery(request.contact_id, limit=1))
-            known = found[0] if found else None
-        if known is None or (known.account, known.project) != (account, project):
-            return NoSuchCall()
-        if known.end not in _ENDS:
-            return AlreadyEnded()
-        end = End(known.end)
-        first = None
-        if end is End.HANDOFF:
-            first = await store.handoff_by_key(account, project, handoff_id=known.call_id)
-        return AlreadyEnded(end, first.handoff_id if first else "")
-
-    # -- operations --------------------------------------------------------------------------------------
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls that are up."""

@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterable
 
 from agent.core.brief import Brief
-from agent.core.events import Side
 from agent.core.model import Target
 from agent.core.records import Handoff
+from agent.core.sides import Side
 from agent.core.targets import in_order
 
 

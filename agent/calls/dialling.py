@@ -9,12 +9,13 @@ from typing import Any
 from agent.calls.asking import Asking
 from agent.calls.destinations import Destinations
 from agent.calls.parts import Parts
+from agent.core import actions as do
 from agent.core import events as on
 from agent.core import story
 from agent.core.errors import SipError
-from agent.core.events import Side
 from agent.core.model import Media, Target
 from agent.core.records import Handoff
+from agent.core.sides import Side
 from agent.sip.leg import Leg
 from agent.sip.resolver import Hop
 
@@ -49,7 +50,7 @@ class Dialling:
         self._destinations = Destinations(parts.brief, parts.services.targets_down())
         self._hops: tuple[Hop, ...] = ()  # of the target that is being dialled
 
-    def dial(self, action: on.Dial) -> None:
+    def dial(self, action: do.Dial) -> None:
         """Send an INVITE to a target, at its next address; raises nothing.
 
         At once where the address is known; a name is looked up first.
@@ -65,7 +66,7 @@ class Dialling:
         else:
             self._dial(action, target, handoff, hops)
 
-    async def _look_up(self, action: on.Dial, target: Target, handoff: Handoff | None) -> None:
+    async def _look_up(self, action: do.Dial, target: Target, handoff: Handoff | None) -> None:
         try:
             hops = await self._call.services.locate(target)
         except Exception as error:  # noqa: BLE001 - as in `_dial`
@@ -73,7 +74,7 @@ class Dialling:
         else:
             self._dial(action, target, handoff, hops)
 
-    def _dial(self, action: on.Dial, target: Target, handoff: Handoff | None, hops: tuple[Hop, ...]) -> None:
+    def _dial(self, action: do.Dial, target: Target, handoff: Handoff | None, hops: tuple[Hop, ...]) -> None:
         call, side = self._call, action.side
         if not call.machine.wants(side, action.attempt):
             return  # given up while its name was looked up
@@ -107,7 +108,7 @@ class Dialling:
             self._unreached(uri, error)
             call.handle(on.TransferProgress(_SERVER_INTERNAL_ERROR, final=True))
 
-    def _hop(self, action: on.Dial, target: Target, hops: tuple[Hop, ...]) -> Hop:
+    def _hop(self, action: do.Dial, target: Target, hops: tuple[Hop, ...]) -> Hop:
         """The address of the target that comes next (RFC 3263)."""
         call, self._hops = self._call, hops
         if action.address:
@@ -119,7 +120,7 @@ class Dialling:
             call.note("decision", f"{target.address.host} is at {hop}")
         return hop
 
-    def _failed(self, action: on.Dial, target: Target, error: Exception) -> None:
+    def _failed(self, action: do.Dial, target: Target, error: Exception) -> None:
         self._unreached(target.uri, error)
         self._call.handle(on.LegEnded(action.side, _SERVICE_UNAVAILABLE, action.attempt))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.core.events import Audio, Side
+from agent.core.actions import Audio
+from agent.core.sides import Side
 from agent.sip.leg import Leg
 from agent.sip.players import Player
 

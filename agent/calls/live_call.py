@@ -1,35 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shell of one call: feeds its state machine and carries out what comes back."""
+"""The shell of one call: feeds its state machine, and lets what comes back be carried out."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from functools import partial
 from typing import Any
 
+from agent.calls.actions import Actions
 from agent.calls.asking import Asking
-from agent.calls.clocks import Clocks
-from agent.calls.dialling import Dialling
 from agent.calls.invite import InviteTransaction
 from agent.calls.legs import Legs
-from agent.calls.media_watch import MediaWatch
 from agent.calls.parts import Parts
-from agent.calls.prompt_watch import PromptWatch
 from agent.calls.record import DurableRecord
 from agent.calls.services import Services
-from agent.calls.storing import Storing
 from agent.core import events as on
 from agent.core import story
+from agent.core.actions import Action
 from agent.core.brief import Brief
 from agent.core.call import LASTING, Machine, State
-from agent.core.events import Action, Event, Side, Timer
+from agent.core.events import Event
 from agent.core.links import back
-from agent.core.methods import Method
 from agent.core.model import Snapshot
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord
+from agent.core.sides import Side
 from agent.sip.events import Ended
 from agent.sip.leg import Leg
 from agent.sip.players import Player
@@ -82,15 +78,17 @@ class LiveCall:
         record, machine, contained = self._record, self._machine, self.contained
         parts = Parts(brief, services, machine, record, self.legs, contained, back(self.handle))
         self.asking = Asking(parts)
-        self._storing = Storing(parts, self.asking)
-        self._told_of_leg = dialled
-        self._dialling = Dialling(parts, agent.media, self.asking, back(self._dialled), back(self._run))
         self._invite = InviteTransaction(leg, project.project, services.metrics, arrived)
-        self._clocks = Clocks(agent.limits, project, back(self._fired), services.timers)
-        legs, took, lost = self.legs.legs, contained.took, back(self._media_lost)
-        self._watch = MediaWatch(agent.media.silence_timeout, legs, lost, took, services.timers)
-        self._prompt = PromptWatch(project.handoff.finish_prompt, legs, back(self._prompt_finished), took)
-        self._terminal_at = 0.0
+        self._told_of_leg = dialled
+        self._actions = Actions(
+            parts,
+            agent,
+            self.asking,
+            self._invite,
+            dialled=back(self._dialled),
+            run=back(self._run),
+            close=back(self._close),
+        )
         self._events: deque[Event] = deque()
         self._acting = False
         self._over = False
@@ -121,7 +119,7 @@ class LiveCall:
         """Start with the first actions."""
         token = enter_call(self.facts)
         try:
-            self._perform(self._machine.begin())
+            self._actions.perform(self._machine.begin())
         finally:
             leave_call(token)
 
@@ -154,7 +152,7 @@ class LiveCall:
             return
         if wanted.debug:
             self._tell_step(event, before, actions)
-        self._perform(actions)
+        self._actions.perform(actions)
         if self._machine.state is not before:
             record = self.record
             self.contained.run("news", self._services.ring, record.call_id, record.contact_id)
@@ -198,70 +196,7 @@ class LiveCall:
             self.contained.run("news", self._record.note, "decision", words)
         self.handle(on.LegEnded(side, ended.status, attempt, ended.lost))
 
-    # -- actions -----------------------------------------------------------------------------------------
-
-    def _perform(self, actions: Iterable[Action]) -> None:
-        """Carry out each action; what can't be done ends none of the others."""
-        for action in actions:
-            try:
-                self._perform_one(action)
-            except Exception as error:  # noqa: BLE001 - whatever a verb raises
-                self.contained.took("action", error)
-                self._record.note("decision", f"{type(action).__name__} failed: {error}")
-                self._after_failure(action)
-
-    def _after_failure(self, action: Action) -> None:
-        """What takes the place of an action that failed; a leg that can't be ended was given up by `Legs`."""
-        match action:
-            case on.Start():
-                self.handle(on.TimerFired(action.timer))  # a clock that can't run has run out
-            case _:
-                self.handle(on.ActionFailed(action))
-
-    def _perform_one(self, action: Action) -> None:  # noqa: C901, PLR0912 - one line for each action
-        match action:  # those that come most often first
-            case on.Stop():
-                self._clocks.stop(action.timer)
-                if action.timer is Timer.PROMPT:
-                    self._prompt.end()
-            case on.Start():
-                self._clocks.start(action.timer, action.seconds)
-            case on.Play():
-                self.legs.play(action.audio)
-            case on.Relay():
-                self._invite.ring(action.status, media=action.media)
-            case on.HangUp():
-                self.legs.hang_up(action.side)
-            case on.CancelSignals():
-                self._record.cancel(action.moment)
-            case on.StopAll():
-                self._clocks.stop_all()
-                self._prompt.end()
-            case on.Close():
-                self._close(action.end, action.reason)
-            case on.Record():
-                self._run(self._storing.open())
-            case on.Dial():
-                self.legs.when_released(partial(self._dial, action))
-            case on.AnswerCaller():
-                self._answer()
-            case on.Tell():
-                self._terminal_at = time.monotonic()
-                self._run(self._storing.tell(action))
-            case on.Begin():
-                self._record.begin_held()
-            case on.AwaitSilence():
-                self._prompt.begin()
-            case on.RefuseCaller():
-                self._refuse(action.reason)
-            case on.SendDtmf():
-                self.legs.send_dtmf(action.side, action.digit, action.milliseconds)
-            case on.Report():
-                self.asking.report(taken=action.taken)
-            case on.Refer():
-                self.legs.when_released(partial(self._refer, action.target))
-            case on.Returned():
-                self._returned(action.method)
+    # -- what its parts ask of it ------------------------------------------------------------------------
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._services.run(self._held_meanwhile(work))
@@ -273,27 +208,6 @@ class LiveCall:
     def _dialled(self, leg: Leg, side: Side) -> None:
         self._told_of_leg(self, leg, side)
 
-    def _dial(self, action: on.Dial) -> None:
-        if not self._over:  # the caller may have hung up while the voice agent was let go of
-            self._dialling.dial(action)
-
-    def _refer(self, target: int) -> None:
-        if not self._over:  # as above
-            self._dialling.refer(target)
-
-    def _answer(self) -> None:
-        if self._invite.answer(self._brief.answer_headers()):
-            self._record.save(self._machine.state, answered=time.time())
-            self._watch.begin()
-
-    def _refuse(self, reason: Reason) -> None:
-        self._record.note("decision", f"{story.REFUSED} with {reason.code} {reason.text}")
-        self._invite.refuse(reason)
-
-    def _returned(self, method: Method) -> None:
-        self._record.note("decision", f"{story.GIVEN_BACK}{method.value}")
-        self._services.metrics.media_returned(method.value, time.monotonic() - self._terminal_at)
-
     def _comfort(self) -> Player | None:
         choice = self._project.handoff.comfort_audio
         self._record.note("audio", f"the caller hears comfort audio ({choice})")
@@ -304,25 +218,11 @@ class LiveCall:
             self._record.note("audio", f"comfort audio is silent: {error}")
             return None
 
-    # -- clocks and watches ------------------------------------------------------------------------------
-
-    def _prompt_finished(self) -> None:
-        self._record.note("audio", "the voice agent has fallen silent")
-        self.handle(on.PromptFinished())
-
-    def _fired(self, timer: Timer) -> None:
-        self._record.note("decision", f"{story.TIMER}{timer.value} ran out")
-        self.handle(on.TimerFired(timer))
-
-    def _media_lost(self, side: Side) -> None:
-        self._record.note("audio", f"{story.NO_RTP}the {side.value} any more")
-        self.handle(on.MediaLost(side))
-
     # -- end ---------------------------------------------------------------------------------------------
 
     def _close(self, end: End, reason: Reason) -> None:
         self._over = True
-        self._watch.end()
+        self._actions.end()
         # Where nothing else did: the caller gave up, or was lost.
         result = reason if end is End.FAILED and reason.code else Reason.CANCELLED
         self.contained.run("action", self._invite.settle, result)
@@ -337,9 +237,8 @@ class LiveCall:
     def _abandon(self, error: Exception) -> None:
         """Let go of everybody. The call stays up on disk: the next process tells the script."""
         self._over = True
-        self._watch.end()
-        self._prompt.end()
-        self._clocks.stop_all()
+        self._actions.end()
+        self._actions.stop_all()
         self.contained.run("action", self._invite.give_up, Reason.INTERNAL)
         for side in tuple(self.legs.legs):
             self.contained.run("action", self.legs.hang_up, side)

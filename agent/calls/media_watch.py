@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agent.calls.timers import RunningTimer, Timers
-from agent.core.events import Side
+from agent.core.sides import Side
 from agent.sip.leg import Leg
 
 _LOOKS = 4

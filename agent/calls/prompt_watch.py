@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from agent.core.events import Side
 from agent.core.model.handoff import FinishPrompt
+from agent.core.sides import Side
 from agent.sip.leg import Leg
 
 _LOOK_SECONDS = 0.02  # a frame

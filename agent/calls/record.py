@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agent.calls.services import Services
-from agent.core import events as on
+from agent.core import actions as do
 from agent.core import webhook
 from agent.core.brief import Brief
 from agent.core.call import State
@@ -85,7 +85,7 @@ class DurableRecord:
         """The call could not be recorded and is over: where it stands all the same, it is over there too."""
         self._services.saves.owe(self.record.call_id, self._close_on_disk)
 
-    async def tell(self, action: on.Tell, holds: Callable[[], bool]) -> tuple[bool, bool]:
+    async def tell(self, action: do.Tell, holds: Callable[[], bool]) -> tuple[bool, bool]:
         """Record a terminal moment: what the voice agent said, its webhook, its signal; and begin them.
 
         Until `told` no later state of the call is stored.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from agent.calls.asking import Asking
 from agent.calls.parts import Parts
+from agent.core import actions as do
 from agent.core import events as on
 from agent.core.errors import StorageError
 
@@ -35,7 +36,7 @@ class Storing:
             raise
         call.handle(on.Recorded())
 
-    async def tell(self, action: on.Tell) -> None:
+    async def tell(self, action: do.Tell) -> None:
         """Make a terminal moment durable; errors as with `open`."""
         call, asker = self._call, self._asking.asker
         call.note("decision", f"{action.moment.value}: {action.reason.text}")

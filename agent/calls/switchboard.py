@@ -26,6 +26,7 @@ from agent.core.node import READY, NodeFacts, NodeStatus, status
 from agent.core.reasons import Reason, of_status
 from agent.core.records import Way
 from agent.core.refusals import Refusals, RefusedInvite
+from agent.core.sides import Side
 from agent.core.sources import true_source
 from agent.identifiers import fresh
 from agent.sip import events as sip
@@ -124,7 +125,7 @@ class Switchboard:
         elif call is not None and (side := call.legs.side_of(event.leg)) is not None:
             if not isinstance(event, sip.AudioCarried):
                 self._pass_on(call, side, event)
-            elif side is on.Side.CALLER:  # the other leg says the same
+            elif side is Side.CALLER:  # the other leg says the same
                 call.legs.carried = event.relayed, event.why
                 self._told.carried(call.record, relayed=event.relayed, why=event.why)
 
@@ -138,32 +139,32 @@ class Switchboard:
         run("news", self._told.leg_over, record, side, event.traffic)
         if event.traffic.received or event.traffic.sent:
             run("record", call.measured, event.leg, side, event.traffic)
-        if (bye := event.bye) is not None and call.legs.side_of(event.leg) is on.Side.AGENT:
+        if (bye := event.bye) is not None and call.legs.side_of(event.leg) is Side.AGENT:
             run("event", self._read_bye, call, bye)
         call.leg_ended(event)  # whatever became of that
 
-    def _pass_on(self, call: LiveCall, side: on.Side, event: sip.LegEvent) -> None:
+    def _pass_on(self, call: LiveCall, side: Side, event: sip.LegEvent) -> None:
         match event, side:
             case sip.Digit(), _:
                 call.handle(on.DtmfReceived(side, event.digit, event.milliseconds, event.across))
-            case sip.Provisional(), on.Side.AGENT:
+            case sip.Provisional(), Side.AGENT:
                 call.handle(on.AgentProgress(event.status, event.media))
-            case sip.Confirmed(), on.Side.AGENT:
+            case sip.Confirmed(), Side.AGENT:
                 call.answered(side, audio=event.audio)
-            case sip.Provisional(), on.Side.TARGET:
+            case sip.Provisional(), Side.TARGET:
                 call.handle(on.TargetProgress(event.status))
-            case sip.Confirmed(), on.Side.TARGET:
+            case sip.Confirmed(), Side.TARGET:
                 call.answered(side, audio=event.audio)
-            case sip.TransferProgress(), on.Side.CALLER:
+            case sip.TransferProgress(), Side.CALLER:
                 call.handle(on.TransferProgress(event.status, event.final, event.retry_after))
-            case sip.Referred(), on.Side.AGENT:
+            case sip.Referred(), Side.AGENT:
                 asked = from_refer(event.message, call.asking.headers)
                 call.asking.on_leg(
                     asked.ask, Way.REFER, refer_to=asked.refer_to, subscription=event.subscription
                 )
                 if asked.uui_left_out:
                     call.asking.tell_uui_left_out()
-            case sip.Informed(), on.Side.AGENT:
+            case sip.Informed(), Side.AGENT:
                 call.asking.on_leg(from_info(event.body), Way.INFO)
 
     def _read_bye(self, call: LiveCall, bye: Message) -> None:
@@ -188,7 +189,7 @@ class Switchboard:
 
     def _admit(self, event: sip.IncomingCall, leg: Leg, call_id: str) -> None:
         snapshot, arrived = self._snapshot(), asyncio.get_running_loop().time()
-        self._told.bound(call_id, leg.sip_call_id, on.Side.CALLER)
+        self._told.bound(call_id, leg.sip_call_id, Side.CALLER)
         invite = self._invite(event)
         verdict = admit(invite, snapshot, self._load())
         if isinstance(verdict, Refused):
@@ -219,7 +220,7 @@ class Switchboard:
     def _refused_by_stack(self, event: sip.RefusedByStack) -> None:
         """Count and tell of an INVITE that was answered without us; the project is that of its number."""
         call_id, sip_call_id = _new_call_id(), event.message.first("call-id")
-        self._told.bound(call_id, sip_call_id, on.Side.CALLER)
+        self._told.bound(call_id, sip_call_id, Side.CALLER)
         invite = self._invite(event)
         verdict = admit(invite, self._snapshot(), self._load())
         if isinstance(verdict, Refused) and verdict.code == event.status:
@@ -259,7 +260,7 @@ class Switchboard:
             nonces=self._nonces,
         )
 
-    def _dialled(self, call: LiveCall, leg: Leg, side: on.Side) -> None:
+    def _dialled(self, call: LiveCall, leg: Leg, side: Side) -> None:
         self._register.add_leg(leg.key, call)
         leg.belong_to(call.facts)
         self._told.bound(call.record.call_id, leg.sip_call_id, side)

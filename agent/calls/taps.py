@@ -16,6 +16,7 @@ from agent.sip.tap import TappedPacket
 from agent.telemetry.capture import Capture
 from agent.telemetry.pcap import Datagram, packet
 from agent.telemetry.stories import OfCall, Stories
+from agent.telemetry.withheld import rtp
 
 LEGS: Final = 40
 """Legs that are tapped at once: 4,000 packets a second, some 5 % of the loop. Of more there is SIP alone."""
@@ -29,12 +30,21 @@ class Taps:
         register: the calls that are up.
         stories: know which call a leg is of.
         took: told of errors that were contained.
+        withhold: whether digits that were pressed are withheld, see `agent.telemetry.withheld`.
     """
 
-    def __init__(self, register: Register, stories: Stories, took: Callable[[str, Exception], None]) -> None:
+    def __init__(
+        self,
+        register: Register,
+        stories: Stories,
+        took: Callable[[str, Exception], None],
+        *,
+        withhold: Callable[[], bool] = bool,
+    ) -> None:
         self._register = register
         self._stories = stories
         self._took = took
+        self._withhold = withhold
         self._numbers = count(1)
         self._tapped: dict[int, tuple[Leg, set[Capture]]] = {}  # by number
         self._of_leg: dict[int, int] = {}  # leg key → number
@@ -108,10 +118,11 @@ class Taps:
         if not self._tapped:
             return
         blocks: defaultdict[Capture, list[bytes]] = defaultdict(list)
+        withheld = self._withhold()
         for one in tap.take():
             _, wanting = self._tapped.get(one.tap, (None, ()))
             if wanting:
-                data = packet(_datagram(one))
+                data = packet(_datagram(one, withheld=withheld))
                 for capture in wanting:
                     blocks[capture].append(data)
         for capture, packets in blocks.items():
@@ -125,6 +136,6 @@ class Taps:
                 capture.missed(more)
 
 
-def _datagram(one: TappedPacket) -> Datagram:
+def _datagram(one: TappedPacket, *, withheld: bool) -> Datagram:
     ends = (one.ours, one.theirs) if one.sent else (one.theirs, one.ours)
-    return Datagram(one.microseconds, *ends, one.data)
+    return Datagram(one.microseconds, *ends, rtp(one.data) if withheld and not one.rtcp else one.data)

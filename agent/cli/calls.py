@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from agent.cli import legs, refused
 from agent.cli.configuration import DONE
-from agent.cli.operations import NotRunningError, Operations
+from agent.cli.operations import LogInError, NotRunningError, Operations
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
 from agent.cli.storage import opened
 from agent.cli.where import Where
@@ -97,11 +97,13 @@ def run(options: argparse.Namespace) -> int:
     if options.refused:
         return _refused(options, query, node)
     live: dict[str, dict[str, Any]] | None = None
+    unasked = ""
     try:
         live = {call["call_id"]: call for call in node.get("calls", numbers="shown")["calls"]}
-    except NotRunningError:
+    except (NotRunningError, LogInError) as error:
         if options.live:
             raise
+        unasked = str(error)
     first = live.values() if live and query.before is None else ()  # later pages are of the record alone
     calls = [call for call in first if meant(call, query)][::-1][: query.limit]
     more: Place | None = None
@@ -114,23 +116,25 @@ def run(options: argparse.Namespace) -> int:
             print(f"can't list past calls: {error}", file=sys.stderr)
             past = []
         calls += [call for call in past if live is None or call["call_id"] not in live]
-    _print(options, node, calls, live, cursor(more) if more else None)
+    _print(options, unasked, calls, live, cursor(more) if more else None)
     return DONE
 
 
 def _print(
     options: argparse.Namespace,
-    node: Operations,
+    unasked: str,
     calls: Sequence[Mapping[str, Any]],
     live: Mapping[str, Any] | None,
     next_page: str | None,
 ) -> None:
     if options.json:
         shown = [_as_json(call, live) for call in calls]
-        print(json.dumps({"running": live is not None, "calls": shown, "next": next_page}))
+        print(
+            json.dumps({"running": live is not None, "calls": shown, "next": next_page, "missing": unasked})
+        )
         return
-    if live is None:
-        print(f"no agent listens on {node.url}: the list is from the record")
+    if unasked:
+        print(f"{unasked}; the list is from the record, and does not say which calls are up")
     for line in _lines(calls, live):
         print(line)
     if next_page:

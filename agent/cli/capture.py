@@ -33,8 +33,8 @@ _EXAMPLE = f"""examples:
   handoff-agent capture --get ID --out call.pcap
   handoff-agent capture --delete ID
 
-The files lie on the agent's machine, in capture.folder of agent.yaml. They hold numbers, headers with
-tokens and, with --rtp, what was said: delete them when they have served.
+The files lie on the agent's machine, in capture.folder of agent.yaml. They hold numbers and,
+with --rtp, what was said: delete them when they have served.
 With --out, FILE grows as the capture does. It ends with the command, however that ends.
 {_CODES}"""
 

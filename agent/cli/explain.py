@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from agent.cli import legs, refused
 from agent.cli.configuration import DONE, FOUND_WRONG
-from agent.cli.operations import NotRunningError, Operations, RefusedError
+from agent.cli.operations import LogInError, NotRunningError, Operations, RefusedError
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_json, add_where
 from agent.cli.storage import opened
 from agent.cli.where import Where
@@ -40,7 +40,7 @@ class Known:
 
     Attributes:
         call: its record, the agent's where it is up.
-        live: whether it is up.
+        live: whether it is up; None where the agent could not be asked.
         signals: its signals, oldest first.
         posts: its webhook and transcript, oldest first.
         handoff: what the voice agent said, without its data.
@@ -49,7 +49,7 @@ class Known:
     """
 
     call: dict[str, Any]
-    live: bool = False
+    live: bool | None = False
     signals: list[dict[str, Any]] = field(default_factory=list)
     posts: list[dict[str, Any]] = field(default_factory=list)
     handoff: dict[str, Any] | None = None
@@ -101,6 +101,10 @@ def _not_a_call(where: Where, options: argparse.Namespace, unread: StorageError 
         one = refused.found(node.get("calls", "refused", numbers="shown")["refused"], options.id)
     except NotRunningError:
         hint = "; only a running agent could tell of a refused INVITE"
+    except LogInError as error:
+        if unread is not None:
+            raise StorageError(f"{unread}; and {error}") from None
+        hint = f"; of a refused INVITE only the agent could tell, and {error}"
     except RefusedError:
         pass  # an agent of before keeps none
     if one is None and unread is not None:
@@ -135,7 +139,7 @@ def _remembered(node: Operations, options: argparse.Namespace, unread: StorageEr
 
 def _story(node: Operations, call_id: str) -> list[dict[str, Any]] | None:
     """The time line that the agent has in memory; None when it has none, or does not run."""
-    with suppress(RefusedError, NotRunningError):
+    with suppress(RefusedError, NotRunningError, LogInError):
         found: list[dict[str, Any]] = node.get("calls", call_id, "story", numbers="shown")["story"]
         return found
     return None
@@ -150,8 +154,13 @@ def look_up(where: Where, wanted: str) -> Known | None:
     """
     node = Operations.of(where)
     live: list[dict[str, Any]] | None = None
-    with suppress(NotRunningError):
+    unasked = ""
+    try:
         live = node.get("calls", numbers="shown")["calls"]
+    except NotRunningError:
+        pass
+    except LogInError as error:
+        unasked = f"SIP messages are missing, and whether the call is still up: {error}"
     found = next((call for call in reversed(live or []) if _is(call, wanted)), None)
     known = Known(dict(found), live=True) if found is not None else None
     try:
@@ -162,6 +171,8 @@ def look_up(where: Where, wanted: str) -> Known | None:
         known = _without_record(node, wanted, known, error)
     if known is not None and live is not None:
         known.story = _story(node, known.call["call_id"])
+    elif known is not None and unasked:
+        known.live, known.missing = None, unasked
     return known
 
 
@@ -236,7 +247,8 @@ def _in_text(known: Known, sentence: str) -> Iterator[str]:
     if known.story is not None:
         yield from _time_line(known.story)
         return
-    yield "From the record (no running agent has the SIP messages in memory):"
+    why = "the agent was not asked" if known.missing else "no running agent has the SIP messages in memory"
+    yield f"From the record ({why}):"
     for when, kind, text in sorted(_of_record(known)):
         yield f"  {clock(when)}  {kind:<11}{printable(text)}"
     for signal in (*known.signals, *known.posts):

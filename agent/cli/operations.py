@@ -33,6 +33,10 @@ class NodeError(AgentError):
     """Something listens there, but no usable answer came."""
 
 
+class LogInError(NodeError):
+    """The agent asks for a log-in, and the token that there is, if any, is none of its."""
+
+
 class RefusedError(AgentError):
     """The agent refused: the HTTP status, the document it sent, and the kind of refusal if that names one."""
 
@@ -80,6 +84,7 @@ class Operations:
 
         Raises:
             NotRunningError: nothing listens there.
+            LogInError: it asks for a token that this command lacks.
             RefusedError: the agent answered with an error.
             NodeError: anything else went wrong.
         """
@@ -97,7 +102,7 @@ class Operations:
                 document = self._document(error.read())
             said = str(document.get("error_message") or document.get("reason") or f"HTTP {error.code}")
             if error.code == _NO_LOG_IN:
-                raise NodeError(f"{self.url} asks for a log-in: {self._advice()}") from None
+                raise LogInError(f"{self.url} asks for a log-in: {self._advice()}") from None
             raise RefusedError(said, error.code, document) from None
         except (URLError, OSError, HTTPException) as error:
             cause = error.reason if isinstance(error, URLError) else error
@@ -125,7 +130,10 @@ class Operations:
 
     def _advice(self) -> str:
         if not self._token:
-            return f"put a token of http.operations_auth into {VARIABLE}"
+            return (
+                f"put a token of http.operations_auth into {VARIABLE}, or run this as a user who may read "
+                "the one that agent.yaml names"
+            )
         source = VARIABLE if os.environ.get(VARIABLE, "").strip() else "agent.yaml"
         return f"it does not know the token of {source}"
 

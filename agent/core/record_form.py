@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
-from agent.core.events import Side
 from agent.core.instants import iso
 from agent.core.quality import LegQuality, as_object
 from agent.core.reasons import End, Reason
 from agent.core.records import CallRecord, Handoff, Way
+from agent.core.sides import Side
 from agent.core.words import Word
 
 VERSION: Final = 1

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from agent.core.frozen import NOTHING
 
 KEPT: Final = 200
 """Reloads that are remembered, the newest; with some 20 kB each at most."""
+
+
+How: TypeAlias = Literal["start", "signal", "file", "http"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Cause:
         why: what they said about it.
     """
 
-    how: Literal["start", "signal", "file", "http"]
+    how: How
     who: str = ""
     origin: str = ""
     why: str = ""
@@ -62,16 +65,46 @@ class ReloadRecord:
         plain = asdict(self)
         return {"when": plain.pop("when"), **plain.pop("cause"), **plain}
 
+    @classmethod
+    def told(cls, plain: Mapping[str, Any]) -> ReloadRecord:
+        """One of what `shown` gave.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: it is none.
+        """
+        if plain["how"] not in get_args(How):
+            raise ValueError(f"{plain['how']!r} is no cause")
+        return cls(
+            float(plain["when"]),
+            Cause(plain["how"], *(str(plain.get(name, "")) for name in ("who", "origin", "why"))),
+            str(plain["result"]),
+            float(plain.get("seconds", 0.0)),
+            int(plain.get("rules", 0)),
+            {str(what): int(count) for what, count in plain.get("counts", {}).items()},
+            *(tuple(map(str, plain.get(name, ()))) for name in ("changes", "mistakes", "restart")),
+        )
+
 
 class Reloads:
-    """The newest reloads of this process."""
+    """The newest reloads.
 
-    def __init__(self) -> None:
-        self._records: deque[ReloadRecord] = deque(maxlen=KEPT)
+    Args:
+        before: those of former processes, oldest first.
+        keep: is given each new one, so that the next process knows of it.
+    """
+
+    def __init__(
+        self,
+        before: Iterable[ReloadRecord] = (),
+        keep: Callable[[ReloadRecord], None] = lambda _record: None,
+    ) -> None:
+        self._records: deque[ReloadRecord] = deque(before, maxlen=KEPT)
+        self._keep = keep
 
     def add(self, record: ReloadRecord) -> None:
         """Remember one more."""
         self._records.append(record)
+        self._keep(record)
 
     def newest(self, most: int = KEPT) -> list[ReloadRecord]:
         """The newest first."""

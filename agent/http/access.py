@@ -9,18 +9,17 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from agent.core.model.access import OperationsAuth, Token
+from agent.core.model.access import OperationsAuth, Proxy, Token
 from agent.core.model.keys import digest_of
 from agent.core.rate import Buckets
-from agent.core.units import ip
 from agent.http.addresses import network
+from agent.http.behind_proxy import client, trusted
 from agent.http.browsers import wants_page
 from agent.http.errors import Handler, RefusalError, refusal
 from agent.http.identity import WHO, Identity, named, printable
@@ -49,6 +48,7 @@ class Access:
     Args:
         auth: who may ask, as it is in force now; None where nobody has to log in.
         clock: seconds that never run backwards.
+        refused: told of each token that was shown in vain, and why: ``unknown``, or ``too_many`` were before.
 
     Attributes:
         sessions: log-ins to the console.
@@ -58,8 +58,10 @@ class Access:
         self,
         auth: Callable[[], OperationsAuth | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        refused: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self._auth = auth
+        self._refused = refused
         self._clock = clock
         self._secret = secrets.token_bytes(32)
         self._guesses: Buckets[str] = Buckets(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE, _ADDRESSES)
@@ -126,24 +128,27 @@ class Access:
 
     def address(self, request: web.Request) -> str:
         """Where a request comes from; behind the trusted proxy, where that says so."""
-        remote, auth = request.remote or "", self._auth()
-        if auth is None or not _trusted(remote, auth):
+        remote, proxy = request.remote or "", self._proxy()
+        if proxy is None or proxy.address_header is None or not trusted(remote, proxy):
             return remote
-        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()[:64] or remote
+        return client(remote, request.headers.getall(proxy.address_header, []), proxy)
 
     def by_https(self, request: web.Request) -> bool:
         """Whether the browser spoke https, if only to a proxy."""
         if request.secure or request.headers.get("Origin", "").startswith("https://"):
             return True
+        told = request.headers.get("X-Forwarded-Proto", "").lower()
+        return told == "https" and trusted(request.remote or "", self._proxy())
+
+    def _proxy(self) -> Proxy | None:
         auth = self._auth()
-        trusted = auth is not None and _trusted(request.remote or "", auth)
-        return trusted and request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+        return None if auth is None else auth.proxy
 
     # -- the ways to be known ------------------------------------------------------------------------------
 
     def _by_proxy(self, request: web.Request, auth: OperationsAuth, address: str) -> Identity | None:
         proxy = auth.proxy
-        if proxy is None or not _trusted(request.remote or "", auth):
+        if proxy is None or not trusted(request.remote or "", proxy):
             return None
         users = request.headers.getall(proxy.user_header, [])
         if not users:
@@ -188,10 +193,11 @@ class Access:
         now, asker, digest = self._clock(), network(address), _digest(token)
         shown = (asker, hmac.digest(self._secret, digest, hashlib.sha256))
         if shown not in self._shown:
-            _hold(self._guesses.wait(asker, now))
+            self._hold(self._guesses.wait(asker, now))
         known = _holder(digest, auth)
         if known is None:
-            _hold(self._guesses.take(asker, now))
+            self._hold(self._guesses.take(asker, now))
+            self._refused("unknown")
             _log.warning("a log-in to operations was refused: the token is not known", address=address)
             raise RefusalError(401, _WRONG)
         self._shown[shown] = None
@@ -199,6 +205,11 @@ class Access:
         if len(self._shown) > _ADDRESSES:
             self._shown.popitem(last=False)
         return known
+
+    def _hold(self, wait: float) -> None:
+        if wait:
+            self._refused("too_many")
+            raise RefusalError(429, _TOO_MANY, retry_after=wait)
 
 
 def known_only(access: Access) -> Middleware:
@@ -249,20 +260,3 @@ def _holder(digest: bytes, auth: OperationsAuth) -> Token | None:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
-
-
-def _trusted(remote: str, auth: OperationsAuth) -> bool:
-    if auth.proxy is None:
-        return False
-    try:
-        address = ip(remote.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address.version == source.version and address in source for source in auth.proxy.sources)
-
-
-def _hold(wait: float) -> None:
-    if wait:
-        raise RefusalError(429, _TOO_MANY, retry_after=wait)

@@ -179,10 +179,13 @@ class _Captures:
         return capture
 
     def _shown(self, request: web.Request, capture: Capture) -> dict[str, Any]:
-        shown = capture.shown()
-        if in_clear(request, shown=self._numbers_shown()):
-            return shown
-        return {**shown, "number": masked(shown["number"])}
+        return shown(capture, clear=in_clear(request, shown=self._numbers_shown()))
+
+
+def shown(capture: Capture, *, clear: bool) -> dict[str, Any]:
+    """A capture as it may be read: with the number that it is of, or that masked."""
+    told = capture.shown()
+    return told if clear else {**told, "number": masked(told["number"])}
 
 
 def _start(request: web.Request) -> int:

@@ -88,7 +88,7 @@ def operations_app(
     add_maps(app, desk)
     if diagnostics is not None:
         add_diagnostics(app, diagnostics)
-    add_console(app, desk, access, audit)
+    add_console(app, desk, access, audit, diagnostics)
     return app
 
 

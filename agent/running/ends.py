@@ -77,6 +77,10 @@ class Ends:
                     project=project,
                 )
 
+    async def of_journals(self) -> None:
+        """Write what operators did, and what became of reloads."""
+        await asyncio.gather(self._parts.audit.aclose(), self._parts.reload_history.aclose())
+
     async def of_deliveries(self) -> None:
         """Give what is under way its time, and less of it as soon as the node is to end now."""
         outbound = self._parts.outbound

@@ -34,7 +34,9 @@ async def listen(parts: Parts, ending: Ending, closing: AsyncExitStack) -> None:
     operations = operations_app(
         desks,
         _names(http),
-        access=Access(lambda: parts.configuration.snapshot.agent.http.operations_auth),
+        access=Access(
+            lambda: parts.configuration.snapshot.agent.http.operations_auth, refused=metrics.log_in_refused
+        ),
         audit=parts.audit,
         diagnostics=parts.closer.diagnostics,
     )

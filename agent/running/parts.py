@@ -21,6 +21,7 @@ from agent.calls.tasks import Tasks
 from agent.calls.timers import Timers
 from agent.configuration import Configuration
 from agent.core.model import Snapshot
+from agent.core.reloads import Reloads
 from agent.delivery.outbound import Outbound
 from agent.delivery.store import Store
 from agent.http.bell import Bell
@@ -34,6 +35,7 @@ from agent.sip.stack import Stack
 from agent.telemetry.audit import Audit
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.pulse import Pulse
+from agent.telemetry.reload_history import ReloadHistory
 from agent.telemetry.stories import Stories
 
 
@@ -59,7 +61,9 @@ class Parts:
         agent = snapshot.agent
         self.store = store
         self.metrics = Metrics()
-        self.configuration = Configuration(folder, snapshot, self.metrics, applied)
+        self.reload_history = history = ReloadHistory(agent.reloads_file)
+        reloads = Reloads(history.before, history.keep)
+        self.configuration = Configuration(folder, snapshot, self.metrics, applied, reloads)
         self.bell, self.stories, self.register = Bell(), Stories(), Register()
         self.contained = contained = Contained(self.metrics)
         self.tasks = Tasks(lambda error: contained.took("task", error))

@@ -44,7 +44,8 @@ _SECRET_KEYS: Final = frozenset(
 # All digits of a number but its last two; in a SIP URI only those before the host.
 _HIDDEN_DIGIT: Final = re.compile(r"\d(?=(?:\D*\d){2})")
 # Where a text of a call's story has numbers: users of SIP URIs, tel URIs, and the rule that took the call.
-_NUMBER_IN_TEXT: Final = re.compile(r"(?i)(?:\bsips?:[^\s@<>\"]+(?=@)|\btel:[^\s<>\"]+|, rule \S+)")
+# Each takes all that it looks at, also where nothing is masked: a peer may write 64 kB of "sip:sip:sip:".
+_NUMBER_IN_TEXT: Final = re.compile(r"(?i)\bsips?:[^\s@<>\"]*+@?|\btel:[^\s<>\"]++|, rule \S++")
 _json: Final = json.JSONEncoder(default=repr).encode  # made once: `json.dumps` makes one for each line
 
 
@@ -61,7 +62,12 @@ def masked(number: str) -> str:
 
 def masked_within(text: str) -> str:
     """A text of a call's story with all phone numbers in it `masked`."""
-    return _NUMBER_IN_TEXT.sub(lambda found: masked(found[0]), text)
+    return _NUMBER_IN_TEXT.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    text = found[0]
+    return masked(text) if text.endswith("@") or text[:3].lower() != "sip" else text
 
 
 def drawn(form: Form, *, numbers: bool) -> Callable[[Line], str]:

@@ -92,6 +92,9 @@ class Metrics:
         self._http_shed = make.counters(
             "http_connections_shed", "HTTP connections that found no room", "listener"
         )
+        self._log_ins = make.counters(
+            "log_ins_refused", "Tokens shown to the operations listener in vain", "reason"
+        )
 
     def _make_those_of_voice_agents(self, make: Families) -> None:
         self._target_up = make.gauge(
@@ -210,6 +213,10 @@ class Metrics:
     def http_shed(self, listener: str) -> None:
         """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
         self._http_shed[listener,].inc()
+
+    def log_in_refused(self, reason: str) -> None:
+        """A token was shown to the operations listener in vain (``unknown``, ``too_many``)."""
+        self._log_ins[reason,].inc()
 
     def parameters_cut(self, project: str, count: int) -> None:
         """`count` parameters of a signal were longer than their limit and were cut."""

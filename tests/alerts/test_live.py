@@ -32,7 +32,7 @@ from tests.calls.harness.web import ask
 from tests.calls.test_relay import by_hand
 from tests.faults.harness import crowd
 from tests.faults.harness.crowd import Way
-from tests.faults.test_storage import fill, mount, unmount
+from tests.faults.harness.disks import fill, mounted
 from tests.harness.name_server import NameServer
 from tests.http.harness.certificates import new_pair
 
@@ -174,6 +174,21 @@ async def test_voice_agents_are_gone_calls_fail_and_lose_their_audio(
         await at.stop()
 
 
+async def test_somebody_tries_tokens(cxone: Cxone, tmp_path: Path) -> None:
+    def change(plan: Plan) -> None:
+        token = {"name": "ana", "role": "operator", "token": "an-operator's-own-token"}
+        plan.agent["http"]["operations_auth"] = {"tokens": [token]}
+
+    async with scene(cxone, tmp_path, change) as here:
+        at = here.at
+        for number in range(35):
+            wrong = {"Authorization": f"Bearer a-guess-{number}"}
+            asked = partial(ask, at.house.plan.operations, "GET", "/calls", None, wrong)
+            assert (await asyncio.to_thread(asked)).status in (401, 429)
+        await here.fire("HandoffLogInsRefused")
+        await at.stop()
+
+
 class Gappy(RtpPeer):
     """Speaks with a hole after every fifth packet."""
 
@@ -199,11 +214,8 @@ async def test_audio_has_losses(cxone: Cxone, tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Any:  # noqa: ANN401 - a generator of a path
     """A file system of its own with little room."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount(place, "size=6m")
-    yield place
-    unmount(place)
+    with mounted(tmp_path / "disk", "size=6m") as place:
+        yield place
 
 
 async def test_the_disk_fills_up_and_records_can_not_be_written(
@@ -326,7 +338,7 @@ async def _a_log_that_can_not_be_written(here: Scene) -> None:
 
 
 async def test_the_process_dies_again_and_again_and_stays_away(cxone: Cxone, tmp_path: Path) -> None:
-    async with scene(cxone, tmp_path, factor=15) as here:  # two starts take their time
+    async with scene(cxone, tmp_path, factor=6) as here:  # two starts take their time
         for _ in range(2):
             before = here.prometheus.query("process_start_time_seconds")[0]["value"][1]
             await here.at.kill()

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 
 from agent.telemetry.pcap import HEADER
 from tests.browser.conftest import complaints
-from tests.browser.watching import as_it_was, faults, fill, follow, press, text
+from tests.browser.watching import as_it_was, faults, fill, follow, follow_first, press, text
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import TOKEN
 from tests.calls.harness.waiting import eventually
@@ -66,7 +66,7 @@ async def test_a_call_is_found_by_its_contact_and_its_ladder_read(
     press(browser, "Find")
     (row,) = browser.find_elements(By.CSS_SELECTOR, "tbody tr")
     assert contact in row.text
-    row.find_element(By.TAG_NAME, "a").click()
+    follow_first(browser, "tbody tr a")
     said = words(browser)
     for part in ("Caller", "Voice agent", "NICE", "INVITE", "200 OK (INVITE)", "BYE", "202 accepted"):
         assert part in said, part
@@ -74,7 +74,7 @@ async def test_a_call_is_found_by_its_contact_and_its_ladder_read(
     assert "9995550100" not in text(browser) + said
     assert list(faults(browser, browser.current_url, "call")) == []
     as_it_was(browser)
-    browser.find_element(By.CSS_SELECTOR, ".ladder a").click()
+    follow_first(browser, ".ladder a")
     whole = browser.find_element(By.CSS_SELECTOR, "pre.message").text
     assert whole.startswith("INVITE sip:********")
     assert f"ContactId: {contact}" in whole
@@ -87,7 +87,7 @@ async def test_a_call_is_found_by_its_contact_and_its_ladder_read(
 async def test_a_call_is_taken_away_as_json_text_and_pcap(house: House, browser: Chrome, at: str) -> None:
     contact = await over(house)
     browser.get(f"{at}/console/calls?id={contact}")
-    browser.find_element(By.CSS_SELECTOR, "tbody tr a").click()
+    follow_first(browser, "tbody tr a")
     links = [
         str(one.get_attribute("href"))
         for one in browser.find_elements(By.CSS_SELECTOR, "a[download]")
@@ -110,7 +110,7 @@ async def test_a_call_appears_while_somebody_looks_and_is_ended_with_a_reason(
     async with house.voice_agent(), house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
         await eventually(lambda: contact in text(browser), 15, "the call appears by itself")
-        browser.find_element(By.LINK_TEXT, browser.find_element(By.CSS_SELECTOR, "tbody tr a").text).click()
+        follow_first(browser, "tbody tr a")
         fill(browser, "Your name", "ana")
         fill(browser, "Reason", "it is stuck")
         press(browser, "Hang up")

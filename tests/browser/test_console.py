@@ -11,15 +11,13 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import complaints
-from tests.browser.watching import as_it_was, faults, fill, follow, press, text
+from tests.browser.logged_in import TOKEN, VIEWER, forget_cookies, guarded_house, log_in
+from tests.browser.watching import as_it_was, faults, fill, follow, follow_first, press, text
 from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.plan import Plan
 from tests.calls.harness.waiting import eventually
-from tests.examples.neighbours import running_house
 
 pytestmark = pytest.mark.calls
 
-TOKEN, VIEWER = "an-operator's-own-token", "a-viewer's-own-token"
 UP = """
 const card = [...document.querySelectorAll("h3")].find(one => one.textContent === "Calls up");
 return card.nextElementSibling.textContent;
@@ -36,23 +34,10 @@ PAGES = {
 }
 
 
-def ask_for_a_log_in(plan: Plan) -> None:
-    """Two people may ask; /calls for the harness would need one of them."""
-    plan.agent["http"]["operations_auth"] = {
-        "tokens": [
-            {"name": "ana", "role": "operator", "token": "${env:CONSOLE_TOKEN}"},
-            {"name": "wallboard", "token": "${env:CONSOLE_VIEWER}"},
-        ]
-    }
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONSOLE_TOKEN", TOKEN)
-        patch.setenv("CONSOLE_VIEWER", VIEWER)
-        with running_house(tmp_path_factory, ask_for_a_log_in) as house:
-            yield house
+    with guarded_house(tmp_path_factory) as house:
+        yield house
 
 
 @pytest.fixture
@@ -68,19 +53,6 @@ def person(browser: Chrome, at: str) -> Iterator[Chrome]:
     yield browser
     as_it_was(browser)
     forget_cookies(browser)
-
-
-def forget_cookies(browser: Chrome) -> None:
-    """Those of all pages; selenium's own way knows the open page alone."""
-    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
-
-
-def log_in(browser: Chrome, at: str, token: str) -> None:
-    """Open the console, be asked who you are, and say it."""
-    forget_cookies(browser)
-    browser.get(f"{at}/")
-    fill(browser, "Token", token)
-    press(browser, "Log in")
 
 
 async def a_refused_handoff(house: House) -> str:
@@ -143,7 +115,7 @@ async def test_a_refused_signal_is_found_by_its_contact_and_sent_again_with_a_re
     press(person, "Find")
     rows = person.find_elements(By.CSS_SELECTOR, "tbody tr")
     assert {row.find_elements(By.TAG_NAME, "td")[0].text for row in rows} == {"refused"}
-    rows[0].find_element(By.TAG_NAME, "a").click()
+    follow_first(person, "tbody tr a")
     assert "Attempts and decisions" in text(person)
     assert list(faults(person, person.current_url, "signal")) == []
     fill(person, "Reason", "NICE was down")
@@ -181,9 +153,9 @@ async def test_a_broken_map_is_refused_with_its_place_and_the_old_one_stays(
         follow(person, "Overview")
         assert "The edited configuration was refused for 1 mistake" in text(person)
         assert list(faults(person, f"{at}/", "overview-trouble")) == []
+        follow(person, "the mistakes")
     finally:
         path.write_text(sound, encoding="utf-8")
-    follow(person, "the mistakes")
     press(person, "Reload")
     assert "Nothing changed" in text(person)
 

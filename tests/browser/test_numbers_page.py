@@ -11,12 +11,11 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import complaints
-from tests.browser.test_console import TOKEN, VIEWER, ask_for_a_log_in, forget_cookies, log_in
+from tests.browser.logged_in import TOKEN, VIEWER, forget_cookies, guarded_house, log_in
 from tests.browser.watching import as_it_was, faults, fill, follow, press, text
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import CARE
 from tests.calls.harness.plan import TOKEN as CONNECTOR_TOKEN
-from tests.examples.neighbours import running_house
 
 pytestmark = pytest.mark.calls
 
@@ -25,11 +24,8 @@ PAGE = "/console/numbers"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONSOLE_TOKEN", TOKEN)
-        patch.setenv("CONSOLE_VIEWER", VIEWER)
-        with running_house(tmp_path_factory, ask_for_a_log_in) as house:
-            yield house
+    with guarded_house(tmp_path_factory) as house:
+        yield house
 
 
 @pytest.fixture
@@ -128,9 +124,9 @@ async def test_an_edit_is_previewed_with_the_call_that_is_up_and_then_applied(
         person.get(at)
         fill(person, "Reason", "new numbers of acme")
         press(person, "Reload from the files")
-        newest = person.find_element(By.CSS_SELECTOR, "tbody tr").text
-        assert "loaded" in newest or "unchanged" in newest, "the agent may have seen the file by itself"
-        assert "ana, 127.0.0.1, new numbers of acme" in newest
+        reloads = [row.text for row in person.find_elements(By.CSS_SELECTOR, "tbody tr")]
+        (ours,) = [one for one in reloads if "ana, 127.0.0.1, new numbers of acme" in one]
+        assert "loaded" in ours or "unchanged" in ours, "the agent may have seen the file by itself"
         fill(person, "Number, as the carrier sends it", "9995550777")
         press(person, "Ask")
         assert "exact 9995550777 matches" in text(person)

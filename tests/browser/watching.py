@@ -12,6 +12,7 @@ from axe_core_python.base import AXE_SCRIPT
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -23,6 +24,11 @@ const done = arguments[arguments.length - 1];
 axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}}).then(found => done(found.violations.map(
   one => `${one.id}: ${one.help}: ${one.nodes.map(node => `${node.target} ${node.html}`).join(' | ')}`
 )), error => done([String(error)]));
+"""
+
+_CLICK: Final = """
+const click = new MouseEvent("click", {bubbles: true, cancelable: true});
+document.querySelector(arguments[0]).dispatchEvent(click);
 """
 
 
@@ -96,10 +102,27 @@ def press(browser: Chrome, button: str) -> None:
     WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 
+def enter(browser: Chrome, label: str) -> None:
+    """Press Enter in the field of this label, and wait for the page that follows."""
+    page = browser.find_element(By.TAG_NAME, "html")
+    _labelled(browser, label).send_keys(Keys.ENTER)
+    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+
+
 def follow(browser: Chrome, link: str) -> None:
     """Follow the link of this text, and wait for its page."""
     page = browser.find_element(By.TAG_NAME, "html")
     browser.find_element(By.LINK_TEXT, link).click()
+    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+
+
+def follow_first(browser: Chrome, selector: str) -> None:
+    """Follow the first link that a CSS selector finds, and wait for its page.
+
+    In one step: between two the page may have renewed what is in it.
+    """
+    page = browser.find_element(By.TAG_NAME, "html")
+    browser.execute_script(_CLICK, selector)
     WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 

@@ -72,12 +72,13 @@ async def test_a_second_info_comes_too_late_changes_nothing_and_hears_who_has_th
     contact = new_contact()
     async with talking(house, contact, bot="asks_on_cue") as talk:
         await house.signalled(contact, CONNECTED)
-        house.cxone.fault(signal={"mode": "slow", "seconds": 1})
+        house.cxone.fault(signal={"mode": "slow"})
         talk.bot.cue("DO-INFO", json.dumps(said(contact)), type=JSON)
         await talk.bot.saw("200 INFO")
         talk.bot.cue("DO-INFO", '{"destination": "sales"}', type=JSON)
         answer = await talk.bot.saw("INFO")
         assert json.loads(answer.body) == {"caller": "voice_agent"}
+        house.cxone.heal()
         await talk.bot.saw("BYE")
         talk.caller.cue()
         await talk.caller.succeeds()

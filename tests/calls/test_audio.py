@@ -12,7 +12,7 @@ from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY, talking
 from tests.calls.harness.waiting import eventually
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,9 @@ async def test_early_media_is_heard_before_the_answer(house: House) -> None:
     ):
         phone.speak_to((await caller.saw("183 INVITE")).audio_port)
         mouth.speak_to((await agent.saw("INVITE")).audio_port)
-        await eventually(lambda: phone.hears(BOT_TONE), QUICKLY, "the caller hears the greeting")
-        assert not caller.received("200 INVITE")
         await caller.succeeds()
+        answered = caller.received("200 INVITE")[0].at
+        assert phone.hears(BOT_TONE, until=answered), "the caller heard the greeting"
 
 
 async def test_media_that_is_lost_is_told_to_the_script_and_ends_the_call(house: House) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.calls.harness.asking import CONNECTED, hand_off, handed_off, post, told, went_back
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import BRIDGE, Change, Plan
+from tests.calls.harness.plan import BRIDGE, Change, Plan, soon
 from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.talk import CALLER_TONE, QUEUE_TONE, QUICKLY, queue, talking
 from tests.calls.harness.waiting import eventually
@@ -26,7 +26,7 @@ def change() -> Change:
     def add(plan: Plan) -> None:
         two, lost = plan.back(plan.queue, plan.overflow), plan.back(plan.lost, plan.overflow)
         plan.add("acme-bridge-two", BRIDGE_TWO, method="bridge", targets=two)
-        plan.add("acme-bridge-lost", BRIDGE_LOST, method="bridge", targets=lost)
+        soon(plan.add("acme-bridge-lost", BRIDGE_LOST, method="bridge", targets=lost))
 
     return add
 
@@ -134,11 +134,12 @@ async def test_an_operator_ends_a_call_that_talks_to_the_queue(house: House) -> 
 async def test_the_api_says_who_has_the_caller_all_along(house: House) -> None:
     async with queue(house) as third, talking(house, bot="answers", number=BRIDGE) as talk:
         await house.signalled(talk.contact, CONNECTED)
-        house.cxone.fault(signal={"mode": "slow", "seconds": 0.5})
+        house.cxone.fault(signal={"mode": "slow"})
         reply = await asyncio.to_thread(post, house, "acme-bridge", talk.contact)
         place = f"/v1/acme/acme-bridge/handoffs/{reply.json['id']}"
         assert reply.json["caller"] == "voice_agent"
         assert house.api("GET", place).json["caller"] == "voice_agent"
+        house.cxone.heal()
         await third.takes(talk)
         assert house.api("GET", place).json["caller"] == "queue"
         talk.caller.cue()

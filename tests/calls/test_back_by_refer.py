@@ -18,18 +18,18 @@ from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
-REFER_TWO = "9995550320"
+REFER_TWO, HASTY = "9995550320", "9995550321"
 
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """A project with two targets, and short times."""
+    """Projects with two targets, one of which does not wait long for what becomes of a transfer."""
 
     def add(plan: Plan) -> None:
         two = plan.back(plan.queue, plan.overflow)
-        plan.add("acme-refer-two", REFER_TWO, method="refer", targets=two, transfer_timeout="2s")
+        plan.add("acme-refer-two", REFER_TWO, method="refer", targets=two)
+        plan.add("acme-hasty", HASTY, method="refer", targets=two, transfer_timeout="2s")
         plan.projects["acme-refer"]["handoff"]["wait_for_bye"] = "5m"
-        plan.projects["acme-refer-two"]["handoff"]["wait_for_bye"] = "2s"
 
     return add
 
@@ -141,7 +141,7 @@ async def test_the_caller_is_released_when_every_transfer_is_refused(house: Hous
 
 async def test_a_transfer_of_which_nothing_is_heard_ends_in_release(house: House) -> None:
     since = house.watch()
-    async with referred(house, REFER_TWO) as talk:
+    async with referred(house, HASTY) as talk:
         talk.caller.cue("ACCEPT")
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()

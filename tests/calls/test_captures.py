@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
+from agent.telemetry.withheld import NO_EVENT
 from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.plan import BRIDGE, Change, Plan
+from tests.calls.harness.plan import BRIDGE, TOKEN, Change, Plan
+from tests.calls.harness.rtp import EVENT
 from tests.calls.harness.talk import Talk, talking
 from tests.calls.harness.waiting import eventually
 from tests.calls.test_operators import operate
 from tests.harness import tshark
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,8 @@ def stop(house: House, capture: dict[str, Any]) -> dict[str, Any]:
 
 async def hear_more(talk: Talk, packets: int) -> None:
     """Wait until each end has got so many more packets."""
+    talk.phone.catch_up()
+    talk.mouth.catch_up()
     before = len(talk.phone.packets), len(talk.mouth.packets)
     await eventually(
         lambda: (
@@ -103,8 +107,10 @@ async def test_a_call_that_is_up_is_captured_from_its_first_message(house: House
         await bot.succeeds()
     await house.at_rest()
     ended = stop(house, capture)
-    methods = [method for (method,) in tshark.rows(Path(ended["file"]), "sip.CSeq.method", only="sip.Method")]
-    assert (methods[0], methods.count("INVITE"), methods.count("BYE")) == ("INVITE", 2, 2)
+    found = tshark.rows(Path(ended["file"]), "sip.Call-ID", "sip.CSeq.method", only="sip.Method")
+    assert found[0] == (caller.call_id, "INVITE")
+    once = [method for _, method in set(found)]  # any may have been repeated
+    assert (once.count("INVITE"), once.count("BYE")) == (2, 2)
 
 
 async def test_rtp_of_both_legs_is_in_it_as_streams_without_a_gap(house: House) -> None:
@@ -150,6 +156,34 @@ async def test_a_call_that_is_up_is_tapped_from_then_on_and_no_other_is(house: H
     assert str(talk.phone.port) in ports
     assert str(talk.mouth.port) in ports
     assert ended["packets"] >= 4 * 30
+
+
+async def test_a_pin_and_a_token_are_in_no_capture_and_at_debug_in_no_line(house: House) -> None:
+    capture = await start(house, project="acme-care", rtp=True)
+    async with talking(house) as talk:
+        await talk.hear_each_other()
+        for digit in (3, 7):
+            await talk.phone.press(digit)
+        await eventually(
+            lambda: (
+                {packet.payload[0] for packet in talk.mouth.packets if packet.payload_type == EVENT} == {3, 7}
+            ),
+            what="the voice agent gets both",
+        )
+        talk.bot.cue()
+        await talk.caller.succeeds()
+    await house.at_rest()
+    ended = stop(house, capture)
+    file = Path(ended["file"])
+    events = {event for (event,) in tshark.rows(file, "rtpevent.event_id", only="rtpevent")}
+    assert events == {str(NO_EVENT)}, "that keys were pressed is there, which ones is not"
+    assert TOKEN.encode() not in file.read_bytes()
+    assert tshark.rows(file, "sip.Call-ID", only='sip contains "X-PolyAi-Auth-Token: ****"')
+    said = [line for line in house.agent.log.read_text().splitlines() if talk.call_id in line]
+    assert any("DtmfReceived" in line for line in said), "its steps are in the log"
+    for line in said:
+        assert TOKEN not in line
+        assert "digit" not in line
 
 
 async def test_what_is_refused_is_in_the_capture_of_its_number(house: House) -> None:

@@ -47,7 +47,7 @@ def test_a_stack_that_has_ended_and_its_legs_refuse_or_do_nothing(tmp_path: Path
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (asked.returncode, asked.stderr) == (0, ""), asked.stdout + asked.stderr

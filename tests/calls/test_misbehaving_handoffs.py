@@ -16,17 +16,18 @@ from tests.calls.harness.waiting import eventually
 
 pytestmark = pytest.mark.calls
 
-REFER, BRIDGE, FOLLY = "9995550370", "9995550371", "9995550372"
+REFER, BRIDGE, FOLLY, HASTY = "9995550370", "9995550371", "9995550372", "9995550373"
 FOLLIES = "misbehaving/voice_agents"
 
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """Two targets each, and short times."""
+    """Two targets each, and a project that does not wait long for what becomes of a transfer."""
 
     def add(plan: Plan) -> None:
         two = plan.back(plan.queue, plan.overflow)
-        plan.add("acme-refer-two", REFER, method="refer", targets=two, transfer_timeout="1s")
+        plan.add("acme-refer-two", REFER, method="refer", targets=two)
+        plan.add("acme-hasty", HASTY, method="refer", targets=two, transfer_timeout="1s")
         plan.add("acme-bridge-two", BRIDGE, method="bridge", targets=two)
         plan.add("acme-folly", FOLLY, method="bridge", targets=plan.back(plan.lost, plan.overflow))
 
@@ -99,7 +100,7 @@ async def test_a_notify_that_overtakes_the_202_counts(house: House) -> None:
 @pytest.mark.parametrize("body", ["hello", "SIP/2.0 abc", "SIP/2.0", "SIP/2.0 99999 Too Much", "{}"])
 async def test_a_notify_that_says_nothing_readable_ends_in_release(house: House, body: str) -> None:
     since = house.watch()
-    async with referred(house, REFER) as talk:
+    async with referred(house, HASTY) as talk:
         talk.caller.cue("ACCEPT")
         tell(talk.caller, body, ACTIVE)
         await talk.caller.saw("BYE")
@@ -110,7 +111,7 @@ async def test_a_notify_that_says_nothing_readable_ends_in_release(house: House,
 
 async def test_a_refer_that_is_never_answered_ends_in_release(house: House) -> None:
     since = house.watch()
-    async with referred(house, REFER) as talk:
+    async with referred(house, HASTY) as talk:
         await talk.hears_comfort()
         await talk.caller.saw("BYE")
         await talk.caller.succeeds()

@@ -19,12 +19,12 @@ from agent.simulators.g711 import FRAME
 from tests.calls.harness.asking import lines, post, said
 from tests.calls.harness.gaps import Continuity, continuity
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import Change, Plan
+from tests.calls.harness.plan import Change, Plan, soon
 from tests.calls.harness.referring import OK, tell
 from tests.calls.harness.talk import CALLER_TONE, QUICKLY, Queue, Talk, queue, talking
 from tests.calls.harness.waiting import eventually
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 LIMIT = 0.040
 TRIES = 5
@@ -45,7 +45,7 @@ def change(request: pytest.FixtureRequest) -> Change:
         plan.add("acme-keep", KEEP, on_signal_failure="keep")
         plan.add("acme-to-refer", REFER, method="refer", targets=two, transfer_timeout="1s")
         plan.add("acme-to-bridge", BRIDGE, method="bridge", targets=two)
-        plan.add("acme-to-lost", LOST, method="bridge", targets=lost)
+        soon(plan.add("acme-to-lost", LOST, method="bridge", targets=lost))
         plan.add("acme-prompt", PROMPT, finish_prompt={})
 
     return add
@@ -74,7 +74,7 @@ async def _hand_off(talk: Talk) -> None:
 async def _is_released(talk: Talk) -> None:
     """The voice agent leaves, comfort audio plays, CXone says BYE."""
     await talk.bot.saw("BYE")
-    await talk.hears_comfort(25)
+    await talk.hears_comfort(30)
     talk.caller.cue()
 
 
@@ -157,7 +157,7 @@ async def _accepted_late(talk: Talk) -> None:
 @path("referred, and taken", REFER)
 async def _transferred(talk: Talk) -> None:
     await _is_referred(talk)
-    await talk.hears_comfort(25)
+    await talk.hears_comfort(30)
     tell(talk.caller, OK)  # our BYE follows at once: the caller is elsewhere
 
 

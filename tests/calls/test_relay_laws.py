@@ -27,9 +27,9 @@ from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 from tests.calls.harness.srtp import Srtp
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUEUE_TONE, QUICKLY
 from tests.calls.harness.waiting import eventually, throughout
-from tests.calls.test_relay import EVENTS, by_hand, digits, ended, is_one_stream
+from tests.calls.test_relay import EVENTS, by_hand, digits, ended, is_one_stream, ways_of_audio
 
-pytestmark = pytest.mark.calls
+pytestmark = [pytest.mark.calls, pytest.mark.usefixtures("ahead")]
 
 KEY = base64.b64encode(bytes(range(30))).decode()
 MU_LAW, A_LAW = 0, 8
@@ -136,7 +136,7 @@ async def test_mu_law_of_one_end_is_a_law_of_the_other(house: House, *, encrypte
                 await asyncio.sleep(0.04)
                 heard_by_bot += received(mouth)
                 heard_by_caller += [unprotect(data) for data in received(phone)]
-            house.story(invite.first("X-Call-Id")).when(RELAYED)
+            await house.tells(invite.first("X-Call-Id"), RELAYED)
             assert_translated(heard_by_bot[10:], A_LAW, decode_a_law, list(decode_mu_law(bytes(range(256)))))
             assert_translated(
                 heard_by_caller[10:],
@@ -158,7 +158,7 @@ async def test_a_digit_crosses_once_from_law_to_law(house: House) -> None:
         by_hand(house, phone, mouth, a_law_answer(mouth.port), with_events(phone.port)) as (_, __, call_id),
     ):
         await eventually(lambda: len(mouth.packets) > 25, QUICKLY, "audio")
-        house.story(call_id).when(RELAYED)
+        await house.tells(call_id, RELAYED)
         await phone.press(5, 10)
         await eventually(lambda: any(ended(mouth.packets)), QUICKLY, "the event's end")
         await throughout(0.5, lambda: len(digits(mouth.packets)) == 1, "it is one digit")
@@ -182,8 +182,8 @@ async def test_hold_and_back_is_relayed_from_law_to_law_again(house: House) -> N
         caller.in_dialog("ACK", 3)
         back = len(phone.packets)
         await eventually(lambda: len(phone.packets) > back + 25, QUICKLY, "audio again")
-        told = [text for _, text in house.story(call_id).lines if "audio is " in text]
-        assert told == [RELAYED, "audio is mixed: one leg is on hold", RELAYED]
+        told = [RELAYED, "audio is mixed: one leg is on hold", RELAYED]
+        await eventually(lambda: ways_of_audio(house, call_id) == told, what="relayed again")
         is_one_stream(mouth.packets)
 
 
@@ -220,8 +220,7 @@ async def _from_relay_to_relay(house: House) -> Continuity:
         third.speak_to(audio_port(onward.body))
         await human.asked("ACK")
         await eventually(lambda: len(third.packets) > 25, QUICKLY, "the queue hears the caller")
-        story = house.story(invite.first("X-Call-Id"))
-        assert [text for _, text in story.lines if "audio is " in text] == [RELAYED], "never mixed since"
+        assert ways_of_audio(house, invite.first("X-Call-Id")) == [RELAYED], "never mixed since"
         until = time.time()
         caller.in_dialog("BYE", 2)
         await caller.answered("BYE", 200)

@@ -120,6 +120,7 @@ async def test_what_is_older_than_the_first_that_went_across_does_not_follow_it(
             QUICKLY,
             "it is relayed again",
         )
+        mouth.catch_up()
         before = mouth.packets[-1]
         numbers = await arrived(phone, mouth, [(2, 1), (3, 2), (1, 9), (4, 3)])
         assert numbers == {1: {0}, 2: {1}, 3: {2}}

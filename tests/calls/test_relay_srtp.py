@@ -80,7 +80,7 @@ async def test_what_is_encrypted_on_one_leg_is_plain_on_the_other(house: House) 
             said = {frame(number, 0)[12:] for number in range(20, 38)}
             assert said <= heard_by_bot, "plain, byte for byte"
             assert said <= heard_by_caller, "decrypted by the key of our answer, byte for byte"
-            house.story(invite.first("X-Call-Id")).when("audio is relayed")
+            await house.tells(invite.first("X-Call-Id"), "audio is relayed")
             caller.in_dialog("BYE", 2)
             await caller.answered("BYE", 200)
             await bot.asked("BYE")

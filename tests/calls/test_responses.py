@@ -19,13 +19,13 @@ PATIENT = "9995550410"
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """Half a second to a response; as long again to a ring, or long."""
+    """Half a second to a response and as long again to a ring; or longer, and very long."""
 
     def shorten(plan: Plan) -> None:
         failover = plan.projects["acme-failover"]["voice_agent"]
         failover |= {"response_timeout": "500ms", "trying_timeout": "500ms"}
         patient = plan.add("acme-patient", PATIENT)
-        patient["voice_agent"] = {**failover, "trying_timeout": "60s"}
+        patient["voice_agent"] = {**failover, "response_timeout": "2s", "trying_timeout": "60s"}
 
     return shorten
 
@@ -39,7 +39,7 @@ async def test_a_voice_agent_that_says_100_has_time_to_ring(house: House) -> Non
         bot = HandVoiceAgent(wire, 4000, contact)
         invite = await bot.asked("INVITE")
         bot.answer(invite, 100, "Trying")
-        await throughout(2.0, lambda: not bot.requests("CANCEL"), "it is not given up")
+        await throughout(3.0, lambda: not bot.requests("CANCEL"), "it is not given up")
         assert not caller.received("180 INVITE")
         bot.answer(invite, 180, "Ringing")
         await caller.saw("180 INVITE")
@@ -74,7 +74,7 @@ async def test_our_bye_waits_for_the_answer_to_the_last_notify(house: House) -> 
     contact = new_contact()
     async with (
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as wire,
-        house.caller("basic_call", contact, number=FAILOVER, talk=4000) as caller,
+        house.caller("on_cue", contact, number=FAILOVER) as caller,
     ):
         bot = HandVoiceAgent(wire, 4000, contact)
         bot.answer(await bot.asked("INVITE"), 200)
@@ -88,7 +88,7 @@ async def test_our_bye_waits_for_the_answer_to_the_last_notify(house: House) -> 
         await throughout(0.5, lambda: not bot.requests("BYE"), "BYE waits")
         bot.answer(last, 200)
         await bot.asked("BYE")
-        await caller.finished()
+        await caller.succeeds()
     await house.at_rest()
 
 
@@ -105,13 +105,14 @@ async def test_a_refer_that(house: House, lines: tuple[str, ...]) -> None:
     contact = new_contact()
     async with (
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as wire,
-        house.caller("basic_call", contact, number=FAILOVER, talk=1500) as caller,
+        house.caller("on_cue", contact, number=FAILOVER) as caller,
     ):
         bot = HandVoiceAgent(wire, 4000, contact)
         bot.answer(await bot.asked("INVITE"), 200)
         await caller.saw("200 INVITE")
         bot.asks("REFER", 1, *lines)
         await eventually(lambda: [m for m in bot.all() if m.label == "400 REFER"], what="400")
+        caller.cue()
         await caller.succeeds()
         await bot.asked("BYE")
     await house.ended(caller, "caller", "caller_hung_up")

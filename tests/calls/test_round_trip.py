@@ -57,7 +57,7 @@ async def test_the_round_trip_to_an_end_that_reports_is_told(house: House, way: 
             rtcp.bind(("127.0.0.1", phone.port + 1))
             rtcp.setblocking(False)  # noqa: FBT003 - the socket's own signature
             async with by_hand(house, phone, mouth, answer) as (caller, _, call_id):
-                house.story(call_id).when(f"audio is {way}")
+                await house.tells(call_id, f"audio is {way}")
                 ours = audio_port(caller.answers("INVITE", 200)[0].body)
                 await asyncio.wait_for(reported(rtcp, ours + 1), 20)
                 heard = len(mouth.packets)  # one thread reads both: what comes now was read after it

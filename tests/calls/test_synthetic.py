@@ -24,7 +24,7 @@ from tests.calls.harness.sip_socket import SipSocket, audio_port, offer
 from tests.calls.harness.waiting import eventually
 from tests.calls.test_operators import operate
 
-pytestmark = [pytest.mark.calls, pytest.mark.slow]
+pytestmark = [pytest.mark.calls, pytest.mark.slow, pytest.mark.usefixtures("ahead")]
 
 QUIET_PACKETS = 30
 WORD = encode(array("h", (round(8000 * math.sin(2 * math.pi * 440 * n / RATE)) for n in range(RATE))))
@@ -127,7 +127,7 @@ async def test_nobody_answers(house: House) -> None:
     assert result["wrong"] == ["no voice agent answered"]
     ((uri, said),) = result["tried"]
     assert uri.startswith("sip:bot@")
-    assert said == "nothing within 2 s"
+    assert said == "nothing within 6 s"
 
 
 async def test_through_our_own_edge_it_is_a_whole_call_with_its_signals(house: House) -> None:

@@ -11,7 +11,7 @@ from tests.calls.harness.asking import CONNECTED, DATA, WAYS, ask, told, voice_a
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.messages import labels, once
 from tests.calls.harness.metrics import Since
-from tests.calls.harness.plan import BRIDGE, CARE, REFER
+from tests.calls.harness.plan import BRIDGE, CARE, REFER, Change, Plan
 from tests.calls.harness.referring import ACTIVE, DONE, OK, TRYING, tell
 from tests.calls.harness.story import Story
 from tests.calls.harness.talk import Talk, queue, talking
@@ -28,6 +28,17 @@ LADDERS = {
     "bye": ["INVITE", "ACK", "200 BYE"],
 }
 """What each voice agent gets, in this order and nothing else."""
+
+
+@pytest.fixture(scope="module")
+def change() -> Change:
+    """A caller who is released may take its time to say BYE."""
+
+    def wait(plan: Plan) -> None:
+        for project in plan.projects.values():
+            project["handoff"]["wait_for_bye"] = "60s"
+
+    return wait
 
 
 @pytest.mark.parametrize("back", NUMBERS)

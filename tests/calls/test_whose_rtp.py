@@ -39,6 +39,8 @@ async def test_nobody_speaks_or_hears_in_the_voice_agents_place(house: House) ->
         )
         talk.caller.cue()
         await talk.caller.succeeds()
+        await talk.bot.succeeds()
+    await house.at_rest()
     assert "from elsewhere dropped" in str(talk.story), "the story says what was not heard"
 
 

@@ -228,6 +228,7 @@ def test_a_file_that_finds_no_room_is_readable_and_the_agent_s_copy_is_whole(sce
     assert f"handoff-agent capture --get {scene.over.capture_id} --out FILE" in said
     assert packets(scene.file.read_bytes()) >= 1
     assert scene.running == []
+    eventually_now(lambda: scene.over._file.done, WITHIN, "the agent's file is written")
     assert packets(scene.over.path.read_bytes()) == 10
 
 

@@ -118,7 +118,7 @@ async def test_a_profile_runs_within_its_limits(options: str, measured: set[str]
 @pytest.mark.calls
 @pytest.mark.slow
 async def test_a_limit_that_does_not_hold_is_exit_code_1(tmp_path: Path) -> None:
-    code, said = await load("smoke", "--limit", "setup_max=0ms", "--out", str(tmp_path), "--json")
+    code, said = await load("smoke", *QUIET, "--limit", "setup_max=0ms", "--out", str(tmp_path), "--json")
     kept = json.loads(said.partition("\n")[0])
     assert (code, kept["exit_code"]) == (1, 1), said
     assert kept["verdict"] == "NOT within the limits: setup_max"

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from agent.cli.main import main
+from agent.core.moments import SignalState
 
 Capture = pytest.CaptureFixture[str]
 TOKEN = "an-operator's-own-token"
@@ -84,3 +86,68 @@ def test_what_needs_numbers_in_clear_says_that_a_viewer_gets_none(
     url = f"http://127.0.0.1:{guarded.port}"
     assert main(["diff", str(guarded.config), str(guarded.config), "--operations", url]) == 2
     assert "use a token of an operator" in capsys.readouterr().err
+
+
+ADVICE = (
+    "asks for a log-in: put a token of http.operations_auth into HANDOFF_AGENT_TOKEN, or run this as a user "
+    "who may read the one that agent.yaml names"
+)
+
+
+def test_without_a_token_past_calls_are_listed_and_what_would_bring_the_others(
+    guarded: Any, node: Any, capsys: Capture
+) -> None:
+    guarded.record(SignalState.ACCEPTED, ("accepted", 202, ""))
+    node.live = [{"call_id": "c-live", "number": "9995550100"}]
+    forget(guarded)
+    assert guarded.command("calls") == 0
+    said, _, row = capsys.readouterr().out.splitlines()
+    assert said == (
+        f"http://127.0.0.1:{guarded.port} {ADVICE}; the list is from the record, and does not say which "
+        "calls are up"
+    )
+    assert "c-4512" in row
+    assert guarded.command("calls", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["running"], ADVICE in told["missing"], len(told["calls"])) == (False, True, 1)
+    for option in ("--live", "--refused"):
+        assert guarded.command("calls", option) == 2
+        assert ADVICE in capsys.readouterr().err
+
+
+def test_without_a_token_a_call_is_explained_from_the_record_with_what_is_missing(
+    guarded: Any, node: Any, capsys: Capture
+) -> None:
+    guarded.record(SignalState.ACCEPTED, ("accepted", 202, ""))
+    node.stories["c-4512"] = [{"when": 1.0, "kind": "sip", "text": "only the agent knows"}]
+    forget(guarded)
+    assert guarded.command("explain", "4512") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("The voice agent handed the caller back")
+    note = "note: SIP messages are missing, and whether the call is still up: "
+    assert f"{note}http://127.0.0.1:{guarded.port} {ADVICE}" in lines
+    assert "From the record (the agent was not asked):" in lines
+    assert guarded.command("explain", "4512", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["source"], ADVICE in told["missing"]) == ("the record", True)
+    guarded.record(SignalState.RECORDED, contact_id="4513", ended=None, end="", reason="")
+    assert guarded.command("explain", "4513") == 0
+    assert "when it was last recorded; whether it is up the agent alone can say" in capsys.readouterr().out
+    assert guarded.command("explain", "c-none") == 1
+    assert "; of a refused INVITE only the agent could tell, and http://" in capsys.readouterr().out
+    assert guarded.command("explain", "c-none", "--storage", "sqlite:///nowhere/agent.db") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("handoff-agent: there is no record yet")
+    assert ADVICE in said
+
+
+def test_a_token_that_is_not_known_is_told_with_where_it_came_from(
+    guarded: Any, node: Any, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert node
+    guarded.record(SignalState.ACCEPTED, ("accepted", 202, ""))
+    monkeypatch.setenv("HANDOFF_AGENT_TOKEN", "a token that is not known")
+    assert guarded.command("explain", "4512") == 0
+    assert "it does not know the token of HANDOFF_AGENT_TOKEN" in capsys.readouterr().out
+    assert guarded.command("capture", "--get", "c-1", "--out", "nowhere.pcap") == 2
+    assert "it does not know the token of HANDOFF_AGENT_TOKEN" in capsys.readouterr().err

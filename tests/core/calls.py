@@ -7,18 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.core import events as on
+from agent.core.actions import Action, Stop, StopAll, Timer
 from agent.core.call import Machine, Plan, State
-from agent.core.events import (
-    Action,
-    Event,
-    Side,
-    Stop,
-    StopAll,
-    Timer,
-)
+from agent.core.events import Event
 from agent.core.methods import Method, OnFailure
 from agent.core.moments import Moment
 from agent.core.records import Handoff
+from agent.core.sides import Side
 
 HANDOFF = Handoff("h-1", "c-1", "acme", "care", "4711", 0.0)
 ELSEWHERE = replace(HANDOFF, target="sip:queue@cc.example")

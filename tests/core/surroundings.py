@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from agent.core import actions as do
 from agent.core import events as on
+from agent.core.actions import Action, Audio, Timer
 from agent.core.call import Machine, Plan, State
-from agent.core.events import Action, Audio, Event, Side, Timer
+from agent.core.events import Event
 from agent.core.frozen import NOTHING
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 from agent.core.records import Handoff
+from agent.core.sides import Side
 
 HANDOFF = Handoff("h-1", "c-1", "acme", "care", "4711", 0.0, parameters=NOTHING, data=NOTHING)
 ELSEWHERE = replace(HANDOFF, target="sip:queue@cc.example")
@@ -108,7 +111,7 @@ class Dialled:
         """The side once the leg of this attempt ended."""
         return replace(self, leg="gone") if attempt == self.attempt else self
 
-    def dialled(self, dial: on.Dial) -> Dialled:
+    def dialled(self, dial: do.Dial) -> Dialled:
         """The side with another leg: to the next address of the same target, or to the next target."""
         again = dial.target == self.target and dial.address == self.address + 1 < self.addresses
         _demand(again or (dial.target == self.target + 1 and not dial.address), "dial", "out of turn")
@@ -281,7 +284,7 @@ class World:
                 return replace(self, tell=None, untold=True, withdrawn=False)
             case on.SignalSettled(moment=moment):
                 return replace(self, waiting=self.waiting - {moment}, wire=self.wire - {moment})
-            case on.ActionFailed(action=on.AnswerCaller()):
+            case on.ActionFailed(action=do.AnswerCaller()):
                 return replace(self, invite="open", unheard=True)
             case on.ActionFailed():
                 return replace(self, unheard=True)
@@ -297,52 +300,52 @@ class World:
         """
         _demand(self.closed is None, "close", "something after Close")
         match action:
-            case on.Start(timer=timer):
+            case do.Start(timer=timer):
                 return replace(self, timers=self.timers | {timer})
-            case on.Stop() | on.StopAll():
-                stopped = {action.timer} if isinstance(action, on.Stop) else self.timers
+            case do.Stop() | do.StopAll():
+                stopped = {action.timer} if isinstance(action, do.Stop) else self.timers
                 return replace(self, timers=self.timers - stopped) if stopped & self.timers else self
-            case on.Record():
+            case do.Record():
                 _demand(not self.record, "record", "Record twice")
                 return replace(self, record="asked")
-            case on.Play(audio=audio):
+            case do.Play(audio=audio):
                 _demand(self.caller == "up", "audio", "Play to a caller who is gone")
                 across = self.talks and audio in (Audio.BRIDGED, Audio.TRANSFERRED)
                 return replace(self, audio=audio, fresh=(*self.fresh, action) if across else self.fresh)
-            case on.Returned():
+            case do.Returned():
                 _demand(self.talks and not self.agent.up, "returned", "there is nobody to give back")
                 _demand(not self.returned, "returned", "twice")
                 return replace(self, returned=True)
-            case on.Close(end=end):
+            case do.Close(end=end):
                 return self._closed(end)
-            case on.Tell() | on.Begin() | on.AwaitSilence() | on.CancelSignals() | on.Report():
+            case do.Tell() | do.Begin() | do.AwaitSilence() | do.CancelSignals() | do.Report():
                 return self._told(action)
-            case on.HangUp(side=side):
+            case do.HangUp(side=side):
                 return self._hung_up(side, cause)
-            case on.SendDtmf(side=side):
+            case do.SendDtmf(side=side):
                 return self._sent_digit(side, cause)
         return self._signalled(action)
 
     def _told(self, action: Action) -> World:
         match action:
-            case on.Tell(moment=moment):
+            case do.Tell(moment=moment):
                 _demand(self.tell is None, "told", "Tell while one is under way")
                 _demand(self.confirmed is None, "told", "Tell once one was confirmed")
                 _demand(moment.terminal, "told", "Tell of the arrival")
                 return replace(self, tell=moment)
-            case on.AwaitSilence():
+            case do.AwaitSilence():
                 listens = self.agent.leg == "answered" and Timer.PROMPT in self.timers
                 _demand(listens and self.talks, "begin", "there is nobody to listen to, or no end of it")
-            case on.Begin():
+            case do.Begin():
                 _demand(self.held, "begin", "nothing waits for it")
                 return replace(self, held=False, waiting=self.waiting | {Moment.HANDOFF})
-            case on.CancelSignals(moment=moment):
+            case do.CancelSignals(moment=moment):
                 taken = self.waiting if moment is None else self.waiting & {moment}
                 _demand(not self.held, "begin", "what was never begun can't be taken back")
                 withdrawn = self.withdrawn or (self.tell is not None and moment in (None, self.tell))
                 world = replace(self, waiting=self.waiting - taken, wire=self.wire | taken)
                 return replace(world, withdrawn=withdrawn)
-            case on.Report(taken=taken_back):
+            case do.Report(taken=taken_back):
                 there = self.agent.leg == "answered"
                 _demand(
                     taken_back or (there and not self.report), "report", "it is not there, or knows already"
@@ -376,17 +379,17 @@ class World:
     def _signalled(self, action: Action) -> World:
         waits = self.caller == "up" and self.invite == "open"
         match action:
-            case on.Dial(side=Side.AGENT, target=target):
+            case do.Dial(side=Side.AGENT, target=target):
                 _demand(target < self.plan.targets, "dial", "there is no such target")
                 _demand(not self.agent.up, "dial", "two voice agents at a time")
                 _demand(waits, "dial", "there is no one to answer")
                 return replace(self, agent=self.agent.dialled(action))
-            case on.Dial(target=target):
+            case do.Dial(target=target):
                 _demand(target < self.back, "dial", "there is no such target")
                 _demand(not self.queue.up and not self.agent.up, "dial", "a third leg")
                 _demand(self.talks, "dial", "there is no one to answer")
                 return replace(self, queue=self.queue.dialled(action))
-            case on.Refer(target=target):
+            case do.Refer(target=target):
                 _demand(target < self.back, "refer", "there is no such target")
                 _demand(
                     self.talks and not self.agent.up and not self.referred,
@@ -394,12 +397,12 @@ class World:
                     "nobody to refer, or one is out",
                 )
                 return replace(self, referred=True)
-            case on.Relay():
+            case do.Relay():
                 _demand(waits, "answer", "Relay to no INVITE")
-            case on.AnswerCaller():
+            case do.AnswerCaller():
                 _demand(waits, "answer", "there is no INVITE to answer")
                 return replace(self, invite="answered", fresh=(*self.fresh, action))
-            case on.RefuseCaller(reason=reason):
+            case do.RefuseCaller(reason=reason):
                 _demand(waits, "refuse", "there is no INVITE to refuse")
                 _demand(400 <= reason.code <= 699, "refuse", "the reason has no code")
                 return replace(self, invite="refused", caller="left")

@@ -6,14 +6,12 @@ from __future__ import annotations
 import pytest
 
 from agent.core import events as on
-from agent.core.call import Machine, Plan, State
-from agent.core.events import (
+from agent.core.actions import (
     AnswerCaller,
     Audio,
     CancelSignals,
     Close,
     Dial,
-    Event,
     HangUp,
     Play,
     Record,
@@ -22,16 +20,18 @@ from agent.core.events import (
     Report,
     Returned,
     SendDtmf,
-    Side,
     Start,
     Stop,
     StopAll,
     Tell,
     Timer,
 )
+from agent.core.call import Machine, Plan, State
+from agent.core.events import Event
 from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 from tests.core.calls import (
     ACCEPTED,
     AGENT_GONE,

@@ -8,26 +8,26 @@ from collections.abc import Sequence
 import pytest
 
 from agent.core import events as on
-from agent.core.call import State, whereabouts
-from agent.core.events import (
+from agent.core.actions import (
     AnswerCaller,
     Audio,
     Begin,
     CancelSignals,
     Close,
     Dial,
-    Event,
     HangUp,
     Play,
-    Side,
     Start,
     Stop,
     Tell,
     Timer,
 )
+from agent.core.call import State, whereabouts
+from agent.core.events import Event
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 from agent.core.records import Whereabouts
+from agent.core.sides import Side
 from tests.core.calls import (
     BRIDGE,
     BRIDGED,

@@ -6,8 +6,7 @@ from __future__ import annotations
 import pytest
 
 from agent.core import events as on
-from agent.core.call import Plan, State, whereabouts
-from agent.core.events import (
+from agent.core.actions import (
     Action,
     Audio,
     AwaitSilence,
@@ -15,22 +14,23 @@ from agent.core.events import (
     CancelSignals,
     Close,
     Dial,
-    Event,
     HangUp,
     Play,
     Refer,
     Report,
     Returned,
     SendDtmf,
-    Side,
     Start,
     Stop,
     Timer,
 )
+from agent.core.call import Plan, State, whereabouts
+from agent.core.events import Event
 from agent.core.methods import Method
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 from agent.core.records import Whereabouts
+from agent.core.sides import Side
 from tests.core.calls import (
     ACCEPTED,
     AGENT_GONE,

@@ -18,13 +18,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.core import actions as do
 from agent.core import events as on
+from agent.core.actions import Action, Audio, Timer
 from agent.core.call import Machine, Plan, State
 from agent.core.call.machine import _TABLE
-from agent.core.events import Action, Audio, Event, Side, Timer
+from agent.core.events import Event
 from agent.core.methods import Method, OnFailure
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 from tests.core.surroundings import ELSEWHERE, HANDOFF, PROMISES, Broken, World
 
 Node = tuple[World, tuple[object, ...]]
@@ -160,31 +163,31 @@ def _with(*more: Action) -> Wrong:
 
 WALK = Plan(1, Method.BRIDGE, 0, OnFailure.KEEP, finish_prompt=True)
 MISTAKES: dict[str, tuple[State, type, Wrong]] = {
-    "close": (State.BRIDGED, on.LegEnded, lambda actions: [*actions, on.CancelSignals()]),
-    "told": (State.TELLING, on.SignalSettled, _with(on.Tell(Moment.FAILED, Reason.INTERNAL))),
-    "answer": (State.BRIDGED, on.DtmfReceived, _with(on.AnswerCaller())),
-    "refuse": (State.TELLING, on.TimerFired, _with(on.RefuseCaller(Reason.NO_AGENT))),
-    "agent": (State.STORING_ALONE, on.Told, _with(on.HangUp(Side.AGENT))),
-    "queue": (State.RETURNING, on.TimerFired, _with(on.HangUp(Side.TARGET))),
-    "dial": (State.DIALLING_BACK, on.TargetProgress, _with(on.Dial(Side.TARGET, 0, 1))),
-    "refer": (State.BRIDGED, on.MediaLost, _with(on.Refer(0))),
-    "caller": (State.DIALLING, on.EndAsked, _with(on.HangUp(Side.CALLER))),
-    "audio": (State.DIALLING_BACK, on.TargetAnswered, _without(on.Play)),
-    "digits": (State.BRIDGED, on.DtmfReceived, lambda _: [on.SendDtmf(Side.AGENT, "5")]),
-    "timers": (State.BRIDGED, on.LegEnded, _without(on.StopAll)),
-    "legs": (State.TRANSFERRED, on.EndAsked, _without(on.HangUp)),
-    "invite": (State.TELLING_UNANSWERED, on.TimerFired, _without(on.RefuseCaller)),
-    "cancel": (State.TELLING, on.LegEnded, _without(on.CancelSignals)),
-    "lost": (State.STORING_LOST, on.Told, _with(on.CancelSignals())),
-    "withdrawn": (State.STORING_KEPT, on.Told, _without(on.CancelSignals)),
-    "begin": (State.FINISHING, on.PromptFinished, _without(on.Begin)),
-    "release": (State.STORING, on.Told, _with(on.HangUp(Side.AGENT))),
-    "report": (State.TELLING, on.SignalSettled, _without(on.Report)),
+    "close": (State.BRIDGED, on.LegEnded, lambda actions: [*actions, do.CancelSignals()]),
+    "told": (State.TELLING, on.SignalSettled, _with(do.Tell(Moment.FAILED, Reason.INTERNAL))),
+    "answer": (State.BRIDGED, on.DtmfReceived, _with(do.AnswerCaller())),
+    "refuse": (State.TELLING, on.TimerFired, _with(do.RefuseCaller(Reason.NO_AGENT))),
+    "agent": (State.STORING_ALONE, on.Told, _with(do.HangUp(Side.AGENT))),
+    "queue": (State.RETURNING, on.TimerFired, _with(do.HangUp(Side.TARGET))),
+    "dial": (State.DIALLING_BACK, on.TargetProgress, _with(do.Dial(Side.TARGET, 0, 1))),
+    "refer": (State.BRIDGED, on.MediaLost, _with(do.Refer(0))),
+    "caller": (State.DIALLING, on.EndAsked, _with(do.HangUp(Side.CALLER))),
+    "audio": (State.DIALLING_BACK, on.TargetAnswered, _without(do.Play)),
+    "digits": (State.BRIDGED, on.DtmfReceived, lambda _: [do.SendDtmf(Side.AGENT, "5")]),
+    "timers": (State.BRIDGED, on.LegEnded, _without(do.StopAll)),
+    "legs": (State.TRANSFERRED, on.EndAsked, _without(do.HangUp)),
+    "invite": (State.TELLING_UNANSWERED, on.TimerFired, _without(do.RefuseCaller)),
+    "cancel": (State.TELLING, on.LegEnded, _without(do.CancelSignals)),
+    "lost": (State.STORING_LOST, on.Told, _with(do.CancelSignals())),
+    "withdrawn": (State.STORING_KEPT, on.Told, _without(do.CancelSignals)),
+    "begin": (State.FINISHING, on.PromptFinished, _without(do.Begin)),
+    "release": (State.STORING, on.Told, _with(do.HangUp(Side.AGENT))),
+    "report": (State.TELLING, on.SignalSettled, _without(do.Report)),
     "kept": (State.KEPT, on.LegEnded, lambda _: []),
-    "returned": (State.TRANSFERRED, on.DtmfReceived, _with(on.Returned(Method.BRIDGE))),
+    "returned": (State.TRANSFERRED, on.DtmfReceived, _with(do.Returned(Method.BRIDGE))),
     "ended": (State.TELLING, on.EndAsked, lambda _: []),
-    "end": (State.RETURNING, on.LegEnded, lambda _: [on.Close(End.COMPLETED, Reason.COMPLETED)]),
-    "record": (State.BRIDGED, on.MediaLost, _with(on.Record())),
+    "end": (State.RETURNING, on.LegEnded, lambda _: [do.Close(End.COMPLETED, Reason.COMPLETED)]),
+    "record": (State.BRIDGED, on.MediaLost, _with(do.Record())),
     "unheard": (State.BRIDGED, on.ActionFailed, lambda _: []),
 }
 
@@ -295,7 +298,7 @@ ANY_EVENT = st.one_of(
     st.builds(on.MediaLost, st.sampled_from(Side)),
     st.builds(on.DtmfReceived, st.sampled_from(Side), st.just("5")),
     st.builds(on.EndAsked, st.sampled_from([Reason.OPERATOR, Reason.SHUTDOWN])),
-    st.builds(on.ActionFailed, st.sampled_from([on.AnswerCaller(), on.Play(Audio.BRIDGED), on.Record()])),
+    st.builds(on.ActionFailed, st.sampled_from([do.AnswerCaller(), do.Play(Audio.BRIDGED), do.Record()])),
 )
 
 
@@ -305,7 +308,7 @@ def test_even_events_that_make_no_sense_neither_raise_nor_act_after_the_end(
 ) -> None:
     call = Machine(plan)
     actions = [action for event in events for action in call.handle(event)]
-    closed = [index for index, action in enumerate(actions) if isinstance(action, on.Close)]
+    closed = [index for index, action in enumerate(actions) if isinstance(action, do.Close)]
     assert closed in ([], [len(actions) - 1])
     assert (call.state is State.ENDED) == bool(closed)
-    assert sum(isinstance(action, on.AnswerCaller) for action in actions) <= 1
+    assert sum(isinstance(action, do.AnswerCaller) for action in actions) <= 1

@@ -9,11 +9,12 @@ from enum import Enum
 
 import pytest
 
+from agent.core.actions import Timer
 from agent.core.call import State
-from agent.core.events import Side, Timer
 from agent.core.moments import Moment, SignalState
 from agent.core.reasons import End, Reason
 from agent.core.records import Channel
+from agent.core.sides import Side
 
 
 @pytest.mark.parametrize("enum", [Channel, End, Moment, Reason, Side, SignalState, State, Timer])

@@ -55,7 +55,7 @@ async def test_over_http_it_hands_the_call_back_after_a_while(house: House, run:
         await caller.succeeds()
     await house.signalled(contact, CONNECTED, HANDED_OFF)
     await house.ended(caller, "handoff", "handoff")
-    assert any(line.startswith("handed off") for line in bot.lines)
+    await bot.said(lambda line: line.startswith("handed off"), 10)
     await house.at_rest()
 
 
@@ -92,7 +92,7 @@ async def test_a_refused_handoff_leaves_the_call_completed(house: House, run: Ru
         await caller.saw("BYE")
         await caller.succeeds()
     await house.signalled(contact, CONNECTED, {"p1": "End"})
-    assert any(line.startswith("not handed off") for line in bot.lines)
+    await bot.said(lambda line: line.startswith("not handed off"), 10)
     await house.at_rest()
 
 

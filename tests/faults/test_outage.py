@@ -65,7 +65,7 @@ async def outage(cxone: Cxone, folder: Path, seconds: int) -> None:
         await asyncio.to_thread(samples.take)
         backlog = samples.pending[-1]
         await at.front.open()
-        books = await at.settled(60)
+        books = await at.settled()
         await asyncio.to_thread(samples.take)
         assert not at.mistakes()
         assert {call.contact_id: ENDS[call.way] for call in at.crowd.calls} == {

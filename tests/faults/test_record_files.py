@@ -6,11 +6,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import random
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import Plan
 from tests.calls.harness.waiting import eventually
 from tests.faults.harness.crowd import Way
+from tests.faults.harness.disks import fill, mounted, remount
 from tests.faults.harness.site import Site, site
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
@@ -33,18 +31,8 @@ WAYS = (Way.COMPLETED, Way.COMPLETED, Way.HUNG_UP, Way.HANDOFF, Way.CANCELLED, W
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for some hundred lines."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run(["/bin/umount", "--lazy", str(place)], check=True)
-
-
-def remount(place: Path, how: str) -> None:
-    """Make it ``ro`` or ``rw``."""
-    subprocess.run(["/bin/mount", "-o", f"remount,{how}", str(place)], check=True)
+    with mounted(tmp_path / "disk", "size=256k") as place:
+        yield place
 
 
 def files_in(folder: Path, size: str = "64kB") -> Callable[[Plan], None]:
@@ -91,15 +79,6 @@ async def all_filed(at: Site, folder: Path) -> None:
     assert filed(folder) == over(at)
 
 
-def fill(place: Path) -> Path:
-    """Take all the room that is left."""
-    ballast = place / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"\0" * 512)
-    return ballast
-
-
 async def test_each_call_has_one_line_however_often_the_agent_is_killed(cxone: Cxone, tmp_path: Path) -> None:
     folder, choose = tmp_path / "records", random.Random(7)  # noqa: S311 - the same kills again
     async with site(cxone, tmp_path, files_in(folder)) as at:
@@ -115,7 +94,7 @@ async def test_each_call_has_one_line_however_often_the_agent_is_killed(cxone: C
             found = filed(folder)
             assert found == over(at)[: len(found)], "in order, none twice, no gap"
         await at.start()
-        await at.settled(60)
+        await at.settled()
         await all_filed(at, folder)
         died = [line for line in lines(folder) if line["reason"] == "process_died"]
         assert len(died) >= KILLS, "calls of dead processes have their lines too"

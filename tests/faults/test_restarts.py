@@ -87,7 +87,7 @@ async def test_an_agent_that_starts_without_nice_takes_calls_and_catches_up(
         await at.calls(10, Way.COMPLETED)
         await at.went_their_way()
         await at.front.open()
-        books = await at.settled(60)
+        books = await at.settled()
         assert sorted(_terminal(books)) == [("completed", "accepted")] * 10 + [("failed", "accepted")] * 5
         assert not at.mistakes()
         await at.stop()

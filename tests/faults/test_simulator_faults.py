@@ -117,7 +117,7 @@ def _plan(plan: Plan, cxone: Cxone) -> None:
         plan.projects[project] = {
             **care,
             "project": project,
-            "signal_ttl": "5s",
+            "signal_ttl": "10s",
             "cxone": {**care["cxone"], **known, "timeout": "2s"},
             **dict(expected.project),
         }
@@ -244,7 +244,7 @@ async def test_signals_wait_for_a_way_to_nice_and_go_out_once_it_is_there(
         cxone.fault(**{target: fault})
         await at.start()
         await _served(at)
-        books = await at.settled(60)
+        books = await at.settled()
         terminal = [row["state"] for row in books.signals if row["moment"] != "arrival"]
         assert terminal == ["accepted"] * 3
         assert at.token_requests() <= 4
@@ -270,7 +270,7 @@ async def test_credentials_that_are_refused_are_not_tried_for_each_signal(
 
 
 def _impatient(plan: Plan) -> None:
-    plan.projects["acme-care"]["cxone"]["timeout"] = "1s"
+    plan.projects["acme-care"]["cxone"]["timeout"] = "3s"
 
 
 async def _served(at: Site) -> None:

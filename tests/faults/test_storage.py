@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from tests.calls.harness.waiting import eventually
 from tests.calls.harness.web import answers
 from tests.faults.harness.audit import Books, ledger, mistakes
 from tests.faults.harness.crowd import CrowdCall, Way
+from tests.faults.harness.disks import fill, mounted
 from tests.faults.harness.site import Site, site
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
@@ -34,23 +35,8 @@ SMALL = "4m"
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with little room."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount(place, f"size={SMALL}")
-    yield place
-    unmount(place)
-
-
-def mount(place: Path, options: str) -> None:
-    """Put a file system in memory there."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system")
-    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
-
-
-def unmount(place: Path) -> None:
-    """Take it away again."""
-    subprocess.run(["/bin/umount", "--lazy", str(place)], check=True)
+    with mounted(tmp_path / "disk", f"size={SMALL}") as place:
+        yield place
 
 
 def on(path: Path) -> Callable[[Plan], None]:
@@ -60,15 +46,6 @@ def on(path: Path) -> Callable[[Plan], None]:
         plan.agent["storage"] = f"sqlite://{path}"
 
     return change
-
-
-def fill(place: Path) -> Path:
-    """Take all the room that is left."""
-    ballast = place / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"\0" * 4096)
-    return ballast
 
 
 async def new_calls_are_refused(at: Site, why: str) -> None:
@@ -82,24 +59,46 @@ async def new_calls_are_refused(at: Site, why: str) -> None:
 
 async def ready(at: Site) -> None:
     """Wait until it takes calls again, by itself."""
-    await eventually(lambda: answers(at.house.plan.operations, "/readyz"), 15, "ready again")
+    await eventually(lambda: answers(at.house.plan.operations, "/readyz"), 60, "ready again")
 
 
-async def settled(path: Path, within: float = 30) -> Books:
+async def settled(path: Path, within: float = 60) -> Books:
     """Wait until no call is up and no signal open."""
     await eventually(lambda: Books.read(path).settled, within, "every call is over, every signal settled")
     return Books.read(path)
 
 
-async def ended_on_a_full_disk(at: Site, calls: list[CrowdCall], place: Path) -> Path:
-    """Fill the disk, then let the voice agents hang up; gives what fills it."""
-    ballast = fill(place)
-    at.crowd.call(new_contact(), Way.STAYS)  # finds out
-    await new_calls_are_refused(at, "full")
-    for call in calls:
-        at.crowd.agent_hangs_up(call)
-    await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
-    return ballast
+@dataclass
+class Full:
+    """An agent whose disk filled up, and whose voice agents hung up then.
+
+    Attributes:
+        at: where it is.
+        path: its record.
+        calls: those that ended.
+        ballast: what fills the disk.
+    """
+
+    at: Site
+    path: Path
+    calls: list[CrowdCall]
+    ballast: Path
+
+
+@asynccontextmanager
+async def ended_on_a_full_disk(cxone: Cxone, folder: Path, disk: Path, count: int) -> AsyncIterator[Full]:
+    """So many calls that ended so."""
+    path = disk / "agent.db"
+    async with site(cxone, folder, on(path)) as at:
+        await at.start()
+        calls = await at.up(count)
+        ballast = fill(disk)
+        at.crowd.call(new_contact(), Way.STAYS)  # finds out
+        await new_calls_are_refused(at, "full")
+        for call in calls:
+            at.crowd.agent_hangs_up(call)
+        await eventually(lambda: all(call.over for call in calls), what="no caller is held up")
+        yield Full(at, path, calls, ballast)
 
 
 def told_as_completed(found: Books, cxone: Cxone, calls: list[CrowdCall]) -> None:
@@ -149,36 +148,29 @@ async def test_a_full_disk_harms_no_call_that_is_up_and_nothing_is_sent_twice(
 async def test_what_ends_while_the_disk_is_full_is_told_once_there_is_room(
     cxone: Cxone, tmp_path: Path, small_disk: Path
 ) -> None:
-    path = small_disk / "agent.db"
-    async with site(cxone, tmp_path, on(path)) as at:
-        await at.start()
-        calls = await at.up(6)
-        ballast = await ended_on_a_full_disk(at, calls, small_disk)
+    async with ended_on_a_full_disk(cxone, tmp_path, small_disk, 6) as full:
         # And what the refused call may have left on disk.
-        waiting = "handoff_moments_waiting"
-        await eventually(lambda: total(at.house.metrics(), waiting) == 6 + 1, what="all of it waits")
-        assert {row["ended"] for row in Books.read(path).calls} == {None}
-        ballast.unlink()
-        await ready(at)
-        told_as_completed(await settled(path), cxone, calls)
-        assert total(at.house.metrics(), "handoff_moments_waiting") == 0
-        await at.stop()
+        metrics, waiting = full.at.house.metrics, "handoff_moments_waiting"
+        await eventually(lambda: total(metrics(), waiting) == 6 + 1, what="all of it waits")
+        assert {row["ended"] for row in Books.read(full.path).calls} == {None}
+        full.ballast.unlink()
+        await ready(full.at)
+        told_as_completed(await settled(full.path), cxone, full.calls)
+        await eventually(lambda: total(metrics(), waiting) == 0, what="nothing waits")
+        await full.at.stop()
 
 
 async def test_an_agent_that_is_to_end_waits_for_room_and_tells_what_ended_on_a_full_disk_as_it_was(
     cxone: Cxone, tmp_path: Path, small_disk: Path
 ) -> None:
-    path = small_disk / "agent.db"
-    async with site(cxone, tmp_path, on(path)) as at:
-        await at.start()
-        calls = await at.up(3)
-        ballast = await ended_on_a_full_disk(at, calls, small_disk)
-        at.house.agent.send(signal.SIGTERM)
-        await eventually(lambda: "the end waits for the storage" in at.house.agent.tail(), what="it waits")
-        assert at.house.agent.running
-        ballast.unlink()
-        await asyncio.to_thread(at.house.agent.ends)
-        told_as_completed(Books.read(path), cxone, calls)
+    async with ended_on_a_full_disk(cxone, tmp_path, small_disk, 3) as full:
+        agent = full.at.house.agent
+        agent.send(signal.SIGTERM)
+        await eventually(lambda: "the end waits for the storage" in agent.tail(), what="it waits")
+        assert agent.running
+        full.ballast.unlink()
+        await asyncio.to_thread(agent.ends)
+        told_as_completed(Books.read(full.path), cxone, full.calls)
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["is killed", "is asked to end again and again"])
@@ -188,20 +180,17 @@ async def test_what_ended_on_a_full_disk_is_told_as_failed_where_the_process_end
     small_disk: Path,
     killed: bool,  # noqa: FBT001
 ) -> None:
-    path = small_disk / "agent.db"
-    async with site(cxone, tmp_path, on(path)) as at:
-        await at.start()
-        calls = await at.up(4)
-        ballast = await ended_on_a_full_disk(at, calls, small_disk)
+    async with ended_on_a_full_disk(cxone, tmp_path, small_disk, 4) as full:
+        at = full.at
         if killed:
             await at.kill()
         else:
             assert await at.house.agent.asked_to_end() == 0
             said = at.house.agent.log.read_text()
-            assert said.count("the next start tells its script failed") >= len(calls)
-        ballast.unlink()
+            assert said.count("the next start tells its script failed") >= len(full.calls)
+        full.ballast.unlink()
         await at.start()
-        found = await settled(path)
+        found = await settled(full.path)
         assert [(row["end"], row["reason"]) for row in found.calls] == [("failed", "process_died")] * 4
         assert not mistakes(found, ledger(cxone), at.crowd.calls)
         await at.stop()
@@ -285,9 +274,9 @@ async def test_a_file_that_can_t_be_used_ends_the_start_with_one_line(
             await at.start()
             await at.stop()
             path.write_bytes(path.read_bytes()[:5000])
-        else:
-            mount(path.parent, "ro,size=1m")
-        try:
+        with ExitStack() as disks:
+            if kind == "folder is read-only":
+                disks.enter_context(mounted(path.parent, "ro,size=1m"))
             process = await asyncio.create_subprocess_exec(
                 str(COMMAND),
                 "run",
@@ -298,9 +287,6 @@ async def test_a_file_that_can_t_be_used_ends_the_start_with_one_line(
                 stderr=subprocess.PIPE,
             )
             _, said = await asyncio.wait_for(process.communicate(), 20)
-        finally:
-            if kind == "folder is read-only":
-                unmount(path.parent)
         assert process.returncode == 2
         (line,) = said.decode().splitlines()
         assert line.startswith(f"handoff-agent: storage {path} can't be used: ")

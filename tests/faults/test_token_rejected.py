@@ -43,8 +43,8 @@ async def test_a_token_that_is_revoked_costs_at_most_two_requests_and_no_handoff
         cxone.revoke_tokens()
         for call in calls:
             at.crowd.hand_off(call)
-        await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 30)
-        books = await at.settled(60)
+        await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 90)
+        books = await at.settled()
         assert not refused(calls, books)
         assert at.token_requests() - asked <= 2
         assert [s["state"] for s in books.signals if s["moment"] == "handoff"] == ["accepted"] * HANDOFFS
@@ -62,7 +62,7 @@ async def test_tokens_that_are_rejected_for_ever_are_asked_for_at_most_twice(
         cxone.turn(early_reject_after=0)
         for call in calls:
             at.crowd.hand_off(call)
-        await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 30)
+        await eventually(lambda: all(call.saw("BYE at the voice agent") for call in calls), 90)
         books = await at.settled()
         assert not refused(calls, books), "a handoff is taken though NICE refuses us"
         assert at.token_requests() - asked <= 2

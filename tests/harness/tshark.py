@@ -20,7 +20,7 @@ def run(file: Path, *options: str) -> str:
     program = shutil.which("tshark")
     assert program, "tshark is not installed: deploy/setup --tests does it"
     done = subprocess.run(
-        [program, "-n", "-r", str(file), *options], capture_output=True, text=True, check=False, timeout=60
+        [program, "-n", "-r", str(file), *options], capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

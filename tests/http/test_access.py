@@ -47,9 +47,10 @@ class Guarded:
     access: Access = field(init=False)
     base: str = ""
     session: aiohttp.ClientSession = field(init=False)
+    refused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.access = Access(lambda: self.auth, lambda: self.now)
+        self.access = Access(lambda: self.auth, lambda: self.now, self.refused.append)
         self.app = operations_app(self.desk, access=self.access, audit=self.audit)
 
     async def ask(self, method: str, path: str, **options: Any) -> tuple[int, str, Mapping[str, str]]:
@@ -279,10 +280,10 @@ def proxied(*sources: str, **keys: Any) -> OperationsAuth:
 
 async def test_the_header_of_a_trusted_proxy_says_who_asks(guarded: Guarded) -> None:
     guarded.auth = proxied("127.0.0.0/8", operators=["bo@acme.example"])
-    head = {"X-Forwarded-User": "bo@acme.example", "X-Forwarded-For": "9.9.9.9, 192.0.2.7"}
+    head = {"X-Forwarded-User": "bo@acme.example"}
     assert (await guarded.ask("POST", "/drain", headers={**head, "X-Requested-By": "x"}))[0] == 202
     assert guarded.audit.newest()[0].who == "bo@acme.example (x)"
-    assert guarded.audit.newest()[0].origin == "192.0.2.7"
+    assert guarded.audit.newest()[0].origin == "127.0.0.1"
     head["X-Forwarded-User"] = "cy@acme.example"
     assert (await guarded.ask("GET", "/calls", headers=head))[0] == 200
     assert (await guarded.ask("DELETE", "/drain", headers={**head, "X-Requested-By": "x"}))[0] == 403
@@ -301,6 +302,71 @@ async def test_a_proxy_may_say_the_role(guarded: Guarded, role: str | None, stat
     guarded.auth = proxied("127.0.0.1", user_header="Remote-User", role_header="Remote-Role")
     head = {"Remote-User": "bo", "X-Requested-By": "x"} | ({} if role is None else {"Remote-Role": role})
     assert (await guarded.ask("POST", "/drain", headers=head))[0] == status
+
+
+async def origin(guarded: Guarded, *lines: tuple[str, str]) -> str:
+    """Where a deed came from, by the audit log, with these headers."""
+    head = [("X-Forwarded-User", "bo"), ("X-Requested-By", "x"), *lines]
+    assert (await guarded.ask("POST", "/drain", headers=head))[0] == 202
+    return guarded.audit.newest()[0].origin
+
+
+async def test_no_header_says_where_a_client_is_unless_it_is_named(guarded: Guarded) -> None:
+    guarded.auth = proxied("127.0.0.1", operators=["bo"])
+    assert await origin(guarded, ("X-Forwarded-For", "192.0.2.7"), ("Forwarded", "for=9.9.9.9")) == (
+        "127.0.0.1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["192.0.2.7"], "192.0.2.7"),
+        (["9.9.9.9, 192.0.2.7"], "192.0.2.7"),
+        (["9.9.9.9", "192.0.2.7"], "192.0.2.7"),
+        (["9.9.9.9, 192.0.2.7, 10.0.0.8, 10.0.0.9"], "192.0.2.7"),
+        (["192.0.2.7:49152"], "192.0.2.7"),
+        (["[2001:db8::7]:49152"], "2001:db8::7"),
+        (["2001:db8::7"], "2001:db8::7"),
+        (["::ffff:192.0.2.7"], "192.0.2.7"),
+        (["9.9.9.9, unknown, 10.0.0.8"], "10.0.0.8"),
+        (["9.9.9.9, <script>"], "127.0.0.1"),
+        (["9.9.9.9,"], "127.0.0.1"),
+        (["10.0.0.7, 10.0.0.8"], "10.0.0.7"),
+        (["9.9.9.9, " + "10.0.0.8, " * 40 + "10.0.0.9"], "10.0.0.8"),
+        ([], "127.0.0.1"),
+    ],
+)
+async def test_a_named_header_gives_the_right_most_address_that_is_no_proxy_s(
+    guarded: Guarded, lines: list[str], found: str
+) -> None:
+    guarded.auth = proxied("127.0.0.1", "10.0.0.0/8", operators=["bo"], address_header="X-Client")
+    assert await origin(guarded, *(("x-client", line) for line in lines), ("X-Forwarded-For", "9.9.9.9")) == (
+        found
+    )
+
+
+async def test_from_elsewhere_a_named_header_counts_for_nothing(guarded: Guarded) -> None:
+    guarded.auth = proxied("10.0.0.7", address_header="X-Forwarded-For")
+    head = {**bearer(OPERATOR), "X-Forwarded-For": "192.0.2.7"}
+    assert (await guarded.ask("POST", "/drain", headers=head))[0] == 202
+    assert guarded.audit.newest()[0].origin == "127.0.0.1"
+
+
+async def test_who_guesses_behind_a_proxy_is_slowed_and_nobody_else_there(guarded: Guarded) -> None:
+    guarded.auth = proxied("127.0.0.1", address_header="X-Forwarded-For")
+
+    async def guess(number: int, said: str) -> int:
+        head = {**bearer(f"wrong token {number}"), "X-Forwarded-For": said}
+        return (await guarded.ask("GET", "/calls", headers=head))[0]
+
+    tried = [await guess(number, f"198.51.100.{number}, 192.0.2.7") for number in range(15)]
+    assert tried == [401] * 10 + [429] * 5
+    assert guarded.refused == ["unknown"] * 10 + ["too_many"] * 5
+    assert await guess(99, "192.0.2.8") == 401
+    guarded.auth = proxied("127.0.0.1")
+    tried = [await guess(number, f"192.0.2.{number}") for number in range(15)]
+    assert tried == [401] * 10 + [429] * 5, "without a named header they are all one"
 
 
 async def test_two_names_are_none(guarded: Guarded) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,3 +115,42 @@ async def test_what_can_t_be_is_refused(site: Site, body: object, status: int, s
     answered, answer = await site.ask("operator", "POST", "/captures", body)
     assert (answered, says in answer["error_message"]) == (status, True), answer
     assert (await site.ask("operator", "GET", "/captures"))[1] == {"captures": []}
+
+
+async def test_the_file_can_be_had_as_it_grows(site: Site) -> None:
+    _, capture = await site.ask("operator", "POST", "/captures", {"project": "acme-care", "attended": "30s"})
+    path = f"/captures/{capture['capture_id']}/pcap"
+    site.wire.call("c-1", "dialog-1", project="acme-care")
+    whole = b""
+    for method in ("INVITE", "BYE"):
+        message = site.wire.comes("dialog-1", method)
+
+        async def more() -> bytes:
+            return bytes((await site.ask("operator", "GET", f"{path}?from={len(whole)}"))[1])  # noqa: B023
+
+        while message not in whole:
+            whole += await more()
+    assert await more() == b""
+    await site.ask("operator", "POST", f"/captures/{capture['capture_id']}/stop")
+    assert (await site.ask("operator", "GET", path))[1] == whole
+    for said in ("x", "-1", "1" * 16, "%D9%A1"):
+        status, answer = await site.ask("operator", "GET", f"{path}?from={said}")
+        assert (status, answer["error_message"]) == (422, "from must be a number of bytes, such as from=24")
+
+
+async def test_a_file_that_is_gone_or_whose_disk_hangs_is_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, capture = await site.ask("operator", "POST", "/captures", {"project": "acme-care"})
+    path = f"/captures/{capture['capture_id']}"
+    await site.ask("operator", "POST", f"{path}/stop")
+    go_on = threading.Event()
+    with monkeypatch.context() as hung:
+        hung.setattr("agent.http.captures._DISK_SECONDS", 0.05)
+        hung.setattr(Path, "open", lambda *_, **__: go_on.wait())
+        status, answer = await site.ask("operator", "GET", f"{path}/pcap")
+    go_on.set()
+    assert (status, answer["error_message"]) == (503, "its disk does not answer")
+    Path(capture["file"]).unlink()
+    status, answer = await site.ask("operator", "GET", f"{path}/pcap")
+    assert (status, answer["error_message"]) == (404, f"its file is gone: {capture['file']}")

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from agent.calls.chronicle import Chronicle
-from agent.core.events import Side
 from agent.core.moments import Moment, SignalState
 from agent.core.records import Attempt, Channel, Signal
+from agent.core.sides import Side
 from agent.delivery.courier import SignalEvent
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories

@@ -9,7 +9,7 @@ import pytest
 
 from agent.calls.clocks import Clocks
 from agent.calls.timers import Timers
-from agent.core.events import Timer
+from agent.core.actions import Timer
 from agent.core.model import Limits
 from tests.shell.harness.clock import Clock
 from tests.shell.harness.settings import AGENT, QUEUE, care

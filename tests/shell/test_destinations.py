@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from agent.calls.destinations import Destinations
 from agent.core.brief import Brief
-from agent.core.events import Side
 from agent.core.model import Project
 from agent.core.records import Handoff
+from agent.core.sides import Side
 from tests.core.examples import CONTACT, admitted, invite, snapshot
 from tests.shell.harness.settings import AGENT, QUEUE, SECOND_AGENT, SECOND_QUEUE, back, care
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from agent.calls.legs import Legs
-from agent.core.events import Audio, Side
+from agent.core.actions import Audio
+from agent.core.sides import Side
 from agent.sip.players import Player
 from tests.shell.harness.sip import FakeLeg, FakePlayer, Verbs
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from agent.calls.media_watch import MediaWatch
 from agent.calls.timers import Timers
-from agent.core.events import Side
+from agent.core.sides import Side
 from agent.sip.leg import Leg
 from agent.sip.traffic import Traffic
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.calls.record import DurableRecord
-from agent.core import events as core
+from agent.core import actions as do
 from agent.core.brief import Brief
 from agent.core.call import State
 from agent.core.errors import StorageError
@@ -21,8 +21,8 @@ from tests.shell.harness.shell import NodeOf, Shell
 from tests.shell.harness.storage import Fault
 
 HANDOFF = Handoff("h-1", "c-1", "acme", "care", CONTACT, 0.0, destination="sales", shared_id="shared-1")
-HANDED_OFF = core.Tell(Moment.HANDOFF, Reason.HANDOFF, HANDOFF)
-FAILED = core.Tell(Moment.FAILED, Reason.MEDIA_LOST)
+HANDED_OFF = do.Tell(Moment.HANDOFF, Reason.HANDOFF, HANDOFF)
+FAILED = do.Tell(Moment.FAILED, Reason.MEDIA_LOST)
 
 
 def at_once() -> bool:
@@ -108,7 +108,7 @@ async def test_a_handoff_its_signal_and_its_webhook_are_durable_together_and_beg
 @pytest.mark.parametrize("first", [HANDED_OFF, FAILED])
 @pytest.mark.parametrize("second", [HANDED_OFF, FAILED])
 async def test_of_two_terminal_moments_the_first_is_told(
-    node: Shell, first: core.Tell, second: core.Tell
+    node: Shell, first: do.Tell, second: do.Tell
 ) -> None:
     record = await opened(node)
     assert await record.tell(first, at_once) == (True, True)
@@ -152,7 +152,7 @@ async def test_a_signal_that_waits_for_the_end_of_the_prompt_is_begun_once(
 async def test_a_parameter_that_is_too_long_is_cut_told_and_counted(node: Shell) -> None:
     record = await opened(node)
     handoff = Handoff("h-1", "c-1", "acme", "care", CONTACT, 0.0, parameters={"p2": "x" * 21})
-    await record.tell(core.Tell(Moment.HANDOFF, Reason.HANDOFF, handoff), at_once)
+    await record.tell(do.Tell(Moment.HANDOFF, Reason.HANDOFF, handoff), at_once)
     assert "handoff: p2 cut at the limit" in lines(node)
     assert b'handoff_parameters_cut_total{project="care"} 1.0' in node.metrics.render()[0]
     await node.settled()
@@ -160,7 +160,7 @@ async def test_a_parameter_that_is_too_long_is_cut_told_and_counted(node: Shell)
 
 @pytest.mark.parametrize(("action", "operation"), [(HANDED_OFF, "record_handoff"), (FAILED, "record_signal")])
 async def test_where_nothing_of_it_is_durable_nothing_is_begun(
-    node: Shell, action: core.Tell, operation: str
+    node: Shell, action: do.Tell, operation: str
 ) -> None:
     record = await opened(node)
     node.store.plan[operation, 1] = Fault.BEFORE

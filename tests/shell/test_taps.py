@@ -11,11 +11,12 @@ import pytest
 from agent.calls import taps as module
 from agent.calls.register import Register
 from agent.calls.taps import Taps
-from agent.core.events import Side
+from agent.core.sides import Side
 from agent.sip.tap import TappedPacket
 from agent.telemetry.capture import Capture, Wanted
 from agent.telemetry.pcap import HEADER
 from agent.telemetry.stories import OfCall, Stories
+from agent.telemetry.withheld import NO_EVENT
 
 FAR, OURS = ("192.0.2.7", 4000), ("198.51.100.1", 20000)
 
@@ -47,7 +48,10 @@ class Node:
         for call_id, leg in self.legs.items():
             self.stories.bind(call_id, leg.sip_call_id, Side.CALLER.value)
             self.stories.about(call_id, "care", "9995550100")
-        self.taps = Taps(cast("Register", self), self.stories, lambda *_: None)
+        self.withhold = False
+        self.taps = Taps(
+            cast("Register", self), self.stories, lambda *_: None, withhold=lambda: self.withhold
+        )
 
     def _take(self) -> list[TappedPacket]:
         packets, self.packets = self.packets, []
@@ -65,9 +69,9 @@ class Node:
         """As `Register`."""
         return f"c-{key}" if f"c-{key}" in self.up else None
 
-    def comes(self, number: int, *, sent: bool = False) -> None:
+    def comes(self, number: int, *, sent: bool = False, data: bytes = b"rtp") -> None:
         """A packet is copied under a number."""
-        self.packets.append(TappedPacket(number, 5, sent, rtcp=False, ours=OURS, theirs=FAR, data=b"rtp"))
+        self.packets.append(TappedPacket(number, 5, sent, rtcp=False, ours=OURS, theirs=FAR, data=data))
 
     def of(self, call_id: str) -> OfCall:
         """Whose a SIP message of this call is."""
@@ -136,3 +140,16 @@ async def test_only_legs_of_wanted_calls_are_tapped_and_what_is_lost_is_counted(
     node.lost = 12
     node.taps.end(capture)
     assert capture.dropped == 12
+
+
+@pytest.mark.parametrize("withhold", [True, False])
+async def test_which_keys_were_pressed_is_in_it_only_where_numbers_are_shown(
+    node: Node, *, withhold: bool
+) -> None:
+    capture, node.withhold = Packets(call="c-1"), withhold
+    node.taps.begin(capture, node.of("c-1"))
+    head = bytes((0x80, 101)) + bytes(10)
+    node.comes(1, data=head + b"\5\x8a\x03\x20")
+    node.taps.end(capture)
+    (data,) = capture.got
+    assert data.endswith(head + bytes((NO_EVENT if withhold else 5,)) + b"\x8a\x03\x20")

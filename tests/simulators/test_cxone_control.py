@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -116,6 +117,21 @@ async def test_a_web_page_a_delay_and_a_refused_token_can_be_had(
     assert await _signal(http, token) == 202
     await _put_fault(http, signal={"mode": "token_401", "times": 1})
     assert [await _signal(http, token), await _signal(http, token)] == [401, 401]
+
+
+@pytest.mark.parametrize("healed", [True, False], ids=["healed", "replaced"])
+async def test_what_a_slow_endpoint_holds_is_served_once_its_fault_is_taken_away(
+    http: aiohttp.ClientSession, token: str, *, healed: bool
+) -> None:
+    await _put_fault(http, signal={"mode": "slow", "seconds": 600})
+    held = asyncio.ensure_future(_signal(http, token, timeout=60))
+    while not await _get(http, "signals"):
+        assert not held.done()
+    if healed:
+        await http.delete("/simulator/faults")
+    else:
+        await _put_fault(http, signal={"status": 500})
+    assert await held == 202
 
 
 @pytest.mark.parametrize("target", ["token", "access_key", "openid", "jwks", "discovery", "tms"])

@@ -26,7 +26,7 @@ def test_every_packet_of_a_tapped_leg_is_copied_and_none_of_another(way: str) ->
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert child.returncode == 0, child.stderr
 

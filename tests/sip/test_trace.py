@@ -24,7 +24,7 @@ def told(request: pytest.FixtureRequest) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert child.returncode == 0, child.stderr
     return {**json.loads(child.stdout), "port": port, "bound": request.param}

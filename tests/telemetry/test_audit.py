@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from agent.telemetry import audit as module
+from agent.telemetry import kept_lines
 from agent.telemetry.audit import KEPT, Audit, Deed
 
 
@@ -31,7 +31,7 @@ async def test_a_deed_is_told_to_the_log_and_kept_in_the_file(tmp_path: Path) ->
 async def test_a_full_file_takes_the_place_of_the_one_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(kept_lines, "LARGEST_FILE", 1000)
     path = tmp_path / "audit.jsonl"
     audit = Audit(path)
     for number in range(30):
@@ -112,8 +112,9 @@ async def test_what_a_full_disk_took_a_part_of_is_taken_back(
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full_disk)
         audit.record("drain", who="bo", origin="here")
-        assert audit._writing is not None
-        await audit._writing
+        assert audit._lines is not None
+        assert audit._lines.writing is not None
+        await audit._lines.writing
     assert (path.read_bytes(), audit.fault) == (before, "No space left on device")
     await audit.aclose()
     assert [deed.who for deed in Audit(path).newest()] == ["bo", "ana"]

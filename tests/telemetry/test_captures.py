@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import struct
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.core.events import Side
 from agent.core.model.capture import CaptureSettings
+from agent.core.sides import Side
 from agent.telemetry import capture_file
 from agent.telemetry import captures as module
 from agent.telemetry.capture import Capture, Wanted
@@ -240,3 +241,62 @@ async def test_a_folder_that_hangs_is_given_up(desk: Desk, monkeypatch: pytest.M
         await desk.captures.start(Wanted(project="care"))
     go_on.set()
     assert desk.captures.all() == []
+
+
+async def test_a_disk_that_hangs_in_a_write_costs_packets_and_holds_nobody_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.wire.call("c-1", "dialog-1")
+    capture = await desk.captures.start(Wanted(project="care"))
+    go_on, hangs, write = threading.Event(), threading.Event(), os.write
+
+    def onto_disk(descriptor: int, data: memoryview) -> int:
+        hangs.set()
+        go_on.wait()
+        return write(descriptor, data)
+
+    monkeypatch.setattr("agent.telemetry.capture_file.os.write", onto_disk)
+    desk.wire.comes("dialog-1")
+    await eventually(hangs.is_set, what="the disk hangs")
+    block = b"x" * 1_000_000
+    for _ in range(10):
+        capture.put(block, 50)  # were one of these to wait, nobody would let the disk go on
+    assert capture.dropped == 50 * 10 - (capture.packets - 1) >= 250
+    desk.captures.stop(capture)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await capture.written()
+    go_on.set()
+    await capture.written()
+    assert capture.path.stat().st_size == capture.whole == capture.bytes
+
+
+async def test_a_disk_that_hangs_in_a_deletion_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = await desk.captures.start(Wanted(project="care"))
+    go_on = threading.Event()
+    monkeypatch.setattr(module, "_OPEN_SECONDS", 0.05)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: go_on.wait())
+    with pytest.raises(CaptureRefusedError, match=r"can't be deleted: its disk does not answer") as caught:
+        await desk.captures.delete(capture)
+    go_on.set()
+    assert caught.value.status == 507
+    assert desk.captures.find(capture.capture_id) is capture, "it may be tried again"
+
+
+async def test_one_that_somebody_looks_after_ends_once_nobody_asks_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("agent.telemetry.captures.time.monotonic", lambda: now)
+    monkeypatch.setattr("agent.telemetry.capture.time.monotonic", lambda: now)
+    capture = await desk.captures.start(Wanted(project="care"), attended=30.0)
+    other = await desk.captures.start(Wanted(project="care"))
+    for now in (1029.0, 1058.0):  # noqa: B007 - it is the clock
+        desk.captures.look()
+        assert desk.captures.find(capture.capture_id) is capture
+    now = 1088.0
+    desk.captures.look()
+    assert capture.why == "nobody has asked for it for 30 s"
+    assert other.ended is None

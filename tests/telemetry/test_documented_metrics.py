@@ -42,6 +42,7 @@ def everything() -> Metrics:
     metrics.parameters_cut("care", 1)
     metrics.api_answered("care", "hand_off", 202)
     metrics.http_shed("api")
+    metrics.log_in_refused("unknown")
     metrics.token_requested("issued")
     metrics.name_looked_up("found")
     metrics.certificate_loaded("sip.tls", 1.0)

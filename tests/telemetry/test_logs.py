@@ -145,3 +145,8 @@ def test_what_brings_the_tables_up_to_date_says_nothing_of_how_it_sets_itself_up
     program = "from agent.telemetry import logs; logs.configure(); import agent.delivery.schema.steps"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_text_that_is_made_to_be_slow_is_masked_in_no_time() -> None:
+    for piece in ("sip:", "sip:1", "tel:", ", rule ", "sips:a@"):
+        assert len(logs.masked_within(piece * 50_000)) == len(piece) * 50_000

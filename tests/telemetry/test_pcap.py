@@ -112,7 +112,7 @@ def test_tshark_reads_it_as_sip(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.stdout.splitlines() == [
         "1893456000.000000000,5070,OPTIONS,,one@peer,",

@@ -42,7 +42,7 @@ def traced() -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert child.returncode == 0, child.stderr
     return child.stdout.splitlines()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from agent.core.events import Side
+from agent.core.sides import Side
 from agent.telemetry.messages import Messages
 from agent.telemetry.stories import Stories
 

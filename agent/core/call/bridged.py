@@ -10,12 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from agent.core import events as on
-from agent.core.call.call import Call
-from agent.core.call.going_back import by_method, end_both, over, release
-from agent.core.call.states import State
-from agent.core.call.table import Actions, Table, during
-from agent.core.call.telling import leave_while_storing, lose_caller, take_back, tell
-from agent.core.events import (
+from agent.core.actions import (
     AnswerCaller,
     Audio,
     Begin,
@@ -23,13 +18,18 @@ from agent.core.events import (
     HangUp,
     Play,
     SendDtmf,
-    Side,
     Start,
     Stop,
     Timer,
 )
+from agent.core.call.call import Call
+from agent.core.call.going_back import by_method, end_both, over, release
+from agent.core.call.states import State
+from agent.core.call.table import Actions, Table, during
+from agent.core.call.telling import leave_while_storing, lose_caller, take_back, tell
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 
 # -- bridged -----------------------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.core.actions import Action, Close, HangUp, StopAll
 from agent.core.call.states import WITH_AGENT, Plan, State
-from agent.core.events import Action, Close, HangUp, Side, StopAll
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 
 STOP_ALL: Final = StopAll()
 
@@ -82,6 +83,14 @@ class Call:
         """Go on to the next target."""
         self.tried += 1
         self.address, self.addresses = 0, 1
+
+    def next_attempt(self, side: Side) -> int:
+        """The number of the next dial on a side, which is the one that counts from now on."""
+        if side is Side.TARGET:
+            self.back_attempt += 1
+            return self.back_attempt
+        self.attempt += 1
+        return self.attempt
 
     def next_address(self) -> bool:
         """Go on to the next address of the same target (RFC 3263 section 4.3); False when there is none."""

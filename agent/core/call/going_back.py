@@ -7,14 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from agent.core import events as on
-from agent.core.call.call import STOP_ALL, Call
-from agent.core.call.dialling import STOP_DIALLING, TRYING, located
-from agent.core.call.states import UNANSWERED, UNREACHED, State
-from agent.core.call.table import Actions, Table, during
-from agent.core.events import (
+from agent.core.actions import (
     Audio,
     CancelSignals,
-    Dial,
     HangUp,
     Play,
     Refer,
@@ -22,14 +17,18 @@ from agent.core.events import (
     Report,
     Returned,
     SendDtmf,
-    Side,
     Start,
     Stop,
     Timer,
 )
+from agent.core.call.call import STOP_ALL, Call
+from agent.core.call.dialling import STOP_DIALLING, Hunt, located
+from agent.core.call.states import UNANSWERED, State
+from agent.core.call.table import Actions, Table, during
 from agent.core.methods import Method, OnFailure
 from agent.core.moments import Moment
 from agent.core.reasons import Reason
+from agent.core.sides import Side
 
 _OK = range(200, 300)
 _FIRST_ERROR = 400
@@ -189,44 +188,23 @@ def _record_known(call: Call) -> Actions:
 # -- bridge ------------------------------------------------------------------------------------------------
 
 
-def _bridge(call: Call) -> Actions:
-    leave = _leave(call)
-    call.state = State.DIALLING_BACK
-    call.tried = 0
-    return [*leave, Start(Timer.RING), *_dial_next(call)]
-
-
-def _dial_next(call: Call) -> Actions:
-    if call.tried == call.back:
-        return _nobody_there(call)
-    call.next_target()
-    return _dial(call)
-
-
-def _dial_on(call: Call) -> Actions:
-    """Nobody was heard at this address of the target."""
-    return _dial(call) if call.next_address() else _dial_next(call)
-
-
-def _dial(call: Call) -> Actions:
-    call.back_attempt += 1
-    return [Dial(Side.TARGET, call.tried - 1, call.back_attempt, call.address), Start(Timer.RESPONSE)]
-
-
 def _nobody_there(call: Call) -> Actions:
     return [*STOP_DIALLING, *_wait_for_bye(call, Method.RELEASE)]
 
 
-def _target_progress(call: Call, event: on.TargetProgress) -> Actions:
-    call.addresses = call.address + 1  # somebody is there: the others need not be tried
-    if event.status == TRYING:
-        return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
-    return [Stop(Timer.RESPONSE), Stop(Timer.TRYING)]
+_HUNT: Final = Hunt(Side.TARGET, lambda call: call.back, _nobody_there)
+
+
+def _bridge(call: Call) -> Actions:
+    leave = _leave(call)
+    call.state = State.DIALLING_BACK
+    call.tried = 0
+    return [*leave, Start(Timer.RING), *_HUNT.next(call)]
 
 
 def _target_answered(call: Call, event: on.TargetAnswered) -> Actions:
     if not event.audio:
-        return [Stop(Timer.TRYING), HangUp(Side.TARGET), *_dial_next(call)]
+        return _HUNT.useless(call)
     call.state = State.TRANSFERRED
     return [
         *STOP_DIALLING,
@@ -239,18 +217,7 @@ def _target_answered(call: Call, event: on.TargetAnswered) -> Actions:
 def _ended_while_dialling_back(call: Call, event: on.LegEnded) -> Actions:
     if event.side is Side.CALLER:
         return [HangUp(Side.TARGET), *call.close(call.end, call.reason)]
-    if event.side is not Side.TARGET or event.attempt != call.back_attempt:
-        return []  # the voice agent's end, or that of a target that was given up before
-    return [Stop(Timer.TRYING), *(_dial_on(call) if event.status in UNREACHED else _dial_next(call))]
-
-
-def _timer_while_dialling_back(call: Call, event: on.TimerFired) -> Actions:
-    waits_on = event.timer is Timer.TRYING and call.tried == call.back
-    if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
-        return [HangUp(Side.TARGET), *_dial_on(call)]
-    if event.timer is Timer.RING:
-        return [HangUp(Side.TARGET), *_nobody_there(call)]
-    return []
+    return _HUNT.ended(call, event)  # or the voice agent's
 
 
 def _ended_while_transferred(call: Call, event: on.LegEnded) -> Actions:
@@ -307,10 +274,10 @@ TABLE: Final[Table] = {
         {on.Told: _told_after_all, on.NotTold: _not_told_after_all},
     ),
     (State.DIALLING_BACK, on.Located): located,
-    (State.DIALLING_BACK, on.TargetProgress): _target_progress,
+    (State.DIALLING_BACK, on.TargetProgress): _HUNT.progress,
     (State.DIALLING_BACK, on.TargetAnswered): _target_answered,
     (State.DIALLING_BACK, on.LegEnded): _ended_while_dialling_back,
-    (State.DIALLING_BACK, on.TimerFired): _timer_while_dialling_back,
+    (State.DIALLING_BACK, on.TimerFired): _HUNT.timer,
     (State.DIALLING_BACK, on.EndAsked): _end_asked,
     (State.TRANSFERRED, on.LegEnded): _ended_while_transferred,
     (State.TRANSFERRED, on.TimerFired): _timer_while_transferred,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.core.actions import Record, Start, Timer
 from agent.core.call import bridged, going_back, opening, telling
 from agent.core.call.call import Call
 from agent.core.call.table import Actions, Table
-from agent.core.events import Event, Record, Start, Timer
+from agent.core.events import Event
 
 _TABLE: Final[Table] = opening.TABLE | bridged.TABLE | telling.TABLE | going_back.TABLE
 

@@ -6,34 +6,32 @@ from __future__ import annotations
 from typing import Final
 
 from agent.core import events as on
-from agent.core.call.call import Call
-from agent.core.call.dialling import STOP_DIALLING, TRYING, located
-from agent.core.call.states import UNREACHED, State
-from agent.core.call.table import Actions, Table
-from agent.core.call.telling import lose_caller, tell
-from agent.core.events import (
+from agent.core.actions import (
     AnswerCaller,
     Audio,
     CancelSignals,
-    Dial,
-    HangUp,
     Play,
     RefuseCaller,
     Relay,
-    Side,
     Start,
     Stop,
     Timer,
 )
+from agent.core.call.call import Call
+from agent.core.call.dialling import STOP_DIALLING, TRYING, Hunt, located
+from agent.core.call.states import State
+from agent.core.call.table import Actions, Table
+from agent.core.call.telling import lose_caller, tell
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 
 # -- recording ---------------------------------------------------------------------------------------------
 
 
 def _recorded(call: Call, _: on.Recorded) -> Actions:
     call.state = State.DIALLING
-    return [Stop(Timer.RECORD), Start(Timer.RING), *_dial_next(call)]
+    return [Stop(Timer.RECORD), Start(Timer.RING), *_HUNT.next(call)]
 
 
 def _recorded_for_nobody(call: Call, _: on.Recorded) -> Actions:
@@ -91,23 +89,6 @@ def _end_asked_while_recording(call: Call, event: on.EndAsked) -> Actions:
 # -- dialling ----------------------------------------------------------------------------------------------
 
 
-def _dial_next(call: Call) -> Actions:
-    if call.tried == call.plan.targets:
-        return _no_agent(call)
-    call.next_target()
-    return _dial(call)
-
-
-def _dial_on(call: Call) -> Actions:
-    """Nobody was heard at this address of the target."""
-    return _dial(call) if call.next_address() else _dial_next(call)
-
-
-def _dial(call: Call) -> Actions:
-    call.attempt += 1
-    return [Dial(Side.AGENT, call.tried - 1, call.attempt, call.address), Start(Timer.RESPONSE)]
-
-
 def _no_agent(call: Call) -> Actions:
     return _fail(call, Reason.NO_AGENT)
 
@@ -116,17 +97,21 @@ def _fail(call: Call, reason: Reason) -> Actions:
     return [*STOP_DIALLING, *tell(call, State.STORING_UNANSWERED, Moment.FAILED, reason)]
 
 
+_HUNT: Final = Hunt(Side.AGENT, lambda call: call.plan.targets, _no_agent)
+
+
 def _progress(call: Call, event: on.AgentProgress) -> Actions:
-    call.addresses = call.address + 1  # somebody is there: the others need not be tried
-    if event.status == TRYING:
-        return [Stop(Timer.RESPONSE), Start(Timer.TRYING)]
-    actions: Actions = [Stop(Timer.RESPONSE), Stop(Timer.TRYING), Relay(event.status, event.media)]
-    return [*actions, Play(Audio.BRIDGED)] if event.media else actions
+    actions = _HUNT.progress(call, event)
+    if event.status != TRYING:
+        actions.append(Relay(event.status, event.media))
+        if event.media:
+            actions.append(Play(Audio.BRIDGED))
+    return actions
 
 
 def _agent_answered(call: Call, event: on.AgentAnswered) -> Actions:
     if not event.audio:
-        return [Stop(Timer.TRYING), HangUp(Side.AGENT), *_dial_next(call)]
+        return _HUNT.useless(call)
     call.state = State.BRIDGED
     return [
         *STOP_DIALLING,
@@ -141,19 +126,7 @@ def _ended_while_dialling(call: Call, event: on.LegEnded) -> Actions:
         return lose_caller(call, event.lost)
     if event.side is Side.CALLER:
         return [*call.leave_agent(), CancelSignals(), *call.close(End.CALLER, Reason.CANCELLED)]
-    if event.attempt != call.attempt:
-        return []  # the end of a target that was given up before
-    return [Stop(Timer.TRYING), *(_dial_on(call) if event.status in UNREACHED else _dial_next(call))]
-
-
-def _timer_while_dialling(call: Call, event: on.TimerFired) -> Actions:
-    # Whoever said 100 gets the rest of the ring time where nobody else is left to be tried.
-    waits_on = event.timer is Timer.TRYING and call.tried == call.plan.targets
-    if event.timer in (Timer.RESPONSE, Timer.TRYING) and not waits_on:
-        return [*call.leave_agent(), *_dial_on(call)]
-    if event.timer is Timer.RING:
-        return [*call.leave_agent(), *_no_agent(call)]
-    return []
+    return _HUNT.ended(call, event)
 
 
 def _end_asked_while_dialling(call: Call, event: on.EndAsked) -> Actions:
@@ -178,6 +151,6 @@ TABLE: Final[Table] = {
     (State.DIALLING, on.AgentProgress): _progress,
     (State.DIALLING, on.AgentAnswered): _agent_answered,
     (State.DIALLING, on.LegEnded): _ended_while_dialling,
-    (State.DIALLING, on.TimerFired): _timer_while_dialling,
+    (State.DIALLING, on.TimerFired): _HUNT.timer,
     (State.DIALLING, on.EndAsked): _end_asked_while_dialling,
 }

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+from agent.core.actions import Action
 from agent.core.call.call import Call
 from agent.core.call.states import State
-from agent.core.events import Action
 
 Actions: TypeAlias = list[Action]
 # Each reaction takes the one kind of event that it stands next to; hence Any.

@@ -6,25 +6,15 @@ from __future__ import annotations
 from typing import Final
 
 from agent.core import events as on
+from agent.core.actions import Audio, AwaitSilence, CancelSignals, Play, Report, Start, Stop, Tell, Timer
 from agent.core.call.call import STOP_ALL, Call
 from agent.core.call.going_back import after_failure, by_method, release
 from agent.core.call.states import State
 from agent.core.call.table import Actions, Table, during
-from agent.core.events import (
-    Audio,
-    AwaitSilence,
-    CancelSignals,
-    Play,
-    Report,
-    Side,
-    Start,
-    Stop,
-    Tell,
-    Timer,
-)
 from agent.core.moments import Moment
 from agent.core.reasons import End, Reason
 from agent.core.records import Handoff
+from agent.core.sides import Side
 
 
 def tell(call: Call, state: State, moment: Moment, reason: Reason, handoff: Handoff | None = None) -> Actions:

@@ -35,7 +35,10 @@ def steps(call: Mapping[str, Any]) -> Iterator[Step]:
     if (ended := call["ended"]) is not None:
         over = f"over: {call['end']}, {call['reason']}"
         failed = call["end"] == End.FAILED.value
-        yield Step(ended, RECORD, over, over, _BY.get(call["end"], US), US, failed=failed)
+        by = _BY.get(call["end"], US)
+        if by == AGENT and answered is None:  # its answer was not recorded: there is no column of it
+            by = US
+        yield Step(ended, RECORD, over, over, by, US, failed=failed)
 
 
 def asked(handoff: Handoff) -> Step:

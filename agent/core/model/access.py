@@ -64,6 +64,14 @@ class Proxy(Model):
         description="Users that are operators, where no header says so; the others are viewers.",
     )
 
+    address_header: HeaderName | None = Field(
+        default=None,
+        description="Header in which the proxy says where a client is, such as X-Forwarded-For, for the "
+        "audit log and for how many tokens an address may try. Of several addresses the right-most that is "
+        "not in sources counts. Name only one that the proxy sets or adds to: else clients pick their own "
+        "address. Without it all who come through the proxy have its address.",
+    )
+
     @model_validator(mode="after")
     def _one_source_of_roles(self) -> Self:
         if self.role_header is not None and self.operators:
@@ -72,6 +80,11 @@ class Proxy(Model):
             )
         if self.role_header is not None and self.role_header.lower() == self.user_header.lower():
             raise misplaced("user and role need a header each: name another one", "role_header")
+        if self.address_header is not None and self.address_header.lower() in (
+            self.user_header.lower(),
+            (self.role_header or "").lower(),
+        ):
+            raise misplaced("the address needs a header of its own: name another one", "address_header")
         return self
 
 

@@ -61,8 +61,9 @@ class Agent(Model):
     log: Log = Field(default=Log(), description="Logging.")
     audit: FilePath | None = Field(
         default=None,
-        description="File that keeps who changed what (JSON lines, at most 2 MiB). Without it one beside the "
-        "SQLite database; with PostgreSQL only the log has it.",
+        description="File that keeps who changed what (JSON lines, at most 2 MiB); beside it another, "
+        "NAME.reloads.jsonl, keeps what became of reloads. Without it they lie beside the SQLite database; "
+        "with PostgreSQL only the log has them.",
     )
     capture: CaptureSettings | None = Field(
         default=None, description="Captures of SIP and RTP that operators start; none may be when absent."
@@ -109,6 +110,12 @@ class Agent(Model):
         if self.audit is not None or self.database is None:
             return self.audit
         return self.database.with_name(f"{self.database.name}.audit.jsonl")
+
+    @property
+    def reloads_file(self) -> Path | None:
+        """Where what became of reloads is kept, beside the deeds; None for memory alone."""
+        deeds = self.audit_file
+        return None if deeds is None else deeds.with_name(f"{deeds.stem}.reloads.jsonl")
 
     @property
     def database(self) -> Path | None:

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from agent.core.events import Side, Timer
+from agent.core.actions import Timer
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 from agent.core.story import LOST, NO_ANSWER, NO_RTP, REFERRED, REFUSED, TIMER
 from agent.core.verdict import telling
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from agent.core.events import Side
 from agent.core.reasons import End, Reason
+from agent.core.sides import Side
 from agent.core.story import GIVEN_BACK, REFERRED
 from agent.core.verdict import telling
 from agent.core.verdict.first_cause import DIED_LATER, first_cause, no_audio
@@ -43,7 +43,7 @@ _NOBODY: Final = "no target took the caller"
 
 
 def verdict(
-    call: Json, signals: Sequence[Json], story: Sequence[Json] | None, *, live: bool, now: float
+    call: Json, signals: Sequence[Json], story: Sequence[Json] | None, *, live: bool | None, now: float
 ) -> str:
     """The sentence.
 
@@ -51,7 +51,7 @@ def verdict(
         call: the call's record.
         signals: its signals, as `agent.delivery.listing` has them, in time order.
         story: its time line, if the agent still has it.
-        live: whether the call is up.
+        live: whether the call is up; None where nobody could be asked.
         now: seconds since the epoch.
     """
     back = _given_back(story or ())
@@ -74,12 +74,13 @@ def verdict(
     return printable(f"{text[0].upper()}{text[1:]}.")
 
 
-def _ended(call: Json, signals: Sequence[Json], *, live: bool, now: float) -> str:
+def _ended(call: Json, signals: Sequence[Json], *, live: bool | None, now: float) -> str:
     if call["ended"] is None:
         lasted = span(now - call["began"])
         if live:
             return f"the call is up ({call['state']}) since {lasted}"
-        return f"the call was {call['state']} when it was last recorded; no running agent has it"
+        whose = "whether it is up the agent alone can say" if live is None else "no running agent has it"
+        return f"the call was {call['state']} when it was last recorded; {whose}"
     lasted = span(call["ended"] - call["began"])
     reason = _REASONS.get(call["reason"])
     if reason is None:
@@ -92,7 +93,7 @@ def _ended(call: Json, signals: Sequence[Json], *, live: bool, now: float) -> st
     return _HOW.get(reason, f"{reason.text[0].lower()}{reason.text[1:]}, after {{}}").format(lasted)
 
 
-def _signalled(call: Json, signals: Sequence[Json], *, live: bool, now: float) -> Iterator[str]:
+def _signalled(call: Json, signals: Sequence[Json], *, live: bool | None, now: float) -> Iterator[str]:
     terminal = [one for one in signals if one["moment"] != "arrival"]
     if terminal:
         yield telling.verdict(terminal[-1], now)

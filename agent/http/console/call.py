@@ -18,8 +18,10 @@ from agent.delivery.listing import listing
 from agent.http.call_files import about, concealed, ladder_of, part_of_message, shown
 from agent.http.call_finder import About, Which
 from agent.http.console.calls import PATH
+from agent.http.console.diagnostics import PATH as DIAGNOSTICS
+from agent.http.console.diagnostics import START
 from agent.http.console.forms import Form, add_form, done
-from agent.http.console.pages import add_page, page
+from agent.http.console.pages import PAGES, add_page, page
 from agent.http.errors import RefusalError
 from agent.http.identity import in_clear, who
 from agent.http.ladder_svg import drawn
@@ -83,7 +85,12 @@ class _CallPages:
             handoff=_handoff(found),
             may_end=who(request).operator and bool(call.get("live")),
             ending="ending" in request.query,
+            capture=START if bool(call.get("live")) and self._may_capture(request) else "",
         )
+
+    def _may_capture(self, request: web.Request) -> bool:
+        there = DIAGNOSTICS in request.app[PAGES].paths and self._desk.snapshot().agent.capture is not None
+        return there and who(request).operator
 
     async def message(self, request: web.Request) -> web.Response:
         found = await about(self._desk.finder, request)

@@ -14,6 +14,7 @@ from agent.http.audited import DEED
 from agent.http.causes import cause_of
 from agent.http.console.forms import Form, add_form
 from agent.http.console.pages import add_page, page
+from agent.http.console.results import KINDS, SAID
 from agent.http.console.values import Row, rows
 from agent.http.errors import RefusalError
 from agent.http.ports import OperationsDesk, ReloadAnswer
@@ -23,13 +24,6 @@ PATH: Final = "/console/configuration"
 _MISTAKES_SHOWN: Final = 100
 _PROJECTS_SHOWN: Final = 500
 _ROWS_SHOWN: Final = 300
-_KINDS: Final = {"loaded": "good", "unchanged": "good", "held": "warn", "refused": "bad"}
-_SAID: Final = {
-    "loaded": "The configuration on disk is in force now.",
-    "unchanged": "Nothing changed: what is on disk was in force already.",
-    "held": "It takes more of the number map away than is let go unasked: confirm it, or undo the edit.",
-    "refused": "It has mistakes: the configuration before it stays in force.",
-}
 
 
 def add_configuration(app: web.Application, desk: OperationsDesk) -> None:
@@ -76,8 +70,8 @@ class _Configuration:
             path=PATH,
             told=told,
             asked=answer is not None,
-            kind="" if told is None else _KINDS.get(told.result, "warn"),
-            said="" if told is None else _SAID.get(told.result, told.result),
+            kind="" if told is None else KINDS.get(told.result, "warn"),
+            said="" if told is None else SAID.get(told.result, told.result),
             mistakes=() if told is None else told.mistakes[:_MISTAKES_SHOWN],
             more_mistakes=0 if told is None else max(0, len(told.mistakes) - _MISTAKES_SHOWN),
             agent=_table(snapshot, "agent", snapshot.agent),

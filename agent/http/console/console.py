@@ -12,6 +12,7 @@ from agent.http.console.audit import add_audit
 from agent.http.console.call import add_call
 from agent.http.console.calls import add_calls
 from agent.http.console.configuration import add_configuration
+from agent.http.console.diagnostics import add_diagnostics_pages
 from agent.http.console.drain import add_drain
 from agent.http.console.live import STREAMS, Streams
 from agent.http.console.log_in import add_log_in
@@ -19,6 +20,7 @@ from agent.http.console.numbers import add_numbers
 from agent.http.console.overview import add_overview
 from agent.http.console.pages import PAGES, Pages
 from agent.http.console.signals import add_signals_pages
+from agent.http.diagnostics import Diagnostics
 from agent.http.own_hosts import GUARDED
 from agent.http.ports import OperationsDesk
 from agent.telemetry.audit import Audit
@@ -33,7 +35,13 @@ def prepare(app: web.Application, desk: OperationsDesk, access: Access) -> None:
     app.on_shutdown.append(streams.close)
 
 
-def add_console(app: web.Application, desk: OperationsDesk, access: Access, audit: Audit) -> None:
+def add_console(
+    app: web.Application,
+    desk: OperationsDesk,
+    access: Access,
+    audit: Audit,
+    diagnostics: Diagnostics | None = None,
+) -> None:
     """Add all pages to the application of the operations listener, which was prepared."""
     add_assets(app)
     add_log_in(app, access, audit)
@@ -44,4 +52,6 @@ def add_console(app: web.Application, desk: OperationsDesk, access: Access, audi
     add_numbers(app, desk)
     add_signals_pages(app, desk)
     add_configuration(app, desk)
+    if diagnostics is not None:
+        add_diagnostics_pages(app, desk, diagnostics)
     add_audit(app, audit)

@@ -13,6 +13,7 @@ from agent.http.audited import DEED
 from agent.http.causes import cause_of
 from agent.http.console.forms import Form, add_form, done
 from agent.http.console.pages import add_page, page
+from agent.http.console.results import KINDS, WOULD
 from agent.http.errors import RefusalError
 from agent.http.identity import in_clear, who
 from agent.http.maps import DRAFT_AT_MOST
@@ -28,13 +29,6 @@ _KEPT: Final = 200_000
 """Characters of a draft that come back in its form."""
 _FIELDS: Final = 64 * 1024
 _LONGEST: Final = 200
-_KINDS: Final = {"loaded": "good", "would_load": "good", "held": "warn", "refused": "bad"}
-_SAID: Final = {
-    "refused": "It has mistakes: a reload would refuse it, and what is in force would stay.",
-    "held": "It would be held until somebody confirms it.",
-    "unchanged": "It would change nothing.",
-    "would_load": "It would come into force. This is what it changes:",
-}
 
 
 def add_numbers(app: web.Application, desk: OperationsDesk) -> None:
@@ -107,7 +101,8 @@ class _Numbers:
             files=maps.files(),
             carriers=maps.carriers(),
             reloads=reloads,
-            kinds=_KINDS,
+            history=self._desk.snapshot().agent.reloads_file,
+            kinds=KINDS,
             mistakes=_MISTAKES,
             held=self._is_held(),
             name="",
@@ -127,8 +122,8 @@ class _Numbers:
             found=found,
             fault=fault,
             live=live,
-            kind="" if found is None else _KINDS.get(found["result"], ""),
-            said="" if found is None else _SAID[found["result"]],
+            kind="" if found is None else KINDS.get(found["result"], ""),
+            said="" if found is None else WOULD[found["result"]],
             mistakes=[] if found is None else found["mistakes"][:_MISTAKES],
             more=0 if found is None else found["more_mistakes"] + max(0, len(found["mistakes"]) - _MISTAKES),
             files=self._desk.maps.files(),

@@ -29,6 +29,7 @@ _NAVIGATION: Final = (
     ("/console/numbers", "Numbers"),
     ("/console/signals", "Signals"),
     ("/console/configuration", "Configuration"),
+    ("/console/diagnostics", "Diagnostics"),
     ("/console/audit", "Audit"),
 )
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import socket
@@ -14,7 +15,7 @@ from email.utils import formatdate
 from typing import Final, Literal, Self
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from agent.simulators.cxone.answers import ANSWERS
 
@@ -69,6 +70,7 @@ class Fault(BaseModel):
     times: int | None = Field(None, ge=1)
     share: float = Field(1, gt=0, le=1)
     dice: bool = False
+    _taken_away: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
 
     @model_validator(mode="before")
     @classmethod
@@ -91,6 +93,15 @@ class Fault(BaseModel):
     def accepts(self) -> bool:
         """Whether the request takes effect all the same, though its sender is not told."""
         return self.accept or self.mode in ("timeout_after_accept", "reset_after")
+
+    def take_away(self) -> None:
+        """Let go of what `slow` holds."""
+        self._taken_away.set()
+
+    async def hold(self) -> None:
+        """Wait for `seconds`, or until the fault is taken away."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._taken_away.wait(), self.seconds)
 
 
 @dataclass(slots=True)
@@ -130,11 +141,18 @@ class Faults:
         """
         if target not in TARGETS:
             raise ValueError(f"no target {target!r}; there are {', '.join(TARGETS)}")
+        self._take_away(target)
         self._armed[target] = [_Armed(fault) for fault in faults]
 
     def clear(self) -> None:
-        """Heal everything."""
+        """Heal everything: what `slow` holds is served now."""
+        for target in tuple(self._armed):
+            self._take_away(target)
         self._armed.clear()
+
+    def _take_away(self, target: str) -> None:
+        for armed in self._armed.get(target, ()):
+            armed.fault.take_away()
 
     def take(self, target: str, contact_id: str = "") -> Fault | None:
         """The fault that hits this request, the first in order, or None."""
@@ -161,7 +179,7 @@ async def suffer(fault: Fault, request: web.Request) -> web.StreamResponse | Non
     """
     match fault.mode:
         case "slow":
-            await asyncio.sleep(fault.seconds)
+            await fault.hold()
             return None
         case "status" | "error":
             return _refusal(fault)

@@ -102,7 +102,7 @@ class HandCaller:
         """Responses of that status to that method."""
         return [one for one in map(read, self.wire.got) if (one.status, one.answers) == (status, method)]
 
-    async def answered(self, method: str, *statuses: int, within: float = 10.0) -> int:
+    async def answered(self, method: str, *statuses: int, within: float = 20.0) -> int:
         """Wait for a response of one of these statuses and return which it was."""
 
         def first() -> int:

@@ -61,7 +61,7 @@ class House:
 
     # -- life ------------------------------------------------------------------------------------------
 
-    def start(self, within: float = 60.0) -> None:
+    def start(self, within: float = 120.0) -> None:
         """Start the agent and wait until it is ready, so many seconds at most."""
         self.agent.start(lambda: answers(self.plan.operations, "/readyz"), within)
 
@@ -69,7 +69,7 @@ class House:
         """Hold the agent to having left nothing behind, and end it."""
         try:
             if self.agent.running:
-                eventually_now(lambda: not self.leftovers(), 15, "nothing left behind (see leftovers)")
+                eventually_now(lambda: not self.leftovers(), 20, "nothing left behind (see leftovers)")
                 self.agent.stop()
             else:
                 self.agent.said_nothing_bad()
@@ -171,7 +171,11 @@ class House:
         assert reply.status == 200, reply.text
         return Story(tuple((entry["when"], entry["text"]) for entry in reply.json["story"]))
 
-    async def at_rest(self, within: float = 10.0) -> None:
+    async def tells(self, call_id: str, *words: str) -> None:
+        """Wait until the agent's time line of a call has a line with all these words."""
+        await eventually(lambda: self.story(call_id).first(*words), what=f"a line with {words}")
+
+    async def at_rest(self, within: float = 20.0) -> None:
         """Wait until no call, leg or signal is left."""
         await eventually(lambda: not self.leftovers(), within, "no call, leg or signal left")
 

@@ -131,7 +131,7 @@ class Plan:
         return {
             "acme-care": self._project("acme-care", [self.first], plain),
             "acme-failover": self._project("acme-failover", [self.first, self.second], plain),
-            "acme-lost": self._project("acme-lost", [self.lost, self.second], plain),
+            "acme-lost": soon(self._project("acme-lost", [self.lost, self.second], plain)),
             "acme-bridge": self._project(
                 "acme-bridge", [self.first], {**plain, "method": "bridge", "target": queue}
             ),
@@ -155,7 +155,7 @@ class Plan:
             "token": "${env:ACME_TOKEN}",
             "api_key": "${env:ACME_API_KEY}",
             "voice_agent": {
-                "response_timeout": "2s",
+                "response_timeout": "6s",  # a test that plays the voice agent may be held up
                 "targets": [{"uri": uri, "priority": rank} for rank, uri in enumerate(uris, 1)],
                 "headers": {
                     "X-Contact-Id": "{contact_id}",
@@ -188,6 +188,12 @@ class Plan:
 def carrier(*sources: str) -> dict[str, Any]:
     """A carrier of these networks that sends contact id and token as NICE does."""
     return {"sources": list(sources), "token_header": "X-PolyAi-Auth-Token"}
+
+
+def soon(project: dict[str, Any]) -> dict[str, Any]:
+    """The same project, which tries the next target of whatever says nothing after two seconds."""
+    project["voice_agent"] = {**project["voice_agent"], "response_timeout": "2s"}
+    return project
 
 
 Change = Callable[[Plan], None]

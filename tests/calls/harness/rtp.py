@@ -21,6 +21,8 @@ from agent.simulators.voices import share_at
 
 EVENT = 101
 SILENCE = b"\xff" * FRAME
+_LOUD = 8000
+_LOUDER_THAN_COMFORT = 5000  # whose beep comes up to 3277
 
 
 def loudest(codes: bytes) -> int:
@@ -66,6 +68,10 @@ class RtpPeer:
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
+
+    def catch_up(self) -> None:
+        """Read what has come while something else held the loop: what comes from now on is later."""
+        self._readable()
 
     def _readable(self) -> None:
         assert self._socket is not None
@@ -122,14 +128,19 @@ class RtpPeer:
         self._sequence += packets
         self._timestamp += packets * FRAME
 
-    def hears(self, tone: float, packets: int = 25) -> bool:
+    def hears(self, tone: float, packets: int = 25, until: float = math.inf) -> bool:
         """Whether that tone dominates most of the last ``packets`` packets of audio, and there are that many.
 
-        Each packet is judged by itself: a lost or late one shifts the phase of all that follow.
+        Each packet is judged by itself: a lost or late one shifts the phase of all that follow. Those that
+        came after ``until`` (seconds since the epoch) do not count.
         """
-        latest = self._latest(packets)
+        latest = self._latest(packets, until)
         holds = sum(share_at(decode(payload), tone) > 0.5 for payload in latest)
         return len(latest) == packets and holds > 0.8 * packets
+
+    def hears_a_peer(self, packets: int) -> bool:
+        """Whether any of the last packets is as loud as one of us; comfort audio is not."""
+        return any(loudest(payload) > _LOUDER_THAN_COMFORT for payload in self._latest(packets))
 
     def silent(self, packets: int = 25) -> bool:
         """Whether the last packets hold next to no sound."""
@@ -140,8 +151,9 @@ class RtpPeer:
         heard = (packet.at for packet in self.packets if packet.at > since)
         return longest_gap([since, *heard, time.time()])[0]
 
-    def _latest(self, packets: int) -> list[bytes]:
-        return [packet.payload for packet in self.packets if packet.payload_type == PCMU][-packets:]
+    def _latest(self, packets: int, until: float = math.inf) -> list[bytes]:
+        audio = (one for one in self.packets if one.payload_type == PCMU and one.at <= until)
+        return [one.payload for one in audio][-packets:]
 
     async def _speak(self) -> None:
         began, sent = time.monotonic(), 0
@@ -157,7 +169,7 @@ class RtpPeer:
             return frame.ljust(FRAME, SILENCE[:1])
         turn = 2 * math.pi * self.tone / RATE
         first = sent * FRAME
-        return encode(array("h", (round(8000 * math.sin(turn * n)) for n in range(first, first + FRAME))))
+        return encode(array("h", (round(_LOUD * math.sin(turn * n)) for n in range(first, first + FRAME))))
 
     def _send(self, payload_type: int, payload: bytes, timestamp: int, *, marker: bool) -> None:
         if self._socket is None or self._target is None:

@@ -34,6 +34,7 @@ class Sipp:
         talk: length of pauses that the scenario leaves open (``-d``), milliseconds.
         calls: calls to make or take before SIPp ends by itself; 0 goes on until stopped.
         transport: SIPp's ``-t``: u1 UDP, t1 TCP.
+        limit: seconds in which SIPp has to end; a browser may look at its call on a busy machine.
         door: where the agent knows a voice agent, which is then behind it at a port of its own.
     """
 
@@ -47,7 +48,7 @@ class Sipp:
     rtp_port: int = field(default_factory=free_rtp_port)
     address: str = "127.0.0.1"
     options: tuple[str, ...] = ()
-    limit: float = 40.0
+    limit: float = 120.0
     door: Door | None = None
     _process: asyncio.subprocess.Process | None = None
     logs: ClassVar[Path | None] = None
@@ -132,7 +133,7 @@ class Sipp:
         """Messages that reached this SIPp, by label, each once however often it was repeated."""
         return once(message for message in self.messages() if not message.sent and message.label == label)
 
-    async def saw(self, label: str, count: int = 1, within: float = 10.0) -> SipMessage:
+    async def saw(self, label: str, count: int = 1, within: float = 20.0) -> SipMessage:
         """Wait until ``count`` messages of that label arrived; return the last of them."""
         what = f"{self.scenario} got {label}"
         try:

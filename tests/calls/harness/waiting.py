@@ -23,7 +23,7 @@ async def eventually(
 
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], within: float = 10.0, what: str = "", every: float = 0.1
+    condition: Callable[[], T | Awaitable[T]], within: float = 20.0, what: str = "", every: float = 0.1
 ) -> T:
     """Ask ``condition`` until it gives something true, and return that.
 
@@ -61,7 +61,7 @@ async def throughout(seconds: float, condition: Callable[[], bool], what: str) -
         await asyncio.sleep(0.1)
 
 
-def eventually_now(condition: Callable[[], T], within: float = 10.0, what: str = "") -> T:
+def eventually_now(condition: Callable[[], T], within: float = 20.0, what: str = "") -> T:
     """The same for fixtures, which have no loop."""
     deadline = time.monotonic() + within
     while not (value := condition()):

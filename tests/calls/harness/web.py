@@ -30,9 +30,9 @@ def ask(
     """One request to 127.0.0.1.
 
     Raises:
-        OSError: nobody listens there, or it did not answer within five seconds.
+        OSError: nobody listens there, or it did not answer within twenty seconds.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         text = None if body is None else json.dumps(body)
         content = {} if body is None else {"Content-Type": "application/json"}

@@ -57,6 +57,10 @@ def test_loopback_is_seen_in_each_spelling(host: str, ours: bool) -> None:  # no
         ),
         ({"tokens": [{"name": "ana", "token": TOKEN, "role": "root"}]}, "'viewer' or 'operator'"),
         ({"proxy": {"sources": []}}, "at least 1 item"),
+        (
+            {"proxy": {"sources": ["10.0.0.7"], "address_header": "x-forwarded-user"}},
+            "the address needs a header of its own",
+        ),
         ({"proxy": {"sources": ["10.0.0.7"], "role_header": "X-R", "operators": ["ana"]}}, "leave one out"),
         ({"proxy": {"sources": ["10.0.0.7"], "role_header": "x-forwarded-user"}}, "a header each"),
         ({"proxy": {"sources": ["10.0.0.7"]}, "open_paths": ["/calls"]}, "'/healthz'"),

@@ -23,6 +23,7 @@ from tests.faults.harness.front import Front
 from tests.faults.harness.killer import Killer
 
 PORTS_PER_CALL = 4
+AT_ONCE = 25
 
 
 @dataclass
@@ -65,15 +66,17 @@ class Site:
         return begun
 
     async def up(self, count: int) -> list[CrowdCall]:
-        """Make calls that stay up, and wait until they are and CXone took their arrival."""
-        begun = await self.calls(count, Way.STAYS)
-        await self.went_their_way()
+        """Make calls that stay up, a few at a time, and wait until they are and CXone took their arrival."""
+        begun: list[CrowdCall] = []
+        while len(begun) < count:
+            begun += await self.calls(min(AT_ONCE, count - len(begun)), Way.STAYS)
+            await self.went_their_way()
         lost = [call.seen for call in begun if not call.up]
         assert not lost, f"{len(lost)} calls did not come up, among them {lost[:5]}"
-        await eventually(lambda: not self.pending, 30, "arrivals are settled")
+        await eventually(lambda: not self.pending, 60, "arrivals are settled")
         return begun
 
-    async def went_their_way(self, within: float = 20) -> None:
+    async def went_their_way(self, within: float = 60) -> None:
         """Wait until every call has come as far as its way leads."""
         try:
             await eventually(lambda: not self.crowd.unfinished, within)
@@ -81,7 +84,7 @@ class Site:
             left = [(call.contact_id, call.way.value, call.seen) for call in self.crowd.unfinished]
             raise AssertionError(f"{len(left)} calls are stuck, among them {left[:5]}") from None
 
-    async def settled(self, within: float = 30) -> Books:
+    async def settled(self, within: float = 60) -> Books:
         """Wait until no call is up and no signal open; what stands on disk then."""
 
         def books() -> Books | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from agent.calls.live_call import LiveCall
-from agent.core.events import Timer
+from agent.core.actions import Timer
 from agent.core.reasons import Reason
 from tests.shell.harness.shell import Shell
 from tests.shell.harness.sip import FakeLeg
@@ -40,7 +40,7 @@ class Promises:
         """Whenever nothing goes on any more but what waits for a clock or a far end."""
         for call in self._node.admitted:
             caller = self._node.stack.all[0]
-            running = set(call._clocks._running)
+            running = set(call._actions._clocks._running)
             if not caller.up:
                 continue
             if not _talks(caller):
@@ -67,8 +67,8 @@ class Promises:
             record.account, record.project, record.contact_id
         )
         self._demand("gone", not len(register) and not known and not counted)
-        watch = call._watch._timer
-        self._demand("clocks", not call._clocks._running and (watch is None or watch.work is None))
+        watch = call._actions._watch._timer
+        self._demand("clocks", not call._actions._clocks._running and (watch is None or watch.work is None))
 
     async def _look_up(self, call: LiveCall) -> None:
         store, record = self._node.store, call.record

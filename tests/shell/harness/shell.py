@@ -232,7 +232,7 @@ async def shell(
             await made.settled()
         loop.set_exception_handler(None)
         for call in made.register.calls():  # a test that failed leaves one
-            call._watch.end()
-            for timer in tuple(call._clocks._running):
-                call._clocks.stop(timer)
+            call._actions._watch.end()
+            for timer in tuple(call._actions._clocks._running):
+                call._actions._clocks.stop(timer)
         await real.aclose()
