@@ -15,7 +15,7 @@ from typing import Final
 from agent import children
 from agent.calls.tasks import Tasks
 from agent.core.model import Project, Snapshot
-from agent.core.synthetic import Order, Result
+from agent.core.synthetic import Order, Result, Row
 from agent.core.synthetic_order import order_for
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
@@ -50,7 +50,7 @@ class SyntheticCalls:
         self._tasks = Tasks(lambda error: took("synthetic", error))
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._timers: dict[str, tuple[float, asyncio.TimerHandle]] = {}
-        self._failures: dict[str, int] = {}
+        self._rows: dict[str, Row] = {}
 
     def follow(self, snapshot: Snapshot) -> None:
         """Make those of this configuration and no others."""
@@ -59,8 +59,8 @@ class SyntheticCalls:
             if wanted.get(name) != every:
                 timer.cancel()
                 del self._timers[name]
-        for name in self._failures.keys() - wanted.keys():
-            del self._failures[name]
+        for name in self._rows.keys() - wanted.keys():
+            del self._rows[name]
             self._metrics.synthetic_removed(name)
         for name, every in wanted.items():
             if name not in self._timers:
@@ -95,24 +95,33 @@ class SyntheticCalls:
             _log.warning("a test call could not be made", project=project.project, error=result)
             self._metrics.synthetic_not_made(project.project)
             return
-        before = self._failures.get(project.project, 0)
-        failures = self._failures[project.project] = 0 if result.passed else before + 1
-        self._metrics.synthetic_made(project.project, failures, result.response_gap)
-        if not result.passed:
+        before = self._rows.get(project.project, Row())
+        row = self._rows[project.project] = before.after(result.verdict)
+        self._metrics.synthetic_made(
+            project.project, result.verdict, row.failed, row.unclear, result.response_gap
+        )
+        if result.wrong:
             _log.warning(
                 "a test call failed",
                 project=project.project,
                 wrong=result.wrong,
                 tried=result.tried,
-                in_a_row=failures,
+                in_a_row=row.failed,
             )
-        elif before:
+        elif result.unclear:
+            _log.warning(
+                "a test call could not tell whether the voice agent hears",
+                project=project.project,
+                unclear=result.unclear,
+                in_a_row=row.unclear,
+            )
+        elif before != row:
             _log.info("a test call went well again", project=project.project, target=result.answered_by)
 
 
 async def _made(order: Order) -> Result | str:
     """What came of the call; or why it could not be made."""
-    seconds = len(order.callees) * order.ring + 2 * order.patience + _SPARE_SECONDS
+    seconds = len(order.callees) * order.ring + 3 * order.patience + _SPARE_SECONDS
     try:
         said = await children.ask(_MODULE, told=order.to_json().encode(), seconds=seconds)
     except TimeoutError:

@@ -19,7 +19,7 @@ from agent.telemetry.stories import OfCall, Stories
 from agent.telemetry.withheld import rtp
 
 LEGS: Final = 40
-"""Legs that are tapped at once: 4,000 packets a second, some 5 % of the loop. Of more there is SIP alone."""
+"""Legs that are tapped at once: 4,000 packets a second, 1.5 % of the loop. Of more there is SIP alone."""
 _TAKE_SECONDS: Final = 0.1
 
 

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import signal
+import tempfile
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Final
@@ -153,6 +154,11 @@ async def _loaded(order: Order, folder: Path, *, plain: bool, as_json: bool) -> 
                 else "interrupted before there was anything to report"
             )
             return _INTERRUPTED
+        except OSError as error:
+            raise AgentError(
+                f"the load can't keep its own files in {tempfile.gettempdir()}: {error.strerror or error}; "
+                "make room, or name another folder in TMPDIR"
+            ) from None
     return _kept(outcome, undertaking.errors, folder, as_json=as_json)
 
 
@@ -170,14 +176,11 @@ def _end_on_signals(task: asyncio.Future[Outcome], undertaking: Undertaking, sho
 
 
 def _kept(outcome: Outcome, errors: bytes, folder: Path, *, as_json: bool) -> int:
-    from agent.load.outcome import document, keep  # noqa: PLC0415
-    from agent.load.report import write  # noqa: PLC0415
+    from agent.load.outcome import document  # noqa: PLC0415
+    from agent.load.report import keep_all  # noqa: PLC0415
 
     try:
-        keep(outcome, folder)
-        if errors:
-            (folder / "sipp-errors.log").write_bytes(errors)
-        page = write(outcome, folder)
+        page = keep_all(outcome, errors, folder)
     except OSError as error:
         _tell(outcome)
         raise AgentError(f"the report can't be written to {folder}: {error.strerror}; use --out") from None

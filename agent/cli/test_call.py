@@ -18,7 +18,7 @@ from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_con
 from agent.cli.where import node_asked
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
-from agent.core.synthetic import Order, Result
+from agent.core.synthetic import FAILED, PASSED, UNCLEAR, Order, Result
 from agent.core.synthetic_order import order_for
 from agent.core.through import Way, signals_to_nice, through
 from agent.telemetry.logs import silent
@@ -27,6 +27,7 @@ _DIGITS: Final = frozenset("0123456789*#")
 _LONGEST_WAIT: Final = 300.0
 _SETTLED_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.2
+_EXITS: Final = {PASSED: DONE, FAILED: FOUND_WRONG, UNCLEAR: 3}
 _EXAMPLE: Final = f"""examples:
   handoff-agent test-call acme-care
   handoff-agent test-call acme-care --speak question.wav --digits 12
@@ -34,7 +35,8 @@ _EXAMPLE: Final = f"""examples:
 
 Straight to the voice agent it is no call of the agent's: nothing is recorded, counted or signalled. Through
 our own edge it is a whole one. Its INVITE has the header X-Handoff-Test: 1.
-{EXIT_CODES}"""
+{EXIT_CODES}, 3 nothing found wrong, but it talks without a pause:
+whether it hears can't be told"""
 
 
 def add(subparsers: Commands) -> None:
@@ -59,9 +61,8 @@ def add(subparsers: Commands) -> None:
     option(
         "--wait",
         type=float,
-        default=10.0,
         metavar="SECONDS",
-        help="for its greeting, and for its answer to us (default 10)",
+        help="for its greeting, and for its answer to us (default: synthetic.wait of the project, or 10)",
     )
     option("--speak", type=Path, metavar="WAV", help="what is said (PCM); a question in English by default")
     option(
@@ -77,7 +78,7 @@ def add(subparsers: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the call. Returns the exit code: 0 all is well, 1 something is wrong."""
+    """Make the call. Returns the exit code: 0 all is well, 1 something is wrong, 3 it can't be told."""
     snapshot = read_or_explain(options.config)
     if snapshot is None:
         return COULD_NOT_RUN
@@ -91,16 +92,16 @@ def run(options: argparse.Namespace) -> int:
         result = asyncio.run(_made(order, way, options))
     for line in [result.to_json()] if options.json else _report(result, way):
         print(line)
-    return DONE if result.passed else FOUND_WRONG
+    return _EXITS[result.verdict]
 
 
 def _with_options(order: Order, options: argparse.Namespace) -> Order:
     if not _DIGITS.issuperset(options.digits):
         raise AgentError(f"--digits {options.digits}: a key is one of 0 to 9, * and #")
-    if not 0 < options.wait <= _LONGEST_WAIT:
-        raise AgentError(f"--wait {options.wait:g}: write seconds, more than 0 and {_LONGEST_WAIT:g} at most")
-    speech = str(options.speak or "")
-    return replace(order, patience=options.wait, digits=options.digits, speech=speech)
+    wait = order.patience if options.wait is None else options.wait
+    if not 0 < wait <= _LONGEST_WAIT:
+        raise AgentError(f"--wait {wait:g}: write seconds, more than 0 and {_LONGEST_WAIT:g} at most")
+    return replace(order, patience=wait, digits=options.digits, speech=str(options.speak or ""))
 
 
 def _way(options: argparse.Namespace, snapshot: Snapshot, project: Project, order: Order) -> Way | None:
@@ -176,6 +177,7 @@ def _report(result: Result, way: Way | None) -> Iterator[str]:
         yield from (f"  {what:<14}{how}" for what, how in _rows(result))
     yield from (f"  {line}" for line in result.more)
     yield from (f"wrong: {line}" for line in result.wrong)
+    yield from (f"unclear: {line}" for line in result.unclear)
     if result.passed:
         yield "all is well"
 
@@ -190,7 +192,8 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     back = "" if result.round_trip is None else f", round trip {result.round_trip * 1000:.1f} ms"
     yield (
         "audio in",
-        f"{result.received} packets, {result.lost} lost, jitter {result.jitter * 1000:.1f} ms{back}"
+        f"{result.received} packets, {result.lost} lost, {result.discarded} too late, "
+        f"jitter {result.jitter * 1000:.1f} ms{back}"
         + ("" if result.mos is None else f", MOS {result.mos:.1f}"),
     )
     yield "audio out", f"{result.sent} packets, {result.lost_by_peer} lost by its reports"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Self
 
 from agent.core.model import Project, Snapshot
@@ -16,6 +16,9 @@ MARK: Final = ("X-Handoff-Test", "1")
 """A header of each test call's INVITE: whoever runs the voice agent can tell it from a customer's."""
 LEAST_MOS: Final = 3.5
 """Below it many listeners are dissatisfied (ITU-T G.107 Annex B)."""
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+UNCLEAR: Final = "unclear"
 _MOST_LOSS: Final = 0.02
 _NO_CONTACT: Final = "0"
 
@@ -77,13 +80,16 @@ class Result:
         answered_after: from the INVITE that was answered to its 200.
         first_audio: from the answer to the first sound; None where nothing was heard.
         response_gap: from the end of our speech to the next sound; None where there was none, or no pause.
-        talked_on: it never paused, so that it can't be told whether it heard us.
+        talked_on: it spoke whenever we did, so that it can't be told whether it heard us.
+        echo: it sent back what we said.
         received, sent, lost, lost_by_peer: RTP packets.
+        discarded: those that came, and were of no use: too late, as a rule.
         jitter, round_trip: mean.
         mos: estimate for what came (`agent.core.quality`).
         dtmf: how the digits went; empty where none were pressed.
         more: what else is worth a line, such as the signals of a call through our own edge.
         wrong: what is wrong, a line each.
+        unclear: what can't be told, a line each.
     """
 
     project: str
@@ -93,33 +99,65 @@ class Result:
     first_audio: float | None = None
     response_gap: float | None = None
     talked_on: bool = False
+    echo: bool = False
     received: int = 0
     sent: int = 0
     lost: int = 0
     lost_by_peer: int = 0
+    discarded: int = 0
     jitter: float = 0.0
     round_trip: float | None = None
     mos: float | None = None
     dtmf: str = ""
     more: tuple[str, ...] = ()
     wrong: tuple[str, ...] = field(default=())
+    unclear: tuple[str, ...] = field(default=())
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.wrong
+        """Whether nothing is wrong, and that is sure."""
+        return self.verdict == PASSED
+
+    @property
+    def verdict(self) -> str:
+        """``passed``, ``failed``, or ``unclear``: nothing is known to be wrong, but not that it hears."""
+        if self.wrong:
+            return FAILED
+        return UNCLEAR if self.unclear else PASSED
 
     def to_json(self) -> str:
-        """As JSON, with ``passed``."""
-        return json.dumps({"passed": self.passed, **asdict(self)})
+        """As JSON, with ``passed`` and ``verdict``."""
+        return json.dumps({"passed": self.passed, "verdict": self.verdict, **asdict(self)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """What `to_json` wrote."""
         read = json.loads(text)
-        read.pop("passed")
+        del read["passed"], read["verdict"]
         tried = tuple((uri, said) for uri, said in read.pop("tried"))
-        return cls(tried=tried, more=tuple(read.pop("more")), wrong=tuple(read.pop("wrong")), **read)
+        read |= {name: tuple(read[name]) for name in ("more", "wrong", "unclear")}
+        return cls(tried=tried, **read)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The newest test calls of a project, none of which passed.
+
+    Attributes:
+        failed: how many of them failed.
+        unclear: of how many it can't be told.
+    """
+
+    failed: int = 0
+    unclear: int = 0
+
+    def after(self, verdict: str) -> Row:
+        """With one more."""
+        if verdict == PASSED:
+            return Row()
+        return replace(
+            self, failed=self.failed + (verdict == FAILED), unclear=self.unclear + (verdict == UNCLEAR)
+        )
 
 
 def faults(result: Result) -> Iterable[str]:
@@ -130,7 +168,12 @@ def faults(result: Result) -> Iterable[str]:
     if not result.received:
         yield "no audio came at all: RTP does not get through from it to here"
     elif result.first_audio is None:
-        yield "only silence came: the voice agent says nothing"
+        reported = result.round_trip is not None  # by its RTCP
+        yield "only silence came: the voice agent says nothing" + (
+            ", though it reports that our audio arrives" if reported else ""
+        )
+    elif result.echo:
+        yield "it sends our own speech back: a caller hears an echo, and nobody who hears him"
     elif result.response_gap is None and not result.talked_on:
         yield "it said nothing after we had spoken: it does not hear us, or does not react"
     if not result.sent:
@@ -138,8 +181,20 @@ def faults(result: Result) -> Iterable[str]:
     whole = result.received + result.lost
     if result.received and result.lost > _MOST_LOSS * whole:
         yield f"{result.lost / whole:.1%} of its audio was lost on the way"
+    if result.sent and result.lost_by_peer > _MOST_LOSS * result.sent:
+        share = min(1.0, result.lost_by_peer / result.sent)
+        yield f"{share:.1%} of our audio was lost on the way to it, by its reports"
     if result.mos is not None and result.mos < LEAST_MOS:
         yield f"the audio is bad: MOS {result.mos:.1f}"
+
+
+def doubts(result: Result) -> Iterable[str]:
+    """What a call could not find out."""
+    if result.answered_by and result.first_audio is not None and result.talked_on and not result.echo:
+        yield (
+            "it spoke on while we spoke, twice: whether it hears us can't be told (a longer --wait or "
+            "synthetic.wait lets it finish first)"
+        )
 
 
 def headers_of(project: Project, node: str, call_id: str) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from agent.core.model import Project, Snapshot
+from agent.core.model.synthetic import Synthetic
 from agent.core.synthetic import Callee, Order, headers_of, node_of
 from agent.core.targets import in_order
 
@@ -30,4 +31,5 @@ def order_for(
         node=node_of(snapshot),
         response_timeout=voice_agent.response_timeout,
         ring=snapshot.agent.limits.ring,
+        patience=(project.synthetic or Synthetic()).wait,
     )

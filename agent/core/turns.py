@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who speaks when in a test call: told of the far end's loudness again and again. Pure."""
+"""Who speaks when in a test call: told of the far end's loudness again and again. Pure.
+
+That it hears is known from one thing alone: it was quiet when we had finished, had not begun to speak
+while we did, and then spoke. What sounds at the same time as we do may be talk that goes on whatever we say.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,8 @@ class Turns:
         self.first: float | None = None
         self._began = began
         self._last: float | None = None
+        self._speaking = False
+        self._broke_in = False  # it began to speak while we did
         self._spoken: float | None = None  # when we had finished
         self._answer: float | None = None
         self._open = False
@@ -34,6 +40,7 @@ class Turns:
         if level < LOUD:
             return
         self.first = now if self.first is None else self.first
+        self._broke_in |= self._speaking and self._quiet(now)
         self._last = now
         if self._spoken is not None and self._answer is None:
             self._answer = now
@@ -42,19 +49,24 @@ class Turns:
         """Whether it has spoken and is quiet."""
         return self._last is not None and now - self._last >= PAUSE_SECONDS
 
+    def speak(self) -> None:
+        """We begin to speak; what was known of an answer to what we said before is void."""
+        self._speaking, self._broke_in = True, False
+        self._spoken = self._answer = None
+
     def spoke(self, now: float) -> None:
         """We have finished speaking; whether it was quiet by then decides what can be told of its answer."""
-        self._open = self._last is None or now - self._last >= PAUSE_SECONDS / 2
+        self._open = self._quiet(now) and not self._broke_in
+        self._speaking = False
         self._spoken = now
 
-    @property
-    def answered(self) -> bool:
-        """Whether it spoke after us."""
-        return self._answer is not None
+    def settled(self, now: float) -> bool:
+        """Whether there is nothing to wait for: it has answered, or it talked on and is quiet now."""
+        return self._answer is not None if self._open else self.paused(now)
 
     @property
     def talked_on(self) -> bool:
-        """Whether it spoke while we finished, so that nothing can be told of its answer."""
+        """Whether it spoke while we did, so that nothing can be told of its answer."""
         return self._spoken is not None and not self._open
 
     @property
@@ -68,3 +80,6 @@ class Turns:
         if self._spoken is None or self._answer is None or not self._open:
             return None
         return self._answer - self._spoken
+
+    def _quiet(self, now: float) -> bool:
+        return self._last is None or now - self._last >= PAUSE_SECONDS / 2

@@ -81,7 +81,8 @@ def too_large() -> RefusalError:
     """A draft that is too large, and what to do."""
     return RefusalError(
         _TOO_LARGE,
-        f"a preview takes {DRAFT_AT_MOST >> 20} MiB at most: compare folders with handoff-agent diff instead",
+        f"a preview takes {DRAFT_AT_MOST >> 20} MiB at most: on the node, handoff-agent check looks at a "
+        "larger map, and handoff-agent diff OLD NEW at what it moves",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.load.plan import Plan
 from agent.load.ports import Ports
-from agent.load.sipp import SCENARIOS, Job
+from agent.load.sipp import CONTROL_ADDRESS, SCENARIOS, Job
 from agent.load.targets import Target, source_towards
 from agent.simulators.g711 import RATE, encode
 
@@ -56,7 +56,7 @@ class Jobs:
     def __init__(self, route: Route) -> None:
         self._route = route
         self._source = source_towards(route.target)
-        self._ports = Ports(self._source)
+        self._ports, self._control = Ports(self._source), Ports(CONTROL_ADDRESS)
         self._prefix = str(int(time.time()) % 10**_DIGITS).zfill(_DIGITS)
 
     def callers(self, plan: Plan, number: int) -> Job:
@@ -91,7 +91,7 @@ class Jobs:
             scenario=SCENARIOS / plan.profile.voice_agent,
             address=address,
             port=port,
-            control=ports.one(),
+            control=self._control.one(),
             hold=plan.hold if "hands_off" in plan.profile.voice_agent else 0.0,
             keys=(("rtp_port", "9"),),
             options=("-rtp_echo", "-mp", str(ports.several(4).low)) if media else (),
@@ -103,7 +103,7 @@ class Jobs:
             scenario=scenario,
             address=self._source,
             port=self._ports.one(),
-            control=self._ports.one(),
+            control=self._control.one(),
             target=self._route.target,
             rate=plan.ramp.at(0.0) or 0.001,
             calls=plan.calls,

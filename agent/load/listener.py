@@ -151,7 +151,7 @@ class Listener:
         answer = await self._answered(self._request("INVITE", 1, _offer(audio.getsockname()[:2])), 1)
         if _status(answer) != _OK:
             self._send(self._request("ACK", 1))
-            raise AgentError(f"the measured call was refused: {answer.partition(chr(13))[0]}")
+            raise AgentError(f"the measured call was refused: {answer.splitlines()[0]}")
         self._learn(answer)
         self._send(self._request("ACK", 1))
         loop.add_reader(audio, self._hear)

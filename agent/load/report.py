@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from agent.load import plots
 from agent.load.course import figures
 from agent.load.limits import MEASURES, figure_text
-from agent.load.outcome import CLEAN, INTERRUPTED, Outcome, document
+from agent.load.outcome import CLEAN, INTERRUPTED, RESULT, SAMPLES, SETUPS, Outcome, document, keep
 
 REPORT: Final = "report.html"
+ERRORS: Final = "sipp-errors.log"
 _PAGES: Final = Path(__file__).with_name("pages")
 
 
@@ -60,12 +62,23 @@ def report(outcome: Outcome) -> str:
     )
 
 
-def write(outcome: Outcome, folder: Path) -> Path:
-    """Write the report into a folder. Returns its path.
+def keep_all(outcome: Outcome, errors: bytes, folder: Path) -> Path:
+    """Write all that is kept of a load into a folder: report, data, SIPp's log of errors if there is any.
+
+    Returns:
+        The report.
 
     Raises:
-        OSError: it can't be written.
+        OSError: it can't be written; then none of it is there.
     """
-    path = folder / REPORT
-    path.write_text(report(outcome), encoding="utf-8")
-    return path
+    try:
+        keep(outcome, folder)
+        if errors:
+            (folder / ERRORS).write_bytes(errors)
+        (folder / REPORT).write_text(report(outcome), encoding="utf-8")
+    except OSError:
+        for name in (RESULT, SAMPLES, SETUPS, ERRORS, REPORT):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+        raise
+    return folder / REPORT

@@ -12,7 +12,7 @@ from agent.load.course import End, Sample
 from agent.load.gauge import Gauge
 from agent.load.jobs import GRACE_SECONDS
 from agent.load.plan import Plan
-from agent.load.sipp import NORMAL, Sipp
+from agent.load.sipp import Sipp
 
 _HURRY_SECONDS: Final = 3.0
 _LATE_SECONDS: Final = 0.2  # SIPp writes its counts a second after its start, and then every second
@@ -87,8 +87,8 @@ class Run:
     def _gone(self) -> str | None:
         """Who has ended that should not have."""
         for one in (self.caller, self.flood, self._voice_agent):
-            if one is not None and not one.running and one.code not in NORMAL:
-                return f"SIPp ({one.job.name}) ended with {one.code}: {one.complaint()}"
+            if one is not None and (why := one.gone()):
+                return why
         return self._alive()
 
     async def _calls_are_over(self) -> None:

@@ -25,9 +25,11 @@ from agent.simulators.processes import with_us
 NORMAL: Final = (0, 1, 99)
 """Exit codes of one that came to its end: all calls went well, some did not, none was made."""
 _EMPTY: Final = (0, 99)
+CONTROL_ADDRESS: Final = "127.0.0.1"
+"""Where a SIPp is steered; it knows no IPv6 there."""
 SCENARIOS: Final = Path(__file__).with_name("scenarios")
 _PROGRAM: Final = "sipp"
-_VERSION: Final = re.compile(rb"v(\d+)\.(\d+)\.(\d+)")
+_VERSION: Final = re.compile(rb"\bv(\d+)\.(\d+)\.(\d+)")
 _OLDEST: Final = (3, 6, 1)
 _VERSION_SECONDS: Final = 10.0
 _NOT_THERE: Final = "SIPp is not installed: apt-get install sip-tester (Debian), or make setup"
@@ -47,7 +49,7 @@ class Job:
         name: of the process and of its files.
         scenario: the XML file.
         address, port: where it listens, and what it calls from.
-        control: the port of its control socket, on the same address.
+        control: the port of its control socket, on `CONTROL_ADDRESS`.
         target: whom it calls; None for one that is called.
         rate: calls a second, at first.
         calls: so many and no more; 0 for one that is called, which takes them until it is ended.
@@ -104,7 +106,9 @@ async def require_sipp() -> None:
             asked.kill()
             await asked.wait()
     found = _VERSION.search(said)
-    if found is not None and tuple(map(int, found.groups())) < _OLDEST:
+    if found is None:
+        raise AgentError(f"{shutil.which(_PROGRAM)} is no SIPp: it tells no version")
+    if tuple(map(int, found.groups())) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
         raise AgentError(f"SIPp {found[0].decode().lstrip('v')} is too old: {oldest} or newer is needed")
 
@@ -157,6 +161,12 @@ class Sipp:
         return AgentError(
             f"SIPp can't play {self.job.scenario.name}: {self.complaint() or f'exit code {self.code}'}"
         )
+
+    def gone(self) -> str | None:
+        """That it has ended though it should not have, and why."""
+        if self.running or self.code in NORMAL:
+            return None
+        return f"SIPp ({self.job.name}) ended with {self.code}: {self.complaint()}"
 
     @property
     def running(self) -> bool:
@@ -233,9 +243,8 @@ class Sipp:
         return not self.running
 
     def _control(self, command: str) -> None:
-        family = socket.AF_INET6 if ":" in self.job.address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as out, contextlib.suppress(OSError):
-            out.sendto(command.encode(), (self.job.address, self.job.control))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out, contextlib.suppress(OSError):
+            out.sendto(command.encode(), (CONTROL_ADDRESS, self.job.control))
 
 
 def _filled(job: Job) -> str:
@@ -264,7 +273,7 @@ def _arguments(job: Job) -> list[str]:
         ]  # fmt: skip
     return [
         *caller, "-sf", "scenario.xml", "-t", transport, "-i", job.address, "-bind_local",
-        "-mi", job.address, "-p", str(job.port), "-ci", job.address, "-cp", str(job.control), "-nostdin",
+        "-mi", job.address, "-p", str(job.port), "-ci", CONTROL_ADDRESS, "-cp", str(job.control), "-nostdin",
         "-d", str(round(job.hold * 1000)), "-trace_stat", "-stf", "statistics.csv", "-fd", "1",
         "-trace_err", "-error_file", "errors.log", "-max_log_size", str(_LOG_BYTES),
         "-deadcall_wait", "0", "-buff_size", str(_BUFFER), *keys, *job.options,

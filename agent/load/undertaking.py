@@ -18,7 +18,7 @@ from agent.core.errors import AgentError
 from agent.load.course import Course, End, figures
 from agent.load.drive import Drive
 from agent.load.gauge import Watch
-from agent.load.jobs import Route
+from agent.load.jobs import Jobs, Route
 from agent.load.limits import Judged, Limit, Source, judge
 from agent.load.listener import Listener
 from agent.load.outcome import Outcome
@@ -26,7 +26,7 @@ from agent.load.plan import Plan
 from agent.load.run import ENDED_BY_THE_USER
 from agent.load.scrape import Scraper
 from agent.load.search import search
-from agent.load.sipp import require_sipp
+from agent.load.sipp import Sipp, require_sipp
 from agent.load.stage import Stage
 from agent.load.targets import Target, Transport, answering, permitted
 from agent.load.usage import Watched, find
@@ -170,12 +170,25 @@ class Undertaking:
         if scraper is not None:
             await scraper.now()
         self._view.say(f"{target} answers OPTIONS: {await answering(target)}")
+        route = Route(target, order.number, order.token, answers_at=order.answers_at, scenario=order.scenario)
+        voice_agent = await self._voice_agent(ends, route, work)
+        if voice_agent is not None:
+            route = replace(route, answers_at=None)
         contact = str(time.time_ns() // 1000)
         headers = (f"X-InContact-ContactId: {contact}", f"X-PolyAi-Auth-Token: {order.token}")
         listener = await self._listened(ends, target, order.number, headers)
         watch = Watch(scraper, self._named, listener)
-        route = Route(target, order.number, order.token, answers_at=order.answers_at, scenario=order.scenario)
-        return self._drive(route, watch, work, lambda: None), str(target)
+        gone = voice_agent.gone if voice_agent is not None else lambda: None
+        return self._drive(route, watch, work, gone), str(target)
+
+    async def _voice_agent(self, ends: AsyncExitStack, route: Route, work: Path) -> Sipp | None:
+        """The voice agent, where the measured call needs it before any run, and all the time."""
+        job = Jobs(route).voice_agent(self._order.plan)
+        if job is None or not self._order.plan.profile.listens:
+            return None
+        sipp = await Sipp.start(job, work)
+        ends.push_async_callback(sipp.end)
+        return sipp
 
     def _drive(self, route: Route, watch: Watch, work: Path, alive: Callable[[], str | None]) -> Drive:
         return Drive(route, watch, work, told=self._view.show, alive=alive, stop=self._stop)

@@ -18,12 +18,12 @@ import aiohttp
 from agent.core.records import Way
 from agent.simulators.asking import Words
 from agent.simulators.hearing import measure_file
+from agent.simulators.manners import behave
+from agent.simulators.recorded import written
 from agent.sip import events as sip
 from agent.sip.leg import Leg
 from agent.sip.players import Player, Recording
 
-_LOOKS_AT_FILE: Final = 40
-_LOOK_SECONDS: Final = 0.05
 _REFUSED: Final = 300  # from here on a status says that the caller did not go
 _KEPT: Final = "kept"
 
@@ -42,6 +42,7 @@ class Conversation:
         call_id: the agent's id of it, as its INVITE said.
         options: what the simulator was told to do.
         speech: what is spoken to the caller.
+        seconds: how long that takes once.
         folder: where the recording of the caller goes.
         session: for the handoff API.
 
@@ -56,6 +57,7 @@ class Conversation:
         options: argparse.Namespace,
         *,
         speech: Player | None,
+        seconds: float,
         folder: Path,
         session: aiohttp.ClientSession,
     ) -> None:
@@ -63,6 +65,8 @@ class Conversation:
         self.call_id = call_id
         self._options = options
         self._speech = speech
+        self._seconds = seconds
+        self._manner: asyncio.Task[None] | None = None
         self._recording = folder / f"{call_id or leg.key}.wav"
         self._session = session
         self._words = Words(options.destination, options.skill, options.reason)
@@ -82,8 +86,8 @@ class Conversation:
     def talk(self) -> None:
         """The dialog is up: speak, hear, and do later what the options say."""
         say("answered", call_id=self.call_id)
-        self._leg.hear(self._speech)
         self._leg.record(Recording(self._recording))
+        self._behave()
         if self._options.hand_off_after is not None:
             self._later(self._options.hand_off_after, self._hand_off)
         elif self._options.hang_up_after is not None:
@@ -110,7 +114,7 @@ class Conversation:
         self.end()
         heard = {}
         if self._recording.exists():
-            await self._finished(self._recording)
+            await written(self._recording)
             heard = asdict(measure_file(self._recording))
             if self._options.record is None:
                 self._recording.unlink(missing_ok=True)
@@ -120,6 +124,12 @@ class Conversation:
         """Plan nothing more."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._manner is not None:
+            self._manner.cancel()
+
+    def _behave(self) -> None:
+        behaving = behave(self._options.manner, self._leg, self._speech, self._seconds)
+        self._manner = asyncio.get_running_loop().create_task(behaving)
 
     # -- the handoff ---------------------------------------------------------------------------------------
 
@@ -158,6 +168,8 @@ class Conversation:
 
     def _fall_silent(self) -> None:
         say("silent", call_id=self.call_id)
+        if self._manner is not None:
+            self._manner.cancel()
         self._leg.hear(None)
 
     def _keep_caller(self) -> None:
@@ -165,14 +177,7 @@ class Conversation:
         say("keeps_caller", call_id=self.call_id)
         self.end()
         if self._leg.alive:
-            self._leg.hear(self._speech)
+            self._behave()
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, what)
-
-    async def _finished(self, path: Path) -> None:
-        """Wait until the media thread has closed the file: it writes the length last."""
-        for _ in range(_LOOKS_AT_FILE):
-            if measure_file(path).seconds:
-                return
-            await asyncio.sleep(_LOOK_SECONDS)

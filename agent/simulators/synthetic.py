@@ -12,8 +12,6 @@ import contextlib
 import random
 import socket
 import sys
-import tempfile
-import wave
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,24 +20,19 @@ from typing import Any, Final
 from agent.core.errors import AgentError, SipError
 from agent.core.model import Agent, Media
 from agent.core.node import READY
-from agent.core.synthetic import Callee, Order, Result, faults
-from agent.core.turns import Turns
+from agent.core.synthetic import Callee, Order, Result, doubts, faults
 from agent.core.units import Listen, PortRange, bracketed, listen
 from agent.core.uris import SipUri, sip_uri
 from agent.names.names import Names
+from agent.simulators.talk import Talk
 from agent.sip import events as sip
 from agent.sip.guard import Doors
 from agent.sip.leg import Leg
-from agent.sip.players import Player, Recording
 from agent.sip.resolver import Hop, Resolver
 from agent.sip.stack import Stack
 from agent.telemetry import logs
 
 SPEECH: Final = Path(__file__).with_name("test_call.wav")
-_LOOK_SECONDS: Final = 0.02
-_DIGIT_SECONDS: Final = 0.4
-_DIGIT_MILLISECONDS: Final = 160
-_BYE_SECONDS: Final = 3.0
 _HOPS_LEFT: Final = 70
 _PORTS: Final = range(10_000, 65_000)
 _TRIES: Final = 200
@@ -62,8 +55,6 @@ class Caller:
         self._events: asyncio.Queue[sip.StackEvent] = asyncio.Queue()
         self._informed: list[str] = []
         self._tried: list[tuple[str, str]] = []
-        self._speech = Path(order.speech) if order.speech else SPEECH
-        self._seconds = 0.0
 
     async def call(self) -> Result:
         """Make the call.
@@ -72,7 +63,7 @@ class Caller:
             AgentError: it could not be made at all: no port, no speech.
         """
         order, node = self._order, self._order.node
-        self._seconds = _seconds(self._speech)
+        talk = Talk(order, Path(order.speech) if order.speech else SPEECH, self._informed)
         listening = _listening(node)
         settings = _settings(node, listening)
         stack = Stack(settings, self._trace, lambda _: None)
@@ -85,10 +76,14 @@ class Caller:
                 for callee in order.callees:
                     found = await self._dial(stack, resolver, callee)
                     if found is not None:
-                        result = await self._talk(replace(result, answered_by=callee.uri), *found)
+                        leg, seconds = found
+                        result = replace(result, answered_by=callee.uri, answered_after=round(seconds, 3))
+                        if self._up is not None:
+                            self._up(leg.sip_call_id)
+                        result = await talk.hold(result, leg, self._next)
                         break
                 result = replace(result, tried=tuple(self._tried))
-                return replace(result, wrong=tuple(faults(result)))
+                return replace(result, wrong=tuple(faults(result)), unclear=tuple(doubts(result)))
             finally:
                 stack.close()
 
@@ -151,66 +146,6 @@ class Caller:
                         return event
         return None
 
-    # -- the call --------------------------------------------------------------------------------------------
-
-    async def _talk(self, result: Result, leg: Leg, answered_after: float) -> Result:
-        loop, order = asyncio.get_running_loop(), self._order
-        turns, said = Turns(loop.time()), Player(self._speech)
-        if self._up is not None:
-            self._up(leg.sip_call_id)
-        with tempfile.TemporaryDirectory(prefix="handoff-test-call-") as folder:
-            leg.record(Recording(Path(folder) / "heard.wav"))  # the mixer looks at what somebody takes
-            await self._listen(leg, turns, order.patience, lambda: turns.paused(loop.time()))
-            leg.hear(said)
-            await self._listen(leg, turns, self._seconds, lambda: False)
-            leg.hear(None)
-            turns.spoke(loop.time())
-            await self._listen(leg, turns, order.patience, lambda: turns.answered)
-            dtmf = await self._press(leg, turns)
-            leg.hang_up()
-            traffic = leg.measure()
-            while (event := await self._next(leg, loop.time() + _BYE_SECONDS)) is not None:
-                if isinstance(event, sip.Ended):
-                    traffic = event.traffic
-                    break
-            said.close()
-        return replace(
-            result,
-            answered_after=round(answered_after, 3),
-            first_audio=_rounded(turns.first_audio),
-            response_gap=_rounded(turns.response_gap),
-            talked_on=turns.talked_on,
-            received=traffic.received,
-            sent=traffic.sent,
-            lost=traffic.lost,
-            lost_by_peer=traffic.lost_by_peer,
-            jitter=round(traffic.jitter, 6),
-            round_trip=_rounded(traffic.round_trip),
-            mos=traffic.mos,
-            dtmf=dtmf,
-        )
-
-    async def _listen(self, leg: Leg, turns: Turns, seconds: float, enough: Callable[[], bool]) -> None:
-        """Hear for so long, or until it is enough, or the far end has hung up."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while loop.time() < until and leg.alive and not enough():
-            turns.hear(loop.time(), leg.level)
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    async def _press(self, leg: Leg, turns: Turns) -> str:
-        """Press the digits, and say how they went."""
-        digits = self._order.digits
-        for digit in digits:
-            leg.send_dtmf(digit, _DIGIT_MILLISECONDS)
-            await self._listen(leg, turns, _DIGIT_SECONDS, lambda: False)
-        if not digits:
-            return ""
-        if not any(line.startswith("INFO ") for line in self._informed):
-            return "as telephone-event (RFC 4733)"
-        answers = [line for line in self._informed if line.startswith("SIP/2.0 ")]
-        return f"as INFO, answered {answers[-1].split()[1]}" if answers else "as INFO, not answered"
-
     def _trace(self, records: list[str]) -> None:
         """Keep what is said about INFO: records of the trace have the start line and CSeq's method."""
         for record in records:
@@ -260,18 +195,6 @@ def _settings(node: Mapping[str, Any], listening: tuple[Listen, ...]) -> Agent:
             "limits": {"calls": 1},
         }
     )
-
-
-def _seconds(speech: Path) -> float:
-    try:
-        with wave.open(str(speech), "rb") as file:
-            return file.getnframes() / file.getframerate()
-    except (OSError, EOFError, wave.Error) as error:
-        raise AgentError(f"{speech} can't be spoken: {error}; a PCM WAV file is needed") from None
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
 
 
 def main() -> int:

@@ -26,12 +26,15 @@ from agent.core.node import NodeState, NodeStatus
 from agent.core.units import Address, bracketed
 from agent.simulators import asking
 from agent.simulators.conversation import Conversation, say
+from agent.simulators.hearing import measure_file
+from agent.simulators.manners import TOLD, Manner
 from agent.sip import events as sip
 from agent.sip.guard import Doors
 from agent.sip.players import Player
 from agent.sip.stack import Stack
 
 _VOICE = Path("build/audio/voice-agent.wav")
+_TONE_SECONDS = 4.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--codecs", default="PCMU,PCMA", help="codecs, the preferred one first")
     add("--calls", type=int, default=200, help="the most calls at once")
     add("--speak", type=Path, metavar="WAV", help=f"what it says; {_VOICE} where that is there, else a tone")
+    add(
+        "--manner",
+        type=Manner,
+        choices=list(Manner),
+        default=Manner.TALKS,
+        metavar="MANNER",
+        help="how it behaves: "
+        + "; ".join(f"{manner}: {told}" for manner, told in TOLD.items())
+        + " (default talks)",
+    )
     add("--record", type=Path, metavar="FOLDER", help="keep what it heard, one WAV file a call")
     add(
         "--ring-for",
@@ -95,6 +108,7 @@ class VoiceAgent:
         self._folder = folder
         self._session = session
         self._speech: Player | None = None
+        self._seconds = _TONE_SECONDS
         self._conversations: dict[int, Conversation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stack = Stack(_settings(options, address), trace=lambda _: None, lag=lambda _: None)
@@ -108,6 +122,7 @@ class VoiceAgent:
         said = self._options.speak or (_VOICE if _VOICE.exists() else None)
         self._stack.comfort.prepare(["tone"])
         self._speech = Player(said) if said else self._stack.comfort.player("tone")
+        self._seconds = measure_file(said).seconds if said else _TONE_SECONDS
         say("listening", address=f"sip:{bracketed(self._address.host)}:{self._address.port}")
 
     async def stop(self) -> None:
@@ -155,6 +170,7 @@ class VoiceAgent:
             call_id,
             self._options,
             speech=self._speech,
+            seconds=self._seconds,
             folder=self._folder,
             session=self._session,
         )

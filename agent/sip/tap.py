@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
-from typing import Final
+from typing import Final, NamedTuple
 
 import pjsua2
 
-_HEAD: Final = struct.Struct("=QIHBx16sH16sH")
+_HEAD: Final = struct.Struct("=QIHBx36s")
+_ENDS: Final = struct.Struct("=16sH16sH")
 _SENT, _RTCP, _IPV6 = 1, 2, 4
 _IPV4_BYTES: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class TappedPacket:
+class TappedPacket(NamedTuple):
     """One packet of a leg that is tapped, in the clear (before SRTP encrypts it, or after it decrypted it).
 
     Attributes:
@@ -65,21 +65,21 @@ def dropped() -> int:
 
 
 def _read(packets: bytes) -> Iterator[TappedPacket]:
-    at = 0
+    at, size = 0, _HEAD.size
     while at < len(packets):
-        time, number, length, flags, ours, our_port, theirs, their_port = _HEAD.unpack_from(packets, at)
-        at += _HEAD.size
-        v6 = bool(flags & _IPV6)
-        yield TappedPacket(
-            number,
-            time,
-            bool(flags & _SENT),
-            bool(flags & _RTCP),
-            (_host(ours, v6=v6), our_port),
-            (_host(theirs, v6=v6), their_port),
-            packets[at : at + length],
-        )
+        time, number, length, flags, both = _HEAD.unpack_from(packets, at)
+        at += size
+        ours, theirs = _ends(both, v6=bool(flags & _IPV6))
+        data = packets[at : at + length]
+        yield TappedPacket(number, time, bool(flags & _SENT), bool(flags & _RTCP), ours, theirs, data)
         at += length
+
+
+@lru_cache(maxsize=1024)
+def _ends(both: bytes, *, v6: bool) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Our end and theirs: the same for all packets of a leg, there and back."""
+    ours, our_port, theirs, their_port = _ENDS.unpack(both)
+    return (_host(ours, v6=v6), our_port), (_host(theirs, v6=v6), their_port)
 
 
 def _host(address: bytes, *, v6: bool) -> str:

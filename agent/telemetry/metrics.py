@@ -104,7 +104,10 @@ class Metrics:
             "synthetic_calls", "Test calls to voice agents, by result", "project", "result"
         )
         self._synthetic_failures = make.gauge(
-            "synthetic_failures", "Test calls that failed in a row, up to the last one", "project"
+            "synthetic_failures", "Test calls that failed since one passed", "project"
+        )
+        self._synthetic_unclear = make.gauge(
+            "synthetic_unclear", "Test calls since one passed that told nothing", "project"
         )
         self._synthetic_response = make.gauge(
             "synthetic_response_seconds", "From the end of our speech to the voice agent's answer", "project"
@@ -248,10 +251,16 @@ class Metrics:
         """A voice agent's target is known to be up or down."""
         self._target_up.labels(project, target).set(up)
 
-    def synthetic_made(self, project: str, failures: int, response: float | None) -> None:
-        """A test call was made; so many failed in a row up to it. `response` is in seconds, if known."""
-        self._synthetic[project, "failed" if failures else "passed"].inc()
+    def synthetic_made(
+        self, project: str, result: str, failures: int, unclear: int, response: float | None
+    ) -> None:
+        """A test call was made: its `result`, and how many failed or were unclear since one passed.
+
+        `response` is in seconds, if known.
+        """
+        self._synthetic[project, result].inc()
         self._synthetic_failures.labels(project).set(failures)
+        self._synthetic_unclear.labels(project).set(unclear)
         if response is None:
             self._synthetic_response.remove(project)
         else:
@@ -264,6 +273,7 @@ class Metrics:
     def synthetic_removed(self, project: str) -> None:
         """A project has no test calls any more."""
         self._synthetic_failures.remove(project)
+        self._synthetic_unclear.remove(project)
         self._synthetic_response.remove(project)
 
     def target_removed(self, project: str, target: str) -> None:

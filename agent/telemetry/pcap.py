@@ -60,25 +60,32 @@ def pcap(datagrams: Iterable[Datagram]) -> bytes:
 
 def packet(datagram: Datagram) -> bytes:
     """One datagram as it stands in a file; an address that is none becomes 0.0.0.0."""
-    microseconds, (source, source_port), (target, target_port), payload = datagram
+    microseconds, source, target, payload = datagram
     said = payload[:_MOST]
-    from_, to = _address(source), _address(target)
-    if from_.version != to.version:
-        from_, to = _sixth(from_), _sixth(to)
-    length = _UDP_HEADER.size + len(said)
-    if from_.version == _V4:
-        # The checksum of UDP may be left out over IPv4 (RFC 768): a packet of RTP costs that much less.
-        udp = _UDP_HEADER.pack(source_port, target_port, length, 0)
-        ip = _ipv4(length, from_.packed, to.packed)
-    else:
-        udp = _UDP_HEADER.pack(source_port, target_port, length, 0)
-        pseudo = from_.packed + to.packed + struct.pack("!II", length, _UDP)
-        checksum = _sum(pseudo + udp + said) or 0xFFFF  # 0 would mean: none (RFC 8200 section 8.1)
-        udp = _UDP_HEADER.pack(source_port, target_port, length, checksum)
-        ip = _IPV6.pack(6 << 28, length, _UDP, _HOPS, from_.packed, to.packed)
-    kept = len(ip) + length
+    heads = _heads_v4(source, target, _UDP_HEADER.size + len(said)) or _heads_v6(source, target, said)
+    kept = len(heads) + len(said)
     seconds, rest = divmod(microseconds, _MICRO)
-    return _RECORD.pack(seconds, rest, kept, kept + len(payload) - len(said)) + ip + udp + said
+    return b"".join((_RECORD.pack(seconds, rest, kept, kept + len(payload) - len(said)), heads, said))
+
+
+@lru_cache(maxsize=1024)
+def _heads_v4(source: Place, target: Place, length: int) -> bytes | None:
+    """Of IP and UDP: packets of RTP of one stream have the same. None where it takes IPv6."""
+    from_, to = _address(source[0]), _address(target[0])
+    if from_.version != _V4 or to.version != _V4:
+        return None
+    # The checksum of UDP may be left out over IPv4 (RFC 768).
+    return _ipv4(length, from_.packed, to.packed) + _UDP_HEADER.pack(source[1], target[1], length, 0)
+
+
+def _heads_v6(source: Place, target: Place, said: bytes) -> bytes:
+    from_, to = _sixth(_address(source[0])).packed, _sixth(_address(target[0])).packed
+    length = _UDP_HEADER.size + len(said)
+    udp = _UDP_HEADER.pack(source[1], target[1], length, 0)
+    pseudo = from_ + to + struct.pack("!II", length, _UDP)
+    checksum = _sum(pseudo + udp + said) or 0xFFFF  # 0 would mean: none (RFC 8200 section 8.1)
+    udp = _UDP_HEADER.pack(source[1], target[1], length, checksum)
+    return _IPV6.pack(6 << 28, length, _UDP, _HOPS, from_, to) + udp
 
 
 @lru_cache(maxsize=1024)

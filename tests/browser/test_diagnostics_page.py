@@ -13,7 +13,7 @@ from agent.telemetry.pcap import HEADER
 from tests.browser.conftest import complaints
 from tests.browser.logged_in import TOKEN, VIEWER, forget_cookies, guarded_house, log_in
 from tests.browser.test_calls_pages import FETCHED
-from tests.browser.watching import as_it_was, enter, faults, fill, follow, press, text, tick
+from tests.browser.watching import as_it_was, enter, faults, fill, follow, follow_first, press, text, tick
 from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import CARE, Plan
 from tests.calls.harness.waiting import eventually
@@ -114,9 +114,7 @@ async def test_a_call_that_is_up_is_captured_from_its_own_page(house: House, per
     async with house.voice_agent(), house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
         person.get(f"{at}/console/calls?id={contact}")
-        person.find_element(By.CSS_SELECTOR, "tbody tr a").click()
-        field = person.find_element(By.ID, "capture-why")
-        field.send_keys("one-way audio")
+        follow_first(person, "tbody tr a")
         assert list(faults(person, person.current_url, "call-up")) == []
         as_it_was(person)
         person.find_element(By.ID, "capture-why").send_keys("one-way audio")
@@ -144,7 +142,7 @@ def test_what_can_t_be_is_said_beside_the_form_and_nothing_is_lost(person: Chrom
 
 def test_the_level_of_a_project_is_set_and_set_back_by_keyboard(person: Chrome, at: str) -> None:
     assert "It is in force for the node and all projects." in text(person)
-    choose(person, "Level", "debug")
+    choose(person, "Level from which lines are written", "debug")
     fill(person, "Project (empty: the node)", "acme-care")
     fill(person, "Minutes, then it goes back", "10")
     enter(person, "Minutes, then it goes back")
@@ -154,7 +152,7 @@ def test_the_level_of_a_project_is_set_and_set_back_by_keyboard(person: Chrome, 
     assert "ana" in row[0]
     assert list(faults(person, f"{at}{PAGE}", "diagnostics-level")) == []
     as_it_was(person)
-    choose(person, "Level", "normal")
+    choose(person, "Level from which lines are written", "normal")
     fill(person, "Project (empty: the node)", "acme-care")
     press(person, "Set the level")
     assert "It is in force for the node and all projects." in text(person)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from agent.load.comparing import write as write_comparison
+from agent.load.comparing import write
 from agent.load.comparison import compare, read
-from agent.load.outcome import Outcome, keep
-from agent.load.report import write
+from agent.load.outcome import Outcome
+from agent.load.report import keep_all
 from tests.browser.conftest import complaints
 from tests.load.courses import course, judged_by, with_everything
 
@@ -27,9 +27,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("reports")
     for name, of in (("a", with_everything()), ("b", course(wait=0.05))):
         outcome = Outcome(of, judged_by(of, "failures=0", "gap=100ms", "setup_p99=50ms"), "here")
-        keep(outcome, folder / name)
-        write(outcome, folder / name)
-    write_comparison(compare(read(folder / "a"), read(folder / "b")), folder / "comparison.html")
+        keep_all(outcome, b"", folder / name)
+    write(compare(read(folder / "a"), read(folder / "b")), folder / "comparison.html")
     return {"report": folder / "a/report.html", "comparison": folder / "comparison.html"}
 
 

@@ -136,6 +136,25 @@ async def test_an_edit_is_previewed_with_the_call_that_is_up_and_then_applied(
     assert complaints(person) == []
 
 
+def test_a_file_of_50_mb_is_refused_with_what_to_do_before_and_after_it_is_sent(
+    person: Chrome, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.csv"
+    with large.open("wb") as file:
+        file.truncate(50 << 20)
+    fill(person, "File in numbers/", "large.csv")
+    upload = person.find_element(By.ID, "draft-upload")
+    upload.send_keys(str(large))
+    said = upload.get_property("validationMessage")
+    assert isinstance(said, str)
+    assert "A preview takes 5 MiB at most: on the node, handoff-agent check" in said
+    person.execute_script("arguments[0].setCustomValidity('')", upload)  # as a browser without the script
+    press(person, "Preview")
+    assert person.find_element(By.TAG_NAME, "h1").text == "That is too large"
+    assert "handoff-agent diff OLD NEW" in text(person)
+    assert [one for one in complaints(person) if "413" not in one] == []
+
+
 def test_a_viewer_may_look_and_no_more(browser: Chrome, house: House, at: str) -> None:
     log_in(browser, f"http://127.0.0.1:{house.plan.operations}", VIEWER)
     browser.get(f"{at}?number={CARE}")

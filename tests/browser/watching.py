@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from axe_core_python.base import AXE_SCRIPT
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -24,11 +24,6 @@ const done = arguments[arguments.length - 1];
 axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}}).then(found => done(found.violations.map(
   one => `${one.id}: ${one.help}: ${one.nodes.map(node => `${node.target} ${node.html}`).join(' | ')}`
 )), error => done([String(error)]));
-"""
-
-_CLICK: Final = """
-const click = new MouseEvent("click", {bubbles: true, cancelable: true});
-document.querySelector(arguments[0]).dispatchEvent(click);
 """
 
 
@@ -97,9 +92,7 @@ def tick(browser: Chrome, label: str) -> None:
 
 def press(browser: Chrome, button: str) -> None:
     """Press the button of this name, and wait for the page that follows."""
-    page = browser.find_element(By.TAG_NAME, "html")
-    browser.find_element(By.XPATH, f"//button[normalize-space()='{button}']").click()
-    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+    _leads_on(browser, By.XPATH, f"//button[normalize-space()='{button}']")
 
 
 def enter(browser: Chrome, label: str) -> None:
@@ -111,18 +104,26 @@ def enter(browser: Chrome, label: str) -> None:
 
 def follow(browser: Chrome, link: str) -> None:
     """Follow the link of this text, and wait for its page."""
-    page = browser.find_element(By.TAG_NAME, "html")
-    browser.find_element(By.LINK_TEXT, link).click()
-    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+    _leads_on(browser, By.LINK_TEXT, link)
 
 
 def follow_first(browser: Chrome, selector: str) -> None:
-    """Follow the first link that a CSS selector finds, and wait for its page.
+    """Follow the first link that a CSS selector finds, and wait for its page."""
+    _leads_on(browser, By.CSS_SELECTOR, selector)
 
-    In one step: between two the page may have renewed what is in it.
+
+def _leads_on(browser: Chrome, by: str, what: str) -> None:
+    """Click on what is found so, and wait for another page.
+
+    What a page that renews itself has replaced between finding and clicking is found again.
     """
     page = browser.find_element(By.TAG_NAME, "html")
-    browser.execute_script(_CLICK, selector)
+
+    def clicked(_: Chrome) -> bool:
+        browser.find_element(by, what).click()
+        return True
+
+    WebDriverWait(browser, 15, ignored_exceptions=(StaleElementReferenceException,)).until(clicked)
     WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
 
 

@@ -8,13 +8,13 @@ import pytest
 from tests.calls.harness.asking import CONNECTED, PATH
 from tests.calls.harness.dialog import talking_by_hand
 from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.plan import VOICE_AGENT, Change, Plan
+from tests.calls.harness.plan import VOICE_AGENT, Change, Plan, patient
 from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.talk import queue, talking
 
 pytestmark = pytest.mark.calls
 
-SHUT, OPEN, DESKS, LEFT = "9995550300", "9995550301", "9995550302", "9995550303"
+SHUT, OPEN, DESKS, LEFT, PATIENT = (f"999555030{last}" for last in range(5))
 ELSEWHERE = "Refer-To: <sip:billing@127.0.0.1:9>"
 
 
@@ -27,6 +27,7 @@ def change() -> Change:
         bridge = {"method": "bridge", "targets": plan.back(plan.queue)}
         plan.add("acme-open", OPEN, **bridge, refer_to_allowed=allowed)
         plan.add("acme-shut", SHUT, **bridge)
+        patient(plan.add("acme-patient", PATIENT))
         plan.add_left("acme-left", LEFT)
         refer = {"method": "refer", "targets": plan.back(plan.queue)}
         plan.add("acme-desks", DESKS, **refer, refer_to_allowed=[f"sip:desk*@{VOICE_AGENT}:{plan.overflow}"])
@@ -159,7 +160,7 @@ async def test_a_refer_without_refer_to_is_400_and_the_call_goes_on(house: House
 
 async def test_a_second_refer_while_the_first_one_runs_is_refused(house: House) -> None:
     contact = new_contact()
-    async with talking(house, contact, bot="asks_on_cue") as talk:
+    async with talking(house, contact, bot="asks_on_cue", number=PATIENT) as talk:
         await house.signalled(contact, CONNECTED)
         house.cxone.fault(signal={"mode": "slow"})
         talk.bot.cue("DO-REFER", ELSEWHERE)

@@ -10,22 +10,23 @@ import pytest
 from tests.calls.harness.asking import CONNECTED, DATA, PATH, lines, said, told
 from tests.calls.harness.dialog import talking_by_hand
 from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.plan import CARE, Change, Plan
+from tests.calls.harness.plan import CARE, Change, Plan, patient
 from tests.calls.harness.talk import Talk, talking
 
 pytestmark = pytest.mark.calls
 
-NAMED, DOWN = "9995550310", "9995550311"
+NAMED, DOWN, PATIENT = "9995550310", "9995550311", "9995550312"
 JSON = "application/json"
 DTMF = "Signal=5\r\nDuration=160"
 
 
 @pytest.fixture(scope="module")
 def change() -> Change:
-    """A project with header names of its own, and one that gives up soon when NICE is down."""
+    """Projects with header names of their own, that give up soon when NICE is down, and that do not."""
 
     def add(plan: Plan) -> None:
         names = {"destination": "X-Queue", "data": "User-to-User", "p3": "X-Why"}
+        patient(plan.add("acme-patient", PATIENT))
         plan.add("acme-named", NAMED, headers=names)
         plan.add("acme-down", DOWN, deadline="1s")["signal_ttl"] = "2s"
 
@@ -70,7 +71,7 @@ async def test_a_second_info_comes_too_late_changes_nothing_and_hears_who_has_th
     house: House,
 ) -> None:
     contact = new_contact()
-    async with talking(house, contact, bot="asks_on_cue") as talk:
+    async with talking(house, contact, bot="asks_on_cue", number=PATIENT) as talk:
         await house.signalled(contact, CONNECTED)
         house.cxone.fault(signal={"mode": "slow"})
         talk.bot.cue("DO-INFO", json.dumps(said(contact)), type=JSON)

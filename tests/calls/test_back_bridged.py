@@ -9,7 +9,7 @@ import pytest
 
 from tests.calls.harness.asking import CONNECTED, hand_off, handed_off, post, told, went_back
 from tests.calls.harness.house import House
-from tests.calls.harness.plan import BRIDGE, Change, Plan, soon
+from tests.calls.harness.plan import BRIDGE, Change, Plan, patient, soon
 from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.talk import CALLER_TONE, QUEUE_TONE, QUICKLY, queue, talking
 from tests.calls.harness.waiting import eventually
@@ -25,6 +25,7 @@ def change() -> Change:
 
     def add(plan: Plan) -> None:
         two, lost = plan.back(plan.queue, plan.overflow), plan.back(plan.lost, plan.overflow)
+        patient(plan.projects["acme-bridge"])
         plan.add("acme-bridge-two", BRIDGE_TWO, method="bridge", targets=two)
         soon(plan.add("acme-bridge-lost", BRIDGE_LOST, method="bridge", targets=lost))
 

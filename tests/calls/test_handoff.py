@@ -17,6 +17,7 @@ from tests.calls.harness.waiting import eventually
 pytestmark = pytest.mark.calls
 
 PATIENT = "9995550380"
+DEADLINE = 3.0
 PATH = "/v1/acme/acme-care"
 CONNECTED = {"p1": "Connected"}
 
@@ -99,7 +100,7 @@ async def test_a_handoff_signals_first_and_the_caller_hears_audio_until_bye(
 
 async def test_a_second_handoff_comes_too_late(house: House) -> None:
     contact = new_contact()
-    async with house.voice_agent(), house.caller("on_cue", contact) as caller:
+    async with house.voice_agent() as bot, house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
         await eventually(
             lambda: house.api("POST", f"{PATH}/handoffs", ask_for(contact)).status == 202, what="202"
@@ -107,6 +108,7 @@ async def test_a_second_handoff_comes_too_late(house: House) -> None:
         assert house.api("POST", f"{PATH}/handoffs", ask_for(contact, skill="9")).status == 409
         await caller.saw("BYE")
         await caller.succeeds()
+        await bot.succeeds()
     await house.signalled(contact, CONNECTED, told(contact))
 
 
@@ -116,13 +118,14 @@ async def test_a_handoff_of_no_live_call_is_404_and_changes_nothing(house: House
 
 async def test_a_wrong_key_may_neither_hand_off_nor_read(house: House) -> None:
     contact = new_contact()
-    async with house.voice_agent(), house.caller("on_cue", contact) as caller:
+    async with house.voice_agent() as bot, house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
         for key in ("", "wrong", "acme-api-kez"):
             assert house.api("POST", f"{PATH}/handoffs", ask_for(contact), key).status in (401, 403)
             assert house.api("GET", f"{PATH}/handoff_state?id={contact}", key=key).status in (401, 403)
         caller.cue()
         await caller.succeeds()
+        await bot.succeeds()
     await house.signalled(contact, CONNECTED)
 
 
@@ -139,9 +142,12 @@ async def test_a_slow_cxone_holds_the_voice_agent_no_longer_than_the_deadline(ho
     contact = new_contact()
     async with house.voice_agent() as bot, house.caller("on_cue", contact) as caller:
         await _hand_off_slowly(house, contact, caller, 60)
-        assert not bot.received("BYE")
-        await bot.saw("BYE", within=5)
+        call_id = bot.received("INVITE")[0].header("X-Call-Id")
+        asked = house.records.handoff(call_id)
+        bye = await bot.saw("BYE")
         house.cxone.heal()
+        assert asked is not None
+        assert bye.at - asked["asked"] > DEADLINE - 0.1
         await caller.saw("BYE")
         await caller.succeeds()
     await house.ended(caller, "handoff", "handoff")

@@ -76,7 +76,7 @@ async def test_a_gap_is_told_on_the_leg_that_has_it_and_each_leg_has_its_codec(
     ):
         answer = g722(mouth.port) if codec == "G722" else offer(mouth.port)
         async with by_hand(house, phone, mouth, answer) as (caller, _, call_id):
-            house.story(call_id).when(f"audio is {way}")
+            await house.tells(call_id, f"audio is {way}")
             await eventually(lambda: len(mouth.packets) > 10, QUICKLY, "the voice agent hears the caller")
             await eventually(lambda: len(phone.packets) > 10, QUICKLY, "and the other way round")
             await pause(phone, mouth, audio_port(caller.answers("INVITE", 200)[0].body))

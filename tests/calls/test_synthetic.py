@@ -67,13 +67,15 @@ class Bot:
 
 
 @asynccontextmanager
-async def bot(house: House, contact: str = "0", **kind: bool) -> AsyncIterator[Bot]:
-    """A voice agent for the next call."""
+async def bot(
+    house: House, contact: str = "0", *, mouth: RtpPeer | None = None, **kind: bool
+) -> AsyncIterator[Bot]:
+    """A voice agent for the next call, with a mouth of its own or this one, which is open."""
     async with (
         SipSocket(house.plan.sip, VOICE_AGENT, house.plan.first) as far,
-        RtpPeer(free_rtp_port(), address=VOICE_AGENT) as mouth,
+        RtpPeer(free_rtp_port(), address=VOICE_AGENT) as usual,
     ):
-        one = Bot(contact, far, mouth)
+        one = Bot(contact, far, mouth or usual)
         talking = asyncio.ensure_future(one.talk(**kind))
         try:
             yield one

@@ -63,6 +63,7 @@ async def test_a_call_is_one_trace_to_nice_s_answer_and_joins_that_of_its_voice_
             invite = await bot.saw("INVITE")
             bot.cue()
             await caller.succeeds()
+            await bot.succeeds()
             await first.succeeds()
         row = await house.ended(caller, "completed", "completed")
         trace = trace_id(row["call_id"])
@@ -154,6 +155,7 @@ async def test_its_messages_reach_a_homer_whole(house: House, ports: tuple[int, 
             await caller.saw("200 INVITE")
             bot.cue()
             await caller.succeeds()
+            await bot.succeeds()
         row = await house.ended(caller, "completed", "completed")
         loop = asyncio.get_running_loop()
         packets: list[bytes] = []

@@ -10,7 +10,7 @@ import pytest
 
 from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.metrics import total
-from tests.calls.harness.plan import SECRETS, TOKEN, Change, Plan
+from tests.calls.harness.plan import SECRETS, TOKEN, Change, Plan, patient
 from tests.calls.harness.ports import free_port
 from tests.calls.harness.waiting import eventually
 from tests.delivery.receiver import Receiver
@@ -30,7 +30,7 @@ def change() -> Change:
     """The customer's system is on this machine; it may hang for long."""
 
     def made(plan: Plan) -> None:
-        care = plan.projects["acme-care"]
+        care = patient(plan.projects["acme-care"])
         url = f"http://127.0.0.1:{PORT}/handoffs"
         care["webhook"] = {"url": url, "secret": "${env:CLIENT_SECRET}", "timeout": "30s"}
         care["cxone"]["transcripts"] = {"vendor_id": "v", "virtual_agent_id": "b"}

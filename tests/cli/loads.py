@@ -61,13 +61,15 @@ class Load:
 
 
 @asynccontextmanager
-async def loading(*arguments: str, path: str | None = None) -> AsyncIterator[Load]:
-    """The command under way; killed in the end."""
+async def loading(
+    *arguments: str, path: str | None = None, within: tuple[str, ...] = ()
+) -> AsyncIterator[Load]:
+    """The command under way, with another search path or within another command; killed in the end."""
     mark = f"LOAD_MARK={secrets.token_hex(8)}"
     name, _, value = mark.partition("=")
     environment = {**os.environ, "LOAD_TOKEN": TOKEN, name: value}
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, "load", *arguments, env=environment | ({"PATH": path} if path is not None else {}),
+        *within, PROGRAM, "load", *arguments, env=environment | ({"PATH": path} if path is not None else {}),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -78,9 +80,9 @@ async def loading(*arguments: str, path: str | None = None) -> AsyncIterator[Loa
         await process.wait()
 
 
-async def load(*arguments: str, path: str | None = None) -> tuple[int, str]:
+async def load(*arguments: str, path: str | None = None, within: tuple[str, ...] = ()) -> tuple[int, str]:
     """Exit code, and all that was said."""
-    async with loading(*arguments, path=path) as one:
+    async with loading(*arguments, path=path, within=within) as one:
         return await one.ended()
 
 

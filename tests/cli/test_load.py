@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from agent.cli.main import main
 from agent.load.profiles import PROFILES
 from agent.load.sipp import SCENARIOS
 from tests.benchmarks.edge import edge
-from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT
+from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT, Plan, carrier
 from tests.calls.harness.ports import free_port
 from tests.cli.loads import QUIET, load, result
 
@@ -147,6 +148,35 @@ async def test_a_scenario_that_sipp_can_t_read_is_told_in_one_line(tmp_path: Pat
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("echo ' SIPp v3.5.2-TLS-PCAP.'", "SIPp 3.5.2 is too old: 3.6.1 or newer is needed"),
+        ("exit 127", "is no SIPp: it tells no version"),
+    ],
+)
+async def test_a_sipp_that_is_none_or_too_old_is_told_before_anything_starts(
+    version: str, says: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "sipp"
+    program.write_text(f"#!/bin/sh\n{version}\n")
+    program.chmod(0o700)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    code, said = await load("smoke", "--out", str(tmp_path / "out"), path=path)
+    assert code == 2
+    assert says in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+async def test_a_disk_that_takes_nothing_is_told_in_one_line(tmp_path: Path) -> None:
+    code, said = await load("smoke", "--out", str(tmp_path / "out"), within=("prlimit", "--fsize=1"))
+    assert code == 2
+    assert "handoff-agent: the load can't keep its own files in " in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
 async def test_a_machine_without_sipp_is_told_what_to_install(tmp_path: Path) -> None:
     code, said = await load("smoke", "--out", str(tmp_path), path=str(tmp_path))
     assert (code, said) == (
@@ -173,6 +203,34 @@ async def test_a_target_is_loaded_and_sipp_is_its_voice_agent(transport: str, tm
     assert "signals_twice" not in kept["figures"]
     assert TOKEN not in json.dumps(kept)
     assert "answers OPTIONS: SIP/2.0 200" in said
+
+
+def six(plan: Plan) -> None:
+    """Everything on ::1."""
+    plan.agent["sip"]["listen"] = [f"{one}://[::1]:{plan.sip}" for one in ("udp", "tcp")]
+    plan.carriers["carriers"]["six"] = carrier("::1/128")
+    project = plan.projects["acme-care"]
+    targets = [{"uri": f"sip:bot@[::1]:{plan.first}"}]
+    project["voice_agent"] = {**project["voice_agent"], "targets": targets}
+
+
+@pytest.mark.calls
+@pytest.mark.slow
+@pytest.mark.parametrize("options", ["signalling --transport tcp", "handoff", "media --hold 1s"])
+async def test_a_target_on_ipv6_is_loaded(options: str, tmp_path: Path) -> None:
+    async with edge(50, six) as house:
+        plan = house.plan
+        code, said = await load(
+            *options.split(), "--target", f"[::1]:{plan.sip}", "--number", CARE,
+            "--token", "${env:LOAD_TOKEN}", "--answer-at", f"[::1]:{plan.first}",
+            "--metrics", f"http://127.0.0.1:{plan.operations}", "--rate", "5", "--for", "2s", *QUIET,
+            "--limit", "reached=off", "--limit", "retransmissions=off", "--out", str(tmp_path),
+        )  # fmt: skip
+    assert code == 0, said
+    assert f"[::1]:{plan.sip} answers OPTIONS: SIP/2.0 200" in said
+    assert result(tmp_path)["totals"]["done"] > 0
+    if options.startswith("media"):
+        assert {"loss", "gap"} <= set(result(tmp_path)["figures"])
 
 
 async def test_a_target_where_nobody_is_is_told_before_anything_is_sent(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from agent.core.errors import AgentError
 from agent.core.model import Project
-from agent.core.synthetic import Order, Result, faults
+from agent.core.synthetic import Order, Result, Row, doubts, faults
 from agent.core.synthetic_order import order_for
 from agent.core.through import signals_to_nice, through
 from tests.core.examples import TENANT, carrier, snapshot
@@ -37,6 +37,9 @@ GOOD = Result(
         ({"first_audio": None, "response_gap": None}, ["only silence came"]),
         ({"response_gap": None}, ["it said nothing after we had spoken"]),
         ({"response_gap": None, "talked_on": True}, []),
+        ({"response_gap": None, "talked_on": True, "echo": True}, ["it sends our own speech back"]),
+        ({"echo": True}, ["it sends our own speech back"]),
+        ({"lost_by_peer": 200}, ["50.0% of our audio was lost on the way to it"]),
         ({"sent": 0}, ["no audio left"]),
         ({"lost": 40}, ["9.1% of its audio was lost"]),
         ({"lost": 4}, []),
@@ -50,10 +53,33 @@ def test_what_is_wrong_is_told_in_words(changes: dict[str, object], wrong: list[
     assert all(line.startswith(start) for line, start in zip(found, wrong, strict=True))
 
 
+def test_a_silent_one_whose_reports_say_that_our_audio_arrives_is_told_so() -> None:
+    (line,) = faults(replace(GOOD, first_audio=None, response_gap=None, round_trip=0.001))
+    assert line.endswith("though it reports that our audio arrives")
+
+
+def test_one_that_talks_on_whatever_we_say_is_neither_good_nor_bad() -> None:
+    talks = replace(GOOD, response_gap=None, talked_on=True)
+    assert list(faults(talks)) == []
+    (line,) = doubts(talks)
+    assert "can't be told" in line
+    assert replace(talks, unclear=(line,)).verdict == "unclear"
+    assert not replace(talks, unclear=(line,)).passed
+    assert replace(talks, unclear=(line,), wrong=("bad",)).verdict == "failed"
+    assert list(doubts(GOOD)) == []
+    assert list(doubts(replace(talks, echo=True))) == [], "that is a fault"
+
+
+def test_a_row_goes_on_until_one_passes() -> None:
+    row = Row().after("failed").after("unclear").after("failed")
+    assert row == Row(failed=2, unclear=1)
+    assert row.after("passed") == Row()
+
+
 def test_order_and_result_come_through_json_as_they_were() -> None:
     order = order_for(snapshot(care(SECOND_AGENT)), care(SECOND_AGENT), lambda: 0.0)
     assert Order.from_json(order.to_json()) == order
-    result = replace(GOOD, more=("a",), wrong=("b",))
+    result = replace(GOOD, more=("a",), wrong=("b",), unclear=("c",))
     assert Result.from_json(result.to_json()) == result
     assert '"passed": false' in result.to_json()
 

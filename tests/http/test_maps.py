@@ -79,7 +79,7 @@ async def test_one_that_is_too_large_is_refused_before_it_is_read(
     answer = await reader.readuntil(b"}")
     writer.close()
     assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"a preview takes 5 MiB at most: compare folders with handoff-agent diff instead" in answer
+    assert b"handoff-agent diff OLD NEW at what it moves" in answer
     assert desk.maps.drafts == []
 
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from agent.load.course import Course, End, Sample
 from agent.load.outcome import Outcome
-from agent.load.report import report
+from agent.load.report import keep_all, report
 from agent.load.search import Found, Step
 from tests.load.courses import course, judged_by, with_everything
 
@@ -71,3 +72,20 @@ def test_a_search_shows_its_steps() -> None:
     page = made(of, Found(20, 40, steps, over=True))
     assert "the highest clean rate is 20 calls a second; 40 are not clean" in page
     assert "Set-up time against the rate" in page
+
+
+def test_all_of_it_is_kept(tmp_path: Path) -> None:
+    of = course()
+    page = keep_all(Outcome(of, (), "here"), b"trouble", tmp_path)
+    assert page == tmp_path / "report.html"
+    kept = {"report.html", "result.json", "samples.csv", "setups.csv", "sipp-errors.log"}
+    assert {one.name for one in tmp_path.iterdir()} == kept
+
+
+@pytest.mark.parametrize("name", ["report.html", "result.json", "setups.csv", "sipp-errors.log"])
+def test_of_one_that_a_full_disk_does_not_take_nothing_is_left(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).symlink_to("/dev/full")
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(OSError, match="No space left"):
+        keep_all(Outcome(course(), (), "here"), b"trouble", tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.txt"]

@@ -21,6 +21,7 @@ from tests.core.examples import snapshot
 from tests.shell.harness.settings import care
 
 GOOD = Result("care", answered_by="sip:bot@10.0.0.5:5070", response_gap=0.5, received=100, sent=100)
+TALKS = Result("care", answered_by="sip:bot@10.0.0.5:5070", unclear=("it talks on",))
 DEAF = Result("care", answered_by="sip:bot@10.0.0.5:5070", wrong=("it does not hear us",))
 
 
@@ -122,6 +123,20 @@ async def test_failures_in_a_row_are_counted_until_one_goes_well(node: Node, pla
     assert node.told("failures") == 0
 
 
+async def test_one_that_could_tell_nothing_is_counted_apart_from_failures(
+    node: Node, played: Children
+) -> None:
+    hurry(node)
+    played.results = [TALKS]
+    node.follow(node.now)
+    await eventually(lambda: node.told("unclear") >= 2)
+    assert node.told("calls_total", result="unclear") >= 2
+    assert node.told("failures") == 0
+    played.results = [GOOD]
+    await eventually(lambda: node.told("calls_total", result="passed") >= 1)
+    assert node.told("unclear") == 0
+
+
 @pytest.mark.parametrize("failure", [OSError(12, "no memory"), Said(2, b"", b"no port is free\n")])
 async def test_one_that_can_not_be_made_says_nothing_of_the_voice_agent(
     node: Node, played: Children, failure: OSError | Said
@@ -140,6 +155,7 @@ async def test_a_reload_that_wants_none_ends_them_and_their_metrics(node: Node, 
     await eventually(lambda: node.told("failures") >= 1)
     node.follow(wanting())
     made = len(played.orders)
+    assert "handoff_synthetic_unclear{" not in node.metrics.render()[0].decode()
     assert "handoff_synthetic_failures{" not in node.metrics.render()[0].decode()
     for _ in range(20):
         await asyncio.sleep(0.005)  # in which another one would come

@@ -47,7 +47,7 @@ def everything() -> Metrics:
     metrics.name_looked_up("found")
     metrics.certificate_loaded("sip.tls", 1.0)
     metrics.target_probed("care", "sip:bot@10.0.0.5", up=True)
-    metrics.synthetic_made("care", 0, 0.7)
+    metrics.synthetic_made("care", "passed", 0, 0, 0.7)
     metrics.config_reloaded("loaded", kept_out=False)
     metrics.config_loaded(1.0, "0123456789ab")
     metrics.internal_error("tick")

@@ -108,7 +108,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     (
         "synthetic_calls_total",
         {"project": "acme-care", "result": "failed"},
-        lambda m: m.synthetic_made("acme-care", 3, None),
+        lambda m: m.synthetic_made("acme-care", "failed", 3, 1, None),
         1,
     ),
     (
@@ -120,13 +120,19 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     (
         "synthetic_failures",
         {"project": "acme-care"},
-        lambda m: m.synthetic_made("acme-care", 3, None),
+        lambda m: m.synthetic_made("acme-care", "failed", 3, 1, None),
         3,
+    ),
+    (
+        "synthetic_unclear",
+        {"project": "acme-care"},
+        lambda m: m.synthetic_made("acme-care", "unclear", 0, 2, None),
+        2,
     ),
     (
         "synthetic_response_seconds",
         {"project": "acme-care"},
-        lambda m: m.synthetic_made("acme-care", 0, 0.7),
+        lambda m: m.synthetic_made("acme-care", "passed", 0, 0, 0.7),
         0.7,
     ),
     ("rtp_packets_lost_total", {}, lambda m: m.rtp_measured(100, 3, 0.01, None), 3),

@@ -22,6 +22,7 @@ FORM_BYTES: Final = 16 * 1024
 _FIELDS_AT_MOST: Final = 50
 _URLENCODED: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
+_TOO_LARGE: Final = 413
 
 
 class Form(dict[str, str]):
@@ -35,7 +36,13 @@ FormHandler = Callable[[web.Request, Form], Awaitable[web.StreamResponse]]
 
 
 def add_form(
-    app: web.Application, path: str, handler: FormHandler, *, action: str = "", at_most: int = FORM_BYTES
+    app: web.Application,
+    path: str,
+    handler: FormHandler,
+    *,
+    action: str = "",
+    at_most: int = FORM_BYTES,
+    too_large: str = "",
 ) -> None:
     """Add a form that our pages send (POST).
 
@@ -47,10 +54,11 @@ def add_form(
         handler: is given the request and its fields; the best answer is `done`.
         action: what it does, for the audit log.
         at_most: bytes of the body.
+        too_large: what is said of more, and what to do instead.
     """
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        form = await _read(request, at_most)
+        form = await _read(request, at_most, too_large)
         if not request.app[PAGES].access.is_form_token(who(request), form["csrf"]):
             raise RefusalError(403, "the form is too old or came from elsewhere: open the page again")
         deed = request.get(DEED)
@@ -70,7 +78,7 @@ def done(path: str) -> web.Response:
     return web.Response(status=303, headers={"Location": path})
 
 
-async def _read(request: web.Request, at_most: int) -> Form:
+async def _read(request: web.Request, at_most: int, too_large: str) -> Form:
     """The fields of a form.
 
     Raises:
@@ -78,7 +86,14 @@ async def _read(request: web.Request, at_most: int) -> Form:
     """
     if request.content_type not in (_URLENCODED, _MULTIPART):
         raise RefusalError(415, f"this is no form: send {_URLENCODED}")
-    body = await raw(request, at_most)
+    try:
+        body = await raw(request, at_most)
+    except RefusalError as error:
+        if error.status != _TOO_LARGE:
+            raise
+        raise RefusalError(
+            _TOO_LARGE, too_large or f"this form takes {at_most >> 10} KiB at most: write less into it"
+        ) from None
     try:
         # Of some megabytes it takes long enough to hold calls up.
         return (

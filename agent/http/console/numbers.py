@@ -16,7 +16,7 @@ from agent.http.console.pages import add_page, page
 from agent.http.console.results import KINDS, WOULD
 from agent.http.errors import RefusalError
 from agent.http.identity import in_clear, who
-from agent.http.maps import DRAFT_AT_MOST
+from agent.http.maps import DRAFT_AT_MOST, too_large
 from agent.http.ports import OperationsDesk
 from agent.telemetry.audit import of_reload
 from agent.telemetry.logs import masked
@@ -36,7 +36,14 @@ def add_numbers(app: web.Application, desk: OperationsDesk) -> None:
     pages = _Numbers(desk)
     add_page(app, PATH, pages.show)
     add_form(app, f"{PATH}/route", pages.with_token, action="route")
-    add_form(app, f"{PATH}/preview", pages.preview, action="preview", at_most=DRAFT_AT_MOST + _FIELDS)
+    add_form(
+        app,
+        f"{PATH}/preview",
+        pages.preview,
+        action="preview",
+        at_most=DRAFT_AT_MOST + _FIELDS,
+        too_large=str(too_large()),
+    )
     add_form(app, f"{PATH}/reload", pages.reload, action="reload")
 
 
@@ -107,6 +114,8 @@ class _Numbers:
             held=self._is_held(),
             name="",
             text="",
+            at_most=DRAFT_AT_MOST,
+            too_large=str(too_large()),
         )
 
     def _previewed(
@@ -129,6 +138,8 @@ class _Numbers:
             files=self._desk.maps.files(),
             name=name,
             text=text,
+            at_most=DRAFT_AT_MOST,
+            too_large=str(too_large()),
             operator=who(request).operator,
         )
 

@@ -49,7 +49,9 @@ class Scene:
             for text in texts.values():
                 assert "<no value>" not in text, text
                 assert "error expanding" not in text, text
-            self.fired[alert["labels"]["alertname"]] = texts["summary"]
+            name = alert["labels"]["alertname"]
+            assert texts["runbook_url"] == f"docs/operations.md#{name.lower()}"
+            self.fired[name] = texts["summary"]
         return set(self.fired)
 
 

@@ -194,7 +194,9 @@ class HandVoiceAgent:
         )
         self.wire.send("\r\n".join(lines).encode())
 
-    def asks(self, method: str, cseq: int, *headers: str, of: SipSocket | None = None) -> None:
+    def asks(
+        self, method: str, cseq: int, *headers: str, of: SipSocket | None = None, body: str = ""
+    ) -> None:
         """Send a request in the dialog, once it has been answered, from this socket or another one."""
         (invite, *_) = self.requests("INVITE")
         wire = of or self.wire
@@ -208,9 +210,9 @@ class HandVoiceAgent:
             f"Contact: <sip:bot@{wire.address}:{wire.port}>",
             "Max-Forwards: 70",
             *headers,
-            "Content-Length: 0",
+            f"Content-Length: {len(body)}",
             "",
-            "",
+            body,
         )
         wire.send("\r\n".join(lines).encode())
 

@@ -196,5 +196,12 @@ def soon(project: dict[str, Any]) -> dict[str, Any]:
     return project
 
 
+def patient(project: dict[str, Any]) -> dict[str, Any]:
+    """The same project, which gives NICE a minute: a test may look at what happens meanwhile."""
+    project["handoff"] = {**project["handoff"], "deadline": "60s"}
+    project["cxone"] = {**project["cxone"], "timeout": "60s"}
+    return project
+
+
 Change = Callable[[Plan], None]
 """What a test module changes of a plan before the agent starts."""

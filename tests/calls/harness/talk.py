@@ -101,6 +101,9 @@ async def talking(
         ear.speak_to((await phone.saw("200 INVITE")).audio_port)
         mouth.speak_to((await agent.saw("INVITE")).audio_port)
         yield Talk(house, contact, phone, agent, ear, mouth)
+        if not phone.running and house.agent.running and "misbehaving" not in agent.scenario:
+            # Who leaves without an answer to our BYE has the agent repeat it for 32 s.
+            await eventually(lambda: not agent.running, what="the voice agent's end of the call")
 
 
 @dataclass

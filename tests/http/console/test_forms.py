@@ -36,7 +36,7 @@ async def csrf(console: Any) -> str:
 
 async def test_a_form_that_is_too_large_is_refused_as_a_page(console: Any, desk: Any) -> None:
     status, text = await post(console, {"csrf": await csrf(console), "why": "x" * 20_000})
-    assert (status, "larger than 16 KiB" in text, "<h1>" in text) == (413, True, True)
+    assert (status, "this form takes 16 KiB at most" in text, "<h1>" in text) == (413, True, True)
     assert not desk.drained
 
 

@@ -73,6 +73,14 @@ document.querySelectorAll("[data-live]").forEach((element) => {
   follow(element);
 });
 document.querySelectorAll("form[method=post]").forEach(once);
+// A file that would be refused is not sent first.
+document.querySelectorAll("input[data-most]").forEach((one) => {
+  one.addEventListener("change", () => {
+    const file = one.files[0];
+    one.setCustomValidity(file && file.size > Number(one.dataset.most) ? one.dataset.tooLarge : "");
+    one.reportValidity();
+  });
+});
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) document.querySelectorAll("button").forEach((one) => { one.disabled = false; });
 });
