@@ -74,10 +74,7 @@ class CloserLook:
         if data is None:
             return None
         if self._withheld is None or self._withheld[0] is not snapshot:
-            names = (
-                carrier.token_header.lower() for carrier in snapshot.carriers.values() if carrier.token_header
-            )
-            self._withheld = snapshot, frozenset(names)
+            self._withheld = snapshot, snapshot.token_headers
         return withheld.message(data, self._withheld[1], digits=self._digits_withheld)
 
     @property

@@ -68,7 +68,7 @@ class Dialling:
 
     async def _look_up(self, action: do.Dial, target: Target, handoff: Handoff | None) -> None:
         try:
-            hops = await self._call.services.locate(target)
+            hops = await self._call.services.resolver.locate(target.address)
         except Exception as error:  # noqa: BLE001 - as in `_dial`
             self._failed(action, target, error)
         else:

@@ -51,9 +51,8 @@ class Finder:
 
     @property
     def token_headers(self) -> frozenset[str]:
-        """Lower-case names of the headers in which carriers send connector tokens."""
-        carriers = self._snapshot().carriers.values()
-        return frozenset(carrier.token_header.lower() for carrier in carriers if carrier.token_header)
+        """See `Snapshot.token_headers`."""
+        return self._snapshot().token_headers
 
     def messages(self, call_id: str) -> list[SipMessage]:
         """The SIP messages of a call; see `CallFinder`."""

@@ -10,10 +10,9 @@ from typing import Any
 from agent.calls.contained import Contained
 from agent.calls.saves import Saves
 from agent.calls.timers import Timers
-from agent.core.model import Target
 from agent.delivery.courier import Courier
 from agent.delivery.store import Store
-from agent.sip.resolver import Hop, Resolver
+from agent.sip.resolver import Resolver
 from agent.sip.stack import Stack
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.stories import Stories
@@ -44,7 +43,3 @@ class Services:
     timers: Timers
     targets_down: Callable[[], frozenset[str]]
     contained: Contained
-
-    async def locate(self, target: Target) -> tuple[Hop, ...]:
-        """Where the target is. Raises `SipError` when its name has no address that this node can call."""
-        return await self.resolver.locate(target.address)

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import IO, Any, Final, Protocol
 
@@ -15,6 +16,8 @@ from agent.core.record_form import VERSION, Finished, Kind, as_line, as_record, 
 
 # What spreadsheets take for the beginning of one (OWASP, CSV injection); +49123 stays what it is.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_GROUP: Final = 50_000
+"""Rows of a row group: enough for readers to like them, few enough to be held."""
 _PHONE: Final = re.compile(r"\+[0-9]+", re.ASCII)
 
 
@@ -26,6 +29,9 @@ class Format(Protocol):
 
     def close(self) -> None:
         """Finish what is written; the file stays open."""
+
+    def abandon(self) -> None:
+        """Leave it unfinished: it is not to look whole."""
 
 
 class JsonLines:
@@ -39,6 +45,9 @@ class JsonLines:
         self._file.write("".join(map(as_line, calls)).encode("ascii"))
 
     def close(self) -> None:
+        """See `Format`."""
+
+    def abandon(self) -> None:
         """See `Format`."""
 
 
@@ -62,11 +71,45 @@ class Csv:
         self._text.flush()
         self._text.detach()
 
+    def abandon(self) -> None:
+        """See `Format`."""
+        with suppress(OSError, ValueError):
+            self._text.detach()  # else it would close the file that it was given
+
+
+class _Sink(io.RawIOBase):
+    """What pyarrow writes to. It knows where it is, as a pipe does not; cut off, it takes no more.
+
+    A writer of pyarrow's that goes writes its footer, and the file would look whole.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+        self.cut = False
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer of bytes
+        size = len(data)
+        if not self.cut:
+            self._file.write(data)
+        self._at += size
+        return size
+
 
 class Parquet:
     """The same columns, each with its type; times are timestamps in UTC."""
 
     def __init__(self, file: IO[bytes]) -> None:
+        self._sink = _Sink(file)
+        self._waiting: list[Any] = []
+        self._rows = 0
         self._arrow, parquet = _arrow()
         arrow = self._arrow
         types = {
@@ -80,7 +123,7 @@ class Parquet:
             [arrow.field(column.name, types[column.kind]) for column in columns()],
             metadata={"handoff-agent.record.version": str(VERSION)},
         )
-        self._file = parquet.ParquetWriter(file, self._schema, compression="zstd")
+        self._file = parquet.ParquetWriter(self._sink, self._schema, compression="zstd")
 
     def write(self, calls: Iterable[Finished]) -> None:
         """See `Format`."""
@@ -91,11 +134,25 @@ class Parquet:
             self._arrow.array([_typed(column.kind, row[place]) for row in rows], type=field.type)
             for place, (column, field) in enumerate(zip(columns(), self._schema, strict=True))
         ]
-        self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self._waiting.append(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+        self._rows += len(rows)
+        if self._rows >= _GROUP:
+            self._write_group()
 
     def close(self) -> None:
         """See `Format`."""
+        self._write_group()
         self._file.close()
+
+    def abandon(self) -> None:
+        """See `Format`."""
+        self._sink.cut = True
+        self._file.close()
+
+    def _write_group(self) -> None:
+        if self._waiting:
+            self._file.write_table(self._arrow.concat_tables(self._waiting))
+        self._waiting, self._rows = [], 0
 
 
 FORMATS: Final[Mapping[str, Callable[[IO[bytes]], Format]]] = {

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from agent.cli.where import Where
 from agent.cli.wording import since
 from agent.core.errors import AgentError
 from agent.delivery.finished import Export
+from agent.delivery.queries import CallQuery
 
 if TYPE_CHECKING:
     from agent.delivery.store import Store
@@ -69,21 +71,44 @@ def run(options: argparse.Namespace) -> int:
         raise AgentError("parquet is nothing for a terminal: add --output FILE")
     where = Where.asked(options)
     with _output(options.output) as file:
-        made = FORMATS[options.format](file)
-        count = asyncio.run(_export(where, wanted, made))
-        made.close()
+        count = asyncio.run(_export(where, wanted, options, file))
     if options.output is not None:
         print(f"{count} call{'' if count == 1 else 's'} in {options.output}", file=sys.stderr)
     return DONE
 
 
-async def _export(where: Where, wanted: Export, made: Format) -> int:
+async def _export(where: Where, wanted: Export, options: argparse.Namespace, file: IO[bytes]) -> int:
     async with opened(where) as store:
-        with Progress() as line:
-            return await _pages(store, wanted, made, line)
+        if wanted.project:
+            await _known(store, wanted.project, options.config / "projects")
+        made = FORMATS[options.format](file)
+        shown = options.output is not None or not sys.stdout.isatty()  # else between the lines
+        try:
+            with Progress() as line:
+                count = await _pages(store, wanted, made, line if shown else None)
+            made.close()
+        except BaseException:
+            made.abandon()
+            raise
+        return count
 
 
-async def _pages(store: Store, wanted: Export, made: Format, line: Progress) -> int:
+async def _known(store: Store, project: str, folder: Path) -> None:
+    """Make sure that there is such a project, in the storage or in the configuration.
+
+    Raises:
+        AgentError: there is none; it says which one may be meant.
+    """
+    configured = {file.stem for file in folder.glob("*.yaml")}
+    if project in configured or await store.calls(CallQuery(project=project, limit=1)):
+        return
+    meant = "".join(f"; is {name} meant?" for name in get_close_matches(project, configured, 1))
+    raise AgentError(
+        f"no call of a project {project!r} is in the storage, and {folder} has no such file{meant}"
+    )
+
+
+async def _pages(store: Store, wanted: Export, made: Format, line: Progress | None) -> int:
     first, last = await store.places()
     low, count = first - 1, 0
     while low < last:
@@ -92,7 +117,8 @@ async def _pages(store: Store, wanted: Export, made: Format, line: Progress) -> 
         made.write(found)
         count += len(found)
         low = high
-        line.tell(f"exporting … {(low - first + 1) / (last - first + 1):.0%}, {count} calls")
+        if line is not None:
+            line.tell(f"exporting … {(low - first + 1) / (last - first + 1):.0%}, {count} calls")
     return count
 
 
@@ -104,9 +130,11 @@ def _output(path: Path | None) -> Iterator[IO[bytes]]:
         AgentError: it can't be written.
     """
     if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with _standard_output() as out:
+            yield out
         return
+    if path.is_dir():
+        raise AgentError(f"{path} is a folder: --output names a file")
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
@@ -115,7 +143,32 @@ def _output(path: Path | None) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise AgentError(f"{path} can't be written: {error.strerror}") from None
+        raise AgentError(
+            f"{path} can't be written: {error.strerror or error}; nothing of it is left"
+        ) from None
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+@contextmanager
+def _standard_output() -> Iterator[IO[bytes]]:
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _let_go_of_output()
+        raise
+    except OSError as error:
+        _let_go_of_output()
+        raise AgentError(
+            f"standard output can't be written: {error.strerror or error}; what is there is cut off"
+        ) from None
+
+
+def _let_go_of_output() -> None:
+    """Have what is still buffered go nowhere: the interpreter would complain of it at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

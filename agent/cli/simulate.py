@@ -39,15 +39,30 @@ _VOICE_AGENT_EXAMPLE = """examples; each hands the caller back five seconds afte
                                                       in JSON; speaks on for two seconds
   handoff-agent simulate voice-agent --hand-off-after 5 --ask bye
                                                       in headers of its BYE
+one that hears and answers, for handoff-agent test-call:
+  handoff-agent simulate voice-agent --manner listens
 a human queue, which hands nobody back:
   handoff-agent simulate voice-agent --listen 127.0.0.1:5075 --ring-for 2 --speak build/audio/human-queue.wav
+
+exit codes: 0 ended as asked, 2 could not run"""
+
+_BOTH = """examples:
+  handoff-agent simulate cxone
+  handoff-agent simulate voice-agent --hand-off-after 5
+  handoff-agent simulate voice-agent --manner deaf      for test calls to find out
 
 exit codes: 0 ended as asked, 2 could not run"""
 
 
 def add(subparsers: Commands) -> None:
     """Add the command and its two sub-commands; ``options.run(options)`` carries it out, as an exit code."""
-    parser = subparsers.add_parser("simulate", help="run a simulator: a fake CXone or a small voice agent")
+    parser = add_command(
+        subparsers,
+        "simulate",
+        summary="run a simulator: a fake CXone or a small voice agent",
+        description="Run one party of a rehearsal alone, on this machine.",
+        epilog=_BOTH,
+    )
     kinds = parser.add_subparsers(title="simulators", metavar="SIMULATOR", required=True)
     _add_cxone(kinds)
     _add_voice_agent(kinds)

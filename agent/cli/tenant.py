@@ -141,20 +141,10 @@ async def _token_and_endpoint(
         return
     yield _token(name, token)
     who = token.claims
-    said = f"tenant {who.tenant_id}, business unit {who.business_unit or 'not stated'}, issuer {who.issuer}"
-    try:
-        claims.check_business_unit(who, cxone.business_unit)
-    except CxoneError as error:
-        yield Finding(
-            name,
-            "claims",
-            Health.FAILED,
-            str(error),
-            "the access key is of another customer, or business_unit is wrong",
-            "correct cxone.business_unit, or take the key of the right business unit",
-        )
+    judged = _claims(name, who, cxone.business_unit)
+    yield judged
+    if judged.health is Health.FAILED:
         return
-    yield Finding(name, "claims", Health.OK, said)
     try:
         api = await discovery.api_endpoint(cxone, who.issuer, who.tenant_id)
     except CxoneError as error:
@@ -162,6 +152,22 @@ async def _token_and_endpoint(
         return
     area = f", area {tap.area}" if tap.area else ""
     yield Finding(name, "cxone-configuration", Health.OK, f"the API is at {api}{area}")
+
+
+def _claims(name: str, who: claims.Claims, business_unit: str) -> Finding:
+    try:
+        claims.check_business_unit(who, business_unit)
+    except CxoneError as error:
+        return Finding(
+            name,
+            "claims",
+            Health.FAILED,
+            str(error),
+            "the access key is of another customer, or business_unit is wrong",
+            "correct cxone.business_unit, or take the key of the right business unit",
+        )
+    said = f"tenant {who.tenant_id}, business unit {who.business_unit or 'not stated'}, issuer {who.issuer}"
+    return Finding(name, "claims", Health.OK, said)
 
 
 def _token(name: str, token: Token) -> Finding:

@@ -20,9 +20,10 @@ from agent.core.errors import StorageError
 from agent.core.model import Agent, Resolved, Snapshot
 from agent.core.model.keys import is_hash
 from agent.core.units import Address
-from agent.settings.document import read, values
+from agent.settings.document import read
 from agent.settings.mistakes import Mistake
 from agent.settings.references import References
+from agent.settings.values import values
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NAME_IT: Final = "--storage URL names the record"

@@ -88,11 +88,6 @@ class _Stream:
         return frozenset(self.names) - {""}
 
 
-def audio_codecs(sdp: str) -> frozenset[str]:
-    """The upper-case encoding names of the first active audio stream, or an empty set when there is none."""
-    return next((stream.codecs for stream in _streams(sdp)), frozenset())
-
-
 def preferred_codec(sdp: str, ours: Iterable[str]) -> str:
     """Which of our codecs the offer names first, and the answer takes then; empty where it names none."""
     known = {codec.upper(): codec for codec in ours}

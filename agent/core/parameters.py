@@ -93,16 +93,11 @@ def header_value(text: str) -> str:
     return text.strip()
 
 
-def shortened(value: str, limit_bytes: int) -> str:
-    """The value, or as much of it as fits with the marker ``…`` into so many bytes of UTF-8.
+def _fitted(value: str, limit_bytes: int) -> tuple[str, int]:
+    """The value, or as much of it as fits with the marker ``…`` into so many bytes of UTF-8, and its length.
 
     Characters stay whole. Where not even the marker fits, nothing is left.
     """
-    return _fitted(value, limit_bytes)[0]
-
-
-def _fitted(value: str, limit_bytes: int) -> tuple[str, int]:
-    """The same, with its length in bytes; the value itself where it fits."""
     encoded = value.encode()
     if len(encoded) <= limit_bytes:
         return value, len(encoded)

@@ -35,13 +35,17 @@ class Kind(Word):
 
 
 class Field(NamedTuple):
-    """One field; `values` are all that a text may be, where they are few."""
+    """One field; `values` are all that a text may be, where they are few.
+
+    One that is added after the first release is a `later` one: older lines have none, and fit all the same.
+    """
 
     name: str
     kind: Kind
     meaning: str
     may_be_null: bool = False
     values: tuple[str, ...] = ()
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,12 +285,12 @@ def json_schema() -> Object:
 
 
 def _object(fields: Iterable[Field], description: str) -> Object:
-    properties = {field.name: _property(field) for field in fields}
+    known = tuple(fields)
     return {
         "type": "object",
         "description": description,
-        "properties": properties,
-        "required": list(properties),
+        "properties": {field.name: _property(field) for field in known},
+        "required": [field.name for field in known if not field.later],
     }
 
 

@@ -192,7 +192,7 @@ def doubts(result: Result) -> Iterable[str]:
     """What a call could not find out."""
     if result.answered_by and result.first_audio is not None and result.talked_on and not result.echo:
         yield (
-            "it spoke on while we spoke, twice: whether it hears us can't be told (a longer --wait or "
+            "it spoke on while we spoke: whether it hears us can't be told (a longer --wait or "
             "synthetic.wait lets it finish first)"
         )
 

@@ -58,7 +58,23 @@ def compose(
     """
     if project.webhook is None or HANDOFF not in project.webhook.events:
         return None
-    told: dict[str, object] = {
+    return Signal(
+        signal_id=signal_id,
+        call_id=call.call_id,
+        account=call.account,
+        project=call.project,
+        contact_id=call.contact_id,
+        moment=Moment.HANDOFF,
+        # In ASCII: a text of the voice agent may hold what is no valid Unicode.
+        parameters=FrozenDict({"body": json.dumps(_told(handoff, call, labels))}),
+        recorded=now,
+        expires=now + project.webhook.ttl,
+        channel=Channel.WEBHOOK,
+    )
+
+
+def _told(handoff: Handoff, call: CallRecord, labels: Mapping[str, str]) -> dict[str, object]:
+    return {
         "event": HANDOFF,
         "id": handoff.handoff_id,
         "call_id": call.call_id,
@@ -76,19 +92,6 @@ def compose(
         "way": handoff.way.value,
         "asked": iso(handoff.asked),
     }
-    return Signal(
-        signal_id=signal_id,
-        call_id=call.call_id,
-        account=call.account,
-        project=call.project,
-        contact_id=call.contact_id,
-        moment=Moment.HANDOFF,
-        # In ASCII: a text of the voice agent may hold what is no valid Unicode.
-        parameters=FrozenDict({"body": json.dumps(told)}),
-        recorded=now,
-        expires=now + project.webhook.ttl,
-        channel=Channel.WEBHOOK,
-    )
 
 
 def tells_of_ends(project: Project) -> bool:

@@ -185,14 +185,7 @@ def changes(old: Snapshot, new: Snapshot) -> Changes:
         appeared=tuple(appeared),
         gone=tuple(gone),
         moved=tuple(moved),
-        relabelled=tuple(
-            sorted(
-                pattern
-                for pattern in before.keys() & after.keys()
-                if before[pattern].labels != after[pattern].labels
-                and before[pattern].projects == after[pattern].projects
-            )
-        ),
+        relabelled=_relabelled(before, after),
         shadowed=tuple(shadowed),
         projects=_names(old.projects, new.projects),
         carriers=_names(old.carriers, new.carriers),
@@ -204,6 +197,14 @@ def changes(old: Snapshot, new: Snapshot) -> Changes:
             for key, known in sorted(new.certificates.items())
             if key in old.certificates and known.digest != old.certificates[key].digest
         ),
+    )
+
+
+def _relabelled(before: Mapping[str, NumberRule], after: Mapping[str, NumberRule]) -> tuple[str, ...]:
+    """Patterns that the same projects take, with other labels."""
+    both = ((pattern, before[pattern], after[pattern]) for pattern in sorted(before.keys() & after.keys()))
+    return tuple(
+        pattern for pattern, was, now in both if was.labels != now.labels and was.projects == now.projects
     )
 
 

@@ -14,10 +14,11 @@ from pydantic import BaseModel
 from agent.core.model import Agent, Carriers, Certificate, Project, Tls
 from agent.settings import wav
 from agent.settings.certificates import LARGEST_CERTIFICATE, examine
-from agent.settings.document import Document, PathOf
+from agent.settings.document import Document
 from agent.settings.files import read_regular
 from agent.settings.maps import Entry
 from agent.settings.mistakes import Mistake
+from agent.settings.values import PathOf
 
 ModelOf = TypeVar("ModelOf", bound=BaseModel)
 

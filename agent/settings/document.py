@@ -1,43 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One YAML file as nodes that know their line and column, and the plain values in it.
+"""One YAML file as nodes that know their line and column.
 
-Only PyYAML's composer is used: it gives positions and runs nothing that a file asks for. Values are made
-here.
+Only PyYAML's composer is used: it gives positions and runs nothing that a file asks for. Values are made of
+the nodes by `agent.settings.values`.
 """
 
 from __future__ import annotations
 
-import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
-from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from agent.settings.files import TooLargeError, read_regular
 from agent.settings.mistakes import Mistake
-from agent.settings.references import References
 from agent.settings.syntax import explain
 
 LARGEST_FILE = 64 * 1024 * 1024
-MOST_VALUES = 50_000
-"""Values in one file that is not a number map; aliases can multiply a few lines into more (an alias bomb)."""
 DEEPEST = 24
 _SURELY_SHALLOW = 500
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_FRACTION = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 _TAG = "tag:yaml.org,2002:"
 _OF_KIND = {ScalarNode: _TAG + "str", SequenceNode: _TAG + "seq", MappingNode: _TAG + "map"}
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SCALARS = SafeConstructor()
-
-PathOf = tuple[str | int, ...]
 
 
 class _Loader(_BASE):  # type: ignore[misc]  # which one depends on how PyYAML was built
@@ -50,11 +40,6 @@ class _Loader(_BASE):  # type: ignore[misc]  # which one depends on how PyYAML w
                 if pattern.match(value):
                     return str(tag)
         return _OF_KIND[kind]
-
-
-class _Refused(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, node: Node, text: str) -> None:
-        self.node, self.text = node, text
 
 
 @dataclass(slots=True)
@@ -166,23 +151,6 @@ def parse(text: str, name: str, shift: int = 0) -> Document | Mistake:
     return Document(name, root, shift)
 
 
-def values(document: Document, references: References) -> tuple[dict[str, Any], list[Mistake], set[PathOf]]:
-    """The plain values of a document with its references to secrets resolved.
-
-    Returns:
-        The values, the mistakes found on the way (keys twice, references that lead nowhere, …), and the paths
-        of values that could not be made and so must not be judged further.
-    """
-    builder = _Builder(document, references)
-    try:
-        result = builder.mapping(document.root, ())
-    except _Refused as refused:
-        builder.mistakes.append(document.mistake(refused.node, refused.text))
-        builder.spoiled.add(())
-        result = {}
-    return result, builder.mistakes, builder.spoiled
-
-
 def entries(document: Document, node: MappingNode) -> Iterator[tuple[ScalarNode, Node] | Mistake]:
     """The pairs of a mapping; a mistake for each key that is no single value."""
     for key, value in node.value:
@@ -204,74 +172,6 @@ def is_plain_text(word: str) -> bool:
 def kind(node: Node) -> str:
     """What YAML takes a node for, such as ``str``, ``int``, ``float``, ``bool``, ``null``, ``timestamp``."""
     return str(node.tag).removeprefix(_TAG)
-
-
-class _Builder:
-    """Turns nodes into values, within bounds, and notes what is wrong."""
-
-    def __init__(self, document: Document, references: References) -> None:
-        self.document = document
-        self.references = references
-        self.mistakes: list[Mistake] = []
-        self.spoiled: set[PathOf] = set()
-        self.count = 0
-
-    def mapping(self, node: MappingNode, path: PathOf) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        lines: dict[str, int] = {}
-        for entry in entries(self.document, node):
-            if isinstance(entry, Mistake):
-                self.mistakes.append(entry)
-                continue
-            key, value = entry
-            name = str(key.value)
-            if name in result:
-                text = f"{name!r} is there twice, first in line {lines[name]}: leave one out"
-                self.mistakes.append(self.document.mistake(key, text))
-                continue
-            lines[name] = key.start_mark.line + 1
-            result[name] = self.value(value, (*path, name))
-        return result
-
-    def value(self, node: Node, path: PathOf) -> Any:  # noqa: ANN401 - YAML holds anything
-        self.count += 1
-        if self.count > MOST_VALUES or len(path) > DEEPEST:
-            raise _Refused(node, "too much is nested or repeated by aliases here: write it out")
-        if isinstance(node, MappingNode):
-            return self.mapping(node, path)
-        if isinstance(node, SequenceNode):
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self.scalar(cast("ScalarNode", node), path)
-
-    def scalar(self, node: ScalarNode, path: PathOf) -> Any:  # noqa: ANN401 - the same
-        text = str(node.value)
-        match kind(node):
-            case "null":
-                return None
-            case "bool":
-                return _SCALARS.construct_yaml_bool(node)
-            case "int" if _INTEGER.fullmatch(text):
-                return int(text)
-            case "float" if _FRACTION.fullmatch(text):
-                return float(text)
-            case "int" | "float":
-                self.spoil(node, path, _odd_number(node))
-                return text
-            case "str":
-                return self.text(node, text, path)
-        self.spoil(node, path, f'YAML reads {text} as something else than text: put it in quotes, "{text}"')
-        return text
-
-    def text(self, node: Node, text: str, path: PathOf) -> str:
-        try:
-            return self.references.resolve(text)
-        except ValueError as error:
-            self.spoil(node, path, str(error))
-            return text
-
-    def spoil(self, node: Node, path: PathOf, text: str) -> None:
-        self.mistakes.append(self.document.mistake(node, text))
-        self.spoiled.add(path)
 
 
 def _compose(text: str) -> Node | None:
@@ -313,12 +213,3 @@ def _child(node: Node, step: str | int) -> tuple[Node | None, Node] | None:
 def _place(text: str, position: int) -> tuple[int, int]:
     before = text[:position]
     return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
-
-
-def _odd_number(node: ScalarNode) -> str:
-    """What is wrong with a number that means another one than it shows, to some readers of YAML at least."""
-    text = str(node.value)
-    make = _SCALARS.construct_yaml_int if kind(node) == "int" else _SCALARS.construct_yaml_float
-    read = make(ScalarNode(node.tag, text))
-    octal = " (octal)" if re.fullmatch(r"[-+]?0[0-7_]+", text) else ""
-    return f'YAML reads {text} as {read}{octal}: write a number in plain digits, a text in quotes, "{text}"'

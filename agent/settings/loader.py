@@ -19,7 +19,7 @@ from agent.core.model import Agent, Carriers, Certificate, Project, Snapshot
 from agent.core.number_map import NumberMap
 from agent.core.numbers import NumberRule, Pattern
 from agent.settings import checks
-from agent.settings.document import Document, PathOf, read, values
+from agent.settings.document import Document, read
 from agent.settings.fingerprint import fingerprint, shared_fingerprint
 from agent.settings.map_files import NO_EDIT, YAML, Edit, Told, listed, read_maps
 from agent.settings.maps import unknown_projects
@@ -28,6 +28,7 @@ from agent.settings.paths import with_absolute_paths
 from agent.settings.places import written
 from agent.settings.references import References
 from agent.settings.validation import validate
+from agent.settings.values import PathOf, values
 
 ModelOf = TypeVar("ModelOf", bound=BaseModel)
 
@@ -97,11 +98,7 @@ class _Reading:
             [project.model for project in projects if project.model], {p.name for p in projects}
         )
         self.mistakes += checks.across(carriers, projects)
-        certificates: dict[str, Certificate] = {}
-        if agent is not None and agent.model is not None:
-            certificates, mistakes = checks.certificates(agent, agent.model, self.in_force)
-            self.mistakes += mistakes
-            self.mistakes += checks.outside(agent, agent.model)
+        certificates = self._certificates(agent)
         if (
             self.mistakes
             or agent is None
@@ -110,14 +107,11 @@ class _Reading:
             or carriers.model is None
         ):
             raise Mistakes(self.mistakes)
-        node = with_absolute_paths(agent.model, self.references.folder)
-        by_name = FrozenDict(
-            {
-                p.name: with_absolute_paths(p.model, self.references.folder)
-                for p in projects
-                if p.model is not None
-            }
-        )
+        folder = self.references.folder
+        node = with_absolute_paths(agent.model, folder)
+        by_name = FrozenDict({p.name: with_absolute_paths(p.model, folder) for p in projects if p.model})
+        documents = {"agent": agent.document, "carriers": carriers.document}
+        documents |= {f"project {p.name}": p.document for p in projects}
         self.told("laying the rules out", 0.0)
         as_written = {p.name: p.model for p in projects if p.model is not None}
         shared = shared_fingerprint(carriers.model, as_written, [rule for rule, _ in rules])
@@ -130,14 +124,17 @@ class _Reading:
             fingerprint=fingerprint(node, shared, certificates),
             shared=shared,
             certificates=FrozenDict(certificates),
-            written=FrozenDict(
-                {
-                    "agent": written(agent.document),
-                    "carriers": written(carriers.document),
-                    **{f"project {p.name}": written(p.document) for p in projects},
-                }
-            ),
+            written=FrozenDict({name: written(document) for name, document in documents.items()}),
         )
+
+    def _certificates(self, agent: checks.Checked[Agent] | None) -> dict[str, Certificate]:
+        """Those that agent.yaml names, with what is wrong with them and with other files that it names."""
+        if agent is None or agent.model is None:
+            return {}
+        certificates, mistakes = checks.certificates(agent, agent.model, self.in_force)
+        self.mistakes += mistakes
+        self.mistakes += checks.outside(agent, agent.model)
+        return certificates
 
     def _one(self, name: str, model: type[ModelOf]) -> checks.Checked[ModelOf] | None:
         document = read(self.folder / name, str(self.folder / name))

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.core.model import REFERENCES_ONLY, Carrier, Resolved
-from agent.settings.document import Document, PathOf
+from agent.settings.document import Document
 from agent.settings.mistakes import Mistake
+from agent.settings.values import PathOf
 
 ModelOf = TypeVar("ModelOf", bound=BaseModel)
 

@@ -82,7 +82,8 @@ class Watch:
         self._beside = beside
         self._read: Stamp = ()
         self._edit: Stamp | None = None
-        self._looking = False
+        self._under_way: asyncio.Future[Stamp] | None = None
+        self._hangs = False
         with suppress(OSError):  # then nothing is known, and the files are read once too often
             self._read = stamp(folder, beside())
 
@@ -109,20 +110,30 @@ class Watch:
             async with asyncio.timeout(_LONGEST):
                 now = await self._on_a_thread()
         except OSError as error:  # a TimeoutError is one
+            self._hangs = self._under_way is not None
             self.fault = error.strerror or f"it does not answer within {_LONGEST:.0f} s"
             return None
         self.fault = None
         return now
 
     async def _on_a_thread(self) -> Stamp:
-        """A stamp taken on a daemon thread: unlike those of an executor it is not waited for at the end."""
-        if self._looking:  # the last one hangs still, as one more would
+        """A stamp taken on a daemon thread: unlike those of an executor it is not waited for at the end.
+
+        Who asks while one is being taken, for a reload beside the look of every second, gets the same.
+        """
+        if self._hangs:  # the last one does still, as one more would
             raise TimeoutError
+        if self._under_way is None:
+            self._under_way = self._begin()
+        return await asyncio.shield(self._under_way)
+
+    def _begin(self) -> asyncio.Future[Stamp]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Stamp] = loop.create_future()
+        done.add_done_callback(lambda _: done.cancelled() or done.exception())  # those who asked may be gone
 
         def tell(result: Stamp | OSError) -> None:
-            self._looking = False
+            self._under_way, self._hangs = None, False
             if done.done():
                 return
             if isinstance(result, OSError):
@@ -142,5 +153,4 @@ class Watch:
                 loop.call_soon_threadsafe(tell, result)
 
         threading.Thread(target=look, name="configuration", daemon=True).start()
-        self._looking = True
-        return await done
+        return done

@@ -78,18 +78,18 @@ class Resolver:
     async def locate(self, target: SipUri) -> tuple[Hop, ...]:
         """The addresses of a target, one at least; those at which nobody was heard of late come last.
 
+        Without a port the SRV records of its host count (RFC 3263 section 4.2).
+
         Raises:
             SipError: it has none that this node can call.
         """
-        return await self.locate_host(target.host, target.port, target.transport)
-
-    async def locate_host(self, host: str, port: int | None, transport: Transport) -> tuple[Hop, ...]:
-        """The same, of a host; without a port its SRV records count (RFC 3263 section 4.2)."""
-        versions = self._versions.get(transport, ())
+        if (hop := self.at_hand(target)) is not None:
+            return hop
+        versions = self._versions.get(target.transport, ())
         if not versions:
-            raise SipError(f"there is no {transport} listener to call from: add one to sip.listen")
+            raise SipError(f"there is no {target.transport} listener to call from: add one to sip.listen")
         try:
-            hops = await self._found(host, port, transport, versions)
+            hops = await self._found(target.host, target.port, target.transport, versions)
         except NamesError as error:
             raise SipError(str(error)) from None
         now = self._clock()

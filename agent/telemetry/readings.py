@@ -88,34 +88,48 @@ class Readings(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Each of them, as it is now."""
+        yield self._states()
+        yield from self._of_calls()
+        yield from self._of_deliveries()
+        yield CounterMetricFamily(
+            "handoff_log_lines_dropped",
+            "Log lines lost, since their reader was too slow or they could not be written",
+            value=self.log_lines_dropped(),
+        )
+        yield GaugeMetricFamily(
+            "handoff_loop_tasks", "Tasks of the event loop that are not done", value=self.tasks()
+        )
+
+    def _states(self) -> Metric:
         states = GaugeMetricFamily("handoff_node_state", "1 for the state the node is in", labels=["state"])
         current = self.node_state()
         for state in dict.fromkeys((*self.node_states, *filter(None, (current,)))):
             states.add_metric([state], float(state == current))
-        yield states
-        yield GaugeMetricFamily(
-            "handoff_moments_waiting",
-            "Terminal moments and other promises in memory that the storage did not take yet",
-            value=self.owed(),
-        )
+        return states
+
+    def _of_calls(self) -> Iterable[Metric]:
         yield GaugeMetricFamily("handoff_legs_active", "SIP legs that are up", value=self.legs())
-        yield GaugeMetricFamily(
-            "handoff_loop_tasks", "Tasks of the event loop that are not done", value=self.tasks()
-        )
         yield GaugeMetricFamily(
             "handoff_native_calls",
             "Call slots that pjsua holds; those of ended calls linger until their last transaction is over",
             value=self.native_calls(),
         )
         yield CounterMetricFamily(
-            "handoff_log_lines_dropped",
-            "Log lines lost, since their reader was too slow or they could not be written",
-            value=self.log_lines_dropped(),
-        )
-        yield CounterMetricFamily(
             "handoff_names_refused",
             "Names for which SIP or SDP would have needed DNS; none is looked up there",
             value=self.names(),
+        )
+        yield GaugeMetricFamily(
+            "handoff_moments_waiting",
+            "Terminal moments and other promises in memory that the storage did not take yet",
+            value=self.owed(),
+        )
+
+    def _of_deliveries(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "handoff_storage_fault",
+            "1 while records can't be made durable",
+            value=float(bool(self.storage_fault())),
         )
         yield GaugeMetricFamily(
             "handoff_signals_pending",
@@ -133,8 +147,3 @@ class Readings(Collector):
         for channel, count in sorted(self.outbox().items()):
             outbox.add_metric([channel], count)
         yield outbox
-        yield GaugeMetricFamily(
-            "handoff_storage_fault",
-            "1 while records can't be made durable",
-            value=float(bool(self.storage_fault())),
-        )

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -11,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from agent.telemetry.pcap import HEADER
 from agent.telemetry.withheld import NO_EVENT
 from tests.calls.harness.house import House, new_contact
-from tests.calls.harness.plan import BRIDGE, TOKEN, Change, Plan
+from tests.calls.harness.plan import BRIDGE, SECRETS, TOKEN, Change, Plan
+from tests.calls.harness.processes import COMMAND
 from tests.calls.harness.rtp import EVENT
 from tests.calls.harness.talk import Talk, talking
 from tests.calls.harness.waiting import eventually
@@ -58,6 +63,14 @@ async def hear_more(talk: Talk, packets: int) -> None:
         ),
         what=f"{packets} packets to each end",
     )
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether a capture ends with the end of a packet."""
+    at = len(HEADER)
+    while at + 16 <= len(data):
+        at += 16 + int.from_bytes(data[at + 8 : at + 12], "little")
+    return at == len(data)
 
 
 async def one_call(house: House, contact: str = "", **options: Any) -> tuple[str, str]:  # noqa: ANN401 - of callers
@@ -156,6 +169,41 @@ async def test_a_call_that_is_up_is_tapped_from_then_on_and_no_other_is(house: H
     assert str(talk.phone.port) in ports
     assert str(talk.mouth.port) in ports
     assert ended["packets"] >= 4 * 30
+
+
+async def test_ctrl_c_leaves_a_file_that_wireshark_reads_though_the_call_goes_on(
+    house: House, tmp_path: Path
+) -> None:
+    file = tmp_path / "call.pcap"
+    async with talking(house) as talk:
+        process = await asyncio.create_subprocess_exec(
+            *(str(COMMAND), "capture", "--call", talk.contact, "--rtp", "--out", str(file)),
+            *("--config", str(house.config)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **SECRETS},
+        )
+        grown = tmp_path / "grown.pcap"
+
+        def grows() -> bool:
+            data = file.read_bytes() if file.exists() else b""
+            grown.write_bytes(data)  # as it is now, with the command and the call going on
+            return len(data) > 30_000 and is_whole(data)  # one write may be seen by halves
+
+        await eventually(grows, 60, "FILE grows")
+        process.send_signal(signal.SIGINT)
+        said, _ = await process.communicate()
+        assert (process.returncode, said.decode().count("\n")) == (130, 1), said
+        await hear_more(talk, 5)
+        talk.bot.cue()
+        await talk.caller.succeeds()
+    await house.at_rest()
+    for one in (grown, file):
+        methods = {method for (method,) in tshark.rows(one, "sip.CSeq.method", only="sip")}
+        assert "INVITE" in methods, "what came before is in it"
+        assert len(tshark.rows(one, "rtp.seq", only="rtp")) > 50
+    assert len(file.read_bytes()) >= len(grown.read_bytes())
+    assert house.operations("GET", "/captures").json["captures"][0]["why"] == "stopped"
 
 
 async def test_a_pin_and_a_token_are_in_no_capture_and_at_debug_in_no_line(house: House) -> None:

@@ -24,7 +24,7 @@ from tests.calls.harness.processes import COMMAND
 from tests.calls.harness.rtp import RtpPeer
 from tests.calls.test_synthetic import bot, called
 
-pytestmark = [pytest.mark.calls, pytest.mark.slow]
+pytestmark = [pytest.mark.calls, pytest.mark.slow, pytest.mark.usefixtures("ahead")]
 
 DEAF: Final = "it said nothing after we had spoken: it does not hear us, or does not react"
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -189,13 +190,23 @@ async def test_a_connection_to_the_api_outlives_the_renewal_of_its_certificate(
     house: House, files: Path
 ) -> None:
     reader, writer = await connected(files, house.plan.api)
+    assert await answered(reader, writer), "from now on it may be idle for long"
     since = house.watch()
     new_pair(files, "api")
     await reloaded(house, since, "loaded")
     await is_shown(files, house.plan.api, in_file(files, "api"))
-    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    assert await answered(reader, writer)
     await hang_up(writer)
+
+
+async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Whether a request on this connection gets 200; the answer is read to its end."""
+    writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    assert length is not None, head
+    await reader.readexactly(int(length[1]))
+    return head.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_half_a_renewal_is_refused_and_the_whole_one_is_used(

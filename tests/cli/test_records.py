@@ -5,9 +5,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +21,13 @@ import jsonschema_rs
 import pytest
 from pyarrow import parquet
 
-from agent.cli import records
+from agent.cli import record_formats, records
+from agent.core.errors import StorageError
 from agent.core.moments import SignalState
 from agent.core.quality import LegQuality
-from agent.core.record_form import columns, json_schema
+from agent.core.record_form import Finished, columns, json_schema
+from agent.delivery.finished import Export
+from agent.delivery.sqlite import SqliteStore
 
 Capture = pytest.CaptureFixture[str]
 LEGS = (LegQuality("caller", "PCMU", "relay", 100, 99, 1, mos=4.2),)
@@ -39,6 +47,18 @@ def filled(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         )
     bench.record(SignalState.RECORDED, contact_id="4599", ended=None, end="", reason="")
     return bench
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for little."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["/bin/umount", "--lazy", str(disk)], check=True)
 
 
 def contacts(text: str) -> list[str]:
@@ -66,8 +86,25 @@ def test_time_and_project_choose(filled: Any, capsys: Capture) -> None:
     assert contacts(capsys.readouterr().out) == ["4511", "4512"]
     assert filled.command("records", "export", "--project", "acme-sales") == 0
     assert contacts(capsys.readouterr().out) == ["4513"]
-    assert filled.command("records", "export", "--project", "nobody") == 0
-    assert capsys.readouterr().out == ""
+    assert filled.command("records", "export", "--project", "acme-care-sandbox") == 0
+    assert capsys.readouterr().out == "", "it is configured, and nobody called"
+
+
+def test_a_project_that_nobody_knows_is_told_with_the_one_that_may_be_meant(
+    filled: Any, capsys: Capture, tmp_path: Path
+) -> None:
+    file = tmp_path / "calls"
+    assert filled.command("records", "export", "--project", "acme-cares", "--output", str(file)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no call of a project 'acme-cares' is in the storage" in line
+    assert line.endswith("is acme-care meant?")
+    assert list(tmp_path.glob("calls*")) == []
+
+
+def test_one_that_is_configured_no_more_has_its_calls_all_the_same(filled: Any, capsys: Capture) -> None:
+    (filled.config / "projects" / "acme-sales.yaml").unlink()
+    assert filled.command("records", "export", "--project", "acme-sales") == 0
+    assert contacts(capsys.readouterr().out) == ["4513"]
 
 
 def test_csv_has_a_column_for_each_field(filled: Any, capsys: Capture, tmp_path: Path) -> None:
@@ -106,7 +143,7 @@ def test_parquet_has_types(filled: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
 def test_no_call_makes_an_empty_file_that_can_be_read(filled: Any, tmp_path: Path, form: str) -> None:
     file = tmp_path / "calls"
-    asked = ("--format", form, "--output", str(file), "--project", "nobody")
+    asked = ("--format", form, "--output", str(file), "--until", "2001-01-01")
     assert filled.command("records", "export", *asked) == 0
     if form == "parquet":
         assert parquet.read_table(file).num_rows == 0
@@ -132,6 +169,114 @@ def test_a_file_that_can_t_be_written_is_told_in_one_line_and_leaves_nothing(
     (line,) = capsys.readouterr().err.splitlines()
     assert "can't be written: No such file or directory" in line
     assert not (tmp_path / "no").exists()
+
+
+def test_a_folder_is_no_file_to_write_to(filled: Any, capsys: Capture, tmp_path: Path) -> None:
+    assert filled.command("records", "export", "--output", str(tmp_path)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("is a folder: --output names a file")
+
+
+class Stops:
+    """Stands for a storage: after two pages somebody or something ends the export."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+        real, seen = SqliteStore.finished_between, []
+
+        async def pages(store: SqliteStore, low: int, high: int, wanted: Export) -> tuple[Finished, ...]:
+            seen.append(low)
+            if len(seen) > 2:
+                raise error
+            return await real(store, low, high, wanted)
+
+        monkeypatch.setattr(SqliteStore, "finished_between", pages)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), 130), (StorageError("the storage refused: disk I/O error"), 2)]
+)
+def test_what_is_broken_off_leaves_nothing_behind(
+    filled: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    form: str,
+    error: BaseException,
+    code: int,
+) -> None:
+    file = tmp_path / "calls"
+    file.write_text("of before", encoding="ascii")
+    Stops(monkeypatch, error)
+    assert filled.command("records", "export", "--format", form, "--output", str(file)) == code
+    assert [path.name for path in tmp_path.glob("calls*")] == ["calls"]
+    assert file.read_text(encoding="ascii") == "of before"
+
+
+def test_what_is_broken_off_on_standard_output_does_not_look_whole(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr(record_formats, "_GROUP", 1)
+    Stops(monkeypatch, KeyboardInterrupt())
+    assert filled.command("records", "export", "--format", "parquet") == 130
+    out = capsysbinary.readouterr().out
+    assert out.startswith(b"PAR1")
+    assert not out.endswith(b"PAR1"), "the footer is missing"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_a_disk_that_is_full_is_told_in_one_line(
+    filled: Any, capsys: Capture, small_disk: Path, form: str
+) -> None:
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+        while True:
+            ballast.write(b"x" * 512)
+    file = small_disk / "calls"
+    assert filled.command("records", "export", "--format", form, "--output", str(file)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (f"handoff-agent: {file} can't be written: No space left on device; nothing of it is left")
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_standard_output_that_is_full_is_told_in_one_line(filled: Any, form: str) -> None:
+    command = [sys.executable, "-m", "agent.cli.main", "records", "export", "--format", form]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*command, "--config", str(filled.config)], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 2
+    (line,) = done.stderr.decode().splitlines()
+    assert "standard output can't be written: No space left on device; what is there is cut off" in line
+
+
+def test_a_pipe_takes_parquet_too(filled: Any) -> None:
+    command = [sys.executable, "-m", "agent.cli.main", "records", "export", "--format", "parquet"]
+    done = subprocess.run([*command, "--config", str(filled.config)], capture_output=True, check=True)
+    assert parquet.read_table(io.BytesIO(done.stdout)).num_rows == 4
+
+
+def test_rows_are_held_until_there_is_a_group_of_them(
+    filled: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(record_formats, "_GROUP", 3)
+    file = tmp_path / "calls.parquet"
+    assert filled.command("records", "export", "--format", "parquet", "--output", str(file)) == 0
+    found = parquet.ParquetFile(file)
+    groups = [found.metadata.row_group(group).num_rows for group in range(found.num_row_groups)]
+    assert groups == [4], "two pages of two"
+    assert found.read().column("contact_id").to_pylist() == ["4510", "4511", "4512", "4513"]
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize("text", ["yesterday", "2031-13-01", "", "-1h", "1x"])
+def test_what_is_no_time_is_told_with_what_would_be(
+    filled: Any, capsys: Capture, option: str, text: str
+) -> None:
+    with pytest.raises(SystemExit):
+        filled.command("records", "export", f"{option}={text}")
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {option}: {text!r} is not a time: write 30m, 2h, 3d, or 2031-05-04T03:00" in said
 
 
 def test_a_time_that_is_none_is_refused(filled: Any, capsys: Capture) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.core.parameters import MARKER, NAMES, cut_warnings, header_value, render, render_headers, shortened
+from agent.core.parameters import MARKER, NAMES, _fitted, cut_warnings, header_value, render, render_headers
 
 anything = st.text(st.characters(exclude_categories=()), max_size=60)  # surrogates and controls too
 named = st.dictionaries(st.sampled_from(NAMES), anything)
@@ -82,9 +82,9 @@ def test_whatever_goes_in_slots_are_without_gaps_and_within_their_limits(
 
 @given(st.text(max_size=40), st.integers(0, 60))
 def test_what_is_left_of_a_value_is_its_beginning(value: str, limit: int) -> None:
-    kept = shortened(value, limit)
+    kept, length = _fitted(value, limit)
     assert kept == value or value.startswith(kept.removesuffix(MARKER))
-    assert len(kept.encode()) <= limit
+    assert len(kept.encode()) == length <= limit
 
 
 @given(anything)

@@ -11,12 +11,14 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
+from agent.core import record_form
 from agent.core.quality import LegQuality, estimate
 from agent.core.record_form import (
     CALL,
     HANDOFF,
     LEG,
     VERSION,
+    Field,
     Finished,
     HandoffFacts,
     Kind,
@@ -112,6 +114,32 @@ def test_the_schema_has_exactly_the_keys_of_a_record() -> None:
     assert list(handoff["properties"]) == handoff["required"] == list(told["handoff"])
     leg = schema["properties"]["legs"]["items"]
     assert list(leg["properties"]) == leg["required"] == list(told["legs"][0])
+
+
+KEPT = (Path(__file__).parent / "records_of_version_1.jsonl").read_text(encoding="ascii").splitlines()
+"""Lines as agents wrote them. Some may be added, none is ever changed: that would be another version."""
+
+
+@pytest.mark.parametrize("line", KEPT)
+def test_a_line_of_an_older_agent_still_fits(line: str) -> None:
+    found = json.loads(line)
+    schema = json_schema()
+    jsonschema_rs.validator_for(schema, validate_formats=True).validate(found)
+    assert set(found) <= set(schema["properties"]), "no field goes within a version"
+    legs = schema["properties"]["legs"]["items"]["properties"]
+    assert all(set(leg) <= set(legs) for leg in found["legs"])
+    handoff = schema["properties"]["handoff"]["anyOf"][0]["properties"]
+    assert set(found["handoff"] or ()) <= set(handoff)
+
+
+def test_a_field_that_is_added_is_not_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    added = Field("added", Kind.COUNT, "Something new.", later=True)
+    monkeypatch.setattr(record_form, "LEG", (*LEG, added))
+    validator = jsonschema_rs.validator_for(json_schema(), validate_formats=True)
+    validator.validate(json.loads(KEPT[0]))
+    changed = json.loads(KEPT[0])
+    changed["legs"][0]["added"] = "no number"
+    assert not validator.is_valid(changed)
 
 
 @pytest.mark.parametrize(

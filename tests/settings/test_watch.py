@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import threading
@@ -140,3 +141,26 @@ async def test_a_file_elsewhere_that_the_configuration_names_is_watched(tmp_path
     elsewhere.unlink()
     assert not await watch.edited()
     assert await watch.edited()
+
+
+async def test_a_reload_beside_a_look_knows_what_it_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched, answers, asked = Watch(folder), threading.Event(), threading.Event()
+
+    def scandir(path: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        asked.set()
+        answers.wait()
+        return _scandir(path)
+
+    (folder / "agent.yaml").write_text("another: one\n", encoding="utf-8")
+    with monkeypatch.context() as slow:
+        slow.setattr(os, "scandir", scandir)
+        look = asyncio.ensure_future(watched.edited())
+        await asyncio.to_thread(asked.wait)
+        reload = asyncio.ensure_future(watched.mark_read())
+        await asyncio.sleep(0)
+        answers.set()
+        await asyncio.gather(look, reload)
+    assert watched.fault is None
+    assert await looks(watched) == [False, False], "it was read by that reload"

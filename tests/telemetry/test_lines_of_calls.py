@@ -52,6 +52,7 @@ OF_NO_CALL = {
 OF_A_PROJECT = {
     "a test call could not be made",
     "a test call failed",
+    "a test call could not tell whether the voice agent hears",
     "a test call went well again",
     "CXone is not ready, signals will wait",
     "signals are accepted again",

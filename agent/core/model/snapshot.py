@@ -85,6 +85,11 @@ class Snapshot:
         """`shared` as people compare it: its first 12 digits, from which no secret is guessed."""
         return self.shared[:12]
 
+    @property
+    def token_headers(self) -> frozenset[str]:
+        """Lower-case names of the headers in which carriers send connector tokens."""
+        return frozenset(one.token_header.lower() for one in self.carriers.values() if one.token_header)
+
     def carrier_at(self, source: str) -> Carrier | None:
         """The carrier whose narrowest network holds the address `source`; the same few come with every call.
 

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+
+from agent.core.record_form import json_schema
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.door import Door
 from tests.calls.harness.metrics import Samples, Since, parse, total
@@ -22,6 +27,8 @@ from tests.calls.harness.waiting import eventually, eventually_now
 from tests.calls.harness.web import Reply, answers, ask
 
 _contacts = itertools.count(int(time.time()) * 1000 + os.getpid() % 1000)
+_HALF = re.compile(r"(?<!\\)\\ud[0-9a-f]{3}")
+"""Half a character: JSON takes it, the validator does not."""
 CONTACT_HEADER = "X-InContact-ContactId"
 
 
@@ -73,11 +80,20 @@ class House:
                 self.agent.stop()
             else:
                 self.agent.said_nothing_bad()
+            self.records_fit()
         except AssertionError as error:
             left = self.leftovers() if self.agent.running else {}
             raise AssertionError(f"{error}\nleft behind: {left}\nlog: {self.agent.log}") from None
         finally:
             self.agent.kill()
+
+    def records_fit(self) -> None:
+        """Hold the record of every call that is over to the schema that customers are given."""
+        validator = jsonschema_rs.validator_for(json_schema(), validate_formats=True)
+        for record in self.records.finished():
+            plain = json.loads(_HALF.sub("?", json.dumps(record)))
+            wrong = [f"{error.instance_path}: {error.message}" for error in validator.iter_errors(plain)]
+            assert not wrong, f"the record of {record['call_id']} does not fit its schema: {wrong}"
 
     def leftovers(self) -> dict[str, float]:
         """What is not at rest: calls, legs and signals that should be gone when no call is up."""

@@ -9,6 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from agent.core.record_form import as_record
+from agent.delivery.finished import Export, between, finished_of
+from agent.delivery.queries import ANY_NUMBER
+
 Row = dict[str, Any]
 
 
@@ -40,6 +44,14 @@ class Records:
     def attempts(self, signal_id: str) -> list[Row]:
         """The attempts at one signal, first to last."""
         return self._rows("SELECT * FROM attempts WHERE signal_id = ? ORDER BY number", signal_id)
+
+    def finished(self) -> list[dict[str, Any]]:
+        """The record of every call that is over, as files, exports and webhooks have it."""
+        query, where = between(0, ANY_NUMBER, Export(), "rowid")
+        if not self._path.exists() or not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'calls'"):
+            return []  # an agent that got no further
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
+            return [as_record(finished_of(row)) for row in connection.execute(query, where.values)]
 
     def _rows(self, query: str, *values: str) -> list[Row]:
         if not self._path.exists():
