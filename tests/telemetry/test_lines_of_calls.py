@@ -39,6 +39,7 @@ OF_ALL_CALLS = {
     "telemetry/captures.py",
     "telemetry/exporter.py",
     "telemetry/homer.py",
+    "telemetry/kept_lines.py",
     "telemetry/tracing.py",
     "web/last_good.py",
 }
