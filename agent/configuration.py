@@ -95,7 +95,7 @@ class Configuration:
         self._looking = False
         self._one_at_a_time = asyncio.Lock()
         self._previewing = False
-        metrics.config_loaded(time.time())
+        metrics.config_loaded(time.time(), snapshot.shared_shown)
         self.reloads.add(ReloadRecord(time.time(), Cause("start"), "started", rules=len(snapshot.numbers)))
 
     def current(self) -> Snapshot:
@@ -210,7 +210,7 @@ class Configuration:
             return self._keep_out(Reloaded("held", mistakes=(objects,)))
         self.snapshot = replace(fresh.snapshot, agent=as_it_runs(running, fresh.snapshot.agent))
         self.written = fresh.snapshot.written
-        self._metrics.config_loaded(time.time())
+        self._metrics.config_loaded(time.time(), self.snapshot.shared_shown)
         self._applied(summary)
         _log.info("configuration reloaded", changes=summary.lines, restart_needed=restart)
         return self._done(Reloaded("loaded", (), summary.lines, restart, summary.counts))

@@ -158,6 +158,10 @@ class Desks(HandoffDesk):
         done = await self._configuration.reload(confirmed=confirmed, cause=cause)
         return ReloadAnswer(done.result, done.mistakes, done.changes, done.restart)
 
+    def fingerprint(self) -> str:
+        """That of what is in force and shared by a fleet."""
+        return self._configuration.snapshot.shared_shown
+
     def kept_out(self) -> ReloadAnswer | None:
         """The last reload, when it left what is on disk out of force."""
         last = self._configuration.last

@@ -27,6 +27,7 @@ from agent.core.reasons import Reason, of_status
 from agent.core.records import Way
 from agent.core.refusals import Refusals, RefusedInvite
 from agent.core.sides import Side
+from agent.core.sources import true_source
 from agent.identifiers import fresh
 from agent.sip import events as sip
 from agent.sip.leg import Leg
@@ -182,14 +183,14 @@ class Switchboard:
             contained.took("intake", error, call_id=call_id)
             if (call := self._register.by_leg(leg.key)) is not None:
                 self._register.remove(call)
-            invite = Invite(event.source, event.message)
+            invite = self._invite(event)
             contained.run("news", self._tell_refused, call_id, leg.sip_call_id, invite, refused)
             leg.refuse(refused.code, refused.reason.text)
 
     def _admit(self, event: sip.IncomingCall, leg: Leg, call_id: str) -> None:
         snapshot, arrived = self._snapshot(), asyncio.get_running_loop().time()
         self._told.bound(call_id, leg.sip_call_id, Side.CALLER)
-        invite = Invite(event.source, event.message)
+        invite = self._invite(event)
         verdict = admit(invite, snapshot, self._load())
         if isinstance(verdict, Refused):
             self._tell_refused(call_id, leg.sip_call_id, invite, verdict)
@@ -220,7 +221,7 @@ class Switchboard:
         """Count and tell of an INVITE that was answered without us; the project is that of its number."""
         call_id, sip_call_id = _new_call_id(), event.message.first("call-id")
         self._told.bound(call_id, sip_call_id, Side.CALLER)
-        invite = Invite(event.source, event.message)
+        invite = self._invite(event)
         verdict = admit(invite, self._snapshot(), self._load())
         if isinstance(verdict, Refused) and verdict.code == event.status:
             refused = verdict  # for the same reason, and in better words
@@ -243,6 +244,10 @@ class Switchboard:
                 refused.detail,
             )
         )
+
+    def _invite(self, event: sip.IncomingCall | sip.RefusedByStack) -> Invite:
+        proxies = self._snapshot().agent.sip.trusted_proxies
+        return Invite(true_source(event.source, event.message, proxies), event.message)
 
     def _load(self) -> Load:
         return Load(

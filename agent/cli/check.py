@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         "numbers": len(snapshot.numbers),
     }
     if options.json:
-        result = {"ok": True, **counts, "fingerprint": snapshot.fingerprint, "mistakes": [], "notes": found}
+        result = {"ok": True, **counts, "fingerprint": snapshot.shared_shown, "mistakes": [], "notes": found}
         print(json.dumps(result))
         return DONE
     for note in found:

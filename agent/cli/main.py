@@ -17,7 +17,7 @@ from agent.core.errors import AgentError
 _COMMANDS = (
     *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
     *("signals", "calls", "explain", "hangup"),
-    *("demo", "load", "simulate", "test_call", "schema"),
+    *("demo", "load", "simulate", "test_call", "schema", "kamailio"),
     *("loglevel", "capture"),
     "records",
 )

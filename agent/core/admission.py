@@ -21,6 +21,7 @@ from agent.core.numbers import NumberRule, normalise
 from agent.core.offer import Terms, fault_of
 from agent.core.reasons import Reason
 from agent.core.soundness import unsound
+from agent.core.sources import HEADER, is_proxy
 from agent.core.units import ip
 
 _CONTACT_ID_DIGITS_AT_MOST = 19
@@ -92,7 +93,7 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
         return _over(load.node.refusal, load.node.reason, load.node.retry_after)
     carrier = snapshot.carrier_at(invite.source)
     if carrier is None:
-        return Refused(Reason.UNKNOWN_SOURCE, f"{invite.source} is in no carrier's sources")
+        return Refused(Reason.UNKNOWN_SOURCE, _stranger(invite.source, snapshot))
     if (fault := unsound(invite.message)) is not None:
         return Refused(Reason.MALFORMED, fault)
     if carrier.digest is not None and (refusal := _authenticate(invite.message, carrier, load)):
@@ -121,6 +122,12 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
         _first_id(invite.message, carrier.master_id_headers),
         user_part(invite.message.first("from")),
     )
+
+
+def _stranger(source: str, snapshot: Snapshot) -> str:
+    if is_proxy(source, snapshot.agent.sip.trusted_proxies):
+        return f"the proxy {source} did not say in one {HEADER} where it has the call from"
+    return f"{source} is in no carrier's sources"
 
 
 def _media(message: Message, snapshot: Snapshot, project: Project) -> Refused | None:

@@ -108,6 +108,7 @@ class _Routes:
             "ready": ready,
             "reason": reason,
             "alarms": self._desk.alarms(),
+            "configuration": self._desk.fingerprint(),
             "configuration_kept_out": configuration,
             "log_levels": levels_shown(),
         }

@@ -190,6 +190,9 @@ class NodeDesk(Protocol):
     async def reload(self, *, confirmed: bool, cause: Cause) -> ReloadAnswer:
         """Load the configuration again, all or nothing; ``confirmed``: also when most numbers go."""
 
+    def fingerprint(self) -> str:
+        """That of carriers, projects and number maps in force; nodes of a fleet have the same."""
+
     def kept_out(self) -> ReloadAnswer | None:
         """The last reload, when it left what is on disk out of force; None when it did not."""
 

@@ -18,6 +18,7 @@ from agent.core.numbers import Kind, NumberRule, parse_pattern
 RESTART = ("node", "sip", "media", "http", "dns", "storage", "audit", "records")
 """Keys of agent.yaml that are read once, at start."""
 _LOG_IN = "http.operations_auth"
+_PROXIES = "sip.trusted_proxies"
 MOST_TOLD = 20
 """Numbers that are named in a summary, of each sort of change."""
 
@@ -241,13 +242,15 @@ def restart_needed(running: Agent, wanted: Agent) -> tuple[str, ...]:
     """Dotted keys of agent.yaml that take effect only at the next start.
 
     Who may ask for operations is none of them, so that a token that got lost is of no use from now on. But
-    nobody takes the log-in away from a listener that others reach.
+    nobody takes the log-in away from a listener that others reach. Proxies come and go freely.
     """
     log_in_goes = objection(running.http.operations, wanted.http.operations_auth) is not None
     return tuple(
         key
         for key in _differing(running, wanted)
-        if key.partition(".")[0] in RESTART and (log_in_goes or not key.startswith(_LOG_IN))
+        if key.partition(".")[0] in RESTART
+        and key != _PROXIES
+        and (log_in_goes or not key.startswith(_LOG_IN))
     )
 
 
@@ -257,7 +260,8 @@ def as_it_runs(running: Agent, wanted: Agent) -> Agent:
     if objection(http.operations, wanted.http.operations_auth) is None:
         http = http.model_copy(update={"operations_auth": wanted.http.operations_auth})
     kept = {key: getattr(running, key) for key in RESTART}
-    return wanted.model_copy(update={**kept, "http": http})
+    sip = running.sip.model_copy(update={"trusted_proxies": wanted.sip.trusted_proxies})
+    return wanted.model_copy(update={**kept, "http": http, "sip": sip})
 
 
 def _differing(old: object, new: object, stem: str = "") -> Iterator[str]:

@@ -41,8 +41,9 @@ wrong, what would be right`.
   The most
   specific rule wins: exact, then range, then longer prefix; `99955503*` also takes `99955503` itself.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.
-- **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`, `media`, `dns`, `http`
-  (but for `http.operations_auth`), `storage`, `audit` and `records` wait for the next start.
+- **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`
+  (but for `sip.trusted_proxies`), `media`, `dns`, `http` (but for `http.operations_auth`), `storage`,
+  `audit` and `records` wait for the next start.
 """
 _CSV = """
 ## numbers/*.csv

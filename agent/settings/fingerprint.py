@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One number for a whole configuration: equal when nothing of it changed."""
+"""One number for a whole configuration, one for what nodes of a fleet share: equal while it is the same."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from agent.core.model import Agent, Carriers, Certificate, Project
 from agent.core.numbers import NumberRule
 
 
-def fingerprint(
-    agent: Agent,
-    carriers: Carriers,
-    projects: Mapping[str, Project],
-    rules: Iterable[NumberRule],
-    certificates: Mapping[str, Certificate] = NOTHING,
+def fingerprint(agent: Agent, shared: str, certificates: Mapping[str, Certificate] = NOTHING) -> str:
+    """SHA-256 (hex) over `shared_fingerprint`, agent.yaml and what is in certificates' files."""
+    digest = hashlib.sha256(f"{json.dumps(_plain(agent), sort_keys=True)}\n{shared}\n".encode())
+    for name, certificate in sorted(certificates.items()):
+        digest.update(f"{name} {certificate.digest}\n".encode())
+    return digest.hexdigest()
+
+
+def shared_fingerprint(
+    carriers: Carriers, projects: Mapping[str, Project], rules: Iterable[NumberRule]
 ) -> str:
-    """SHA-256 (hex) over all values, secrets too, and what is in certificates' files.
+    """SHA-256 (hex) over all values of carriers, projects and number maps, secrets too.
 
     It is not over comments, file names or the order of keys.
     """
     digest = hashlib.sha256()
-    for part in (agent, carriers, dict(projects)):
+    for part in (carriers, dict(projects)):
         digest.update(json.dumps(_plain(part), sort_keys=True).encode())
         digest.update(b"\n")
-    for name, certificate in sorted(certificates.items()):
-        digest.update(f"{name} {certificate.digest}\n".encode())
     targets: dict[tuple[int, int], str] = {}  # few differ, and the rules keep them alive
     for rule in sorted(rules, key=lambda rule: rule.pattern):
         which = (id(rule.projects), id(rule.labels))

@@ -20,7 +20,7 @@ from agent.core.number_map import NumberMap
 from agent.core.numbers import NumberRule, Pattern
 from agent.settings import checks
 from agent.settings.document import Document, read
-from agent.settings.fingerprint import fingerprint
+from agent.settings.fingerprint import fingerprint, shared_fingerprint
 from agent.settings.map_files import NO_EDIT, YAML, Edit, Told, listed, read_maps
 from agent.settings.maps import unknown_projects
 from agent.settings.mistakes import Mistake, Mistakes
@@ -113,13 +113,16 @@ class _Reading:
         documents = {"agent": agent.document, "carriers": carriers.document}
         documents |= {f"project {p.name}": p.document for p in projects}
         self.told("laying the rules out", 0.0)
+        as_written = {p.name: p.model for p in projects if p.model is not None}
+        shared = shared_fingerprint(carriers.model, as_written, [rule for rule, _ in rules])
         return Snapshot(
             agent=node,
             carriers=carriers.model.carriers,
             unknown_source=carriers.model.unknown_source,
             projects=by_name,
             numbers=NumberMap.of(rules),
-            fingerprint=fingerprint(node, carriers.model, by_name, [rule for rule, _ in rules], certificates),
+            fingerprint=fingerprint(node, shared, certificates),
+            shared=shared,
             certificates=FrozenDict(certificates),
             written=FrozenDict({name: written(document) for name, document in documents.items()}),
         )

@@ -33,7 +33,7 @@ class Doors:
     """Who may come in, by the configuration.
 
     Attributes:
-        sources: who may send calls: CIDRs, white space between them.
+        sources: who may send calls: carriers and our own proxies; CIDRs, white space between them.
         reject_unknown: whether others are told so, or hear nothing.
         peers: who may speak inside a call though nobody called them there: CIDRs as well.
         calls_per_second: how many new INVITEs are admitted, with a burst of as many; None where that is
@@ -49,7 +49,12 @@ class Doors:
     def of(cls, snapshot: Snapshot) -> Doors:
         """Of a node with this configuration."""
         return cls(
-            _cidrs(carrier.sources for carrier in snapshot.carriers.values()),
+            _cidrs(
+                (
+                    snapshot.agent.sip.trusted_proxies,
+                    *(carrier.sources for carrier in snapshot.carriers.values()),
+                )
+            ),
             snapshot.unknown_source == "reject",
             _cidrs(project.voice_agent.sources for project in snapshot.projects.values()),
             snapshot.agent.limits.calls_per_second,

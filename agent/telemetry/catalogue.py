@@ -100,6 +100,10 @@ class Catalogue:
         self._config_loaded = make.gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
         )
+        self._fingerprint = make.gauge(
+            "config_fingerprint", "1 for what is in force and shared with other nodes", "fingerprint"
+        )
+        self._fingerprinted = ""
         self._certificate_until = make.gauge(
             "certificate_expiry_timestamp_seconds", "When a listener's certificate expires", "certificate"
         )

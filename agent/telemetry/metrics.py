@@ -187,9 +187,12 @@ class Metrics(Catalogue):
         """The certificate of ``sip.tls`` or ``http.tls`` expires then (seconds since the epoch)."""
         self._certificate_until.labels(name).set(until)
 
-    def config_loaded(self, at: float) -> None:
-        """A configuration came into force at this time (seconds since the epoch)."""
+    def config_loaded(self, at: float, fingerprint: str) -> None:
+        """A configuration with this fingerprint came into force at this time (seconds since the epoch)."""
         self._config_loaded.set(at)
+        self._fingerprint.remove(self._fingerprinted)
+        self._fingerprint.labels(fingerprint).set(1)
+        self._fingerprinted = fingerprint
 
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""

@@ -179,7 +179,7 @@ async def test_voice_agents_are_gone_calls_fail_and_lose_their_audio(
 
 async def test_somebody_tries_tokens(cxone: Cxone, tmp_path: Path) -> None:
     def change(plan: Plan) -> None:
-        token = {"name": "ana", "role": "operator", "token": "an-operator's-own-token"}
+        token = {"name": "ana", "role": "operator", "token": "${env:CLIENT_SECRET}"}
         plan.agent["http"]["operations_auth"] = {"tokens": [token]}
 
     async with scene(cxone, tmp_path, change) as here:

@@ -93,10 +93,18 @@ async def test_an_operator_captures_the_calls_to_a_number_and_takes_the_file_awa
     assert list(faults(person, where, "capture")) == []
     as_it_was(person)
     press(person, "Stop")
-    assert "stopped" in fact(person, "Stands")
+    assert "stopped" in fact(person, "State")
     link = person.find_element(By.LINK_TEXT, "Download").get_attribute("href")
-    status, begins, length = person.execute_async_script(FETCHED, link)
-    assert (status, bytes(begins), length > 1000) == (200, HEADER, True)
+
+    def fetched() -> tuple[bytes, int] | None:
+        status, begins, length = person.execute_async_script(FETCHED, link)
+        return (
+            (bytes(begins), length) if status == 200 else None
+        )  # 503 while a slow disk has its end to write
+
+    found = await eventually(fetched, 30, "its file")
+    assert found is not None
+    assert (found[0], found[1] > 1000) == (HEADER, True)
     follow(person, "All captures")
     assert "stopped" in text(person)
     person.get(where)
@@ -106,7 +114,7 @@ async def test_an_operator_captures_the_calls_to_a_number_and_takes_the_file_awa
     newest = [row.text for row in person.find_elements(By.CSS_SELECTOR, "tbody tr")][:3]
     for row, part in zip(newest, ("capture delete", "capture stop", "no audio"), strict=True):
         assert part in row
-    assert complaints(person) == []
+    assert [one for one in complaints(person) if "503" not in one] == []
 
 
 async def test_a_call_that_is_up_is_captured_from_its_own_page(house: House, person: Chrome, at: str) -> None:

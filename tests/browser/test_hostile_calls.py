@@ -20,6 +20,7 @@ from tests.calls.harness.house import House, identity, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT
 from tests.calls.harness.ports import free_rtp_port
 from tests.calls.harness.sip_socket import SipSocket, offer
+from tests.calls.harness.waiting import eventually
 from tests.calls.test_operators import operate
 from tests.examples.neighbours import running_house
 
@@ -92,6 +93,12 @@ async def hostile_call(house: House) -> Call:
         await caller.answered("BYE", 200)
         await bot.asked("BYE")
     await house.at_rest()
+
+    def recorded() -> bool:
+        row = house.records.call(call_id)
+        return bool(row and row["ended"])
+
+    await eventually(recorded, 30, "its end is on record")
     return Call(contact, call_id)
 
 

@@ -14,6 +14,7 @@ from agent.core.admission import Invite, is_contact_id
 from agent.core.headers import writable
 from agent.core.numbers import NumberRule
 from agent.core.reasons import Reason
+from agent.core.units import network
 from tests.core.examples import (
     CONTACT,
     NUMBER,
@@ -130,6 +131,18 @@ def test_a_source_of_no_carrier_is_not_taken() -> None:
     found = refused(invite(source="198.51.100.1"), snapshot())
     assert (found.reason, found.reason.code) == (Reason.UNKNOWN_SOURCE, 403)
     assert "198.51.100.1" in found.detail
+
+
+def test_a_proxy_that_does_not_say_where_a_call_comes_from_is_told_of_as_such() -> None:
+    settings = snapshot()
+    sip = settings.agent.sip.model_copy(update={"trusted_proxies": (network("198.51.100.0/24"),)})
+    behind = replace(settings, agent=settings.agent.model_copy(update={"sip": sip}))
+    found = refused(invite(source="198.51.100.1"), behind)
+    assert found.reason is Reason.UNKNOWN_SOURCE
+    assert (
+        found.detail
+        == "the proxy 198.51.100.1 did not say in one X-Handoff-Source where it has the call from"
+    )
 
 
 @pytest.mark.parametrize(

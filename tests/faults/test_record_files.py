@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from tests.calls.harness.house import new_contact
 from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import Plan
 from tests.calls.harness.waiting import eventually
+from tests.delivery.record_files.reading import lines_of
 from tests.faults.harness.crowd import Way
 from tests.faults.harness.disks import fill, mounted, remount
 from tests.faults.harness.site import Site, site
@@ -46,16 +45,7 @@ def files_in(folder: Path, size: str = "64kB") -> Callable[[Plan], None]:
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """All whole lines, in the order of the files."""
-    text = b""
-    for path in sorted(folder.glob("edge-test-*")):
-        packed = path.with_name(f"{path.name}.gz")
-        if path.suffix == ".gz":
-            text += gzip.decompress(path.read_bytes())
-        elif path.suffix == ".jsonl" and not packed.exists():
-            text += path.read_bytes()
-    active = folder / "edge-test.jsonl"
-    text += active.read_bytes() if active.exists() else b""
-    return [json.loads(line) for line in text.split(b"\n")[:-1]]
+    return lines_of(folder, "edge-test")
 
 
 def over(at: Site) -> list[tuple[int, str]]:
@@ -120,7 +110,8 @@ async def test_a_disk_that_is_full_touches_no_call_and_lines_come_once_there_is_
         fault = "handoff_record_files_fault"
         await eventually(lambda: total(at.house.metrics(), fault) == 1, 20, "the fault is told")
         assert at.house.operations("GET", "/readyz").status == 200, "the node takes calls all the same"
-        assert "they wait in the storage, and calls go on" in at.house.agent.tail(200)
+        told = "they wait in the storage, and calls go on"
+        await eventually(lambda: told in at.house.agent.log.read_text(), what="the log says it")
         ballast.unlink()
         await all_filed(at, folder)
         await eventually(lambda: total(at.house.metrics(), fault) == 0, 20, "it is well again")

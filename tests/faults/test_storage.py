@@ -166,7 +166,7 @@ async def test_an_agent_that_is_to_end_waits_for_room_and_tells_what_ended_on_a_
     async with ended_on_a_full_disk(cxone, tmp_path, small_disk, 3) as full:
         agent = full.at.house.agent
         agent.send(signal.SIGTERM)
-        await eventually(lambda: "the end waits for the storage" in agent.tail(), what="it waits")
+        await eventually(lambda: "the end waits for the storage" in agent.log.read_text(), what="it waits")
         assert agent.running
         full.ballast.unlink()
         await asyncio.to_thread(agent.ends)

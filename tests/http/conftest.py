@@ -237,6 +237,9 @@ class Desk:
         self.causes.append(cause)
         return self.reloaded
 
+    def fingerprint(self) -> str:
+        return "0123456789ab"
+
     def kept_out(self) -> ReloadAnswer | None:
         return self.reloaded if self.reloaded.result in ("refused", "held") else None
 

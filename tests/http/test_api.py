@@ -15,6 +15,7 @@ from agent.core.model.project import Project
 from agent.core.moments import SignalState
 from agent.core.reasons import End
 from agent.core.records import Attempt, Handoff
+from agent.core.trace_context import Parent
 from agent.http.ports import AlreadyEnded, HandoffAccepted, HandoffOutcome, NoSuchCall
 
 HANDOFFS = "/v1/acme/acme-care/handoffs"
@@ -39,6 +40,18 @@ async def test_a_handoff_is_taken_and_its_state_can_be_read_at_once(api: Any, de
     for query in ("id=handoff-1", "id=call-1", "id=4711", "shared_id=shared-1", "shared_id=shared-1&id=none"):
         status, answer, _ = await api("GET", f"{STATE}?{query}", headers=KEY)
         assert (status, answer) == (200, expected), query
+
+
+async def test_the_trace_that_a_request_is_part_of_is_handed_on_where_it_is_valid(
+    api: Any, desk: Any
+) -> None:
+    desk.answer = lambda: HandoffAccepted("handoff-1")
+    parent = Parent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True)
+    for said in (str(parent), "nonsense", str(parent).upper()):
+        headers = {**KEY, "TraceParent": said}
+        status, _, _ = await api("POST", HANDOFFS, json={"call_id": "call-1"}, headers=headers)
+        assert status == 202
+    assert desk.parents == [parent, None, None]
 
 
 async def test_the_states_of_its_signal_can_be_followed(api: Any, desk: Any) -> None:

@@ -23,6 +23,7 @@ async def test_alive_is_not_the_same_as_ready(operations: Any, desk: Any) -> Non
         "ready": True,
         "reason": "ready",
         "alarms": [],
+        "configuration": "0123456789ab",
         "configuration_kept_out": None,
         "log_levels": [],
     }

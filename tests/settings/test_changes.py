@@ -136,3 +136,16 @@ def test_a_listener_that_others_reach_keeps_its_log_in_until_it_is_gone() -> Non
     running, wanted = node("0.0.0.0:8081", "a-long-and-random-token"), node("127.0.0.1:8081")
     assert restart_needed(running, wanted) == ("http.operations", "http.operations_auth")
     assert as_it_runs(running, wanted).http == running.http
+
+
+def test_proxies_come_and_go_without_a_restart() -> None:
+    def behind(listen: str, *proxies: str) -> Agent:
+        return Agent.model_validate(
+            {"node": "e", "sip": {"listen": [listen], "trusted_proxies": list(proxies)}}
+        )
+
+    running, wanted = behind("udp://127.0.0.1:5060"), behind("udp://127.0.0.1:5070", "192.0.2.5")
+    assert restart_needed(running, wanted) == ("sip.listen",)
+    kept = as_it_runs(running, wanted)
+    assert kept.sip.listen == running.sip.listen
+    assert kept.sip.trusted_proxies == wanted.sip.trusted_proxies

@@ -419,6 +419,17 @@ def test_the_fingerprint_tells_content_not_writing(folder: Folder) -> None:
     assert folder.load().fingerprint != first
 
 
+def test_nodes_of_a_fleet_have_one_fingerprint_of_what_they_share(folder: Folder) -> None:
+    first = folder.load()
+    folder.write("agent.yaml", "node: another\n")
+    second = folder.load()
+    assert second.shared == first.shared
+    assert second.fingerprint != first.fingerprint
+    assert first.shared.startswith(first.shared_shown)
+    folder.write("numbers/acme.yaml", "numbers: {'9995550109': care}\n")
+    assert folder.load().shared != first.shared
+
+
 def test_relative_paths_start_at_the_folder(folder: Folder) -> None:
     folder.write("agent.yaml", "node: e\nstorage: sqlite://../var/agent.db\n")
     assert folder.load().agent.database == folder.path.parent / "var/agent.db"

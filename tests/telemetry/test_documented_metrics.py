@@ -51,6 +51,7 @@ def everything() -> Metrics:
     metrics.synthetic_made("care", "passed", 0, 0, 0.7)
     metrics.leg_rated("caller", 4.2)
     metrics.config_reloaded("loaded", kept_out=False)
+    metrics.config_loaded(1.0, "0123456789ab")
     metrics.internal_error("tick")
     return metrics
 

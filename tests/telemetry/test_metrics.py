@@ -153,7 +153,8 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         lambda m: m.certificate_loaded("sip.tls", 1_900_000_000),
         1_900_000_000,
     ),
-    ("config_loaded_timestamp_seconds", {}, lambda m: m.config_loaded(1_800_000_000), 1_800_000_000),
+    ("config_loaded_timestamp_seconds", {}, lambda m: m.config_loaded(1_800_000_000, "a"), 1_800_000_000),
+    ("config_fingerprint", {"fingerprint": "a"}, lambda m: m.config_loaded(1_800_000_000, "a"), 1),
     ("loop_lag_seconds_count", {}, lambda m: m.loop_lagged(0.001), 1),
     ("parameters_cut_total", {"project": "acme-care"}, lambda m: m.parameters_cut("acme-care", 2), 2),
     (

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from agent.core.model.base import Count, Duration, FilePath, Model, Name, misplaced
 from agent.core.model.capture import CaptureSettings
 from agent.core.model.dns import Dns
+from agent.core.model.fleet import Fleet
 from agent.core.model.hep import Hep
 from agent.core.model.http import Http
 from agent.core.model.log import Log
@@ -70,6 +71,10 @@ class Agent(Model):
     hep: Hep | None = Field(default=None, description="SIP messages as HEP3 to a Homer; none when absent.")
     traces: Traces | None = Field(
         default=None, description="A trace of each call to an OpenTelemetry collector; none when absent."
+    )
+    fleet: Fleet | None = Field(
+        default=None,
+        description="The nodes behind one front (deploy/kamailio), the same list on each of them.",
     )
     reload_guard: Share = Field(
         default=0.5,

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from agent.core.model.base import Distinct, FilePath, Listed, Model, SipListen, misplaced
+from agent.core.model.base import Distinct, FilePath, Listed, Model, SipListen, Source, misplaced
 from agent.core.units import Listen
 
 
@@ -52,6 +52,11 @@ class Sip(Model):
         description="The IP address in Contact, Via and SDP, when it differs from the one listened on.",
     )
     tls: Tls | None = Field(default=None, description="Needed when there is a tls:// listener.")
+    trusted_proxies: Annotated[tuple[Source, ...], Listed] = Field(
+        default=(),
+        description="Addresses and networks (CIDR) of our own SIP proxies: the source of what they send is "
+        "read from X-Handoff-Source.",
+    )
 
     @model_validator(mode="after")
     def _tls_listener_needs_certificate(self) -> Self:

@@ -64,6 +64,7 @@ class Snapshot:
         projects: projects/*.yaml, by project name.
         numbers: numbers/*.yaml and numbers/*.csv.
         fingerprint: SHA-256 (hex) over all of it; equal means nothing changed.
+        shared: the same over carriers, projects and numbers, which all nodes of a fleet have alike.
         certificates: by the key that names their files: ``sip.tls``, ``http.tls``.
         written: where values stand, by ``agent``, ``carriers`` and ``project NAME``.
     """
@@ -74,9 +75,15 @@ class Snapshot:
     projects: Mapping[str, Project]
     numbers: NumberMap
     fingerprint: str
+    shared: str = ""
     certificates: Mapping[str, Certificate] = NOTHING
     written: Mapping[str, Written] = field(default=NOTHING, compare=False, repr=False)
     _known: dict[str, Carrier | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def shared_shown(self) -> str:
+        """`shared` as people compare it: its first 12 digits, from which no secret is guessed."""
+        return self.shared[:12]
 
     @property
     def token_headers(self) -> frozenset[str]:

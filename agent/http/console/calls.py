@@ -65,7 +65,7 @@ class _CallsPages:
             choices={"state": _STATES, "end": ENDS, "reason": REASONS},
             said=said,
             live=f"{LIVE}?{urlencode(asked)}",
-            up=live and self._up(request, live),
+            up=live and self._up(request, live, filtered=bool(asked)),
             past=past and self._rows(request, past.calls),
             missing=(past and past.missing) or (live and live.missing) or "",
             first=f"{PATH}?{urlencode(asked)}" if began else "",
@@ -80,10 +80,12 @@ class _CallsPages:
         except ValueError:
             query = CallQuery(limit=_ROWS)
         found = await self._desk.finder.find(replace(query, before=None), Which.LIVE)
-        return part(request, "calls_live.html", path=PATH, up=self._up(request, found))
+        up = self._up(request, found, filtered=any(asked.values()))
+        return part(request, "calls_live.html", path=PATH, up=up)
 
-    def _up(self, request: web.Request, found: CallPage) -> dict[str, Any]:
-        return {"rows": self._rows(request, found.calls), "more": found.more is not None}
+    def _up(self, request: web.Request, found: CallPage, *, filtered: bool) -> dict[str, Any]:
+        more = found.more is not None
+        return {"rows": self._rows(request, found.calls), "more": more, "filtered": filtered}
 
     def _rows(self, request: web.Request, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         clear, now = in_clear(request, shown=self._desk.numbers_shown()), time.time()

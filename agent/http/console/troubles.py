@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -14,6 +14,8 @@ from agent.http.ports import ReloadAnswer
 _SIGNALS: Final = "/console/signals"
 _CONFIGURATION: Final = "/console/configuration"
 _UNKNOWN: Final = "unknown"
+# Of a contact that is gone nobody waits for the signal: the caller has hung up.
+_NOT_LOST: Final = frozenset({"accepted", "cancelled", "unknown_contact", _UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,29 @@ def _of_signals(seen: Overview) -> Iterator[Trouble]:
             "look at them",
             "handoff-agent signals list --state unknown",
         )
+    yield from _of_lost(seen)
     if seen.owed:
         text = f"{seen.owed} moments of calls wait in memory, since the storage takes nothing."
         yield Trouble("bad", text)
+
+
+def _of_lost(seen: Overview) -> Iterator[Trouble]:
+    lost: Counter[str] = Counter()
+    for project in seen.projects:
+        for outcome, count in project.signals.items():
+            if outcome not in _NOT_LOST:
+                lost["expired" if outcome == "expired" else "refused"] += count
+    count = lost.total()
+    if count:
+        state = lost.most_common(1)[0][0]
+        text = f"{count} signal{'s' if count != 1 else ''} since the start did not get through: "
+        yield Trouble(
+            "warn",
+            text + "NICE refused them, or their time was over.",
+            f"{_SIGNALS}?state={state}",
+            "look at them",
+            f"handoff-agent signals list --state {state}",
+        )
 
 
 def _of_rest(seen: Overview) -> Iterator[Trouble]:

@@ -110,6 +110,18 @@ async def test_names_are_text_and_never_markup(console: Any, desk: Any) -> None:
             "Of 3 signals",
             "/console/signals?state=unknown",
         ),
+        (
+            replace(
+                WELL,
+                projects=[
+                    ProjectSight("care", signals={"accepted": 9, "bad_request": 2, "unknown_contact": 4}),
+                    ProjectSight("sales", signals={"expired": 1, "cancelled": 1}),
+                ],
+            ),
+            "warn",
+            "3 signals since the start did not get through",
+            "/console/signals?state=refused",
+        ),
         (replace(WELL, owed=2), "bad", "2 moments of calls wait in memory", ""),
         (replace(WELL, restart=["sip.listen"]), "warn", "next start: sip.listen", "/console/configuration"),
         (replace(WELL, dropped=7), "warn", "7 lines of the log were lost", ""),

@@ -29,7 +29,7 @@ async def record(desk: Any, state: SignalState, number: int = 1, detail: str = "
 
 
 async def test_signals_are_found_by_what_is_known_of_them(console: Any, desk: Any) -> None:
-    assert "Nothing is there" in await console.page("/console/signals")
+    assert "There is none yet" in await console.page("/console/signals")
     one, other = await record(desk, SignalState.REFUSED), await record(desk, SignalState.RECORDED, 2)
     text = await console.page("/console/signals?contact=4512&state=&call=")
     assert f"/console/signals/{one}" in text

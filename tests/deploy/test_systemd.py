@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The unit of systemd: sound, hardened, and nothing in it that the agent can't live with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "deploy/systemd/handoff-agent.service"
+_EXPOSURE_AT_MOST = 20
+"""Tenths, as `systemd-analyze security` counts."""
+_NO_WRITABLE_CODE = """
+import ctypes, os, sys
+PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
+refused = ctypes.CDLL(None).prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["systemd-analyze", "--no-pager", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_unit_has_no_mistake(tmp_path: Path) -> None:
+    there = UNIT.read_text(encoding="utf-8").replace("/opt/handoff-agent", str(ROOT))
+    unit = tmp_path / UNIT.name
+    unit.write_text(there.replace("Documentation=man:handoff-agent(1)\n", ""), encoding="utf-8")
+    assert analyze("verify", str(unit)).stderr == ""
+
+
+def test_the_unit_is_hardened() -> None:
+    threshold = f"--threshold={_EXPOSURE_AT_MOST}"
+    found = analyze("security", "--offline=true", threshold, str(UNIT))
+    assert found.returncode == 0, found.stdout[-500:]
+
+
+def test_the_agent_lives_without_memory_that_is_both_written_and_run() -> None:
+    command = str(ROOT / ".venv/bin/handoff-agent")
+    found = subprocess.run(
+        [sys.executable, "-c", _NO_WRITABLE_CODE, command, "check", "--config", str(ROOT / "config")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr

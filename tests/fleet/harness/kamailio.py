@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Kamailio with the configuration of deploy/kamailio, in a folder of a test's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.calls.harness.ports import free_port, is_bound
+from tests.calls.harness.processes import COMMAND
+from tests.calls.harness.waiting import eventually_now
+
+ADDRESS = "127.0.0.1"
+_CONFIGURATION = Path(__file__).parents[3] / "deploy/kamailio/kamailio.cfg"
+_UNPACKED = Path(sys.prefix) / "kamailio"
+_LIBRARIES = "usr/lib/x86_64-linux-gnu/kamailio"
+
+
+@dataclass
+class Kamailio:
+    """One Kamailio in front of the agents that a configuration folder names."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        """Write what is of this test's own."""
+        self.folder.mkdir()
+        shutil.copy(_CONFIGURATION, self.folder)
+        defines = {
+            "DISPATCHER_LIST": self.folder / "dispatcher.list",
+            "ADDRESS_LIST": self.folder / "address.list",
+            "CONTROL": f"unix:{self.folder}/ctl",
+            "MASK_KEY": "made up",
+        }
+        lines = [f'#!define {name} "{value}"' for name, value in defines.items()]
+        (self.folder / "local.cfg").write_text("\n".join((f"listen=udp:{ADDRESS}:{self.port}", *lines, "")))
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.folder / "kamailio.log"
+
+    def learn(self, config: Path, environment: dict[str, str]) -> None:
+        """Have its lists made from the agents' configuration."""
+        subprocess.run(
+            [str(COMMAND), "kamailio", "--config", str(config), "--into", str(self.folder)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, **environment},
+        )
+
+    def start(self) -> None:
+        """Start it, and wait until its socket is there."""
+        program, libraries = _found()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(program, "-DD", "-E", "-f", str(self.folder / "kamailio.cfg")),
+                    *("-Y", str(self.folder), "-L", f"{libraries}/modules"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "LD_LIBRARY_PATH": libraries},
+                process_group=0,
+            )
+        eventually_now(self._listens, 20, f"Kamailio listens (see {self.log})")
+
+    def stop(self) -> None:
+        """End it and all its children."""
+        if self._process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self._process.pid, number)
+                self._process.wait(10)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                continue
+        self._process = None
+
+    def _listens(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text(errors="replace")[-3000:]
+        return is_bound(self._process.pid, self.port, tcp=False)
+
+
+def _found() -> tuple[str, str]:
+    """The program and the folder of its libraries: unpacked by deploy/setup, or installed."""
+    if installed := shutil.which("kamailio"):
+        return installed, f"/{_LIBRARIES}"
+    unpacked = _UNPACKED / "usr/sbin/kamailio"
+    assert unpacked.exists(), "there is no Kamailio: deploy/setup --tests brings it"
+    return str(unpacked), str(_UNPACKED / _LIBRARIES)
