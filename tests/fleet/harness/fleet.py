@@ -24,7 +24,7 @@ from tests.faults.harness.site import PORTS_PER_CALL
 from tests.fleet.harness.kamailio import ADDRESS, Kamailio
 
 CARRIER = "127.0.0.3"
-CALLS_PER_SECOND = 5
+CALLS_PER_SECOND = 30
 CALLS_AT_ONCE = 300
 """What one agent can carry: all of the fleet's, which last 4 s, with room for what is late."""
 
