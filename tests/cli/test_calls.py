@@ -210,7 +210,7 @@ def test_a_live_call_is_explained_by_the_agent_s_own_story(bench: Any, capsys: C
     ]
     assert bench.command("explain", "7001") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("The call is up (bridged) since 2")
+    assert lines[0].startswith("The call has been up for 2")
     assert "From the running agent:" in lines
     assert "INVITE sip:1@x" in lines[-2]
     assert bench.command("explain", "7001", "--json") == 0
@@ -232,7 +232,7 @@ def test_a_live_call_is_explained_without_the_storage(bench: Any, capsys: Captur
     node.stories["c-live"] = [{"when": time.time(), "kind": "sip", "text": text}]
     assert bench.command("explain", "7001", *AWAY) == 0
     told = printed(capsys)
-    assert told.startswith("The call is up (bridged) since 2")
+    assert told.startswith("The call has been up for 2")
     assert "note: the record can't be read: there is no record yet" in told
     assert "of its signals only the time line tells" in told
     assert "INVITE sip:1@x" in told.splitlines()[-1]

@@ -78,7 +78,7 @@ def _ended(call: Json, signals: Sequence[Json], *, live: bool | None, now: float
     if call["ended"] is None:
         lasted = span(now - call["began"])
         if live:
-            return f"the call is up ({call['state']}) since {lasted}"
+            return f"the call has been up for {lasted} ({call['state']})"
         whose = "whether it is up the agent alone can say" if live is None else "no running agent has it"
         return f"the call was {call['state']} when it was last recorded; {whose}"
     lasted = span(call["ended"] - call["began"])

@@ -93,7 +93,7 @@ async def test_one_call_has_its_facts_its_ladder_and_the_same_in_words(console: 
     assert "9995550100" not in text
     assert HOSTILE not in text
     assert "Part of it is missing." in text
-    assert "The call is up (bridged) since " in text
+    assert "The call has been up for " in text
     assert "CARE" in text
     assert 'href="/calls/c-1/call.pcap"' in text
 
