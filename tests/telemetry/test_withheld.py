@@ -88,10 +88,8 @@ def test_audio_and_what_is_no_rtp_stay_as_they_are(data: bytes) -> None:
     assert rtp(data) is data
 
 
-def test_a_message_that_is_made_to_be_slow_is_not() -> None:
+def test_a_message_that_is_made_to_be_slow_is_done_with_all_the_same() -> None:
+    """Twenty thousand times what begins like a header: time that grew with its square would be minutes."""
     for letter in ("a:", "\r\n ", "signal=", "authorization:"):
-        message(
-            sip("Content-Type: application/dtmf-relay", letter * 20_000, body=letter * 20_000),
-            TOKENS,
-            digits=True,
-        )
+        data = sip("Content-Type: application/dtmf-relay", letter * 20_000, body=letter * 20_000)
+        assert len(message(data, TOKENS, digits=True)) == len(data)
