@@ -19,6 +19,7 @@ from tests.benchmarks.call_path import call_path
 from tests.benchmarks.compare import compare
 from tests.benchmarks.edge import Load, cost, edge, milliseconds, quantile, socket_drops
 from tests.benchmarks.flame import flame
+from tests.benchmarks.fleet import fleet
 from tests.benchmarks.instances import instances
 from tests.benchmarks.instructions import NoValgrindError, instructions
 from tests.benchmarks.maps import maps
@@ -84,6 +85,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "sick": sick,
     "maps": maps,
     "scrape": scrape,
+    "fleet": fleet,
     "instructions": instructions,
     "call_path": call_path,
     "instances": instances,
