@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -132,7 +133,7 @@ def _progress(capture: dict[str, Any]) -> None:
 
 def _wanted(options: argparse.Namespace) -> dict[str, Any]:
     """What the agent is asked for."""
-    if options.minutes is not None and options.minutes <= 0:
+    if options.minutes is not None and not 0 < options.minutes < math.inf:
         raise AgentError(f"--minutes {options.minutes:g} is no time: write --minutes 10")
     wanted = {name: getattr(options, name) for name in ("call", "project", "number")}
     body: dict[str, Any] = {name: value for name, value in wanted.items() if value}

@@ -47,6 +47,19 @@ class RefusedError(AgentError):
         self.refusal = str(document.get("refusal", ""))
 
 
+def _sendable(token: str, url: str) -> str:
+    """The token, which a header can hold.
+
+    Raises:
+        AgentError: it can't.
+    """
+    if token and not (token.isascii() and token.isprintable()):
+        raise AgentError(
+            f"the token for {url} is none: it has a line break, or a character that is not ASCII ({VARIABLE})"
+        )
+    return token
+
+
 class Operations:
     """The operations listener of one node. Blocking.
 
@@ -60,7 +73,7 @@ class Operations:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise AgentError(f"{url} is not the URL of a node: write http://127.0.0.1:8081")
         self.url = f"{parts.scheme}://{parts.netloc}"
-        self._token = os.environ.get(VARIABLE, "").strip() or token
+        self._token = _sendable(os.environ.get(VARIABLE, "").strip() or token, self.url)
         self._opener = build_opener(ProxyHandler({}))  # a node is inside: no proxy leads there
 
     @classmethod

@@ -135,13 +135,16 @@ def _output(path: Path | None) -> Iterator[IO[bytes]]:
         return
     if path.is_dir():
         raise AgentError(f"{path} is a folder: --output names a file")
-    part = path.with_name(f"{path.name}.part")
+    if path.exists() and not path.is_file():
+        raise AgentError(f"{path} is no plain file: without --output it all goes to standard output")
+    target = path.resolve()
+    part = target.with_name(f"{target.name}.part")
     try:
         with part.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        part.replace(target)
     except OSError as error:
         raise AgentError(
             f"{path} can't be written: {error.strerror or error}; nothing of it is left"

@@ -158,6 +158,8 @@ class NumberMap:
 
     def beginning_with(self, digits: str, most: int) -> Iterator[NumberRule]:
         """The first rules whose numbers begin so, shorter ones first; not those that merely cover it."""
+        if digits and not (digits.isascii() and digits.isdigit()):
+            return
         left = most
         for table in self._tables:
             for index in table.beginning_with(digits, left):

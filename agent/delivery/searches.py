@@ -110,7 +110,8 @@ class _Search:
 
     def _found(self) -> list[Row]:
         path, sql, values = self._asked
-        place = f"file:{quote(str(path.absolute()))}?mode=ro"
+        # With an empty authority: of a path with two slashes the first name would be taken for it.
+        place = f"file://{quote(str(path.absolute()))}?mode=ro"
         with closing(
             sqlite3.connect(place, uri=True, timeout=LOCK_WAIT_SECONDS, isolation_level=None)
         ) as connection:

@@ -56,9 +56,14 @@ class _Asked(BaseModel):
     def _one_of_them(self) -> _Asked:
         if sum(map(bool, (self.call, self.project, self.number))) != 1:
             raise ValueError("name the calls by one of call, project, number")
-        if self.number and not any(map(str.isdigit, self.number)):
-            raise ValueError(f"{self.number!r} is no number")
+        if self.number:
+            Wanted.of_number(self.number)
         return self
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which calls."""
+        return Wanted.of_number(self.number) if self.number else Wanted(self.call, self.project)
 
 
 def add_captures(
@@ -103,12 +108,11 @@ class _Captures:
         asked = await read(request, _Asked, _BODY_AT_MOST)
         if asked.project and asked.project not in self._projects():
             raise RefusalError(404, f"there is no project {asked.project!r}")
-        wanted = Wanted(asked.call, asked.project, "".join(filter(str.isdigit, asked.number)))
         by = named(request, asked.by)
         request[DEED]["about"] = asked.call or asked.project or masked(asked.number)
         try:
             capture = await self._captures.start(
-                wanted,
+                asked.wanted,
                 seconds=asked.seconds,
                 size=asked.size,
                 rtp=asked.rtp,

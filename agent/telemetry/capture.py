@@ -33,6 +33,18 @@ class Wanted:
     project: str = ""
     number: str = ""
 
+    @classmethod
+    def of_number(cls, text: str) -> Wanted:
+        """Calls to a number, however it is written.
+
+        Raises:
+            ValueError: there is no digit in it.
+        """
+        digits = "".join(filter("0123456789".__contains__, text))
+        if not digits:
+            raise ValueError(f"{text!r} is no number")
+        return cls(number=digits)
+
     def takes(self, call: OfCall) -> bool:
         """Whether it is one of them."""
         if self.call:

@@ -15,12 +15,17 @@ from typing import Final
 
 _CREDENTIALS: Final = ("authorization", "proxy-authorization", "identity", "y")
 _VISIBLE: Final = re.compile(rb"[^\s]")
-_DTMF: Final = re.compile(rb"(?im)^(?:content-type|c)[ \t]*:[ \t]*application/(?:vnd\.[^\s;]*)?dtmf")
+# What `agent.core.digits` reads, and others that tell of keys (RFC 4730); or a body of parts.
+_KEYS: Final = re.compile(
+    rb"(?im)^(?:content-type|c)[ \t]*:(?:[ \t]|\r?\n[ \t])*"
+    rb"(?:(multipart/)|application/(?:(?:vnd\.[^\s;]*)?(?:dtmf|digits)|kpml-response))"
+)
 _SIGNAL: Final = re.compile(rb"(?im)^([ \t]*signal[ \t]*=[ \t]*)([^\r\n]*)")
 _END: Final = b"\r\n\r\n"
 
 _RTP: Final = 2  # version of RTP (RFC 3550 section 5.1)
 _RTP_HEAD: Final = 12
+_PADDED: Final = 0x20
 _EXTENDED: Final = 0x10
 _DYNAMIC: Final = range(96, 128)  # payload types (RFC 3551 section 6): that of telephone events is one
 _EVENT_BYTES: Final = 4  # RFC 4733 section 2.3: no codec of ours has frames as short
@@ -38,7 +43,7 @@ def message(data: bytes, tokens: Collection[str], *, digits: bool) -> bytes:
     """
     head, end, body = data.partition(_END)
     told = _secret(frozenset(tokens)).sub(_starred, head)
-    if digits and body and _DTMF.search(head):
+    if digits and body and _tells_keys(head, body):
         told_body = _SIGNAL.sub(_starred, body) if _SIGNAL.search(body) else _VISIBLE.sub(b"*", body)
         return told + end + told_body
     return data if told is head else told + end + body
@@ -53,9 +58,15 @@ def rtp(data: bytes) -> bytes:
         if len(data) < start + 4:
             return data
         start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4])
-    if len(data) - start != _EVENT_BYTES or data[start] not in _DIGITS:
+    padding = data[-1] if data[0] & _PADDED else 0
+    if len(data) - start - padding != _EVENT_BYTES or data[start] not in _DIGITS:
         return data
     return b"".join((data[:start], bytes((NO_EVENT,)), data[start + 1 :]))
+
+
+def _tells_keys(head: bytes, body: bytes) -> bool:
+    found = _KEYS.search(head)
+    return found is not None and (found[1] is None or _KEYS.search(body) is not None)
 
 
 @lru_cache(maxsize=16)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from agent.cli.capture_copy import CaptureCopy, CaptureCopyError
+from agent.cli.main import main
 from agent.telemetry.capture import Capture
 from agent.telemetry.pcap import HEADER, Datagram, packet
 from tests.calls.harness.waiting import eventually_now
@@ -265,6 +266,15 @@ def test_what_is_refused_leaves_the_file_that_was_there_and_makes_none(
     assert refused() == 1
     assert scene.file.read_bytes() == b"of yesterday"
     assert "there is no project" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "0", "-1"])
+def test_minutes_that_are_no_time_are_said_before_anybody_is_asked(
+    minutes: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--operations", "http://127.0.0.1:1", "--config", str(tmp_path)]
+    assert main(["capture", "--project", "acme-care", f"--minutes={minutes}", *where]) == 2
+    assert f"--minutes {minutes} is no time: write --minutes 10" in capsys.readouterr().err
 
 
 def test_an_agent_that_is_busy_is_asked_again(

@@ -70,6 +70,19 @@ def test_one_of_the_environment_comes_first(
     assert guarded.command("hangup", "c-live") == 0
 
 
+@pytest.mark.parametrize("token", ["two\nlines", "a-token-of-12-€"])
+def test_one_that_can_t_be_sent_is_told_in_a_line(
+    token: str, guarded: Any, node: Any, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert node
+    monkeypatch.setenv("HANDOFF_AGENT_TOKEN", token)
+    assert guarded.command("hangup", "c-live") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(
+        "is none: it has a line break, or a character that is not ASCII (HANDOFF_AGENT_TOKEN)"
+    )
+
+
 def test_who_may_read_no_token_is_told_where_to_put_one(guarded: Any, node: Any, capsys: Capture) -> None:
     assert node
     forget(guarded)

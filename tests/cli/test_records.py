@@ -171,6 +171,27 @@ def test_a_file_that_can_t_be_written_is_told_in_one_line_and_leaves_nothing(
     assert not (tmp_path / "no").exists()
 
 
+def test_what_is_no_plain_file_stays_what_it_is(filled: Any, capsys: Capture, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert filled.command("records", "export", "--output", str(pipe)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("is no plain file: without --output it all goes to standard output")
+    assert pipe.is_fifo()
+    assert list(tmp_path.glob("pipe*")) == [pipe]
+
+
+def test_a_link_is_followed(filled: Any, tmp_path: Path) -> None:
+    disk, link = tmp_path / "disk", tmp_path / "may.jsonl"
+    disk.mkdir()
+    link.symlink_to(disk / "calls.jsonl")
+    for _ in range(2):
+        assert filled.command("records", "export", "--output", str(link)) == 0
+        assert link.is_symlink()
+        assert len((disk / "calls.jsonl").read_text(encoding="utf-8").splitlines()) == 4
+    assert [file.name for file in disk.iterdir()] == ["calls.jsonl"]
+
+
 def test_a_folder_is_no_file_to_write_to(filled: Any, capsys: Capture, tmp_path: Path) -> None:
     assert filled.command("records", "export", "--output", str(tmp_path)) == 2
     (line,) = capsys.readouterr().err.splitlines()

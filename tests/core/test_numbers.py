@@ -231,6 +231,8 @@ def test_rules_are_found_by_how_their_numbers_begin() -> None:
     assert found("9999") == ["9" * 25]
     assert len(found("")) == 7
     assert found("", 2) == ["020", "999555"]
+    for odd in ("99\u00b2", "\u0669\u0669", "99 ", "-1"):
+        assert found(odd) == []
 
 
 def test_rules_are_found_by_their_projects_and_labels() -> None:

@@ -140,6 +140,15 @@ async def test_a_file_that_can_not_be_read_is_said(tmp_path: Path) -> None:
         await Searches(tmp_path / "other.db").read("SELECT * FROM calls")
 
 
+async def test_a_path_that_begins_with_two_slashes_is_read_as_it_is_written(
+    tmp_path: Path, make_call: MakeCall
+) -> None:
+    store = await SqliteStore.open(Path(f"/{tmp_path}/a b?#%20.db"))
+    await store.open_call(make_call("c-1"), None)
+    assert await found(store) == ["c-1"]
+    await store.aclose()
+
+
 async def test_what_is_no_text_finds_nothing_or_is_refused(store: Store) -> None:
     """An id from a form may be anything."""
     for text in ("%", "'", "_", "x" * 10_000):

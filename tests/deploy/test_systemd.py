@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from agent.delivery.record_files.packing import FILE_MODE
+
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy/systemd/handoff-agent.service"
 _EXPOSURE_AT_MOST = 20
@@ -35,6 +37,22 @@ def test_the_unit_is_hardened() -> None:
     threshold = f"--threshold={_EXPOSURE_AT_MOST}"
     found = analyze("security", "--offline=true", threshold, str(UNIT))
     assert found.returncode == 0, found.stdout[-500:]
+
+
+def told(key: str) -> list[str]:
+    lines = UNIT.read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix(f"{key}=") for line in lines if line.startswith(f"{key}=")]
+
+
+def test_the_group_may_read_what_is_meant_for_it_and_nobody_else_anything() -> None:
+    (umask,) = (int(value, 8) for value in told("UMask"))
+    assert FILE_MODE & ~umask == FILE_MODE
+    assert 0o777 & ~umask & 0o007 == 0
+
+
+def test_it_is_started_again_for_as_long_as_what_it_needs_is_away() -> None:
+    assert told("Restart") == ["on-failure"]
+    assert told("StartLimitIntervalSec") == ["0"]
 
 
 def test_the_agent_lives_without_memory_that_is_both_written_and_run() -> None:

@@ -104,10 +104,13 @@ async def test_a_viewer_sees_that_there_is_one_and_nothing_of_it(site: Site) -> 
         ({}, 422, "name the calls by one of call, project, number"),
         ({"call": "c-1", "project": "acme-care"}, 422, "name the calls by one of"),
         ({"number": "none"}, 422, "'none' is no number"),
+        ({"number": "\u00b2\u0663"}, 422, "is no number"),
         ({"project": "acme-cara"}, 404, "there is no project 'acme-cara'"),
         ({"project": "acme-care", "for": "2h"}, 422, "capture.longest"),
         ({"project": "acme-care", "size": "9GB"}, 422, "capture.size"),
         ({"project": "acme-care", "size": "much"}, 422, "is not a size"),
+        ({"project": "acme-care", "size": 0}, 422, "0 is too small for a call: write 100kB or more"),
+        ({"project": "acme-care", "size": -5}, 422, "-5 is too small for a call"),
         ({"project": "acme-care", "rtp": "yes"}, 422, "rtp"),
     ],
 )

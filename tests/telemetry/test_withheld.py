@@ -61,6 +61,41 @@ def test_digits_by_info_are_withheld_and_how_long_they_were_is_not() -> None:
     assert message(other, (), digits=True) is other
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/vnd.nortelnetworks.digits",
+        "Application/KPML-Response+xml",
+        "\r\n application/dtmf-relay",
+        "\r\n\tapplication/dtmf",
+    ],
+)
+def test_digits_are_withheld_in_whatever_type_of_body_they_come(kind: str) -> None:
+    said = sip(f"Content-Type: {kind}", body='p=Digit-Collection\r\nd=5\r\ndigits="5"')
+    told = message(said, (), digits=True)
+    assert len(told) == len(said)
+    assert b"5" not in told.partition(b"\r\n\r\n")[2]
+
+
+def test_digits_are_withheld_in_a_part_of_a_body() -> None:
+    parts = "--x\r\nContent-Type: {}\r\n\r\nSignal=5\r\n--x--\r\n"
+    said = sip("Content-Type: multipart/mixed;boundary=x", body=parts.format("application/dtmf-relay"))
+    assert message(said, (), digits=True) == said.replace(b"Signal=5", b"Signal=*")
+    other = sip("Content-Type: multipart/mixed;boundary=x", body=parts.format("text/plain"))
+    assert message(other, (), digits=True) is other
+
+
+def test_a_padded_event_is_withheld_too() -> None:
+    said = bytearray(packet(b"\5\x8a\x03\x20\0\0\0\4"))
+    said[0] |= 0x20
+    told = rtp(bytes(said))
+    assert told[12] == NO_EVENT
+    assert told[:12] + told[13:] == bytes(said[:12] + said[13:])
+    for padding in (0, 9, 255):  # more or less than there can be: no event
+        said[-1] = padding
+        assert rtp(bytes(said)) == bytes(said)
+
+
 @pytest.mark.parametrize("event", [0, 5, 11, 15])
 @pytest.mark.parametrize("sources", [0, 2])
 @pytest.mark.parametrize("extension", [None, b"", b"\1\2\3\4" * 2])

@@ -15,18 +15,19 @@ _SIZE: Final = re.compile(r"([0-9]{1,6})\s*(kB|MB|GB)", re.ASCII)
 _SMALLEST: Final = 10_000
 
 
-def size(value: object) -> object:
+def size(value: object) -> int:
     """Bytes from ``500kB``, ``50MB`` or ``2GB``.
 
     Raises:
         ValueError: it is no size, or so small that no call fits.
     """
     if isinstance(value, int) and not isinstance(value, bool):  # it was read before
-        return value
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} is not a size: write 500kB, 50MB or 2GB")
-    found = int(match[1]) * _UNITS[match[2]]
+        found = value
+    else:
+        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError(f"{value!r} is not a size: write 500kB, 50MB or 2GB")
+        found = int(match[1]) * _UNITS[match[2]]
     if found < _SMALLEST:
         raise ValueError(f"{value} is too small for a call: write 100kB or more")
     return found

@@ -149,7 +149,7 @@ class _CapturePages:
         capture = await self._captures.start(
             wanted,
             seconds=seconds,
-            size=most if isinstance(most, int) else None,
+            size=most,
             rtp=form["rtp"] == "yes",
             by=named(request, form["by"]),
         )
@@ -164,10 +164,7 @@ class _CapturePages:
         if kind == "project" and not self._pages.known_project(which):
             raise ValueError(f"There is no project {which!r}")
         if kind == "number":
-            digits = "".join(filter(str.isdigit, which))
-            if not digits:
-                raise ValueError(f"{which!r} is no number")
-            return Wanted(number=digits)
+            return Wanted.of_number(which)
         return Wanted(call=which) if kind == "call" else Wanted(project=which)
 
     async def one(self, request: web.Request) -> web.Response:

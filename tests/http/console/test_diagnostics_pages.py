@@ -141,6 +141,7 @@ async def test_what_moves_says_so_when_somebody_deletes_it(site: Site) -> None:
         ({"of": "customer"}, 422, "Choose one of call, project, number."),
         ({"which": "acme-cara"}, 422, "There is no project &#39;acme-cara&#39;."),
         ({"of": "number", "which": "none"}, 422, "&#39;none&#39; is no number."),
+        ({"of": "number", "which": "\u00b2"}, 422, "is no number."),
         ({"why": " "}, 422, "A reason is needed: it stays in the audit log."),
         ({"minutes": "ten"}, 422, "&#39;ten&#39; is no number of minutes: write 10."),
         ({"minutes": "-1"}, 422, "is no number of minutes"),
