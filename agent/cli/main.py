@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 from agent import __version__
 from agent.cli.held import hold_signals
-from agent.cli.streams import complain, complete_streams
+from agent.cli.streams import complain, complete_streams, let_go_of_output
 from agent.core.errors import AgentError
 
 _COMMANDS = (
@@ -23,6 +24,7 @@ _COMMANDS = (
 )
 _COULD_NOT_RUN = 2
 _INTERRUPTED = 130
+_OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         importlib.import_module(f"agent.cli.{command}").add(subparsers)
     try:
         options = parser.parse_args(arguments)
-        return int(options.run(options))
+        code = int(options.run(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what is wrong with it is told below, and not by the interpreter at its end
+        return code  # noqa: TRY300
     except AgentError as error:
         complain(f"handoff-agent: {error}\n")
         return _COULD_NOT_RUN
@@ -57,6 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("HANDOFF_TRACEBACK"):
             raise
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OF_OUTPUT:
+            let_go_of_output()
+            why = f"{error.strerror}; what is there is cut off"
+            complain(f"handoff-agent: standard output can't be written: {why}\n")
+            return _COULD_NOT_RUN
         what = f"{type(error).__name__}: {error}".partition("\n")[0]
         complain(f"handoff-agent: internal error: {what}; HANDOFF_TRACEBACK=1 shows the traceback\n")
         return _COULD_NOT_RUN

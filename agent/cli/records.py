@@ -18,6 +18,7 @@ from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_whe
 from agent.cli.progress import Progress
 from agent.cli.record_formats import FORMATS, Format, require
 from agent.cli.storage import opened
+from agent.cli.streams import let_go_of_output
 from agent.cli.where import Where
 from agent.cli.wording import since
 from agent.core.errors import AgentError
@@ -160,18 +161,10 @@ def _standard_output() -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        _let_go_of_output()
+        let_go_of_output()
         raise
     except OSError as error:
-        _let_go_of_output()
+        let_go_of_output()
         raise AgentError(
             f"standard output can't be written: {error.strerror or error}; what is there is cut off"
         ) from None
-
-
-def _let_go_of_output() -> None:
-    """Have what is still buffered go nowhere: the interpreter would complain of it at its end."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 
 _STANDARD_ERROR = 2
 
@@ -33,3 +34,11 @@ def complain(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         sys.stderr = None  # tried again at the exit it would make another code of it
+
+
+def let_go_of_output() -> None:
+    """Have what is still buffered go nowhere: the interpreter would complain of it at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

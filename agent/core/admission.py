@@ -91,7 +91,9 @@ def admit(invite: Invite, snapshot: Snapshot, load: Load) -> Admitted | Refused:
     """Judge one INVITE."""
     if load.node.refusal is not None:
         return _over(load.node.refusal, load.node.reason, load.node.retry_after)
-    carrier = snapshot.carrier_at(invite.source)
+    proxies = snapshot.agent.sip.trusted_proxies
+    nameless = proxies and is_proxy(invite.source, proxies)  # also where it stands in a carrier's network
+    carrier = None if nameless else snapshot.carrier_at(invite.source)
     if carrier is None:
         return Refused(Reason.UNKNOWN_SOURCE, _stranger(invite.source, snapshot))
     if (fault := unsound(invite.message)) is not None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from agent.core.headers import Message
@@ -16,9 +16,7 @@ HEADER: Final = "X-Handoff-Source"
 
 def is_proxy(sender: str, proxies: Sequence[Network]) -> bool:
     """Whether an address is one of a trusted proxy."""
-    address = ip(sender)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    address = _plain(ip(sender))
     return any(address.version == network.version and address in network for network in proxies)
 
 
@@ -31,8 +29,8 @@ def true_source(sender: str, message: Message, proxies: Sequence[Network]) -> st
         proxies: who is believed (`sip.trusted_proxies`).
 
     Returns:
-        What a proxy's `HEADER` says, where there is one and it is an address; else the sender. Nobody else's
-        header is looked at.
+        What a proxy's `HEADER` says, where there is one and it is an address; else the sender, which is then
+        of no carrier (`admission.admit`). Nobody else's header is looked at.
     """
     if not proxies or not is_proxy(sender, proxies):
         return sender
@@ -40,6 +38,12 @@ def true_source(sender: str, message: Message, proxies: Sequence[Network]) -> st
     if len(values) != 1:
         return sender
     try:
-        return str(ip(values[0].strip().strip("[]")))
+        return str(_plain(ip(values[0].strip().strip("[]"))))
     except ValueError:
         return sender
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address, where one is written as IPv6."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

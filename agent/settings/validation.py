@@ -102,7 +102,7 @@ def _words(detail: ErrorDetails, written: str | None) -> str:
         return f"{shown} stands where {_WANTED[type_]} belongs"
     match type_:
         case "value_error":
-            return str(context["error"])
+            return _without_secrets(str(context["error"]), value)
         case "misplaced":
             return str(context["text"])
         case "literal_error" | "enum":
@@ -114,6 +114,29 @@ def _words(detail: ErrorDetails, written: str | None) -> str:
         case "too_short":
             return "nothing is listed: at least one is needed"
     return detail["msg"]
+
+
+_TELLING = 6
+"""Of what is shorter a message's own words may have some, too."""
+
+
+def _without_secrets(text: str, value: object) -> str:
+    """What a check says of a value, without what a reference brought, and without the user part of a URL."""
+    if not isinstance(value, str) or not value:
+        return text
+    scheme, separator, rest = value.partition("://")
+    if isinstance(value, Resolved):
+        shown = "what this refers to"
+        text = text.replace(repr(str(value)), shown)
+        if len(value) < _TELLING:
+            return text
+    elif separator and "@" in rest:
+        shown = f"{scheme}://***@{rest.rpartition('@')[2]}"
+    else:
+        return text
+    for written in (repr(str(value))[1:-1], value, value.rstrip("/") or value):
+        text = text.replace(written, shown)
+    return text
 
 
 def _quoted(value: object, written: str | None) -> str:

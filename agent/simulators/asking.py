@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from agent.core.records import Way
+from agent.simulators.arguments import one_of, seconds
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -73,12 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which options tell how and when it hands off."""
     add = parser.add_argument
     add(
-        "--hand-off-after", type=float, metavar="SECONDS", help="hand the caller back so long after answering"
+        "--hand-off-after",
+        type=seconds,
+        metavar="SECONDS",
+        help="hand the caller back so long after answering",
     )
     add(
         "--ask",
-        type=Way,
-        choices=tuple(Way),
+        type=one_of(Way),
         default=Way.HTTP,
         metavar="{http,refer,info,bye}",
         help="how: the handoff API, or REFER, INFO (JSON) or BYE (headers) on its leg (default http)",
@@ -95,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--talk-on",
-        type=float,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="go on speaking so long after it asked (default 0)",

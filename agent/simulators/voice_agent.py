@@ -25,6 +25,7 @@ from agent.core.model import Agent
 from agent.core.node import NodeState, NodeStatus
 from agent.core.units import Address, bracketed
 from agent.simulators import asking
+from agent.simulators.arguments import one_of, seconds
 from agent.simulators.conversation import Conversation, say
 from agent.simulators.hearing import measure_file
 from agent.simulators.manners import TOLD, Manner
@@ -47,8 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--speak", type=Path, metavar="WAV", help=f"what it says; {_VOICE} where that is there, else a tone")
     add(
         "--manner",
-        type=Manner,
-        choices=list(Manner),
+        type=one_of(Manner),
         default=Manner.TALKS,
         metavar="MANNER",
         help="how it behaves: "
@@ -58,12 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--record", type=Path, metavar="FOLDER", help="keep what it heard, one WAV file a call")
     add(
         "--ring-for",
-        type=float,
+        type=seconds,
         default=0.0,
         metavar="SECONDS",
         help="ring so long before answering (default 0)",
     )
-    add("--hang-up-after", type=float, metavar="SECONDS", help="hang up so long after answering")
+    add("--hang-up-after", type=seconds, metavar="SECONDS", help="hang up so long after answering")
     add("--allow-remote", action="store_true", help="listen on an address that other machines reach")
     asking.add_arguments(parser)
 

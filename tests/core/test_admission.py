@@ -133,10 +133,15 @@ def test_a_source_of_no_carrier_is_not_taken() -> None:
     assert "198.51.100.1" in found.detail
 
 
-def test_a_proxy_that_does_not_say_where_a_call_comes_from_is_told_of_as_such() -> None:
+@pytest.mark.parametrize("carriers", ["192.0.2.0/24", "198.51.0.0/16", "198.51.100.1/32"])
+def test_a_proxy_that_does_not_say_where_a_call_comes_from_brings_none_whatever_network_it_is_in(
+    carriers: str,
+) -> None:
     settings = snapshot()
     sip = settings.agent.sip.model_copy(update={"trusted_proxies": (network("198.51.100.0/24"),)})
-    behind = replace(settings, agent=settings.agent.model_copy(update={"sip": sip}))
+    (name, carrier), *_ = settings.carriers.items()
+    own = carrier.model_copy(update={"sources": (network(carriers),)})
+    behind = replace(settings, agent=settings.agent.model_copy(update={"sip": sip}), carriers={name: own})
     found = refused(invite(source="198.51.100.1"), behind)
     assert found.reason is Reason.UNKNOWN_SOURCE
     assert (

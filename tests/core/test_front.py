@@ -67,6 +67,15 @@ def test_an_address_of_a_carrier_is_written_as_its_network() -> None:
         ([{"name": "a", "sip": "sip:10.0.0.1", "weight": 0}], "greater than or equal to 1"),
         ([{"name": "a", "sip": "sip:10.0.0.1"}, {"name": "a", "sip": "sip:10.0.0.2"}], "a is there twice"),
         ([{"name": "a", "sip": "sip:10.0.0.1"}, {"name": "b", "sip": "sip:10.0.0.1"}], "is there twice"),
+        ([{"name": "a", "sip": "sip:10.0.0.1"}, {"name": "b", "sip": "SIP:10.0.0.1:5060"}], "is there twice"),
+        (
+            [{"name": "a", "sip": "sip:10.0.0.1:5060"}, {"name": "b", "sip": "sip:10.0.0.1;transport=tcp"}],
+            "sip:10.0.0.1;transport=tcp is there twice",
+        ),
+        (
+            [{"name": "a", "sip": "sip:[2001:db8::1]"}, {"name": "b", "sip": "sip:[2001:DB8:0::1]"}],
+            "is there twice",
+        ),
     ],
 )
 def test_a_node_that_can_not_be_is_a_mistake(nodes: list[object], says: str) -> None:

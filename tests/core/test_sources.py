@@ -26,6 +26,7 @@ def invite(*sources: str) -> Message:
         (" 192.0.2.7 ", "192.0.2.7"),
         ("2001:db8:0::9", "2001:db8::9"),
         ("[2001:db8::9]", "2001:db8::9"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
     ],
 )
 def test_a_trusted_proxy_says_where_a_call_comes_from(proxy: str, written: str, source: str) -> None:

@@ -447,3 +447,33 @@ def test_on_is_no_way_to_latch(folder: Folder) -> None:
     assert folder.mistakes() == [
         "agent.yaml:2:16: 'on' is not known: write 'strict', 'once' or 'off'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("projects/care.yaml", "webhook: {{url: {}, secret: '${{env:CARE_TOKEN}}'}}"),
+        ("agent.yaml", "traces: {{endpoint: {}}}"),
+        ("agent.yaml", "hep: {{collector: {}}}"),
+        ("agent.yaml", "http: {{origins: [{}]}}"),
+        ("agent.yaml", "sip: {{public_address: {}}}"),
+    ],
+)
+@pytest.mark.parametrize(
+    "url",
+    ["https://ana:geheim@crm.example/x", "http://ana:geheim@crm.example/", "ftp://geheim.example/"],
+)
+def test_no_mistake_repeats_a_password_or_what_a_reference_brought(
+    folder: Folder, file: str, text: str, url: str
+) -> None:
+    before = (folder.path / file).read_text(encoding="utf-8")
+    folder.environment["URL"] = url
+    folder.write(file, before + text.format("'${env:URL}'") + "\n")
+    (mistake,) = folder.mistakes()
+    assert "heim" not in mistake
+    assert "what this refers to" in mistake
+    if "@" in url:
+        folder.write(file, before + text.format(f"'{url}'") + "\n")
+        (mistake,) = folder.mistakes()
+        assert "heim" not in mistake
+        assert "***@" in mistake

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from agent.core import uris
 from agent.core.model.base import Listed, Model, Name, SipTarget, misplaced
-from agent.core.units import is_ip
+from agent.core.units import SIP_PORTS, ip, is_ip
 
 
 def _node_uri(value: str) -> str:
@@ -44,18 +44,26 @@ class Fleet(Model):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        for key, values in (
-            ("name", [node.name for node in self.nodes]),
-            ("sip", [node.sip for node in self.nodes]),
-        ):
-            for index, value in _repeated(values):
+        told: dict[str, list[Hashable]] = {
+            "name": [node.name for node in self.nodes],
+            "sip": [_place(node.sip) for node in self.nodes],
+        }
+        for key, values in told.items():
+            for index in _repeated(values):
+                value = getattr(self.nodes[index], key)
                 raise misplaced(f"{value} is there twice: each node is listed once", "nodes", index, key)
         return self
 
 
-def _repeated(values: Iterable[str]) -> Iterable[tuple[int, str]]:
-    seen = set[str]()
+def _place(node: str) -> tuple[object, int]:
+    """Where a node is, however that is written and whatever it is reached by."""
+    uri = uris.sip_uri(node)
+    return ip(uri.host), uri.port or SIP_PORTS[uri.transport]
+
+
+def _repeated(values: Iterable[Hashable]) -> Iterable[int]:
+    seen = set[Hashable]()
     for index, value in enumerate(values):
         if value in seen:
-            yield index, value
+            yield index
         seen.add(value)
