@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -75,6 +76,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: ``-n 3`` was asked for by a user who may not.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in the background so, and children of tests would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         enter_own_network()
     elif config.getoption("numprocesses", None) and not may_have_own_network():

@@ -156,7 +156,7 @@ class _Captures:
 
     async def stop(self, request: web.Request) -> web.Response:
         capture = self._found(request)
-        self._captures.stop(capture)
+        await self._captures.finish(capture)
         return web.json_response(self._shown(request, capture))
 
     async def delete(self, request: web.Request) -> web.Response:

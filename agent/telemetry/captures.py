@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from agent.core.errors import AgentError
@@ -150,6 +151,13 @@ class Captures:
         over = [one for one in self._captures.values() if one.ended is not None]
         for one in over[:-KEPT]:
             self._forget(one)
+
+    async def finish(self, capture: Capture) -> None:
+        """End a capture; its file is whole then, unless its disk takes longer than a moment."""
+        self.stop(capture)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_OPEN_SECONDS):
+                await capture.written()
 
     async def delete(self, capture: Capture) -> None:
         """End a capture and delete its file.

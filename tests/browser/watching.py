@@ -13,7 +13,6 @@ from selenium.common.exceptions import StaleElementReferenceException, WebDriver
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 NARROW, WIDE = 360, 1280
@@ -97,9 +96,9 @@ def press(browser: Chrome, button: str) -> None:
 
 def enter(browser: Chrome, label: str) -> None:
     """Press Enter in the field of this label, and wait for the page that follows."""
-    page = browser.find_element(By.TAG_NAME, "html")
+    _mark(browser)
     _labelled(browser, label).send_keys(Keys.ENTER)
-    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+    WebDriverWait(browser, 15).until(_another_is_there)
 
 
 def follow(browser: Chrome, link: str) -> None:
@@ -117,23 +116,28 @@ def _leads_on(browser: Chrome, by: str, what: str) -> None:
 
     What a page that renews itself has replaced between finding and clicking is found again.
     """
-    page = browser.find_element(By.TAG_NAME, "html")
+    _mark(browser)
 
     def clicked(_: Chrome) -> bool:
         browser.find_element(by, what).click()
         return True
 
     WebDriverWait(browser, 15, ignored_exceptions=(StaleElementReferenceException,)).until(clicked)
-    WebDriverWait(browser, 15).until(lambda _: _is_gone(page))
+    WebDriverWait(browser, 15).until(_another_is_there)
 
 
-def _is_gone(page: WebElement) -> bool:
-    """Whether another page is there; in between, Chromium answers with an error of its own."""
+def _mark(browser: Chrome) -> None:
+    """Make the page that is open known again."""
+    browser.execute_script("window.beforeTheClick = true")
+
+
+def _another_is_there(browser: Chrome) -> bool:
+    """Whether another page has come, and whole; in between, Chromium answers with errors of its own."""
+    script = "return !window.beforeTheClick && document.readyState === 'complete'"
     try:
-        page.is_enabled()
+        return bool(browser.execute_script(script))
     except WebDriverException:
-        return True
-    return False
+        return False
 
 
 def _labelled(browser: Chrome, label: str) -> Any:  # noqa: ANN401 - selenium's element

@@ -177,7 +177,7 @@ class _CapturePages:
 
     async def stop(self, request: web.Request, _form: Form) -> web.Response:
         capture = self._found(request)
-        self._captures.stop(capture)
+        await self._captures.finish(capture)
         request[DEED]["outcome"] = f"{capture.packets} packets"
         return done(f"{START}/{capture.capture_id}")
 
