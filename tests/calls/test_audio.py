@@ -87,7 +87,7 @@ async def test_media_that_is_lost_is_told_to_the_script_and_ends_the_call(house:
 
 async def test_a_call_with_audio_outlives_the_silence_timeout(house: House) -> None:
     async with talking(house) as talk:
-        await eventually(lambda: len(talk.phone.packets) > 4.5 * 50, 8, "4.5 seconds of audio")
+        await eventually(lambda: len(talk.phone.packets) > 4.5 * 50, what="4.5 seconds of audio")
         assert talk.phone.hears(BOT_TONE)
         talk.caller.cue()
         await talk.caller.succeeds()

@@ -66,7 +66,7 @@ async def test_a_handoff_signals_first_and_the_caller_hears_audio_until_bye(
     ):
         phone.speak_to((await caller.saw("200 INVITE")).audio_port)
         mouth.speak_to(bot.received("INVITE")[0].audio_port)
-        await eventually(lambda: phone.hears(440), 3, "the caller hears the voice agent")
+        await eventually(lambda: phone.hears(440), what="the caller hears the voice agent")
         reply = house.api("POST", f"{path}/handoffs", ask_for(contact))
         assert reply.status == 202, reply.text
         handoff = reply.json["id"]

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.calls
 async def test_an_rtp_peer_hears_the_tone_that_is_sent_and_no_other() -> None:
     async with RtpPeer(free_rtp_port(), 440) as one, RtpPeer(free_rtp_port(), 1000) as other:
         one.speak_to(other.port)
-        await eventually(lambda: other.hears(440, 10), 3, "440 Hz")
+        await eventually(lambda: other.hears(440, 10), what="440 Hz")
         assert not other.hears(1000, 10)
         assert not other.silent(10)
         assert not one.packets

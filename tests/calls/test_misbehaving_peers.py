@@ -27,7 +27,7 @@ async def still_serves(house: House) -> None:
     """OPTIONS from another socket is answered: what was sent before has been looked at by now."""
     async with SipSocket(house.plan.sip) as other:
         other.send(request("OPTIONS", f"sip:127.0.0.1:{house.plan.sip}", other))
-        await eventually(lambda: 200 in other.statuses(), 5, "the agent answers OPTIONS")
+        await eventually(lambda: 200 in other.statuses(), what="the agent answers OPTIONS")
 
 
 @pytest.mark.parametrize("path", TORTURES, ids=lambda path: path.stem)
@@ -39,7 +39,7 @@ async def test_a_message_that_breaks_the_rules_is_answered_as_they_say(house: Ho
         wire.send(torture.message(wire, house.plan.sip, call_id))
         await still_serves(house)
         if not torture.silence:
-            await eventually(lambda: [code for code in wire.statuses() if code >= 200], 6, "a final answer")
+            await eventually(lambda: [code for code in wire.statuses() if code >= 200], what="a final answer")
         final = [code for code in wire.statuses() if code >= 200]
         assert set(final) <= torture.codes, f"{torture.name}: {final}, right would be {sorted(torture.codes)}"
         await house.at_rest()
