@@ -180,9 +180,13 @@ async def test_a_renewed_certificate_is_used_without_a_restart(
     assert in_file(files, name) != before
     await reloaded(house, since, "loaded")
     await is_shown(files, port, in_file(files, name))
-    assert expiry(house, of) > until
-    alarms = house.operations("GET", "/alarms").json["alarms"]
-    assert of in [alarm["certificate"] for alarm in alarms if "certificate" in alarm]
+    await eventually(lambda: expiry(house, of) > until, what="the metric has its end")
+
+    def alarmed() -> bool:
+        alarms = house.operations("GET", "/alarms").json["alarms"]
+        return of in [alarm["certificate"] for alarm in alarms if "certificate" in alarm]
+
+    await eventually(alarmed, what="it is told that it ends soon")
     await eventually(lambda: not house.leftovers(), what="rest")
 
 
