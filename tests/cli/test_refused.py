@@ -74,7 +74,7 @@ def test_a_call_with_that_id_comes_before_an_invite_of_it_that_was_refused(
     ]
     node.refusals = [one()]
     assert bench.command("explain", "a@h") == 0
-    assert capsys.readouterr().out.startswith("The call is up")
+    assert capsys.readouterr().out.startswith("The call has been up for ")
 
 
 @pytest.mark.parametrize("reason", [*ON_ADMISSION, Reason.INTERNAL])

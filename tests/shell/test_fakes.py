@@ -19,7 +19,10 @@ from tests.shell.harness.nice import Nice
 from tests.shell.harness.sip import FakeComfort, FakeLeg, FakeStack
 
 NOT_ASKED_BY_CALLS = {
-    Stack: {"start", "close", "let_in", "renew_certificates", "probe", "native_calls", "rest"},
+    Stack: {
+        *("start", "close", "let_in", "renew_certificates", "probe", "native_calls", "rest"),
+        "look_for_messages",
+    },
     Comfort: {"close"},
 }
 """Verbs that only the node asks for, or pjsua2's callbacks; a fake does not need them."""
