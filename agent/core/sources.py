@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from agent.core.headers import Message
-from agent.core.units import Network, ip
+from agent.core.units import Network, ip, unmapped
 
 HEADER: Final = "X-Handoff-Source"
 """An IP address, written by a proxy of `sip.trusted_proxies` over whatever came in under that name."""
@@ -16,7 +15,7 @@ HEADER: Final = "X-Handoff-Source"
 
 def is_proxy(sender: str, proxies: Sequence[Network]) -> bool:
     """Whether an address is one of a trusted proxy."""
-    address = _plain(ip(sender))
+    address = unmapped(ip(sender))
     return any(address.version == network.version and address in network for network in proxies)
 
 
@@ -38,12 +37,6 @@ def true_source(sender: str, message: Message, proxies: Sequence[Network]) -> st
     if len(values) != 1:
         return sender
     try:
-        return str(_plain(ip(values[0].strip().strip("[]"))))
+        return str(unmapped(ip(values[0].strip().strip("[]"))))
     except ValueError:
         return sender
-
-
-def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address, where one is written as IPv6."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address

@@ -81,6 +81,11 @@ def ip(text: str) -> IPv4Address | IPv6Address:
     return ip_address(text)
 
 
+def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address, where one is written as IPv6 (``::ffff:192.0.2.7``, RFC 4291 section 2.5.5.2)."""
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
 def bracketed(host: str) -> str:
     """The host as it stands in a URL: an IPv6 address gets brackets (RFC 3986 section 3.2.2)."""
     return f"[{host}]" if ":" in host else host

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from agent.core.model.access import Proxy
-from agent.core.units import ip
+from agent.core.units import ip, unmapped
 
 _MOST: Final = 32
 """Addresses that are looked at: a chain of more proxies is none."""
@@ -59,4 +59,4 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         found = ip(bare)
     except ValueError:
         return None
-    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+    return unmapped(found)

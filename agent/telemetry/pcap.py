@@ -16,6 +16,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple, TypeAlias
 
+from agent.core.units import unmapped
+
 Place: TypeAlias = tuple[str, int]
 """IP address, which may be IPv6 in brackets or with a zone, and port."""
 
@@ -91,11 +93,9 @@ def _heads_v6(source: Place, target: Place, said: bytes) -> bytes:
 @lru_cache(maxsize=1024)
 def _address(text: str) -> IPv4Address | IPv6Address:
     try:
-        address = ip_address(text.strip("[]").partition("%")[0])
+        return unmapped(ip_address(text.strip("[]").partition("%")[0]))
     except ValueError:
         return _NOWHERE
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
 
 
 def _sixth(address: IPv4Address | IPv6Address) -> IPv6Address:

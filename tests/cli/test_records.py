@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from agent.core.quality import LegQuality
 from agent.core.record_form import Finished, columns, json_schema
 from agent.delivery.finished import Export
 from agent.delivery.sqlite import SqliteStore
+from tests.faults.harness.disks import fill, mounted
 
 Capture = pytest.CaptureFixture[str]
 LEGS = (LegQuality("caller", "PCMU", "relay", 100, 99, 1, mos=4.2),)
@@ -52,13 +52,8 @@ def filled(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for little."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["/bin/umount", "--lazy", str(disk)], check=True)
+    with mounted(tmp_path / "disk", "size=64k") as place:
+        yield place
 
 
 def contacts(text: str) -> list[str]:
@@ -249,9 +244,7 @@ def test_what_is_broken_off_on_standard_output_does_not_look_whole(
 def test_a_disk_that_is_full_is_told_in_one_line(
     filled: Any, capsys: Capture, small_disk: Path, form: str
 ) -> None:
-    with (small_disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
-        while True:
-            ballast.write(b"x" * 512)
+    fill(small_disk)
     file = small_disk / "calls"
     assert filled.command("records", "export", "--format", form, "--output", str(file)) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One simulated CXone for the whole run, healthy before each test; each test has agents of its own."""
+"""A simulated CXone and, for those who ask, a PostgreSQL for a file; each test has agents of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.calls.harness.cxone import Cxone
+from tests.calls.harness.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +18,18 @@ def cxone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cxone]:
     simulator.start()
     yield simulator
     simulator.stop()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    server = Postgres()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The URL of an empty database."""
+    return postgres.new()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,6 @@ pytestmark = [pytest.mark.calls, pytest.mark.slow]
 TAKEN_OVER = 60.0
 """Seconds: a lease, the beats around it, and a slow machine."""
 NODES = ("edge-1", "edge-2")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server."""
-    server = Postgres()
-    server.start()
-    yield server
-    server.remove()
 
 
 @asynccontextmanager

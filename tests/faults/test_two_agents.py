@@ -7,7 +7,7 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -30,21 +30,6 @@ pytestmark = [pytest.mark.calls, pytest.mark.slow]
 
 TAKEN_OVER = 40.0
 """Seconds: a lease, the beats around it, the signals, and a slow machine."""
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server."""
-    server = Postgres()
-    server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def database(postgres: Postgres) -> str:
-    """The URL of an empty database."""
-    return postgres.new()
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The simulated CXone of the tests of faults: each test has agents of its own."""
+"""As the tests of faults: a simulated CXone and a PostgreSQL; each test has agents of its own."""
 
-from tests.faults.conftest import cxone
+from tests.faults.conftest import cxone, database, postgres
 
-__all__ = ["cxone"]
+__all__ = ["cxone", "database", "postgres"]

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.calls.harness.cxone import Cxone
-from tests.calls.harness.postgres import Postgres
 from tests.calls.harness.waiting import eventually
 from tests.faults.harness.audit import ledger, mistakes
 from tests.faults.test_two_agents import settled
@@ -19,21 +17,6 @@ from tests.fleet.harness.fleet import CALLS_PER_SECOND, fleet
 pytestmark = [pytest.mark.calls, pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(600)]
 
 CALLS = 20 * CALLS_PER_SECOND
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server."""
-    server = Postgres()
-    server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def database(postgres: Postgres) -> str:
-    """The URL of an empty database."""
-    return postgres.new()
 
 
 async def test_a_node_that_drains_costs_no_call(cxone: Cxone, tmp_path: Path, database: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address
 from typing import Final, Literal
 
 from agent.core.frozen import NOTHING
@@ -13,7 +12,7 @@ from agent.core.model.carriers import Carrier
 from agent.core.model.node import Agent
 from agent.core.model.project import Project
 from agent.core.number_map import NumberMap
-from agent.core.units import ip
+from agent.core.units import ip, unmapped
 
 _SOURCES_KNOWN: Final = 1024
 
@@ -105,9 +104,7 @@ class Snapshot:
             return found
 
     def _narrowest(self, source: str) -> Carrier | None:
-        address = ip(source)
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
+        address = unmapped(ip(source))
         found = [
             (network.prefixlen, carrier)
             for carrier in self.carriers.values()

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.core.model.record_files import RecordFiles
+from tests.faults.harness.disks import mounted
 
 
 @pytest.fixture
@@ -33,10 +32,5 @@ def settings(place: Path) -> Callable[..., RecordFiles]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for little."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["/bin/umount", "--lazy", str(disk)], check=True)
+    with mounted(tmp_path / "disk", "size=64k") as place:
+        yield place
