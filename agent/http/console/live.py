@@ -7,6 +7,7 @@ The same address gives the piece once to who asks for HTML, so that a script wit
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -32,7 +33,8 @@ class Streams:
     Attributes:
         end: set when the listener ends.
         count: how many are open.
-        texts: what was rendered last, by address and role: one rendering serves all who look at the same.
+        texts: what was rendered last and when that was begun (monotonic), by address and role: one rendering
+            serves all who look at the same.
     """
 
     def __init__(self) -> None:
@@ -45,11 +47,15 @@ class Streams:
         self.end.set()
 
     async def text(self, request: web.Request, render: Render) -> str:
-        """The piece, rendered at most every `EVERY_SECONDS` for all who see the same."""
-        now = asyncio.get_running_loop().time()
+        """The piece, rendered at most every `EVERY_SECONDS` for all who see the same.
+
+        One from before the newest page is rendered anew: it would take back what that page shows already.
+        """
+        now = time.monotonic()
         key = request.path_qs, f"{who(request).way} {who(request).role}"
         known = self.texts.get(key)
-        if known is not None and now - known[0] < EVERY_SECONDS / 2:
+        newest = request.app[PAGES].newest
+        if known is not None and known[0] >= newest and now - known[0] < EVERY_SECONDS / 2:
             return known[1]
         text = await render(request)
         self.texts = {each: kept for each, kept in self.texts.items() if now - kept[0] < EVERY_SECONDS}

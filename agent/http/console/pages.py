@@ -43,11 +43,13 @@ class Pages:
         access: knows who asks and makes the tokens of forms.
         node: the node's name, as it is now.
         paths: of the pages that are there; navigation leads to these alone.
+        newest: when the newest page was rendered (monotonic): what moves on it must not be older.
     """
 
     access: Access
     node: Callable[[], str]
     paths: set[str] = field(default_factory=set)
+    newest: float = field(default=0.0, init=False)
     environment: Environment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,7 +114,9 @@ def page(request: web.Request, name: str, /, *, status: int = 200, **values: Any
         status: of the answer.
         values: what the template asks for, besides what each has: ``who``, ``node``, ``csrf``, ``here``.
     """
-    text = request.app[PAGES].render(name, request, **values)
+    pages = request.app[PAGES]
+    text = pages.render(name, request, **values)
+    pages.newest = time.monotonic()
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
 
 

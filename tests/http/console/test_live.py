@@ -110,3 +110,16 @@ async def test_one_rendering_serves_all_who_look(
         await event(answer)
         answer.close()
     assert len(looks) == 1
+
+
+async def test_what_moves_is_never_older_than_the_page_it_stands_on(
+    session: aiohttp.ClientSession, desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "EVERY_SECONDS", 60.0)
+    async with session.get(LIVE, headers=EVENTS) as somebody_else:
+        await event(somebody_else)
+        desk.seen = replace(desk.seen, calls=77)
+        async with session.get("/") as page:
+            assert "77" in await page.text()
+        async with session.get(LIVE, headers=EVENTS) as answer:
+            assert "77" in await event(answer)
