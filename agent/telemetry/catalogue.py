@@ -95,7 +95,7 @@ class Catalogue:
         self._look_ups = make.counters("name_lookups", "Look-ups of host names, by outcome", "outcome")
         self._reloads = make.counters("config_reloads", "Reloads of the configuration", "result")
         self._kept_out = make.gauge(
-            "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
+            "config_kept_out", "1 while what is on disk is refused, taken back, or held until it is confirmed"
         )
         self._config_loaded = make.gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
