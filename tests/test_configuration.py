@@ -417,9 +417,9 @@ async def test_what_was_in_force_before_is_put_back_and_stays_until_somebody_rel
     assert (await bench.held.go_back("0123456789ab", second.shared_shown, cause)).mistakes == (
         "0123456789ab is not remembered here any more (a restart?): put its files back and reload",
     )
-    assert (await bench.held.go_back(first.shared_shown, "0123456789ab", cause)).mistakes == (
-        f"{second.shared_shown} is in force here and not 0123456789ab: somebody else reloaded, and keeps that",
-    )
+    other = await bench.held.go_back(first.shared_shown, "0123456789ab", cause)
+    in_force = f"{second.shared_shown} is in force here and not 0123456789ab"
+    assert other.mistakes == (f"{in_force}: somebody else reloaded, and keeps that",)
     assert bench.held.current() is second
     done = await bench.held.go_back(first.shared_shown, second.shared_shown, cause)
     assert (done.result, bench.held.current().shared) == ("back", first.shared)
