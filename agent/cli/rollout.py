@@ -96,7 +96,10 @@ def run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             rollout.stop.set()
             side_by_side(Member.seen, members)
-            ending = _Ending("interrupted", "interrupted: nothing more is told to any node", _INTERRUPTED)
+            for one in (one for one in members if one.told and one.holds == one.before != rollout.target):
+                one.said = f"it was told to take {rollout.target}, and may yet"
+            text = "interrupted: nothing more is told to any node; once more goes on from here"
+            ending = _Ending("interrupted", text, _INTERRUPTED)
     if options.json:
         print(json.dumps(_as_json(rollout, ending)))
     else:

@@ -18,7 +18,7 @@ _KEPT_OUT: Final = (409, 422)
 _BUSY: Final = 500
 _NOT_FOUND: Final = 404
 _OLDER: Final = "it knows no rollouts: its version is an older one"
-_BETWEEN: Final = 3.0
+_BETWEEN: Final = 5.0
 
 
 class Patience:
@@ -151,8 +151,8 @@ class Member:
     def seen(self) -> bool:
         """Look what it holds now; whether it said so."""
         try:
-            self.holds = self.state()["configuration"]
-        except AgentError as error:
+            self.holds, self.said = self.state()["configuration"], ""
+        except (AgentError, KeyError) as error:
             self.holds, self.said = "", str(error)
             return False
         return True
