@@ -100,7 +100,7 @@ class Configuration:
         self._looking = False
         self._one_at_a_time = asyncio.Lock()
         self._previewing = False
-        metrics.config_loaded(time.time(), snapshot.shared_shown)
+        self._tell_metrics()
         self.reloads.add(ReloadRecord(time.time(), Cause("start"), "started", rules=len(snapshot.numbers)))
 
     def current(self) -> Snapshot:
@@ -223,7 +223,12 @@ class Configuration:
         if snapshot.shared != self.snapshot.shared:
             self._before = self.snapshot
         self.snapshot = snapshot
-        self._metrics.config_loaded(time.time(), snapshot.shared_shown)
+        self._tell_metrics()
+
+    def _tell_metrics(self) -> None:
+        fleet = self.snapshot.agent.fleet
+        self._metrics.config_loaded(time.time(), self.snapshot.shared_shown)
+        self._metrics.fleet_listed(0 if fleet is None else len(fleet.nodes))
 
     def _remember(self, done: Reloaded, cause: Cause, seconds: float) -> None:
         record = ReloadRecord(

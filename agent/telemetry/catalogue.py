@@ -104,6 +104,7 @@ class Catalogue:
             "config_fingerprint", "1 for what is in force and shared with other nodes", "fingerprint"
         )
         self._fingerprinted = ""
+        self._fleet_nodes = make.gauge("fleet_nodes", "Nodes that fleet.nodes lists; 0 without a fleet")
         self._certificate_until = make.gauge(
             "certificate_expiry_timestamp_seconds", "When a listener's certificate expires", "certificate"
         )
