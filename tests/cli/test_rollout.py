@@ -25,6 +25,7 @@ AT_ONCE = ("--watch", "0")
 @pytest.fixture
 def fleet(tmp_path: Path, elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FleetBench]:
     monkeypatch.setattr(agent.configuration, "load_in_child", load_here)
+    monkeypatch.setenv("FLEET_TOKEN", "nodes-know-one-another-by-this")
     monkeypatch.setattr(rollout_node, "_AGAIN", 0.05)
     bench = FleetBench(tmp_path, elsewhere)
     yield bench
