@@ -139,7 +139,8 @@ class FleetBench:
                 path = place / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-            text = f"node: {place.name}\nreload_on_edit: false\nfleet:\n  token: ${{env:FLEET_TOKEN}}\n  nodes:\n{listed}\n"
+            text = f"node: {place.name}\nreload_on_edit: false\nfleet:\n  token: ${{env:FLEET_TOKEN}}\n"
+            text += f"  nodes:\n{listed}\n"
             (place / "agent.yaml").write_text(text, encoding="utf-8")
         self.first = load(self.config).shared_shown
         for node in self.nodes:
