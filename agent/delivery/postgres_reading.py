@@ -13,6 +13,7 @@ import asyncpg
 from agent.core.errors import StorageError
 from agent.core.record_form import Finished
 from agent.core.records import CallRecord, Handoff, Signal
+from agent.core.replication import Replication
 from agent.delivery import finished
 from agent.delivery import postgres_statements as sql
 from agent.delivery.finished import Export, Filed, finished_of
@@ -97,6 +98,11 @@ class Reading:
         """See `Records`."""
         query, where = finished.between(low, high, wanted, "sequence")
         return tuple(map(finished_of, await self._read(_numbered(query), *where.values)))
+
+    async def replication(self) -> Replication:
+        """See `Store`. Asked where lists are read; nothing of a call waits for it."""
+        ((*found,),) = await self._read(sql.REPLICATION)
+        return Replication(*found)
 
     async def _open_readers(self) -> None:
         self._readers = await asyncpg.create_pool(
