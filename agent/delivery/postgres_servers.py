@@ -16,7 +16,6 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from agent.delivery.opening import one_line
 from agent.delivery.postgres_session import CONNECT_SECONDS, LOST, SETTINGS
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -160,7 +159,7 @@ def refusal(error: BaseException | None) -> str:
         return "does not answer"
     if isinstance(error, ConnectionRefusedError):
         return "refuses connections"
-    return f"says: {one_line(error)}" if error is not None else ""
+    return f"says: {' '.join(str(error).split())}" if error is not None else ""
 
 
 def hosts_of(url: str) -> tuple[tuple[str, int], ...]:
