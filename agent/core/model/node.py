@@ -14,6 +14,7 @@ from agent.core.model.dns import Dns
 from agent.core.model.fleet import Fleet
 from agent.core.model.hep import Hep
 from agent.core.model.http import Http
+from agent.core.model.instances import Instances
 from agent.core.model.log import Log
 from agent.core.model.media import PORTS_PER_CALL, Media
 from agent.core.model.record_files import RecordFiles
@@ -75,6 +76,11 @@ class Agent(Model):
     fleet: Fleet | None = Field(
         default=None,
         description="The nodes behind one front (deploy/kamailio), the same list on each of them.",
+    )
+    instances: Instances | None = Field(
+        default=None,
+        description="Several agents of this folder on this host, each with a name, ports and files of its "
+        "own (docs/deploy.md); one agent when absent.",
     )
     reload_guard: Share = Field(
         default=0.5,
