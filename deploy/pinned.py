@@ -51,7 +51,9 @@ def main(extras: list[str]) -> int:
     try:
         names = needed(extras)
     except PackageNotFoundError as error:
-        sys.stderr.write(f"pinned: {error.name} is not installed here: run make setup, and this by .venv/bin/python\n")
+        sys.stderr.write(
+            f"pinned: {error.name} is not installed here: run make setup, and this by .venv/bin/python\n"
+        )
         return 2
     entries = re.split(r"\n(?=\S)", _LOCK.read_text(encoding="utf-8").strip())
     locked = {canonical(re.split(r"[=\[ ]", entry, maxsplit=1)[0]): entry for entry in entries}

@@ -113,7 +113,9 @@ def test_a_version_has_a_folder_of_its_own_and_takes_no_disk_of_its_own(machine:
     assert list(machine.current.glob("lib/__pycache__/late.*.pyc"))
 
 
-def test_what_a_running_agent_reads_late_stays_when_another_version_is_unpacked_over_it(machine: Machine) -> None:
+def test_what_a_running_agent_reads_late_stays_when_another_version_is_unpacked_over_it(
+    machine: Machine,
+) -> None:
     machine.install("1")
     machine.start("handoff-agent.service", 101)
     machine.install("2")
