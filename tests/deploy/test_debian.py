@@ -62,10 +62,12 @@ class Machine:
             new.rename(self.lib / "package" / name)
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One of the package's programs, to its end."""
         command = [str(DEBIAN / program), *arguments]
         return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
 
     def install(self, version: str, *, refuses: bool = False) -> None:
+        """What dpkg and postinst do. `refuses`: its `check` finds the configuration wrong."""
         self.unpack(version, refuses=refuses)
         placed = self.run("place", "settle")
         assert placed.returncode == 0, placed.stderr
@@ -81,22 +83,27 @@ class Machine:
         (process / "maps").write_text("", encoding="utf-8")
 
     def end(self, pid: int) -> None:
+        """The process is gone."""
         (self.proc / str(pid) / "cmdline").unlink()
 
     @property
     def current(self) -> Path:
+        """The folder of the version that a start runs."""
         return (self.lib / "current").resolve()
 
     @property
     def versions(self) -> set[str]:
+        """Those that are on the disk."""
         return {path.name for path in (self.lib / "versions").iterdir()}
 
     @property
     def restarted(self) -> list[str]:
+        """The units, in their order."""
         said = self.units / "restarted"
         return said.read_text(encoding="ascii").split() if said.exists() else []
 
     def version_of(self, pid: int) -> str:
+        """Of which version a process is."""
         return Path((self.proc / str(pid) / "cmdline").read_text(encoding="utf-8").split("\0")[0]).parts[-3]
 
 
