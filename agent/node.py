@@ -12,6 +12,7 @@ from typing import Any, Final
 from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
 from agent.delivery.record_files.writer import RecordWriter
+from agent.delivery.replication import ReplicationWatch
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
@@ -183,6 +184,8 @@ class Node:
         parts.renewal.tell(snapshot)
         keeper = Keeper(parts.store, lambda: parts.configuration.snapshot.agent.retention, self.took)
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
+        watch = ReplicationWatch(parts.store, parts.metrics.database_looked_at, self.took)
+        add("replication", watch.aclose, usual=2.0, forced=0.1)
         await parts.outbound.warm_up()
         await listen(parts, self._ending, closing)
         parts.closer.follow(snapshot.agent)
