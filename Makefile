@@ -20,7 +20,7 @@ test: ## all tests; those with real SIP also on a pjsua2 whose assertions speak;
 
 soak: setup ## the long forms: hundreds of kills, minutes of outage, relayed calls at random under both sanitizers
 	@deploy/setup --tsan
-	@$(BIN)/pytest -m soak tests/faults
+	@$(BIN)/pytest -m soak tests/faults tests/deploy
 	@$(BIN)/python -m tests.fuzz.relays
 	@$(BIN)/python -m tests.fuzz.relays --flavour tsan
 
