@@ -239,3 +239,22 @@ FORGET: Final = (
     " SELECT $2::int, call_id FROM gone"
 )
 """Values: call ids, number."""
+
+# A role that may not read the view sees its rows without what they say (PostgreSQL manual, 28.2.1).
+REPLICATION: Final = """
+    SELECT writes, names <> '', readable,
+        CASE WHEN readable THEN waited_for END, CASE WHEN readable THEN others END,
+        CASE WHEN readable AND waited_for + others > 0 THEN COALESCE(bytes, 0) END,
+        CASE WHEN readable AND waited_for + others > 0 THEN COALESCE(seconds, 0) END
+    FROM (
+        SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' AS writes,
+            current_setting('synchronous_standby_names') AS names,
+            pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS readable,
+            count(*) FILTER (WHERE replay_lsn IS NOT NULL AND sync_state IN ('sync', 'quorum')) AS waited_for,
+            count(*) FILTER (WHERE replay_lsn IS NOT NULL AND sync_state NOT IN ('sync', 'quorum')) AS others,
+            max(CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) END)
+                ::float8 AS bytes,
+            extract(epoch FROM max(replay_lag))::float8 AS seconds
+        FROM pg_stat_replication
+    ) AS looked
+"""

@@ -89,6 +89,13 @@ class Access:
             or self._by_session(request, auth, address)
         )
 
+    def knows(self, request: web.Request) -> bool:
+        """Whether somebody who asks for an open path may see what else needs a log-in."""
+        try:
+            return self.identify(request) is not None
+        except RefusalError:
+            return False
+
     def is_open(self, request: web.Request) -> bool:
         """Whether nobody is asked who they are for this path."""
         resource = request.match_info.route.resource

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The image: its Dockerfile has no mistake, its packages are the locked ones, its small programs do their one thing."""
+"""The image: a Dockerfile without mistakes, the locked packages, programs that do one thing."""
 
 from __future__ import annotations
 
@@ -94,9 +94,11 @@ class Operations(BaseHTTPRequestHandler):
     """Alive, not ready, and to be drained by who has the token."""
 
     def do_GET(self) -> None:
+        """Whether it is alive, or ready."""
         self._answer(200 if self.path == "/healthz" else 503)
 
     def do_POST(self) -> None:
+        """A drain."""
         told = self.headers["Authorization"] == "Bearer a-token" and self.headers["X-Requested-By"]
         self._answer(202 if told and self.path == "/drain" else 401)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from agent.core.model.access import OperationsAuth
 from agent.http.access import Access
 from agent.http.console import live
 from agent.http.operations import operations_app
+from agent.http.ports import ReloadAnswer
 from agent.http.serving import serve
 from agent.telemetry.audit import Audit
 
@@ -107,6 +109,23 @@ async def test_without_a_token_nothing_is_told_and_nothing_done_but_what_is_open
         assert "HANDOFF_AGENT_TOKEN" in text
     assert not guarded.desk.drained
     assert guarded.desk.live
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        (None, "1 in all; with a token, or by handoff-agent check, they are told"),
+        ("a-guess", "1 in all; with a token, or by handoff-agent check, they are told"),
+        (VIEWER, "numbers/acme.yaml:3:3: +15550100 is there twice"),
+    ],
+)
+async def test_what_an_edit_got_wrong_is_told_to_who_has_logged_in(
+    guarded: Guarded, token: str | None, told: str
+) -> None:
+    guarded.desk.reloaded = ReloadAnswer("refused", ("numbers/acme.yaml:3:3: +15550100 is there twice",))
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    status, text, _ = await guarded.ask("GET", "/readyz", headers=headers)
+    assert (status, json.loads(text)["configuration_kept_out"]["mistakes"]) == (200, [told])
 
 
 async def test_a_viewer_reads_all_and_changes_nothing(guarded: Guarded) -> None:
@@ -409,7 +428,7 @@ async def test_a_page_that_moves_stops_when_a_reload_takes_its_token_away(
     ) as answer:
         assert (await answer.content.readline()).startswith(b"data: ")
         guarded.auth = OperationsAuth.model_validate({"tokens": TOKENS[:1]})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await answer.content.read()
 
 
