@@ -78,7 +78,7 @@ class Postgres:
                 cwd=self.folder,
                 **self._as_user,  # type: ignore[call-overload]  # user, group, extra_groups
             )
-        eventually_now(self.answers, 20, "PostgreSQL answers")
+        eventually_now(self.answers, 60, "PostgreSQL answers")
 
     def answers(self) -> bool:
         """Whether it takes connections."""
@@ -89,7 +89,7 @@ class Postgres:
         """Stop it: SIGINT cuts its connections and ends in order, SIGQUIT ends as a crash would."""
         if self._server is not None and self._server.poll() is None:
             self._server.send_signal(how)
-            self._server.wait(20)
+            self._server.wait(60)
 
     def kill(self) -> None:
         """Let it die with all its processes at once, as a machine does."""
