@@ -208,8 +208,8 @@ async def test_audio_has_losses(cxone: Cxone, tmp_path: Path) -> None:
         async with Gappy(free_rtp_port()) as phone, Gappy(free_rtp_port(), address=VOICE_AGENT) as mouth:
             answer = offer(mouth.port).replace("127.0.0.1", VOICE_AGENT)
             async with by_hand(at.house, phone, mouth, answer):
-                await eventually(lambda: len(phone.packets) > 80, 30, "audio from the voice agent")
-                await eventually(lambda: len(mouth.packets) > 80, 30, "audio from the caller")
+                await eventually(lambda: len(phone.packets) > 80, what="audio from the voice agent")
+                await eventually(lambda: len(mouth.packets) > 80, what="audio from the caller")
         await here.fire("HandoffAudioLossy")
         await at.stop()
 
@@ -347,7 +347,7 @@ async def test_the_process_dies_again_and_again_and_stays_away(cxone: Cxone, tmp
             await here.at.kill()
             await here.at.start()
             seen = partial(here.prometheus.query, f"process_start_time_seconds > {before}")
-            await eventually(seen, 30, "this start is seen")
+            await eventually(seen, what="this start is seen")
         await here.fire("HandoffAgentRestarts")
         await here.at.kill()
         await here.fire("HandoffAgentNotScraped")
@@ -358,4 +358,4 @@ async def test_the_process_dies_again_and_again_and_stays_away(cxone: Cxone, tmp
 
 async def test_nobody_knows_of_an_agent(tmp_path: Path) -> None:
     with Prometheus(tmp_path, []) as prometheus:
-        await eventually(lambda: "HandoffAgentUnknown" in prometheus.firing(), 30, "HandoffAgentUnknown")
+        await eventually(lambda: "HandoffAgentUnknown" in prometheus.firing(), what="HandoffAgentUnknown")

@@ -70,7 +70,7 @@ async def scene(
         await at.start()
         await asyncio.to_thread(prometheus.__enter__)
         try:
-            await eventually(lambda: prometheus.query("handoff_node_state"), 30, "the agent is scraped")
+            await eventually(lambda: prometheus.query("handoff_node_state"), what="the agent is scraped")
             yield Scene(at, prometheus, {})
             assert not prometheus.broken_rules()
         finally:

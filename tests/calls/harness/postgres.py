@@ -78,7 +78,7 @@ class Postgres:
                 cwd=self.folder,
                 **self._as_user,  # type: ignore[call-overload]  # user, group, extra_groups
             )
-        eventually_now(self.answers, 60, "PostgreSQL answers")
+        eventually_now(self.answers, what="PostgreSQL answers")
 
     def answers(self) -> bool:
         """Whether it takes connections."""

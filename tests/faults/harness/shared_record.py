@@ -91,7 +91,7 @@ def pair(*, synchronous: bool) -> Iterator[Pair]:
                 primary.run("SELECT pg_reload_conf()", "postgres")
             wanted = "sync" if synchronous else "async"
             state = "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'"
-            eventually_now(lambda: primary.run(state, "postgres") == wanted, 30, f"the standby is {wanted}")
+            eventually_now(lambda: primary.run(state, "postgres") == wanted, 60, f"the standby is {wanted}")
             yield Pair(primary, standby)
         finally:
             standby.remove()
