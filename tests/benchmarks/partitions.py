@@ -68,7 +68,8 @@ _CALLS = f"""
         FROM generate_series($1::bigint, $2::bigint) AS n) AS made
 """  # noqa: S608 - made of constants
 _OF_A_CALL = f"""
-    SELECT n, 'c-' || CASE n WHEN 500000 THEN '000000000007a120' ELSE substr(md5(n::text), 1, 16) END AS call_id,
+    SELECT n, 'c-' || CASE n WHEN 500000 THEN '000000000007a120' ELSE substr(md5(n::text), 1, 16) END
+            AS call_id,
         (4000000000 + n - n % 5 / 4)::text AS contact_id,
         {_THEN} - {_MONTH}.0 * ($3::bigint - n) / $3 AS began, moment, md5(n || moment) AS signal_id
     FROM generate_series($1::bigint, $2::bigint) AS n, (VALUES ('arrival'), ('completed')) AS moments (moment)
