@@ -89,6 +89,12 @@ class Agent(Model):
         "out until it is confirmed (handoff-agent reload --yes). off: all of it.",
     )
 
+    reload_on_edit: bool = Field(
+        default=True,
+        description="Whether an edit of the files comes into force by itself. false: it waits for "
+        "handoff-agent reload, SIGHUP or handoff-agent rollout, and so do renewed certificates.",
+    )
+
     @model_validator(mode="after")
     def _ports_for_all_calls(self) -> Self:
         ports, calls = self.media.rtp_ports, self.limits.calls
