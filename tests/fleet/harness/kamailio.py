@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,18 @@ class Kamailio:
     def log(self) -> Path:
         """What it says."""
         return self.folder / "kamailio.log"
+
+    @property
+    def pids(self) -> list[int]:
+        """Its processes."""
+        assert self._process is not None
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it ended while we looked
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+                if int(fields[2]) == self._process.pid:  # a group of its own
+                    found.append(int(stat.parent.name))
+        return found
 
     def learn(self, config: Path, environment: dict[str, str]) -> None:
         """Have its lists made from the agents' configuration."""
