@@ -71,7 +71,7 @@ class Kamailio:
 
     def start(self) -> None:
         """Start it, and wait until its socket is there."""
-        program, libraries = _found()
+        program, libraries = found()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -104,7 +104,7 @@ class Kamailio:
         return is_bound(self._process.pid, self.port, tcp=False)
 
 
-def _found() -> tuple[str, str]:
+def found() -> tuple[str, str]:
     """The program and the folder of its libraries: unpacked by deploy/setup, or installed."""
     if installed := shutil.which("kamailio"):
         return installed, f"/{_LIBRARIES}"
