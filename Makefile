@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # On a bare Debian 12 machine `make demo` and `make test` do all the set-up themselves.
 BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --generate-hashes --python-version 3.11 --no-header --no-annotate -q
 
 .PHONY: help setup demo test soak fuzz check bench deb lock clean
 
@@ -41,7 +42,9 @@ deb: setup ## the Debian package, into dist/; ARGS="--version 1.2.3 --parquet"
 	@deploy/debian/build $(ARGS)
 
 lock: setup ## pin all Python packages anew
-	@$(BIN)/uv pip compile -q pyproject.toml --group dev --all-extras --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
+	@$(LOCK) pyproject.toml --group dev --all-extras -o requirements.lock
+	@$(LOCK) pyproject.toml --extra otel -c requirements.lock -o deploy/containers/runtime.lock
+	@$(LOCK) --group image -c requirements.lock -o deploy/containers/build.lock
 
 clean: ## remove what set-up made in this folder
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

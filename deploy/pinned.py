@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints what of requirements.lock the agent needs at run time, hashes and all: its packages, without tests and tools.
+"""Prints what of requirements.lock the agent needs at run time, hashes and all: no test, no tool.
 
-Usage: .venv/bin/python deploy/pinned.py [EXTRA…]     such as otel, parquet; run by the environment of deploy/setup,
-whose installed packages say what each of them asks for.
+Usage: .venv/bin/python deploy/pinned.py [EXTRA…]     such as otel, parquet
+Run by the environment of deploy/setup, whose installed packages say what each of them asks for.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ def canonical(name: str) -> str:
 
 
 def main(extras: list[str]) -> int:
-    """Print them. Returns the exit code: 0 done, 1 the lock file lacks one, 2 not the environment of deploy/setup."""
+    """Print them.
+
+    Returns:
+        The exit code: 0 done, 1 the lock file lacks one, 2 this is not the environment of deploy/setup.
+    """
     try:
         names = needed(extras)
     except PackageNotFoundError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Debian package's own programs: which version runs, which stays, and that no call is cut between them."""
+"""The Debian package's own programs: which version runs, which stays, what an upgrade does to neither."""
 
 from __future__ import annotations
 
