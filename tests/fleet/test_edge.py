@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The front's other ways: TLS, REFER to the caller, the third leg by a trunk, an address that moves."""
+"""The front's other ways: TLS, REFER to the caller, the third leg by a trunk, no agent that takes calls."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +18,6 @@ from tests.calls.harness.ports import free_port
 from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.waiting import eventually
 from tests.fleet.harness.fleet import CARRIER
-from tests.fleet.harness.hosts import Hosts, hosts
 from tests.fleet.harness.kamailio import ADDRESS, Kamailio
 from tests.fleet.harness.peer import Peer, over_tls, over_udp
 
@@ -145,50 +143,3 @@ async def test_where_no_agent_takes_calls_a_carrier_hears_503_and_when_to_come_a
             late.invite(f"sip:{CARE}@{ADDRESS}:{front.port}", *identity(new_contact()).split("\r\n"))
             answer = await late.response("INVITE", 503)
             assert answer.first("Retry-After")
-
-
-@asynccontextmanager
-async def pair(cxone: Cxone, folder: Path, here: Hosts) -> AsyncIterator[tuple[Kamailio, Kamailio, House]]:
-    """One agent behind two fronts on hosts of their own, of which the first has the address."""
-    first, second = here.names
-    port, plan = free_port(), Plan(cxone.port)
-    fronts = [Kamailio(folder / name, port, address=here.moving, host=name) for name in (first, second)]
-    node = {"name": "edge-test", "sip": f"sip:{here.agent}:{plan.sip}"}
-    plan.agent |= {"fleet": {"nodes": [node]}}
-    plan.agent["sip"] = {"listen": [f"udp://{here.agent}:{plan.sip}"], "trusted_proxies": [here.moving]}
-    plan.carriers = {"unknown_source": "drop", "carriers": {"test": carrier(here.carrier)}}
-    house = House(plan, cxone, folder)
-    bot = Sipp("load/voice_agent.xml", port=plan.first, address=VOICE_AGENT, calls=0, limit=300)
-    here.move(first)
-    try:
-        async with bot:
-            await asyncio.to_thread(house.start)
-            for front in fronts:
-                await asyncio.to_thread(front.learn, house.config, SECRETS)
-                await asyncio.to_thread(front.start)
-            yield fronts[0], fronts[1], house
-    finally:
-        for front in fronts:
-            front.stop()
-        house.agent.kill()
-
-
-async def test_calls_outlive_the_host_of_the_front(cxone: Cxone, tmp_path: Path) -> None:
-    with hosts() as here:
-        async with (
-            pair(cxone, tmp_path, here) as (first, second, house),
-            over_udp(first.port, here.carrier, here.moving) as ends,
-            over_udp(first.port, here.carrier, here.moving) as is_ended,
-        ):
-            of_caller = await up(ends, first, CARE, here.agent)
-            of_agent = await up(is_ended, first, CARE, here.agent)
-            await asyncio.to_thread(first.stop, signal.SIGKILL)
-            here.move(second.host)
-            ends.ask("BYE", 2)
-            await ends.response("BYE", 200)
-            assert (await ended(house, of_caller))["end"] == "caller"
-            (left,) = house.live()
-            assert left["contact_id"] == of_agent
-            house.operations("DELETE", f"/calls/{left['call_id']}")
-            await is_ended.request("BYE")
-            await ended(house, of_agent)
