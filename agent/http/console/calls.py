@@ -67,7 +67,7 @@ class _CallsPages:
             live=f"{LIVE}?{urlencode(asked)}",
             up=live and self._up(request, live, filtered=bool(asked)),
             past=past and self._rows(request, past.calls),
-            missing=(past and past.missing) or (live and live.missing) or "",
+            missing=past.missing if past and past.missing not in (live.missing if live else "") else "",
             first=f"{PATH}?{urlencode(asked)}" if began else "",
             next=f"{PATH}?{urlencode({**asked, 'page': cursor(past.more)})}" if past and past.more else "",
         )
@@ -85,7 +85,12 @@ class _CallsPages:
 
     def _up(self, request: web.Request, found: CallPage, *, filtered: bool) -> dict[str, Any]:
         more = found.more is not None
-        return {"rows": self._rows(request, found.calls), "more": more, "filtered": filtered}
+        return {
+            "rows": self._rows(request, found.calls),
+            "more": more,
+            "filtered": filtered,
+            "missing": found.missing,
+        }
 
     def _rows(self, request: web.Request, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         clear, now = in_clear(request, shown=self._desk.numbers_shown()), time.time()

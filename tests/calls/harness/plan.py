@@ -21,6 +21,8 @@ SECRETS = {
     "CLIENT_SECRET": "demo-client-secret",
     "ACCESS_KEY_SECRET": "demo-access-key-secret====",
     "DIGEST_PASSWORD": "carrier-password",
+    "FLEET_TOKEN": "fleet-token-4f1c9a7d",
+    "OTHER_TOKEN": "other-token-9d7a1c4f",
 }
 CARE, FAILOVER, BRIDGE, REFER, SMALL, SHARED, LOST = (f"99955501{tens}0" for tens in range(7))
 SANDBOX = "sandbox"
