@@ -131,7 +131,7 @@ class Neighbours:
         if not node:
             return None
         person = printable(request.headers.get(FOR, ""))
-        name = f"node {node} for {person}" if person else f"node {node}"
+        name = printable(_asking(node, person))
         role: Role = "viewer" if request.headers.get(ROLE) == "viewer" else "operator"
         return Identity(name, role, "node", f"node {node}", request.remote or "")
 
@@ -144,12 +144,13 @@ class Neighbours:
         asking = who(request)
         if asking.way == "node":
             raise self.loop(node, "operations")
+        person = named(request)
         return await self.forward(
             request,
             node,
             "operations",
             seconds=neighbours.ANSWER_SECONDS,
-            more={ASKED_BY: named(request), FOR: named(request), ROLE: asking.role},
+            more={ASKED_BY: _asking(self.node, person), FOR: person, ROLE: asking.role},
         )
 
     def _is_ours(self, digest: bytes) -> bool:
@@ -257,6 +258,10 @@ class Neighbours:
     ) -> NoNodeError:
         self._count(listening, fate)
         return NoNodeError(fate, neighbours.told(fate, node, listening, words=words, seconds=seconds), words)
+
+
+def _asking(node: str, person: str) -> str:
+    return f"node {node} for {person}" if person else f"node {node}"
 
 
 def _bearer(request: web.Request) -> str:
