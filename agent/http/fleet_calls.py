@@ -135,8 +135,9 @@ def add_up(app: web.Application, desk: OperationsDesk) -> None:
             query, _ = asked_now({"limit": str(AT_MOST), **given})
         except ValueError as error:
             return refusal(422, str(error))
-        calls = [call for call in desk.calls() if meant(call, query)]
-        newest = sorted(calls, key=_place, reverse=True)[: query.limit]
+        newest_first = desk.calls()[::-1]
+        asked = {*given} - {"limit"}
+        newest = [call for call in newest_first if not asked or meant(call, query)][: query.limit]
         clear = in_clear(request, shown=desk.numbers_shown())
         return web.json_response({"calls": [shown(call, clear=clear) for call in newest]})
 
