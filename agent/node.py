@@ -12,6 +12,7 @@ from typing import Any, Final
 from agent.core.errors import AgentError, StorageError
 from agent.core.model import Snapshot
 from agent.delivery.record_files.writer import RecordWriter
+from agent.delivery.replication import ReplicationWatch
 from agent.delivery.retention import Keeper
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
@@ -23,7 +24,7 @@ from agent.running.ends import COURIER_GRACE_SECONDS, LAST_BYES_SECONDS, Ends
 from agent.running.listeners import listen
 from agent.running.parts import Parts
 from agent.running.reloading import Reloading
-from agent.settings import Mistakes, Summary, load_in_child
+from agent.settings import Mistake, Mistakes, Summary, load_in_child
 from agent.sip import guard
 from agent.telemetry import logs
 from agent.telemetry.log_file import require_writable
@@ -33,12 +34,13 @@ _log = logs.logger("node")
 _LOOK_SECONDS: Final = 1.0
 
 
-async def serve(folder: Path, *, for_good: bool = False) -> int:
+async def serve(folder: Path, *, for_good: bool = False, instance: int = 0) -> int:
     """Run the agent until a signal ends it.
 
     Args:
         folder: of the configuration.
         for_good: whether the process ends with it; see `Asked.capture_signals`.
+        instance: which of `instances` in agent.yaml it is, from 1; 0: the only agent of the folder.
 
     Returns:
         The exit code: 0 ended as asked, 1 the configuration is wrong, 2 could not run, 3 a part hung
@@ -47,18 +49,18 @@ async def serve(folder: Path, *, for_good: bool = False) -> int:
     asked = Asked()
     logs.configure()
     with logs.in_background(), asked.capture_signals(for_good=for_good):
-        code, said = await _life(folder, asked)
+        code, said = await _life(folder, instance, asked)
         asked.last_resort.code = code
     if said:
         logs.say(said)
     return code
 
 
-async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
+async def _life(folder: Path, instance: int, asked: Asked) -> tuple[int, str]:
     """The exit code, and what is to be said of it in plain words."""
     ending = Ending(asked)
     try:
-        snapshot = await _read(folder, asked)
+        snapshot = await _read(folder, instance, asked)
         if snapshot is not None:
             log = snapshot.agent.log
             if log.file is not None:
@@ -77,14 +79,27 @@ async def _life(folder: Path, asked: Asked) -> tuple[int, str]:
     return 0, ""
 
 
-async def _read(folder: Path, asked: Asked) -> Snapshot | None:
+async def _read(folder: Path, instance: int, asked: Asked) -> Snapshot | None:
     """The configuration; None when the process is to end before it is read."""
     found: list[Snapshot] = []
 
     async def read() -> None:
-        found.append((await load_in_child(folder)).snapshot)
+        found.append((await load_in_child(folder, instance=instance)).snapshot)
 
-    return found[0] if await done_before(asked.end, read()) else None
+    if not await done_before(asked.end, read()):
+        return None
+    _one_is_named(found[0])
+    return found[0]
+
+
+def _one_is_named(snapshot: Snapshot) -> None:
+    """Hold a start to naming its instance: an agent without one would take the ports of all of them."""
+    instances = snapshot.agent.instances
+    if instances is not None and not snapshot.instance:
+        file, places = snapshot.written["agent"].file, snapshot.written["agent"].places()
+        line, _ = places.get("instances.count", (1, ""))
+        text = f"there are {instances.count} instances: start each with run --instance N, from 1"
+        raise Mistakes([Mistake(file, line, 1, text)])
 
 
 async def _run(folder: Path, snapshot: Snapshot, ending: Ending, closing: AsyncExitStack) -> None:
@@ -169,6 +184,8 @@ class Node:
         parts.renewal.tell(snapshot)
         keeper = Keeper(parts.store, lambda: parts.configuration.snapshot.agent.retention, self.took)
         add("retention", keeper.aclose, usual=2.0, forced=0.1)
+        watch = ReplicationWatch(parts.store, parts.metrics.database_looked_at, self.took)
+        add("replication", watch.aclose, usual=2.0, forced=0.1)
         await parts.outbound.warm_up()
         await listen(parts, self._ending, closing)
         parts.closer.follow(snapshot.agent)

@@ -54,7 +54,7 @@ def pid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def number(pid: Path) -> int:
-    await eventually(pid.exists, 30, "the child hangs")
+    await eventually(pid.exists, what="the child hangs")
     return int(pid.read_text())
 
 

@@ -579,7 +579,8 @@ class Process:
         monkeypatch.setattr("agent.node.logs.configure", lambda *_: None)
         monkeypatch.setattr(node_module, "open_store", self._open)
 
-    async def _read(self, _: Path) -> Fresh:
+    async def _read(self, _: Path, *, instance: int) -> Fresh:
+        assert instance == 0
         return Fresh(snapshot())
 
     async def _open(
@@ -636,7 +637,7 @@ async def test_one_whose_storage_changes_while_it_starts_or_runs_follows_it(
 async def test_one_with_a_wrong_configuration_says_so_and_never_starts(
     process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def load(_: Path) -> None:
+    async def load(_: Path, *, instance: int) -> None:  # noqa: ARG001 - the loader's
         raise Mistakes([])
 
     monkeypatch.setattr(node_module, "load_in_child", load)

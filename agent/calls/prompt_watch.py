@@ -11,6 +11,7 @@ from agent.core.sides import Side
 from agent.sip.leg import Leg
 
 _LOOK_SECONDS = 0.02  # a frame
+_HEARD_SECONDS = 0.05  # what one look can say of the time before it: where the loop stood, nobody listened
 _VOICE = 100  # mean amplitude, about -50 dB below full scale: above the noise floor of a synthetic voice
 
 
@@ -37,7 +38,8 @@ class PromptWatch:
         self._finished = finished
         self._took = took
         self._loop = asyncio.get_running_loop()
-        self._spoke = 0.0
+        self._looked = 0.0
+        self._silent = 0.0
         self._packets = -1
         self._timer: asyncio.TimerHandle | None = None
 
@@ -46,7 +48,7 @@ class PromptWatch:
         leg = self._legs.get(Side.AGENT)
         if self._settings is None or leg is None:
             return
-        self._spoke = self._loop.time()
+        self._looked, self._silent = self._loop.time(), 0.0
         self._packets = -1
         self._speaks(leg)
         self._timer = self._loop.call_later(_LOOK_SECONDS, self._look, leg, self._settings.silence)
@@ -58,9 +60,9 @@ class PromptWatch:
 
     def _look(self, leg: Leg, silence: float) -> None:
         now = self._loop.time()
-        if self._speaks(leg):
-            self._spoke = now
-        if now - self._spoke >= silence:
+        since, self._looked = min(now - self._looked, _HEARD_SECONDS), now
+        self._silent = 0.0 if self._speaks(leg) else self._silent + since
+        if self._silent >= silence:
             self._finished()
         else:
             self._timer = self._loop.call_later(_LOOK_SECONDS, self._look, leg, silence)

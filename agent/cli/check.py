@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from agent.cli.configuration import DONE, FOUND_WRONG
+from agent.cli.instances import described, lines
 from agent.cli.notes import notes
-from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, add_command, add_config, add_instance, add_json
 from agent.cli.reading import reading
 from agent.settings import Mistake, Mistakes, load
 from agent.settings.map_files import BIG, map_bytes
@@ -26,6 +27,7 @@ def add(subparsers: Commands) -> None:
         epilog=f"example: handoff-agent check --config /etc/handoff-agent\n\n{EXIT_CODES}",
     )
     add_config(parser)
+    add_instance(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -35,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     folder: Path = options.config
     try:
         with reading(long=map_bytes(folder) > BIG) as told:
-            snapshot = load(folder, told=told)
+            snapshot = load(folder, told=told, instance=options.instance)
     except Mistakes as error:
         _print_mistakes(error.mistakes, folder, as_json=options.json)
         return FOUND_WRONG
@@ -45,12 +47,15 @@ def run(options: argparse.Namespace) -> int:
         "projects": len(snapshot.projects),
         "numbers": len(snapshot.numbers),
     }
+    instances = [] if options.instance else described(snapshot.agent, folder.absolute())
     if options.json:
         result = {"ok": True, **counts, "fingerprint": snapshot.shared_shown, "mistakes": [], "notes": found}
-        print(json.dumps(result))
+        print(json.dumps(result | {"instances": instances}))
         return DONE
     for note in found:
         print(f"note: {note}")
+    for line in lines(instances):
+        print(line)
     print(f"{folder} is valid: " + ", ".join(_counted(count, name) for name, count in counts.items()))
     return DONE
 

@@ -11,8 +11,9 @@ from dataclasses import asdict
 
 from agent.cli.configuration import COULD_NOT_RUN, DONE, FOUND_WRONG, read_or_explain
 from agent.cli.findings import Finding, Health
+from agent.cli.instances import require_one
 from agent.cli.machine import examine_machine
-from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_config, add_json
+from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_config, add_instance, add_json
 from agent.core.errors import AgentError
 from agent.core.model import Project, Snapshot
 from agent.telemetry.logs import silent
@@ -50,6 +51,7 @@ def add(subparsers: Commands) -> None:
         help="of the test signal; may be repeated (default p1=Doctor)",
     )
     add_config(parser)
+    add_instance(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -63,9 +65,11 @@ def _parameter(text: str) -> tuple[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """Examine. Returns the exit code."""
-    snapshot = read_or_explain(options.config)
+    snapshot = read_or_explain(options.config, options.instance)
     if snapshot is None:
         return COULD_NOT_RUN
+    if not options.project:
+        require_one(snapshot.agent.instances, options.instance, options.config / "agent.yaml")
     projects = _projects(options, snapshot)
     parameters = dict(options.parameter) or {"p1": "Doctor"}
     findings = [] if options.project else list(examine_machine(snapshot))

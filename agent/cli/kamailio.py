@@ -10,7 +10,7 @@ from typing import Final
 from agent.cli.configuration import DONE, FOUND_WRONG, read_or_explain
 from agent.cli.options import EXIT_CODES, Commands, Needed, add_command, add_config
 from agent.core.errors import AgentError
-from agent.core.front import address_list, dispatcher_list
+from agent.core.front import address_list, dispatcher_list, host_fleet
 from agent.settings.map_writing import write_atomically
 
 _EXAMPLE: Final = f"""examples:
@@ -29,7 +29,7 @@ def add(subparsers: Commands) -> None:
         "kamailio",
         summary="dispatcher.list and address.list of the Kamailio in front",
         description="Write which agents there are and who may call, for the Kamailio in front of them: "
-        "from fleet in agent.yaml and from carriers.yaml.",
+        "from fleet (without one, from instances) in agent.yaml, and from carriers.yaml.",
         epilog=_EXAMPLE,
     )
     parser.add_argument("--into", action=Needed, metavar="DIR", help="write both there, each as a whole")
@@ -42,10 +42,15 @@ def run(options: argparse.Namespace) -> int:
     snapshot = read_or_explain(options.config)
     if snapshot is None:
         return FOUND_WRONG
-    fleet = snapshot.agent.fleet
+    fleet = snapshot.agent.fleet or host_fleet(snapshot.agent)
     if fleet is None:
+        wanting = (
+            "no fleet, and its instances listen on all addresses: write one of them in sip.listen, or write"
+            if snapshot.agent.instances is not None
+            else "no fleet: write"
+        )
         raise AgentError(
-            f"{options.config}/agent.yaml has no fleet: write fleet: {{nodes: [{{name: edge-1, "
+            f"{options.config}/agent.yaml has {wanting} fleet: {{nodes: [{{name: edge-1, "
             "sip: sip:10.0.0.11:5060}]}"
         )
     lists = {"dispatcher.list": dispatcher_list(fleet), "address.list": address_list(snapshot, fleet)}

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agent.cli.database import safety_of
 from agent.cli.findings import Finding, Health
 from agent.cli.operations import Operations
 from agent.cli.storage import in_use, opened, sqlite_path
@@ -20,6 +21,7 @@ from agent.cli.where import Where
 from agent.core.descriptors import needed
 from agent.core.errors import StorageError
 from agent.core.model import Snapshot
+from agent.core.replication import NO_DATABASE, Replication
 from agent.core.units import PortRange
 from agent.delivery.queries import CallQuery
 
@@ -90,7 +92,7 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
     path = sqlite_path(Where.of(snapshot))
     if path is None or path.exists():
         try:
-            asyncio.run(_open(snapshot))
+            replication = asyncio.run(_open(snapshot))
         except StorageError as error:
             return _found(
                 "storage",
@@ -100,7 +102,7 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
                 "run this as the agent's user; check storage in agent.yaml",
             )
         if path is None:
-            return _found("storage", Health.OK, "the database answers")
+            return safety_of(replication or NO_DATABASE)
         if not running and in_use(Where.of(snapshot)):
             return _found(
                 "storage",
@@ -128,9 +130,10 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
     return _found("storage", Health.OK, f"{path} {what}; {free // 1024**2} MiB free")
 
 
-async def _open(snapshot: Snapshot) -> None:
+async def _open(snapshot: Snapshot) -> Replication | None:
     async with opened(Where.of(snapshot)) as store:
         await store.calls(CallQuery(limit=1))
+        return await store.replication()
 
 
 def _rtp(snapshot: Snapshot) -> Finding:

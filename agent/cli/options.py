@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TypeAlias
 
+from agent.cli.instances import number
 from agent.core.errors import AgentError
 
 EXIT_CODES = "exit codes: 0 done, 1 found wrong, 2 could not run"
@@ -67,8 +68,20 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage", metavar="URL", help="record (default: as agent.yaml says)")
 
 
+def add_instance(parser: argparse.ArgumentParser) -> None:
+    """Add ``--instance N``."""
+    parser.add_argument(
+        "--instance",
+        type=number,
+        default=0,
+        metavar="N",
+        help="which agent, where agent.yaml has instances",
+    )
+
+
 def add_operations(parser: argparse.ArgumentParser) -> None:
-    """Add ``--operations``, which some say as ``--node``."""
+    """Add ``--operations``, which some say as ``--node``, and ``--instance``."""
+    add_instance(parser)
     parser.add_argument(
         "--operations",
         "--node",

@@ -7,10 +7,11 @@ import argparse
 import asyncio
 import importlib
 
-from agent.cli.options import Commands, add_command, add_config
+from agent.cli.options import Commands, add_command, add_config, add_instance
 
 _EXAMPLE = """example:
   handoff-agent run --config /etc/handoff-agent
+  handoff-agent run --config /etc/handoff-agent --instance 2
 
 SIGHUP reloads the configuration; SIGTERM drains, then ends; a second SIGTERM ends now.
 exit codes: 0 ended as asked, 1 the configuration is wrong, 2 could not run,
@@ -27,6 +28,7 @@ def add(subparsers: Commands) -> None:
         epilog=_EXAMPLE,
     )
     add_config(parser)
+    add_instance(parser)
     parser.set_defaults(run=run)
 
 
@@ -35,5 +37,6 @@ def run(options: argparse.Namespace) -> int:
     # Imported here so that the other commands need no SIP stack.
     node, loop = importlib.import_module("agent.node"), importlib.import_module("agent.names.loop")
     with asyncio.Runner(loop_factory=loop.NamesLoop) as runner:
-        code: int = runner.run(node.serve(options.config, for_good=True))
+        served = node.serve(options.config, for_good=True, instance=options.instance)
+        code: int = runner.run(served)
         return code

@@ -79,7 +79,7 @@ def add(subparsers: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the call. Returns the exit code: 0 all is well, 1 something is wrong, 3 it can't be told."""
-    snapshot = read_or_explain(options.config)
+    snapshot = read_or_explain(options.config, options.instance)
     if snapshot is None:
         return COULD_NOT_RUN
     project = snapshot.projects.get(options.project)

@@ -15,9 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
+from agent.cli.instances import require_one
 from agent.core import units
-from agent.core.errors import StorageError
+from agent.core.errors import AgentError, StorageError
+from agent.core.instances import missing, moved, storage_of
 from agent.core.model import Agent, Resolved, Snapshot
+from agent.core.model.instances import Instances
 from agent.core.model.keys import is_hash
 from agent.core.units import Address
 from agent.settings.document import read
@@ -25,6 +30,7 @@ from agent.settings.mistakes import Mistake
 from agent.settings.references import References
 from agent.settings.values import values
 
+_USUAL: Final[Address] = Agent.model_fields["http"].default.operations
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _NAME_IT: Final = "--storage URL names the record"
 
@@ -65,7 +71,7 @@ class Where:
         url, storage = options.operations or "", options.storage or ""
         if url and storage:
             return cls(url, storage)
-        found = _in_file(options.config)
+        found = _in_file(options.config, options.instance)
         token = found.token if url in ("", found.url) else ""  # it is nobody else's
         if storage:
             return cls(url or found.url, storage, token=token)
@@ -87,22 +93,26 @@ def node_asked(options: argparse.Namespace) -> tuple[str, str]:
     """The URL of ``--operations``, else that of agent.yaml as far as it can be read, and the token for it."""
     if options.operations:
         return options.operations, ""
-    found = _in_file(options.config)
+    found = _in_file(options.config, options.instance)
     return found.url, found.token
 
 
-def _in_file(folder: Path) -> Where:
+def _in_file(folder: Path, instance: int) -> Where:
     file = folder / "agent.yaml"
-    usual = url_of(Agent.model_fields["http"].default.operations)
+    usual = url_of(_USUAL)
     document = read(file, str(file))
     if isinstance(document, Mistake):
         _note(document, usual)
         return Where(usual, "", str(document))
     plain, mistakes, spoiled = values(document, References(folder.absolute(), os.environ))
+    instances = _instances(plain.get("instances"), instance, file)
     http = plain.get("http")
     written = http.get("operations") if isinstance(http, Mapping) else None
     try:
-        url = url_of(units.address(written)) if written is not None else usual
+        address = units.address(written) if written is not None else _USUAL
+        if instances is not None:
+            address = moved(address, instances.http, instance)
+        url = url_of(address)
     except ValueError as error:
         _note(document.mistake(document.at(("http", "operations")), str(error)), usual)
         url = usual
@@ -114,7 +124,28 @@ def _in_file(folder: Path) -> Where:
     scheme, _, path = storage.partition("://")
     if scheme == "sqlite":
         storage = f"sqlite://{os.path.normpath(folder.absolute() / path)}"
+    if instances is not None:
+        storage = storage_of(storage, instance)
     return Where(url, str(storage), token=token)
+
+
+def _instances(written: object, number: int, file: Path) -> Instances | None:
+    """Those of agent.yaml, where it has any.
+
+    Raises:
+        AgentError: it can't be told which agent is meant, or there is none of this number.
+    """
+    try:
+        instances = None if written is None else Instances.model_validate(written)
+    except ValidationError:
+        raise AgentError(
+            f"instances in {file} can't be read (handoff-agent check): --operations URL names the agent"
+        ) from None
+    require_one(instances, number, file)
+    fault = missing(instances, number) if number else None
+    if fault is not None:
+        raise AgentError(f"{file}: {fault}")
+    return instances
 
 
 def _tokens(http: object) -> Iterator[tuple[str, str]]:

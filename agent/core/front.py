@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from agent.core.model import Snapshot
-from agent.core.model.fleet import Fleet
-from agent.core.units import is_ip, network
+from agent.core.instances import moved, named
+from agent.core.model import Agent, Snapshot
+from agent.core.model.fleet import Fleet, FleetNode
+from agent.core.units import bracketed, ip, is_ip, network
 from agent.core.uris import sip_uri
 
 _HEAD: Final = "# Made by `handoff-agent kamailio` from the configuration of the fleet; do not edit."
@@ -22,6 +23,29 @@ _ASKED = 8
 """Flag of a destination that is asked by OPTIONS over and over; a trunk owes nobody an answer to that."""
 _FROM_CARRIERS, _FROM_AGENTS, _FROM_TRUNKS = 1, 2, 3
 """Groups of addresses."""
+
+
+def host_fleet(agent: Agent) -> Fleet | None:
+    """The agents of one host, where agent.yaml has instances and no fleet.
+
+    Returns:
+        None where it has no instances, or they listen on all addresses and none of them is named.
+    """
+    if agent.instances is None:
+        return None
+    first = min(agent.sip.listen, key=lambda one: ("udp", "tcp", "tls").index(one.transport))
+    host = agent.sip.public_address if ip(first.host).is_unspecified else first.host
+    if host is None:
+        return None
+    over = "" if first.transport == "udp" else f";transport={first.transport}"
+    nodes = tuple(
+        FleetNode(
+            name=named(agent.node, number),
+            sip=f"sip:{bracketed(host)}:{moved(first, agent.instances.sip, number).port}{over}",
+        )
+        for number in range(1, agent.instances.count + 1)
+    )
+    return Fleet(nodes=nodes)
 
 
 def dispatcher_list(fleet: Fleet) -> str:

@@ -29,7 +29,7 @@ _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?",
     re.ASCII,
 )
-_HIGHEST_PORT = 65535
+HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -139,7 +139,7 @@ def port_range(value: object) -> PortRange:
     low, high = int(match[1]), int(match[2])
     if low > high:
         raise ValueError(f"{value} runs backwards: write {high}-{low}")
-    if low < 1024 or high > _HIGHEST_PORT:  # noqa: PLR2004 - the privileged ports end at 1023
+    if low < 1024 or high > HIGHEST_PORT:  # noqa: PLR2004 - the privileged ports end at 1023
         raise ValueError(f"{value} leaves the usable ports: stay within 1024-65535")
     return PortRange(low, high)
 
@@ -206,7 +206,7 @@ def host_and_port(text: str) -> tuple[str, int | None]:
         raise ValueError(f"{host!r} is neither an IP address nor a host name")
     if not separator:
         return host, None
-    if not (port_text.isascii() and port_text.isdigit() and 1 <= int(port_text[:6]) <= _HIGHEST_PORT):
+    if not (port_text.isascii() and port_text.isdigit() and 1 <= int(port_text[:6]) <= HIGHEST_PORT):
         raise ValueError(f"{port_text!r} is not a port: write a number from 1 to 65535")
     return host, int(port_text)
 

@@ -9,8 +9,6 @@ from contextlib import suppress
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-import asyncpg
-
 from agent.core.errors import StorageError
 from agent.core.moments import SignalState
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
@@ -18,7 +16,6 @@ from agent.delivery import postgres_statements as sql
 from agent.delivery.lease import HEARTBEAT_SECONDS
 from agent.delivery.postgres_lease import Lease
 from agent.delivery.postgres_reading import UNREACHABLE, Reading, said
-from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
 from agent.delivery.postgres_writer import Connection, Rows, Undo, Writer
 from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, call_of, signal_of
 from agent.delivery.schema import VERSION, due
@@ -232,9 +229,9 @@ class PostgresStore(Reading):
             await self._lease.check(connection)
 
     async def _connect(self) -> Connection:
-        connection: Connection = await asyncpg.connect(
-            self._url, timeout=CONNECT_SECONDS, server_settings=SETTINGS
-        )
+        connection = await self._servers.connect()
+        if self._readers is not None:
+            await self._readers.expire_connections()  # theirs may lead to a primary of before
         return connection
 
     async def _migrate(self, connection: Connection) -> None:

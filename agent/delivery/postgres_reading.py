@@ -13,24 +13,19 @@ import asyncpg
 from agent.core.errors import StorageError
 from agent.core.record_form import Finished
 from agent.core.records import CallRecord, Handoff, Signal
+from agent.core.replication import Replication
 from agent.delivery import finished
 from agent.delivery import postgres_statements as sql
 from agent.delivery.finished import Export, Filed, finished_of
 from agent.delivery.opening import one_line
-from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
+from agent.delivery.postgres_servers import Servers
+from agent.delivery.postgres_session import LOST
 from agent.delivery.queries import CallQuery, SignalQuery, Where, where_calls, where_signals
 from agent.delivery.rows import call_of, handoff_of, signal_of
 
 _READ_SECONDS: Final = 5.0
 _READERS: Final = 2
-UNREACHABLE: Final = (
-    OSError,
-    TimeoutError,
-    ValueError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
+UNREACHABLE: Final = (*LOST, ValueError)
 
 
 class Reading:
@@ -43,6 +38,7 @@ class Reading:
 
     def __init__(self, url: str, node: str = "") -> None:
         self._url = url
+        self._servers = Servers(url)
         self._node = node
         self._readers: asyncpg.Pool[asyncpg.Record] | None = None
 
@@ -103,14 +99,18 @@ class Reading:
         query, where = finished.between(low, high, wanted, "sequence")
         return tuple(map(finished_of, await self._read(_numbered(query), *where.values)))
 
+    async def replication(self) -> Replication:
+        """See `Store`. Asked where lists are read; nothing of a call waits for it."""
+        ((*found,),) = await self._read(sql.REPLICATION)
+        return Replication(*found)
+
     async def _open_readers(self) -> None:
         self._readers = await asyncpg.create_pool(
             self._url,
             min_size=0,
             max_size=_READERS,
-            timeout=CONNECT_SECONDS,
             command_timeout=_READ_SECONDS,
-            server_settings=SETTINGS,
+            connect=self._servers.connect,  # type: ignore[call-overload]  # its options are any
         )
 
     def _close_readers(self) -> None:

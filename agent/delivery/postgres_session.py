@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import asyncpg
+
 CONNECT_SECONDS: Final = 3.0
 SETTINGS: Final = {
     "application_name": "handoff-agent",
@@ -15,3 +17,11 @@ SETTINGS: Final = {
     # An agent that is stopped in the middle of a transaction must not hold its neighbours up.
     "idle_in_transaction_session_timeout": "5s",
 }
+LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what the driver may say of a connection that was cut in the middle
+)
+"""What is raised when a server can't be had, or a connection to it breaks."""

@@ -18,6 +18,7 @@ import asyncpg
 
 from agent.core.errors import StorageError
 from agent.delivery.opening import one_line
+from agent.delivery.postgres_session import LOST
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Undo: TypeAlias = tuple[str, tuple[object, ...]]
@@ -35,13 +36,6 @@ ANSWER_SECONDS: Final = 5.0
 STUCK_SECONDS: Final = 3.0
 
 _OWN_FAULT_CLASSES: Final = ("22", "23")  # data and integrity: one operation is wrong, not the database
-_LOST: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what the driver may say of a connection that was cut in the middle
-)
 
 
 class _Operation:
@@ -145,7 +139,7 @@ class Writer:
         if self._connection is not None:
             try:
                 await self._connection.close(timeout=ANSWER_SECONDS)
-            except _LOST:
+            except LOST:
                 self._connection.terminate()
 
     async def _submit(self, operation: _Operation) -> Rows:
@@ -203,7 +197,7 @@ class Writer:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     results = await self._transaction(unit)
-            except _LOST as error:
+            except LOST as error:
                 if _own_fault(error):
                     await self._one_by_one(unit, error)
                     return
@@ -243,7 +237,7 @@ class Writer:
             self._drop()
             raise
         except Exception:
-            with suppress(*_LOST):
+            with suppress(*LOST):
                 await transaction.rollback()
             raise
         # From here until the answer comes it may stand or not.

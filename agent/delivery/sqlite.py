@@ -179,6 +179,9 @@ class SqliteStore:
         gone = await self._commits.write(still_old, *(Step(statement, (old,)) for statement in sql.FORGET))
         return len(json.loads(old)) if gone else 0
 
+    async def replication(self) -> None:
+        """See `Store`. A file has no standby."""
+
     async def call(self, call_id: str) -> CallRecord | None:
         """See `Store`."""
         rows = await self._commits.read(f"{sql.SELECT_CALLS} WHERE call_id = ?", (call_id,))

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from agent.core.moments import SignalState
 from agent.core.record_form import Finished
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.core.replication import Replication
 from agent.delivery.finished import Export, Filed
 from agent.delivery.queries import CallQuery, SignalQuery
 
@@ -197,6 +198,13 @@ class Store(Outbox, HandoffStates, Records, Protocol):
 
         Returns:
             How many went; 0 when none of the oldest may.
+        """
+
+    async def replication(self) -> Replication | None:
+        """How safe the database is; None where the record is a file.
+
+        Raises:
+            StorageError: no server answers that takes writes.
         """
 
     async def call(self, call_id: str) -> CallRecord | None:

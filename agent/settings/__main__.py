@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `load_in_child` runs: reads a folder and tells what it found on standard output, pickled.
 
-Arguments: the folder, the descriptor of the memory that the number map is written to, and, where a snapshot
-in force comes on standard input, the descriptor of the memory with its map.
+Arguments: the folder, the instance's number (0: none), the descriptor of the memory that the number map is
+written to, and, where a snapshot in force comes on standard input, the descriptor of the memory with its map.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_MEMORY = 2 << 30
 """Bytes of address space beyond an empty Python's; a million numbers take less than 1 GiB."""
 
 
-def main(folder: str, memory: str, *in_force: str) -> None:
+def main(folder: str, instance: str, memory: str, *in_force: str) -> None:
     """What the child does."""
     take_at_most(MOST_MEMORY)
     if in_force:  # at the start nothing runs yet that it could hold up
@@ -34,7 +34,9 @@ def main(folder: str, memory: str, *in_force: str) -> None:
     result: PackedFresh | AgentError | str
     try:
         old = _in_force(*in_force)
-        fresh = load(Path(folder), in_force=NOTHING if old is None else old.certificates)
+        number = int(instance) if old is None else old.instance
+        certificates = NOTHING if old is None else old.certificates
+        fresh = load(Path(folder), in_force=certificates, instance=number)
         summary = None if old is None else changes(old, fresh).summary(len(old.numbers))
         result = PackedFresh(pack(fresh), summary)
         fill(int(memory), fresh.numbers)

@@ -15,7 +15,7 @@ from agent.core.model.access import objection
 from agent.core.number_map import NumberMap
 from agent.core.numbers import Kind, NumberRule, parse_pattern
 
-RESTART = ("node", "sip", "media", "http", "dns", "storage", "audit", "records")
+RESTART = ("node", "sip", "media", "http", "dns", "storage", "audit", "records", "instances")
 """Keys of agent.yaml that are read once, at start."""
 _LOG_IN = "http.operations_auth"
 _PROXIES = "sip.trusted_proxies"

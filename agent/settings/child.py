@@ -27,6 +27,8 @@ async def load_in_child(
     folder: Path,
     in_force: Snapshot | None = None,
     timeout: float = LONGEST,  # noqa: ASYNC109 - it kills the child
+    *,
+    instance: int = 0,
 ) -> Fresh:
     """Read the configuration in ``folder`` in a child process.
 
@@ -34,6 +36,7 @@ async def load_in_child(
         folder: as for `agent.settings.load`.
         in_force: what it is compared with.
         timeout: seconds after which the child is killed.
+        instance: as for `agent.settings.load`; of what is in force, where it is compared with that.
 
     Raises:
         Mistakes: something is wrong in the files.
@@ -47,7 +50,7 @@ async def load_in_child(
             if in_force is not None:
                 lent.append(lend(in_force.numbers))
                 closing.callback(os.close, lent[1])
-            output = await _said(folder, lent, in_force, timeout)
+            output = await _said(folder, lent, in_force, timeout, instance)
         except OSError as error:  # no memory, no descriptor: that must not end the calls that are up
             raise SettingsError(f"no process can be started to read {folder}: {error.strerror}") from None
         result = _unpickled(output, folder)
@@ -59,12 +62,20 @@ async def load_in_child(
             raise SettingsError(f"what was read of {folder} can't be taken over: {error}") from None
 
 
-async def _said(folder: Path, lent: Sequence[int], in_force: Snapshot | None, seconds: float) -> bytes:
+async def _said(
+    folder: Path, lent: Sequence[int], in_force: Snapshot | None, seconds: float, instance: int
+) -> bytes:
     """What the child says."""
     told = b"" if in_force is None else pickle.dumps(pack(in_force), protocol=pickle.HIGHEST_PROTOCOL)
     try:
         said = await ask(
-            "agent.settings", str(folder), *map(str, lent), told=told, seconds=seconds, lent=lent
+            "agent.settings",
+            str(folder),
+            str(instance),
+            *map(str, lent),
+            told=told,
+            seconds=seconds,
+            lent=lent,
         )
     except TimeoutError:
         raise SettingsError(f"reading {folder} took longer than {seconds:g} s and was given up") from None

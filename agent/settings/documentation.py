@@ -43,7 +43,7 @@ wrong, what would be right`.
   Keys are best quoted; a leading zero or plus, or an underscore, must be.
 - **Reload** (SIGHUP, `POST /reload`, file change) is all or nothing. `node`, `sip`
   (but for `sip.trusted_proxies`), `media`, `dns`, `http` (but for `http.operations_auth`), `storage`,
-  `audit` and `records` wait for the next start.
+  `audit`, `records` and `instances` wait for the next start.
 """
 _CSV = """
 ## numbers/*.csv

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from agent.core.conflicts import find_conflicts
 from agent.core.frozen import NOTHING, FrozenDict
+from agent.core.instances import missing, objections, overlay
 from agent.core.model import Agent, Carriers, Certificate, Project, Snapshot
 from agent.core.number_map import NumberMap
 from agent.core.numbers import NumberRule, Pattern
@@ -40,6 +41,7 @@ def load(
     in_force: Mapping[str, Certificate] = NOTHING,
     edit: Edit = NO_EDIT,
     told: Told | None = None,
+    instance: int = 0,
 ) -> Snapshot:
     """Read the configuration in ``folder``. Blocks: not for the loop of a running agent.
 
@@ -50,12 +52,13 @@ def load(
         in_force: certificates that are in use; that one of them has expired is no mistake.
         edit: number maps that are read instead of files, or beside them.
         told: is told what is being done, and which share of it is done.
+        instance: for which of `instances` in agent.yaml it is, from 1; 0: as agent.yaml stands.
 
     Raises:
         Mistakes: something is wrong; all that is known to be wrong is in it.
     """
     references = References(folder.absolute(), os.environ if environment is None else environment)
-    reading = _Reading(folder, references, in_force, edit, told or _told_nobody)
+    reading = _Reading(folder, references, in_force, edit, told or _told_nobody, instance)
     with _without_collector():
         return reading.snapshot()
 
@@ -83,6 +86,7 @@ class _Reading:
     in_force: Mapping[str, Certificate]
     edit: Edit
     told: Told
+    instance: int
     mistakes: list[Mistake] = field(default_factory=list)
     names_known: bool = True
 
@@ -99,6 +103,7 @@ class _Reading:
         )
         self.mistakes += checks.across(carriers, projects)
         certificates = self._certificates(agent)
+        self._instances(agent)
         if (
             self.mistakes
             or agent is None
@@ -108,7 +113,8 @@ class _Reading:
         ):
             raise Mistakes(self.mistakes)
         folder = self.references.folder
-        node = with_absolute_paths(agent.model, folder)
+        ours = overlay(agent.model, self.instance) if self.instance else agent.model
+        node = with_absolute_paths(ours, folder)
         by_name = FrozenDict({p.name: with_absolute_paths(p.model, folder) for p in projects if p.model})
         documents = {"agent": agent.document, "carriers": carriers.document}
         documents |= {f"project {p.name}": p.document for p in projects}
@@ -124,6 +130,7 @@ class _Reading:
             fingerprint=fingerprint(node, shared, certificates),
             shared=shared,
             certificates=FrozenDict(certificates),
+            instance=self.instance,
             written=FrozenDict({name: written(document) for name, document in documents.items()}),
         )
 
@@ -135,6 +142,15 @@ class _Reading:
         self.mistakes += mistakes
         self.mistakes += checks.outside(agent, agent.model)
         return certificates
+
+    def _instances(self, agent: checks.Checked[Agent] | None) -> None:
+        """Look whether all of them can run side by side, and whether the one that is asked for is there."""
+        if agent is None or agent.model is None:
+            return
+        self.mistakes += [agent.mistake(one.text, *one.path) for one in objections(agent.model)]
+        fault = missing(agent.model.instances, self.instance) if self.instance else None
+        if fault is not None:
+            self.mistakes.append(agent.mistake(fault, "instances", "count"))
 
     def _one(self, name: str, model: type[ModelOf]) -> checks.Checked[ModelOf] | None:
         document = read(self.folder / name, str(self.folder / name))

@@ -62,7 +62,10 @@ def answer(question: Question, in_force: Snapshot) -> Preview:
     """
     try:
         fresh = load(
-            question.folder, in_force=in_force.certificates, edit=edit_of(question.draft, question.folder)
+            question.folder,
+            in_force=in_force.certificates,
+            edit=edit_of(question.draft, question.folder),
+            instance=in_force.instance,
         )
     except Mistakes as error:
         first = error.first(MOST_TOLD)

@@ -55,6 +55,11 @@ def arranged(folder: Path, snapshot: Snapshot, project: Project, shown: Combinat
         document = changed.get(node) or _document(folder / node)
         kept = {name: value for name, value in document["http"].items() if name != "operations_auth"}
         changed[node] = {**document, "http": {**kept, "operations": f"127.0.0.1:{http.operations.port}"}}
+    if snapshot.agent.instances is not None:  # the demo has one agent, which has all ports
+        document = changed.get(node) or _document(folder / node)
+        changed[node] = {
+            name: value for name, value in document.items() if name not in ("instances", "fleet")
+        }
     if not changed:
         return folder
     if snapshot.agent.database is not None:  # a relative path would lead elsewhere from the copy

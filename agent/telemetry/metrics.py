@@ -13,11 +13,13 @@ from typing import Final
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from agent.core.replication import Replication
 from agent.telemetry.capacity import Capacity
 from agent.telemetry.catalogue import Catalogue
 from agent.telemetry.closer_readings import CloserReadings
 from agent.telemetry.families import Families
 from agent.telemetry.readings import Readings
+from agent.telemetry.replication import ReplicationReadings
 from agent.telemetry.totals import Totals
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -29,6 +31,7 @@ class Metrics(Catalogue):
     Attributes:
         readings: what is read of the parts at each scrape; who has them says where.
         capacity: the same of the limits, and what is taken of them.
+        replication: the same of the shared database.
         closer: the same of captures, HEP and traces.
     """
 
@@ -37,6 +40,8 @@ class Metrics(Catalogue):
         self.readings, self.capacity = Readings(), Capacity()
         registry.register(self.readings)
         registry.register(self.capacity)
+        self.replication = ReplicationReadings()
+        registry.register(self.replication)
         self.closer = CloserReadings(registry)
         ProcessCollector(registry=registry)
         super().__init__(Families(self.readings.families()))
@@ -143,6 +148,10 @@ class Metrics(Catalogue):
         """Whether records of calls can't be written to files just now."""
         self._record_files_fault.set(faulty)
 
+    def database_looked_at(self, found: Replication) -> None:
+        """A look at the shared database has found this."""
+        self.replication.found = found
+
     def name_looked_up(self, outcome: str) -> None:
         """A name was looked up; ``outcome`` is a value of `agent.names.answers.LookUp`."""
         self._look_ups[outcome,].inc()
@@ -183,7 +192,7 @@ class Metrics(Catalogue):
         self._target_up.remove(project, target)
 
     def config_reloaded(self, result: str, *, kept_out: bool) -> None:
-        """A reload ended as ``loaded``, ``unchanged``, ``refused`` or ``held``; the last two keep it out."""
+        """A reload ended as ``loaded``, ``unchanged``, ``refused``, ``held``, ``back``: these keep it out."""
         self._reloads[result,].inc()
         self._kept_out.set(kept_out)
 
@@ -197,6 +206,10 @@ class Metrics(Catalogue):
         self._fingerprint.remove(self._fingerprinted)
         self._fingerprint.labels(fingerprint).set(1)
         self._fingerprinted = fingerprint
+
+    def fleet_listed(self, nodes: int) -> None:
+        """``fleet.nodes`` of what came into force lists so many."""
+        self._fleet_nodes.set(nodes)
 
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""

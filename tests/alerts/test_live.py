@@ -22,7 +22,7 @@ from tests.alerts.harness.prometheus import Prometheus
 from tests.alerts.harness.scene import Scene, scene
 from tests.alerts.test_rules import ALERTS
 from tests.calls.harness.cxone import Cxone
-from tests.calls.harness.house import new_contact
+from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import VOICE_AGENT, Plan
 from tests.calls.harness.ports import free_port, free_rtp_port
 from tests.calls.harness.rtp import RtpPeer
@@ -208,8 +208,8 @@ async def test_audio_has_losses(cxone: Cxone, tmp_path: Path) -> None:
         async with Gappy(free_rtp_port()) as phone, Gappy(free_rtp_port(), address=VOICE_AGENT) as mouth:
             answer = offer(mouth.port).replace("127.0.0.1", VOICE_AGENT)
             async with by_hand(at.house, phone, mouth, answer):
-                await eventually(lambda: len(phone.packets) > 80, 30, "audio from the voice agent")
-                await eventually(lambda: len(mouth.packets) > 80, 30, "audio from the caller")
+                await eventually(lambda: len(phone.packets) > 80, what="audio from the voice agent")
+                await eventually(lambda: len(mouth.packets) > 80, what="audio from the caller")
         await here.fire("HandoffAudioLossy")
         await at.stop()
 
@@ -295,6 +295,34 @@ async def test_the_process_is_sick_late_and_drained(cxone: Cxone, tmp_path: Path
             await here.are_over("HandoffNodeDrains")
 
 
+async def test_nodes_of_a_fleet_differ(cxone: Cxone, tmp_path: Path) -> None:
+    listed = [{"name": name, "sip": f"sip:127.0.0.1:{free_port()}"} for name in ("edge-1", "edge-2")]
+
+    def change(plan: Plan) -> None:
+        plan.agent |= {"fleet": {"nodes": listed}}
+
+    other = Plan(cxone.port, first=free_port())
+    async with scene(cxone, tmp_path, change, beside=[other.operations]) as here:
+        first = here.at.house.plan
+        other.agent |= {"node": "edge-2", "fleet": {"nodes": listed}}
+        other.carriers, other.projects = first.carriers, first.projects
+        other.numbers = {**first.numbers, LOCKED: "acme-care"}
+        (tmp_path / "edge-2").mkdir()
+        second = House(other, cxone, tmp_path / "edge-2")
+        await asyncio.to_thread(second.start)
+        try:
+            await here.fire("HandoffConfigDiffers")
+            told = "nodes of one fleet serve by 2 different configurations"
+            assert here.fired["HandoffConfigDiffers"] == told
+            other.numbers = first.numbers
+            other.write(second.config)
+            assert await asyncio.to_thread(lambda: second.operations("POST", "/reload").status) == 200
+            await here.are_over("HandoffConfigDiffers")
+        finally:
+            second.agent.kill()
+        await here.at.stop()
+
+
 async def _a_broken_map(here: Scene) -> None:
     """An edit with a mistake; then without."""
     plan, house = here.at.house.plan, here.at.house
@@ -347,7 +375,7 @@ async def test_the_process_dies_again_and_again_and_stays_away(cxone: Cxone, tmp
             await here.at.kill()
             await here.at.start()
             seen = partial(here.prometheus.query, f"process_start_time_seconds > {before}")
-            await eventually(seen, 30, "this start is seen")
+            await eventually(seen, what="this start is seen")
         await here.fire("HandoffAgentRestarts")
         await here.at.kill()
         await here.fire("HandoffAgentNotScraped")
@@ -358,4 +386,4 @@ async def test_the_process_dies_again_and_again_and_stays_away(cxone: Cxone, tmp
 
 async def test_nobody_knows_of_an_agent(tmp_path: Path) -> None:
     with Prometheus(tmp_path, []) as prometheus:
-        await eventually(lambda: "HandoffAgentUnknown" in prometheus.firing(), 30, "HandoffAgentUnknown")
+        await eventually(lambda: "HandoffAgentUnknown" in prometheus.firing(), what="HandoffAgentUnknown")

@@ -25,6 +25,7 @@ from tests.benchmarks.instructions import NoValgrindError, instructions
 from tests.benchmarks.maps import maps
 from tests.benchmarks.memory import memory
 from tests.benchmarks.most import most
+from tests.benchmarks.partitions import partitions
 from tests.benchmarks.peers import peers
 from tests.benchmarks.records import records
 from tests.benchmarks.recovery import recovery
@@ -37,7 +38,7 @@ from tests.benchmarks.sick import sick
 from tests.calls.harness.metrics import total
 
 RAW = Path("docs/performance/raw")
-_BY_NAME_ONLY = ("peers", "compare", "flame")  # others' programs, another revision, no figures
+_BY_NAME_ONLY = ("peers", "compare", "flame", "partitions")  # others' programs, no figures, much disk
 Result = dict[str, object]
 
 
@@ -81,6 +82,7 @@ PROFILES: dict[str, Callable[[], Coroutine[Any, Any, Result]]] = {
     "signals": signals_alone.signals,
     "records": records,
     "search": search,
+    "partitions": partitions,
     "recovery": recovery,
     "sick": sick,
     "maps": maps,

@@ -37,8 +37,8 @@ def chromium() -> Iterator[Chrome]:
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = Chrome(options, Service(driver))
-    chrome.set_page_load_timeout(15)
-    chrome.set_script_timeout(15)
+    chrome.set_page_load_timeout(60)
+    chrome.set_script_timeout(60)
     yield chrome
     chrome.quit()
 

@@ -109,7 +109,7 @@ async def test_a_call_appears_while_somebody_looks_and_is_ended_with_a_reason(
     contact = new_contact()
     async with house.voice_agent(), house.caller("on_cue", contact) as caller:
         await caller.saw("200 INVITE")
-        await eventually(lambda: contact in text(browser), 15, "the call appears by itself")
+        await eventually(lambda: contact in text(browser), what="the call appears by itself")
         follow_first(browser, "tbody tr a")
         fill(browser, "Your name", "ana")
         fill(browser, "Reason", "it is stuck")

@@ -168,10 +168,10 @@ async def test_a_call_appears_while_somebody_looks(house: House, person: Chrome)
     assert up().startswith("0 of")
     async with house.voice_agent(), house.caller("on_cue") as caller:
         await caller.saw("200 INVITE")
-        await eventually(lambda: up().startswith("1 of"), 15, "the call is on the page")
+        await eventually(lambda: up().startswith("1 of"), what="the call is on the page")
         assert person.find_element(By.ID, "live").text == "Live"
         assert list(faults(person, person.current_url, "overview-call")) == []
         caller.cue()
         await caller.succeeds()
-    await eventually(lambda: up().startswith("0 of"), 15, "and gone again")
+    await eventually(lambda: up().startswith("0 of"), what="and gone again")
     assert complaints(person) == []

@@ -89,7 +89,7 @@ async def test_an_operator_captures_the_calls_to_a_number_and_takes_the_file_awa
         await caller.saw("BYE")
         await caller.succeeds()
     await house.at_rest()
-    await eventually(lambda: fact(person, "Calls").startswith("1: "), 30, "it has the call")
+    await eventually(lambda: fact(person, "Calls").startswith("1: "), what="it has the call")
     assert list(faults(person, where, "capture")) == []
     as_it_was(person)
     press(person, "Stop")
@@ -102,7 +102,7 @@ async def test_an_operator_captures_the_calls_to_a_number_and_takes_the_file_awa
             (bytes(begins), length) if status == 200 else None
         )  # 503 while a slow disk has its end to write
 
-    found = await eventually(fetched, 30, "its file")
+    found = await eventually(fetched, what="its file")
     assert found is not None
     assert (found[0], found[1] > 1000) == (HEADER, True)
     follow(person, "All captures")
@@ -127,7 +127,7 @@ async def test_a_call_that_is_up_is_captured_from_its_own_page(house: House, per
         as_it_was(person)
         person.find_element(By.ID, "capture-why").send_keys("one-way audio")
         press(person, "Capture this call")
-        await eventually(lambda: fact(person, "Packets") not in ("", "0"), 30, "what came before is in it")
+        await eventually(lambda: fact(person, "Packets") not in ("", "0"), what="what came before is in it")
         caller.cue()
         await caller.succeeds()
     await house.at_rest()

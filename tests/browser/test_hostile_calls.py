@@ -98,7 +98,7 @@ async def hostile_call(house: House) -> Call:
         row = house.records.call(call_id)
         return bool(row and row["ended"])
 
-    await eventually(recorded, 30, "its end is on record")
+    await eventually(recorded, what="its end is on record")
     return Call(contact, call_id)
 
 

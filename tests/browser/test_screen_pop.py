@@ -62,7 +62,7 @@ async def open_page(browser: Chrome, contact: str) -> None:
 
 async def shows(browser: Chrome, summary: str) -> dict[str, str]:
     """Wait until the page shows a handoff; return the facts below its summary."""
-    await eventually(lambda: text(browser, "summary") == summary, 15, f"the page shows {summary!r}")
+    await eventually(lambda: text(browser, "summary") == summary, what=f"the page shows {summary!r}")
     names, values = (browser.find_elements(By.CSS_SELECTOR, f"#facts {kind}") for kind in ("dt", "dd"))
     return {name.text: value.text for name, value in zip(names, values, strict=True)}
 

@@ -98,7 +98,7 @@ def enter(browser: Chrome, label: str) -> None:
     """Press Enter in the field of this label, and wait for the page that follows."""
     _mark(browser)
     _labelled(browser, label).send_keys(Keys.ENTER)
-    WebDriverWait(browser, 15).until(_another_is_there)
+    WebDriverWait(browser, 60).until(_another_is_there)
 
 
 def follow(browser: Chrome, link: str) -> None:
@@ -122,8 +122,8 @@ def _leads_on(browser: Chrome, by: str, what: str) -> None:
         browser.find_element(by, what).click()
         return True
 
-    WebDriverWait(browser, 15, ignored_exceptions=(StaleElementReferenceException,)).until(clicked)
-    WebDriverWait(browser, 15).until(_another_is_there)
+    WebDriverWait(browser, 60, ignored_exceptions=(StaleElementReferenceException,)).until(clicked)
+    WebDriverWait(browser, 60).until(_another_is_there)
 
 
 def _mark(browser: Chrome) -> None:

@@ -90,12 +90,12 @@ async def test_a_call_is_served_all_the_same_when_cxone_is(
     faults, states = FAULTS[fault]
     house.cxone.fault(**faults)
     async with house.voice_agent("on_cue") as bot, house.caller("on_cue", contact, number=number) as caller:
-        await caller.saw("200 INVITE", within=3)
+        await caller.saw("200 INVITE")
         bot.cue()
         await bot.succeeds()
         await caller.succeeds()
     row = await house.ended(caller, "completed", "completed")
-    await house.at_rest(15)
+    await house.at_rest()
     signals = house.records.signals(row["call_id"])
     assert [signal["moment"] for signal in signals] == ["arrival", "completed"]
     assert {signal["state"] for signal in signals} <= states
@@ -105,7 +105,7 @@ async def test_a_call_is_served_all_the_same_when_cxone_is(
 async def test_a_short_outage_is_ridden_out(house: House, contact: str, number: str) -> None:
     house.cxone.fault(signal={"status": 503, "retry_after": 1, "times": 1, "contact_id": contact})
     async with house.voice_agent() as bot, house.caller("on_cue", contact, number=number) as caller:
-        await caller.saw("200 INVITE", within=3)
+        await caller.saw("200 INVITE")
         await house.signalled(contact, CONNECTED)
         caller.cue()
         await caller.succeeds()
@@ -116,7 +116,7 @@ async def test_a_short_outage_is_ridden_out(house: House, contact: str, number: 
 async def test_a_revoked_token_is_renewed_once(house: House, contact: str, number: str) -> None:
     house.cxone.revoke_tokens()
     async with house.voice_agent() as bot, house.caller("on_cue", contact, number=number) as caller:
-        await caller.saw("200 INVITE", within=3)
+        await caller.saw("200 INVITE")
         await house.signalled(contact, CONNECTED)
         caller.cue()
         await caller.succeeds()
@@ -129,7 +129,7 @@ async def test_a_caller_who_hangs_up_takes_a_waiting_signal_back(
 ) -> None:
     house.cxone.fault(signal={"status": 503, "retry_after": 2, "contact_id": contact})
     async with house.voice_agent() as bot, house.caller("on_cue", contact, number=number) as caller:
-        await caller.saw("200 INVITE", within=3)
+        await caller.saw("200 INVITE")
         await eventually(lambda: house.cxone.signals(contact), what="a first attempt")
         caller.cue()
         await caller.succeeds()

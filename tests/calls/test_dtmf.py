@@ -23,7 +23,7 @@ from tests.calls.test_relay import EVENTS, by_hand
 
 pytestmark = pytest.mark.calls
 
-QUICKLY: Final = 15.0
+QUICKLY: Final = 30.0
 KEYS: Final = "0123456789*#"
 PRESSED: Final = [("1", 100), ("*", 240), ("#", 400), ("9", 160)]
 """Keys, and for how many milliseconds."""

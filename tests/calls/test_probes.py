@@ -36,7 +36,7 @@ async def test_a_target_that_answers_no_probe_is_tried_last_and_first_again_once
 ) -> None:
     first, second = house.plan.first, house.plan.second
     async with house.voice_agent("answers_probes", port=second, calls=0) as bot:
-        await eventually(lambda: up(house, first) == 0, 30, "the first target is down")
+        await eventually(lambda: up(house, first) == 0, what="the first target is down")
         await eventually(lambda: len(bot.received("OPTIONS")) > 3, what="probes of the second")
         assert up(house, second) == 1
         probe = bot.received("OPTIONS")[0]

@@ -245,7 +245,7 @@ async def test_an_end_that_says_nothing_is_told_what_is_sent_to_it(house: House)
                 already = len(mouth.packets)
                 told = 0
                 while told <= already:  # a report may have been on its way
-                    ssrc, _, told = await asyncio.wait_for(sender_report(rtcp), 20)
+                    ssrc, _, told = await asyncio.wait_for(sender_report(rtcp), 60)
                 assert ssrc == mouth.packets[-1].source
 
 
@@ -258,7 +258,7 @@ async def test_sender_reports_speak_of_the_stream_that_is_sent(house: House) -> 
             rtcp.bind(("127.0.0.1", phone.port + 1))
             rtcp.setblocking(False)  # noqa: FBT003 - the socket's own signature
             async with by_hand(house, phone, mouth):
-                ssrc, time, packets = await asyncio.wait_for(sender_report(rtcp), 20)
+                ssrc, time, packets = await asyncio.wait_for(sender_report(rtcp), 60)
                 heard = len(phone.packets)  # what comes now was sent after it
                 await eventually(lambda: len(phone.packets) > heard, QUICKLY, "audio goes on")
                 assert packets <= len(phone.packets)

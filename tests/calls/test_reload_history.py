@@ -41,7 +41,7 @@ def test_a_restart_and_a_killed_process_hide_no_reload(
         house.agent.stop()
         house.start(180)
         assert edit(house, "9995550393", "acme-care") == 200
-        eventually_now(lambda: history.read_text().count("a new list") == 3, 15, "all are in the file")
+        eventually_now(lambda: history.read_text().count("a new list") == 3, what="all are in the file")
         house.agent.kill()
         house.start(180)
         found = reloads(house)

@@ -59,7 +59,7 @@ async def test_the_round_trip_to_an_end_that_reports_is_told(house: House, way: 
             async with by_hand(house, phone, mouth, answer) as (caller, _, call_id):
                 await house.tells(call_id, f"audio is {way}")
                 ours = audio_port(caller.answers("INVITE", 200)[0].body)
-                await asyncio.wait_for(reported(rtcp, ours + 1), 20)
+                await asyncio.wait_for(reported(rtcp, ours + 1), 60)
                 heard = len(mouth.packets)  # one thread reads both: what comes now was read after it
                 await eventually(lambda: len(mouth.packets) > heard + 10, QUICKLY, "audio goes on")
     counted = (text for _, text in house.story(call_id).lines if "RTP packets in" in text)

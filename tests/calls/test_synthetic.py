@@ -53,8 +53,8 @@ class Bot:
             self.mouth.say(WORD)
             self.mouth.speak_to(audio_port(invite.body))
         if not mute and not deaf:
-            await eventually(self._hears, 30, "the caller speaks")
-            await eventually(lambda: not self._hears(), 30, "the caller has spoken")
+            await eventually(self._hears, what="the caller speaks")
+            await eventually(lambda: not self._hears(), what="the caller has spoken")
             self.mouth.say(WORD)
         await eventually(lambda: self._hand.wire.got and self._over(), 60, "BYE")
 

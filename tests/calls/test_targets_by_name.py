@@ -229,7 +229,7 @@ async def reloaded(house: House, since: Since, result: str) -> None:
     """Ask for a reload, and wait for one that ends so."""
     house.agent.send(signal.SIGHUP)
     name = "handoff_config_reloads_total"
-    await eventually(lambda: since.moved(name, result=result) >= 1, 30, f"a reload that is {result}")
+    await eventually(lambda: since.moved(name, result=result) >= 1, what=f"a reload that is {result}")
 
 
 async def is_shown(files: Path, port: int, certificate: bytes) -> None:
@@ -238,7 +238,7 @@ async def is_shown(files: Path, port: int, certificate: bytes) -> None:
     async def seen() -> bool:
         return await shown(files, port) == certificate
 
-    await eventually(seen, 30, "the certificate is shown")
+    await eventually(seen, what="the certificate is shown")
 
 
 def in_file(files: Path, name: str) -> bytes:

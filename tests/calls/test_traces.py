@@ -160,7 +160,7 @@ async def test_its_messages_reach_a_homer_whole(house: House, ports: tuple[int, 
         loop = asyncio.get_running_loop()
         packets: list[bytes] = []
         while sum(map(is_last, packets)) < 2:
-            packets.append(await asyncio.wait_for(loop.sock_recv(collector, 65_536), 10))
+            packets.append(await asyncio.wait_for(loop.sock_recv(collector, 65_536), 60))
     found = [chunks(one) for one in packets]
     assert {one[17] for one in found} == {row["call_id"].encode()}, "both legs under one id"
     assert {one[12] for one in found} == {(2001).to_bytes(4)}

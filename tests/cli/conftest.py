@@ -78,7 +78,7 @@ class Elsewhere:
 
     def __call__(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Have work done there and give its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -126,7 +126,7 @@ class Bench:
         request = Request(  # noqa: S310 - our own
             f"{self.simulator.url}/simulator/knobs", method="PUT", data=json.dumps(knobs).encode()
         )
-        with urlopen(request, timeout=5) as answer:  # noqa: S310 - the same
+        with urlopen(request, timeout=60) as answer:  # noqa: S310 - the same
             assert answer.status == 200
 
     def stored(self, work: Callable[[SqliteStore], Coroutine[Any, Any, Result]]) -> Result:

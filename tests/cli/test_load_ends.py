@@ -37,7 +37,7 @@ async def test_one_that_has_placed_no_call_ends_without_a_report(
         await eventually((tmp_path / "waits").exists, 60, "the agent is waited for")
         one.process.send_signal(number)
         code, said = await one.ended()
-        await eventually(lambda: not one.started(), 30, "all that it started has ended")
+        await eventually(lambda: not one.started(), what="all that it started has ended")
     assert code == 130, said
     assert said.endswith("interrupted before there was anything to report\n")
     assert not (tmp_path / "new").exists()
@@ -61,7 +61,7 @@ async def test_one_that_is_interrupted_reports_what_there_is(
         await one.says(moment)
         one.process.send_signal(signal.SIGINT)
         code, said = await one.ended()
-        await eventually(lambda: not one.started(), 30, "all that it started has ended")
+        await eventually(lambda: not one.started(), what="all that it started has ended")
     assert code == 130, said
     assert "INTERRUPTED after" in said
     assert says in said
@@ -75,7 +75,7 @@ async def test_one_that_is_interrupted_as_it_ends_has_its_report(tmp_path: Path)
         await one.counts()
         one.process.send_signal(signal.SIGINT)
         code, said = await one.ended()
-        await eventually(lambda: not one.started(), 30, "all that it started has ended")
+        await eventually(lambda: not one.started(), what="all that it started has ended")
     kept = result(tmp_path)
     assert (code in (0, 130), kept["exit_code"]) == (True, code), said
     assert (tmp_path / "report.html").exists()
@@ -88,7 +88,7 @@ async def test_a_second_interruption_ends_it_without_a_report(tmp_path: Path) ->
         await one.says(b"^ending the calls that are up")
         one.process.send_signal(signal.SIGINT)
         code, said = await one.ended()
-        await eventually(lambda: not one.started(), 30, "all that it started has ended")
+        await eventually(lambda: not one.started(), what="all that it started has ended")
     if (tmp_path / "out").exists():  # it was quicker
         assert result(tmp_path / "out")["end"] == "interrupted", said
     else:
@@ -101,7 +101,7 @@ async def test_an_agent_that_dies_meanwhile_ends_the_load_with_a_report(tmp_path
         agent = next(pid for pid, command in one.started().items() if " run --config " in command)
         os.kill(agent, signal.SIGKILL)
         code, said = await one.ended()
-        await eventually(lambda: not one.started(), 30, "all that it started has ended")
+        await eventually(lambda: not one.started(), what="all that it started has ended")
     assert code == 1, said
     assert "BROKEN OFF: agent ended early" in said
     assert result(tmp_path)["end"] == "died"
@@ -112,4 +112,4 @@ async def test_a_load_that_is_killed_leaves_nothing_running(tmp_path: Path) -> N
         await one.counts()
         assert len(one.started()) >= 4  # the simulated CXone, the agent and what it starts, SIPp on both ends
         one.process.kill()
-        await eventually(lambda: not one.started(), 30, "all that it started has ended")
+        await eventually(lambda: not one.started(), what="all that it started has ended")

@@ -50,7 +50,7 @@ def test_it_says_where_it_listens_serves_and_ends_when_told(
     with urllib.request.urlopen(url + "/.well-known/openid-configuration") as answer:  # noqa: S310 - our own
         issuer = json.load(answer)["issuer"]
     running.send_signal(number)
-    rest, errors = running.communicate(timeout=20)
+    rest, errors = running.communicate(timeout=60)
 
     assert issuer == url
     assert (running.returncode, rest, errors) == (0, "", "")

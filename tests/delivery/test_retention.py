@@ -78,7 +78,7 @@ async def test_an_error_of_ours_is_told_and_tidying_goes_on(
     keeper = Keeper(
         store, wanted, lambda where, error: told.append((where, str(error))), clock=lambda: 5 * DAY
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await store.calls(CallQuery()):
             await asyncio.sleep(0)
     assert told == [("retention", "odd")]

@@ -212,7 +212,7 @@ async def test_a_start_that_is_given_up_leaves_no_child_and_the_next_one_finds_t
 ) -> None:
     url = f"sqlite://{tmp_path / 'agent.db'}" if kind == "sqlite" else postgres.new()
     opening = asyncio.ensure_future(open_store(url, node="edge-1"))
-    await eventually(lambda: hanging.exists() and hanging.read_text(), 30, "the child hangs")
+    await eventually(lambda: hanging.exists() and hanging.read_text(), what="the child hangs")
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening

@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from agent.cli.options import add_instance
 from agent.delivery.record_files.packing import FILE_MODE
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy/systemd/handoff-agent.service"
+NAMES = ("handoff-agent.service", "handoff-agent@.service")
 _EXPOSURE_AT_MOST = 20
 """Tenths, as `systemd-analyze security` counts."""
 _NO_WRITABLE_CODE = """
@@ -26,22 +32,34 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_unit_has_no_mistake(tmp_path: Path) -> None:
-    there = UNIT.read_text(encoding="utf-8").replace("/opt/handoff-agent", str(ROOT))
-    unit = tmp_path / UNIT.name
+@pytest.mark.parametrize("name", NAMES)
+def test_the_unit_has_no_mistake(tmp_path: Path, name: str) -> None:
+    there = (UNIT.parent / name).read_text(encoding="utf-8").replace("/opt/handoff-agent", str(ROOT))
+    unit = tmp_path / name
     unit.write_text(there.replace("Documentation=man:handoff-agent(1)\n", ""), encoding="utf-8")
     assert analyze("verify", str(unit)).stderr == ""
 
 
-def test_the_unit_is_hardened() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_unit_is_hardened(tmp_path: Path, name: str) -> None:
     threshold = f"--threshold={_EXPOSURE_AT_MOST}"
-    found = analyze("security", "--offline=true", threshold, str(UNIT))
+    unit = Path(shutil.copy(UNIT.parent / name, tmp_path / name))  # as it is installed, and not a link
+    found = analyze("security", "--offline=true", threshold, str(unit))
     assert found.returncode == 0, found.stdout[-500:]
 
 
 def told(key: str) -> list[str]:
     lines = UNIT.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix(f"{key}=") for line in lines if line.startswith(f"{key}=")]
+
+
+def test_one_text_serves_one_agent_and_several() -> None:
+    assert (UNIT.parent / NAMES[1]).resolve() == UNIT
+    (start,) = told("ExecStart")
+    assert start.endswith(" --instance=%i")
+    options = argparse.ArgumentParser()
+    add_instance(options)
+    assert [options.parse_args([f"--instance={name}"]).instance for name in ("", "2")] == [0, 2]
 
 
 def test_the_group_may_read_what_is_meant_for_it_and_nobody_else_anything() -> None:

@@ -140,7 +140,7 @@ async def test_a_reload_that_takes_long_does_not_outlive_the_process(house: Hous
             house.agent.send(signal.SIGHUP)
         return halted(house.agent.pid)
 
-    child = await eventually(reading, 30, "a child that never reads the files through")
+    child = await eventually(reading, what="a child that never reads the files through")
     house.agent.send(signal.SIGTERM)
     if again:
         house.agent.send(signal.SIGTERM)
@@ -184,7 +184,7 @@ async def test_a_log_that_nobody_reads_holds_up_no_call_and_no_end(house: House)
     assert there, "it began to write"
     assert there.count(b'"call over"') < CALLS, "the pipe has no room for all of it"
     house.agent.send(signal.SIGTERM)
-    await eventually(lambda: house.agent.code is not None, 20, "the agent ends")
+    await eventually(lambda: house.agent.code is not None, what="the agent ends")
     os.close(reader)
     assert house.agent.code == 0
 
@@ -222,7 +222,7 @@ async def test_half_sent_http_requests_take_nothing_from_calls(house: House, lis
             await caller.succeeds()
         assert house.agent.running
         # Heads have ten seconds: who asks then is served, though nobody closed anything.
-        await eventually(lambda: answers(house.plan.operations, "/readyz"), 30, "it is served again")
+        await eventually(lambda: answers(house.plan.operations, "/readyz"), what="it is served again")
     finally:
         for peer in held:
             peer.close()

@@ -23,7 +23,7 @@ from tests.faults.harness.front import Front
 from tests.faults.harness.killer import DiskWatch, Killer, Strike
 
 CALLS = 30
-PATIENCE = 20.0
+PATIENCE = 60.0
 WAYS = [
     *[Way.COMPLETED] * 8,
     *[Way.HANDOFF] * 8,
@@ -59,6 +59,8 @@ STEPS = (
     "BYE at the caller",
 )
 """In the order in which a call goes through them."""
+CERTAIN = ("INVITE sent", "100 INVITE at the caller", "arrival request", "INVITE at the voice agent")
+"""Steps of each call, which a round sees more often than a strike waits for."""
 MOST_OFTEN = {"480 INVITE at the caller": 2, "487 INVITE at the caller": 2, "log-in request": 1}
 """How often a round surely sees a step that is rare."""
 AT_START = ("log-in request", "terminal recorded on disk", "terminal request", "terminal answer returned")
@@ -154,8 +156,9 @@ async def killed(cxone: Cxone, folder: Path, times: int, seed: int) -> None:
                 house.agent.kill()
             found = mistakes(books, ledger(cxone), crowd.calls)
             assert not found, f"seed {seed}:\n" + "\n".join(found)
-            assert len(books.calls) > 5 * times, "calls were taken in between"
-            assert sum(killer.hits.values()) > 0.6 * times, f"most kills fell on their step: {killer.hits}"
+            assert len(books.calls) > times, "calls were taken in between"
+            missed = {step for step, _ in deck[:times]} & {*CERTAIN} - {*killer.hits}
+            assert not missed, f"some steps no kill fell on: {missed}"
 
 
 @pytest.mark.calls

@@ -60,12 +60,12 @@ def filed(folder: Path) -> list[tuple[int, str]]:
 
 async def written(folder: Path, wanted: int) -> None:
     """Wait until so many lines are there."""
-    await eventually(lambda: len(filed(folder)) >= wanted, 20, "lines are written")
+    await eventually(lambda: len(filed(folder)) >= wanted, what="lines are written")
 
 
 async def all_filed(at: Site, folder: Path) -> None:
     """Wait until each call that is over has its line, and hold the files to that: once, and in order."""
-    await eventually(lambda: len(filed(folder)) >= len(over(at)), 30, "each call has its line")
+    await eventually(lambda: len(filed(folder)) >= len(over(at)), what="each call has its line")
     assert filed(folder) == over(at)
 
 
@@ -108,13 +108,13 @@ async def test_a_disk_that_is_full_touches_no_call_and_lines_come_once_there_is_
         found = await at.settled()
         assert len(found.calls) == 35, "calls go on"
         fault = "handoff_record_files_fault"
-        await eventually(lambda: total(at.house.metrics(), fault) == 1, 20, "the fault is told")
+        await eventually(lambda: total(at.house.metrics(), fault) == 1, what="the fault is told")
         assert at.house.operations("GET", "/readyz").status == 200, "the node takes calls all the same"
         told = "they wait in the storage, and calls go on"
         await eventually(lambda: told in at.house.agent.log.read_text(), what="the log says it")
         ballast.unlink()
         await all_filed(at, folder)
-        await eventually(lambda: total(at.house.metrics(), fault) == 0, 20, "it is well again")
+        await eventually(lambda: total(at.house.metrics(), fault) == 0, what="it is well again")
         assert not at.mistakes()
         at.house.agent.kill()
 

@@ -286,7 +286,7 @@ async def test_a_file_that_can_t_be_used_ends_the_start_with_one_line(
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             )
-            _, said = await asyncio.wait_for(process.communicate(), 20)
+            _, said = await asyncio.wait_for(process.communicate(), 60)
         assert process.returncode == 2
         (line,) = said.decode().splitlines()
         assert line.startswith(f"handoff-agent: storage {path} can't be used: ")

@@ -194,7 +194,7 @@ async def test_a_second_agent_of_the_same_name_is_refused_in_one_line(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        _, said = await asyncio.wait_for(second.communicate(), 20)
+        _, said = await asyncio.wait_for(second.communicate(), 60)
         assert second.returncode == 2
         why = (
             f"storage {database.replace('postgres@', '')} can't be used: another agent named edge-1 is alive"

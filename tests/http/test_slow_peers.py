@@ -311,7 +311,7 @@ def half_sent(port: int, count: int) -> list[socket.socket]:
 
 
 def answers(peer: socket.socket) -> bytes:
-    peer.settimeout(30)
+    peer.settimeout(60)
     with suppress(ConnectionError):
         return peer.recv(100)
     return b""

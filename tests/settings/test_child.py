@@ -74,7 +74,7 @@ def test_a_folder_that_takes_too_much_memory_is_told_in_one_line(
     limits: list[int] = []
     monkeypatch.setattr(child_main, "take_at_most", limits.append)
     monkeypatch.setattr(child_main, "load", load)
-    child_main.main(str(tmp_path), "0")
+    child_main.main(str(tmp_path), "0", "0")
     assert pickle.loads(capfdbinary.readouterr().out) == (  # noqa: S301 - it is ours
         "reading it takes more than 2 GiB of memory, more than a large map does"
     )

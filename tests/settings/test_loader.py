@@ -109,6 +109,15 @@ AGENT_MISTAKES = [
         ),
     ),
     ("node: e\nstorage: postgresql:/u:p@h/d\n", "2:10: this is not a storage: write sqlite:// and a path "),
+    ("node: e\nstorage: postgresql://a,b/d\n", "2:10: several servers need ?target_session_attrs=read-write"),
+    (
+        "node: e\nstorage: postgresql://a:5432,b:x/d?target_session_attrs=read-write\n",
+        "2:10: one of the servers is none: write postgresql://one:5432,two:5432/database",
+    ),
+    (
+        "node: e\nstorage: postgresql://a,b/d?target_session_attrs=standby\n",
+        "2:10: target_session_attrs=standby does not lead to the primary: write read-write",
+    ),
     ("node: e\nstorage: sqlite://\n", "2:10: 'sqlite://' is not a storage: write sqlite:// and a path "),
     ("node: e\nreload_guard: 150%\n", "2:15: '150%' is no share: write one from 0% to 100%, or off"),
     (

@@ -98,7 +98,7 @@ class Asker:
         writer.close()
 
     async def _told(self, key: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while key not in self.records:
                 await asyncio.sleep(0.01)
 

@@ -78,7 +78,7 @@ class Room:
 
     async def sees(self, what: Callable[[tap.TappedPacket], bool], count: int = 1) -> list[tap.TappedPacket]:
         """Wait until so many packets of that kind were tapped."""
-        await eventually(lambda: sum(map(what, self.take())) >= count, 20, f"{count} packets")
+        await eventually(lambda: sum(map(what, self.take())) >= count, what=f"{count} packets")
         return [packet for packet in self.tapped if what(packet)]
 
 
@@ -125,7 +125,7 @@ async def reports(room: Room, phone: RtpPeer, port: int) -> None:
         (came, *_) = await room.sees(lambda packet: packet.rtcp and not packet.sent)
         assert came.data == REPORT
         rtcp.setblocking(False)  # noqa: FBT003 - the socket's own signature
-        ours = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(rtcp, 2048), 20)
+        ours = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(rtcp, 2048), 60)
         assert ours[1] in (200, 201), "a report of ours"
         await room.sees(lambda packet: packet.rtcp and packet.sent and packet.data == ours)
 

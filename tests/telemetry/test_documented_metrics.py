@@ -9,12 +9,23 @@ from pathlib import Path
 import pytest
 
 from agent.core.node import NodeState
+from agent.core.replication import Replication
 from agent.telemetry.capacity import Room, Space
 from agent.telemetry.metrics import Metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(handoff_\w+)` \| (\w+) \| *(.*?) *\| \S.* \|$", re.MULTILINE)
 KIND = re.compile(r"^# TYPE (handoff_\w+) (\w+)$", re.MULTILINE)
+
+LOOKED = Replication(
+    primary=True,
+    synchronous=True,
+    readable=True,
+    synchronous_standbys=1,
+    asynchronous_standbys=1,
+    lag_bytes=100.0,
+    lag_seconds=0.1,
+)
 
 
 def everything() -> Metrics:
@@ -53,7 +64,9 @@ def everything() -> Metrics:
     metrics.leg_rated("caller", 4.2)
     metrics.config_reloaded("loaded", kept_out=False)
     metrics.config_loaded(1.0, "0123456789ab")
+    metrics.fleet_listed(3)
     metrics.internal_error("tick")
+    metrics.database_looked_at(LOOKED)
     return metrics
 
 

@@ -83,7 +83,7 @@ class Collector:
 
     async def heard(self) -> dict[int, bytes]:
         """The next packet."""
-        return chunks(await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 65_536), 10))
+        return chunks(await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.socket, 65_536), 60))
 
     def nothing(self) -> bool:
         """Whether no packet waits."""

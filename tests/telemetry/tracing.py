@@ -44,7 +44,7 @@ async def main(port: int, call_id: str) -> None:
         peer.bind((HOST, 0))
         for _ in range(2):
             peer.sendto(_invite(peer.getsockname()[1], call_id), (HOST, port))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await enough.wait()
     stack.close()
     sys.stdout.write("\n".join(records))

@@ -192,7 +192,7 @@ async def test_an_answer_in_single_bytes_is_the_same_answer(client: Client) -> N
 async def test_a_connection_that_was_closed_while_idle_is_not_used(client: Client, server: Server) -> None:
     server.script = [OK, None]
     await ask(client, server.to)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert (await in_vain(client, server.to)).may_have_left
     await ask(client, server.to)
     assert len(server.heads) == 3
@@ -248,7 +248,7 @@ async def test_idle_connections_are_closed_after_their_time(names: Names, server
     async with Client(names, 4, idle_seconds=0.05) as client:
         await ask(client, server.to)
         assert client.connections == 1
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await server.closed.wait()
         while client.connections:
             await asyncio.sleep(0)

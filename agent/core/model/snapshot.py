@@ -65,6 +65,7 @@ class Snapshot:
         fingerprint: SHA-256 (hex) over all of it; equal means nothing changed.
         shared: the same over carriers, projects and numbers, which all nodes of a fleet have alike.
         certificates: by the key that names their files: ``sip.tls``, ``http.tls``.
+        instance: which of several agents of this folder it is for, from 1; 0: the only one.
         written: where values stand, by ``agent``, ``carriers`` and ``project NAME``.
     """
 
@@ -76,6 +77,7 @@ class Snapshot:
     fingerprint: str
     shared: str = ""
     certificates: Mapping[str, Certificate] = NOTHING
+    instance: int = 0
     written: Mapping[str, Written] = field(default=NOTHING, compare=False, repr=False)
     _known: dict[str, Carrier | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 

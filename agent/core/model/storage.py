@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+import re
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import parse_qs
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from agent.core.model.base import REFERENCES_ONLY, Count, Model, Resolved, Text
+
+_SERVER: Final = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\[\]:,\s]+)(:[0-9]{1,5})?")
+_TAKE_WRITES: Final = ("read-write", "primary")
 
 
 def _password_referred_to(value: object, info: ValidationInfo) -> object:
@@ -32,7 +37,33 @@ def _storage(value: str) -> str:
         )
     if scheme == "sqlite" and rest.endswith("/"):
         raise ValueError("sqlite:// needs a file name: write sqlite:///var/lib/handoff-agent/agent.db")
+    if scheme == "postgresql":
+        _servers(rest)
     return value
+
+
+def _servers(rest: str) -> None:
+    """What several servers need; nothing before the hosts is quoted, since it may be a password."""
+    place, _, query = rest.partition("?")
+    hosts = place.partition("/")[0].rpartition("@")[2]
+    wanted = parse_qs(query).get("target_session_attrs", [""])[-1]
+    if wanted and wanted not in _TAKE_WRITES:
+        raise ValueError(
+            f"target_session_attrs={wanted} does not lead to the primary: write read-write instead of it"
+        )
+    if "," not in hosts:
+        return
+    for host in hosts.split(","):
+        if not _SERVER.fullmatch(host):
+            raise ValueError(
+                "one of the servers is none: write postgresql://one:5432,two:5432/database"
+                "?target_session_attrs=read-write"
+            )
+    if not wanted:
+        raise ValueError(
+            "several servers need ?target_session_attrs=read-write at the end: without it a standby, which "
+            "takes no writes, may be asked"
+        )
 
 
 Storage: TypeAlias = Annotated[Text, BeforeValidator(_password_referred_to), AfterValidator(_storage)]

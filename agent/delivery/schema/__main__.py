@@ -9,9 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
-from agent.delivery.postgres_session import CONNECT_SECONDS, SETTINGS
+from agent.delivery.postgres_servers import Servers
 from agent.delivery.schema import LOCK_WAIT_SECONDS
 from agent.delivery.schema.steps import upgrade_postgresql, upgrade_sqlite
 
@@ -37,7 +35,7 @@ def main(storage: str) -> int:
 
 
 async def _connect(url: str) -> Any:  # noqa: ANN401 - asyncpg has no types
-    return await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings=SETTINGS)
+    return await Servers(url).connect()
 
 
 if __name__ == "__main__":

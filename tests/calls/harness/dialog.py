@@ -13,7 +13,7 @@ from tests.calls.harness.house import House, identity
 from tests.calls.harness.plan import CARE
 from tests.calls.harness.sip_socket import SipSocket, offer, request
 from tests.calls.harness.sipp import Sipp
-from tests.calls.harness.waiting import eventually
+from tests.calls.harness.waiting import LONG, eventually
 
 
 @dataclass
@@ -102,7 +102,7 @@ class HandCaller:
         """Responses of that status to that method."""
         return [one for one in map(read, self.wire.got) if (one.status, one.answers) == (status, method)]
 
-    async def answered(self, method: str, *statuses: int, within: float = 20.0) -> int:
+    async def answered(self, method: str, *statuses: int, within: float = LONG) -> int:
         """Wait for a response of one of these statuses and return which it was."""
 
         def first() -> int:

@@ -23,7 +23,7 @@ from tests.calls.harness.processes import Process
 from tests.calls.harness.records import Records, Row
 from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.story import Story
-from tests.calls.harness.waiting import eventually, eventually_now
+from tests.calls.harness.waiting import LONG, eventually, eventually_now
 from tests.calls.harness.web import Reply, answers, ask
 
 _contacts = itertools.count(int(time.time()) * 1000 + os.getpid() % 1000)
@@ -64,7 +64,7 @@ class House:
         self.plan.write(self.config)
         self.records = Records(database)
         self._doors: dict[int, Door] = {}
-        self.agent = Process(["run", "--config", str(self.config)], self.folder / "agent.log", _environment())
+        self.agent = Process(["run", "--config", str(self.config)], self.folder / "agent.log", environment())
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ class House:
         """Hold the agent to having left nothing behind, and end it."""
         try:
             if self.agent.running:
-                eventually_now(lambda: not self.leftovers(), 20, "nothing left behind (see leftovers)")
+                eventually_now(lambda: not self.leftovers(), what="nothing left behind (see leftovers)")
                 self.agent.stop()
             else:
                 self.agent.said_nothing_bad()
@@ -191,7 +191,7 @@ class House:
         """Wait until the agent's time line of a call has a line with all these words."""
         await eventually(lambda: self.story(call_id).first(*words), what=f"a line with {words}")
 
-    async def at_rest(self, within: float = 20.0) -> None:
+    async def at_rest(self, within: float = LONG) -> None:
         """Wait until no call, leg or signal is left."""
         await eventually(lambda: not self.leftovers(), within, "no call, leg or signal left")
 
@@ -204,7 +204,7 @@ class House:
         return ask(self.plan.api, method, path, body, {"x-api-key": key})
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Secrets of the plan; and another build of pjsua2 when HANDOFF_PJSUA2 names its folder."""
     build = os.environ.get("HANDOFF_PJSUA2")
     path = os.pathsep.join(filter(None, (build, os.environ.get("PYTHONPATH"))))

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -20,13 +21,19 @@ _USER = "postgres"
 
 
 class Postgres:
-    """One server on 127.0.0.1. Its superuser is ``postgres``; whoever is on this machine may log in."""
+    """One server on 127.0.0.1. Its superuser is ``postgres``; whoever is on this machine may log in.
 
-    def __init__(self) -> None:
+    Args:
+        settings: of its own, as postgresql.conf has them: ``shared_buffers=1GB``.
+        primary: makes it a standby of this one, which must be up; its name there is ``standby``.
+    """
+
+    def __init__(self, *settings: str, primary: Postgres | None = None) -> None:
         found = sorted(_PROGRAMS.glob("*/bin"), key=lambda path: int(path.parent.name))
         assert found, "PostgreSQL is not installed: Debian's package is postgresql"
         self._programs = found[-1]
         self.port = free_port()
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="handoff-postgres-"))
         self._names = count(1)
         self._server: subprocess.Popen[bytes] | None = None
@@ -35,7 +42,14 @@ class Postgres:
         if self._as_user:
             shutil.chown(self.folder, _USER, _USER)
         atexit.register(self.remove)  # when the tests are broken off
-        self._run("initdb", "-D", str(self.data), "-U", _USER, "--auth=trust", "-E", "UTF8", "--no-sync")
+        if primary is None:
+            self._run("initdb", "-D", str(self.data), "-U", _USER, "--auth=trust", "-E", "UTF8", "--no-sync")
+        else:
+            source = f"host=127.0.0.1 port={primary.port} user={_USER} application_name=standby"
+            self._run(
+                *("pg_basebackup", "-D", str(self.data), "-d", source, "-R", "-X", "stream", "-c", "fast"),
+                "--no-sync",
+            )
 
     @property
     def data(self) -> Path:
@@ -56,6 +70,7 @@ class Postgres:
                     *(str(self._programs / "postgres"), "-D", str(self.data), "-p", str(self.port)),
                     *("-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"),
                     *("-c", "max_connections=60", "-c", "shared_buffers=32MB"),
+                    *(word for setting in self._settings for word in ("-c", setting)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -63,7 +78,7 @@ class Postgres:
                 cwd=self.folder,
                 **self._as_user,  # type: ignore[call-overload]  # user, group, extra_groups
             )
-        eventually_now(self.answers, 20, "PostgreSQL answers")
+        eventually_now(self.answers, what="PostgreSQL answers")
 
     def answers(self) -> bool:
         """Whether it takes connections."""
@@ -74,7 +89,20 @@ class Postgres:
         """Stop it: SIGINT cuts its connections and ends in order, SIGQUIT ends as a crash would."""
         if self._server is not None and self._server.poll() is None:
             self._server.send_signal(how)
-            self._server.wait(20)
+            self._server.wait(60)
+
+    def kill(self) -> None:
+        """Let it die with all its processes at once, as a machine does."""
+        assert self._server is not None
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in (self.pid, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._server.wait(20)
+
+    def promote(self) -> None:
+        """Make a standby the primary; returns when it takes writes."""
+        assert self.run("SELECT pg_promote(true, 60)", "postgres") == "t"
 
     def remove(self) -> None:
         """Stop it and remove its folder."""

@@ -50,12 +50,12 @@ class Records:
         query, where = between(0, ANY_NUMBER, Export(), "rowid")
         if not self._path.exists() or not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'calls'"):
             return []  # an agent that got no further
-        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=60)) as connection:
             return [as_record(finished_of(row)) for row in connection.execute(query, where.values)]
 
     def _rows(self, query: str, *values: str) -> list[Row]:
         if not self._path.exists():
             return []
-        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=60)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, values)]

@@ -21,13 +21,15 @@ from agent.simulators.voices import share_at
 
 EVENT = 101
 SILENCE = b"\xff" * FRAME
+VOICE = 300
+"""The largest sample of a frame that holds voice is above this."""
 _LOUD = 8000
 _LOUDER_THAN_COMFORT = 5000  # whose beep comes up to 3277
 
 
 def loudest(codes: bytes) -> int:
     """The largest sample of u-law bytes, whatever its sign."""
-    return max(map(abs, decode(codes)))
+    return max(map(abs, decode(codes)), default=0)
 
 
 @dataclass
@@ -37,6 +39,7 @@ class RtpPeer:
     Attributes:
         payload_type: what it calls its audio, whose codes are u-law's all the same.
         packets: what has come.
+        spoken: when each frame with voice of what it was to `say` left, seconds since the epoch.
     """
 
     port: int
@@ -44,6 +47,7 @@ class RtpPeer:
     address: str = "127.0.0.1"
     payload_type: int = PCMU
     packets: list[Packet] = field(default_factory=list)
+    spoken: list[float] = field(default_factory=list)
     _socket: socket.socket | None = None
     _speaking: asyncio.Task[None] | None = None
     _target: tuple[str, int] | None = None
@@ -166,6 +170,8 @@ class RtpPeer:
     def _frame(self, sent: int) -> bytes:
         if self._speech is not None:
             frame, self._speech = self._speech[:FRAME], self._speech[FRAME:]
+            if loudest(frame) > VOICE:
+                self.spoken.append(time.time())
             return frame.ljust(FRAME, SILENCE[:1])
         turn = 2 * math.pi * self.tone / RATE
         first = sent * FRAME

@@ -18,7 +18,7 @@ from typing import ClassVar, Self
 from tests.calls.harness.door import Door
 from tests.calls.harness.messages import SipMessage, once, read_messages
 from tests.calls.harness.ports import free_port, free_rtp_port, is_bound
-from tests.calls.harness.waiting import eventually
+from tests.calls.harness.waiting import LONG, eventually
 
 SCENARIOS = Path(__file__).parents[3] / "sip_scenarios"
 
@@ -113,7 +113,7 @@ class Sipp:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), 3)
+                await asyncio.wait_for(self._process.wait(), 10)
                 return
 
     @property
@@ -133,7 +133,7 @@ class Sipp:
         """Messages that reached this SIPp, by label, each once however often it was repeated."""
         return once(message for message in self.messages() if not message.sent and message.label == label)
 
-    async def saw(self, label: str, count: int = 1, within: float = 20.0) -> SipMessage:
+    async def saw(self, label: str, count: int = 1, within: float = LONG) -> SipMessage:
         """Wait until ``count`` messages of that label arrived; return the last of them."""
         what = f"{self.scenario} got {label}"
         try:

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 from agent.simulators.g711 import FRAME
-from tests.calls.harness.rtp import loudest
+from tests.calls.harness.rtp import VOICE, loudest
 
 _MAKER = Path(__file__).parents[3] / "sip_scenarios" / "media" / "make_speech.py"
-_VOICE = 300
 
 
 def speech(folder: Path, text: str) -> bytes:
@@ -20,6 +19,6 @@ def speech(folder: Path, text: str) -> bytes:
     wav = (folder / "speech.wav").read_bytes()
     samples = wav[wav.index(b"data") + 8 :]
     starts = range(0, len(samples), FRAME)
-    voiced = [start for start in starts if loudest(samples[start : start + FRAME]) > _VOICE]
+    voiced = [start for start in starts if loudest(samples[start : start + FRAME]) > VOICE]
     assert voiced, "no speech was made: are sox and espeak-ng installed?"
     return samples[voiced[0] : voiced[-1] + FRAME]

@@ -17,7 +17,7 @@ from tests.calls.harness.story import Story
 from tests.calls.harness.waiting import eventually
 
 CALLER_TONE, BOT_TONE, QUEUE_TONE = 1000.0, 440.0, 1700.0
-QUICKLY = 10.0
+QUICKLY = 30.0
 
 
 @dataclass

@@ -7,9 +7,11 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast, overload
+from typing import Final, TypeVar, cast, overload
 
 T = TypeVar("T")
+LONG: Final = 60.0
+"""Seconds for what must come, on whatever machine: only a failure is the later for it."""
 
 
 @overload
@@ -23,13 +25,13 @@ async def eventually(
 
 
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], within: float = 20.0, what: str = "", every: float = 0.1
+    condition: Callable[[], T | Awaitable[T]], within: float = LONG, what: str = "", every: float = 0.1
 ) -> T:
     """Ask ``condition`` until it gives something true, and return that.
 
     Args:
         condition: called again and again, on the loop; may be a coroutine function.
-        within: seconds until this fails.
+        within: seconds until this fails; it is asked once more after them, for this process may have stood.
         what: what was waited for, for the failure's text.
         every: seconds between two looks at the most; the first ones follow each other faster.
 
@@ -39,11 +41,12 @@ async def eventually(
     deadline = time.monotonic() + within
     pause = 0.005
     while True:
+        late = time.monotonic() > deadline
         answer = condition()
         value = cast("T", await answer if inspect.isawaitable(answer) else answer)
         if value:
             return value
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"not within {within} s: {what or condition}; last seen: {value!r}")
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, every)
@@ -61,11 +64,13 @@ async def throughout(seconds: float, condition: Callable[[], bool], what: str) -
         await asyncio.sleep(0.1)
 
 
-def eventually_now(condition: Callable[[], T], within: float = 20.0, what: str = "") -> T:
+def eventually_now(condition: Callable[[], T], within: float = LONG, what: str = "") -> T:
     """The same for fixtures, which have no loop."""
     deadline = time.monotonic() + within
-    while not (value := condition()):
-        if time.monotonic() > deadline:
+    while True:
+        late = time.monotonic() > deadline
+        if value := condition():
+            return value
+        if late:
             raise AssertionError(f"not within {within} s: {what or condition}; last seen: {value!r}")
         time.sleep(0.05)
-    return value

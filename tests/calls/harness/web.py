@@ -32,7 +32,7 @@ def ask(
     Raises:
         OSError: nobody listens there, or it did not answer within twenty seconds.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         text = None if body is None else json.dumps(body)
         content = {} if body is None else {"Content-Type": "application/json"}

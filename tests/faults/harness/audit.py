@@ -32,7 +32,7 @@ class Books:
     @classmethod
     def read(cls, path: Path) -> Books:
         """Read the agent's SQLite file beside it."""
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as connection:
             connection.row_factory = sqlite3.Row
 
             def rows(table: str) -> tuple[Row, ...]:

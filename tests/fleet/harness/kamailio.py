@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,18 @@ class Kamailio:
         """What it says."""
         return self.folder / "kamailio.log"
 
+    @property
+    def pids(self) -> list[int]:
+        """Its processes."""
+        assert self._process is not None
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it ended while we looked
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+                if int(fields[2]) == self._process.pid:  # a group of its own
+                    found.append(int(stat.parent.name))
+        return found
+
     def learn(self, config: Path, environment: dict[str, str]) -> None:
         """Have its lists made from the agents' configuration."""
         subprocess.run(
@@ -58,7 +71,7 @@ class Kamailio:
 
     def start(self) -> None:
         """Start it, and wait until its socket is there."""
-        program, libraries = _found()
+        program, libraries = found()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -91,7 +104,7 @@ class Kamailio:
         return is_bound(self._process.pid, self.port, tcp=False)
 
 
-def _found() -> tuple[str, str]:
+def found() -> tuple[str, str]:
     """The program and the folder of its libraries: unpacked by deploy/setup, or installed."""
     if installed := shutil.which("kamailio"):
         return installed, f"/{_LIBRARIES}"
