@@ -46,6 +46,8 @@ async def test_any_node_lists_ends_and_explains_the_calls_of_all(
             assert "missing" not in told
             page = await operations(at, "GET", "/console/calls", Accept="text/html", **VIEWER)
             assert all(call_id in page.text for call_id in ids)
+            other = "edge-2" if at is one else "edge-1"
+            assert f"on {other}" in page.text
         path = f"/calls/{theirs.agent_call_id}"
         (of_two,) = (await operations(one, "GET", f"/calls?call={theirs.agent_call_id}", **VIEWER)).json[
             "calls"

@@ -94,16 +94,18 @@ class _CallsPages:
 
     def _rows(self, request: web.Request, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         clear, now = in_clear(request, shown=self._desk.numbers_shown()), time.time()
-        return [_row(shown(call, clear=clear), now) for call in calls]
+        here = self._desk.node_name()
+        return [_row(shown(call, clear=clear), now, here) for call in calls]
 
 
-def _row(call: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _row(call: Mapping[str, Any], now: float, here: str) -> dict[str, Any]:
     over = call["ended"] is not None
     lasted = (call["ended"] if over else now) - call["began"]
+    elsewhere = "" if over or call.get("node", here) == here else f"on {call['node']}"
     return {
         **call,
         "lasted": None if call["end"] == Which.REFUSED.value or not (over or call["live"]) else lasted,
         "word": call["end"] if over else call["state"],
         "kind": _KINDS.get(call["end"], "bad"),
-        "why": call.get("detail") or call["reason"],
+        "why": call.get("detail") or call["reason"] or elsewhere,
     }
