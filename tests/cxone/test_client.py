@@ -200,7 +200,7 @@ async def test_a_timeout_after_sending_is_uncertain_and_not_repeated(
     await cxone.ready(project)
     simulator.fails("signal", mode=mode)
 
-    answer = await cxone.signal(project, "1", PARAMETERS, timeout=1)
+    answer = await cxone.signal(project, "1", PARAMETERS, timeout=3)
 
     assert answer == Answer(Outcome.UNCERTAIN, None, "no answer in time")
     assert not answer.may_retry
