@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.core.drafts import Draft, Live
@@ -15,13 +15,14 @@ from agent.core.frozen import NOTHING
 from agent.core.model import Project, Snapshot
 from agent.core.reload_guard import objection
 from agent.core.reloads import Cause, ReloadRecord, Reloads
+from agent.core.rollout import ANY, Order, objection_to_going_back
 from agent.settings import Fresh, Summary, Watch, as_it_runs, load_in_child, restart_needed
 from agent.settings.preview import Preview, preview_in_child
 from agent.telemetry.logs import logger
 from agent.telemetry.metrics import Metrics
 
 _log = logger("configuration")
-_KEPT_OUT = ("refused", "held")
+_KEPT_OUT = ("refused", "held", "back")
 _UNASKED = Cause("file")
 
 
@@ -36,11 +37,13 @@ class Reloaded:
     """What became of a reload.
 
     Attributes:
-        result: ``loaded``, ``unchanged``, ``refused``, or ``held`` until it is confirmed.
+        result: ``loaded``, ``unchanged``, ``refused``, ``held`` until it is confirmed, or ``back``: the one
+            before is in force again, not what is on disk.
         mistakes: one line each, when it was refused or held; the old configuration stays in force.
         changes: one line each, when it was loaded.
         restart: keys that differ from those that the process runs with, until it is started again.
         counts: how much changed of each sort, when it was loaded.
+        files: the fingerprint that the files on disk give; empty where they have mistakes.
     """
 
     result: str
@@ -48,6 +51,7 @@ class Reloaded:
     changes: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
     counts: Mapping[str, int] = NOTHING
+    files: str = field(default="", compare=False)
 
     @property
     def kept_out(self) -> bool:
@@ -87,6 +91,7 @@ class Configuration:
         self.last: Reloaded | None = None
         self.reloads = reloads or Reloads()
         self.written = snapshot.written
+        self._before: Snapshot | None = None  # another fingerprint than what is in force
         self._folder = folder
         self._metrics = metrics
         self._applied = applied
@@ -95,7 +100,7 @@ class Configuration:
         self._looking = False
         self._one_at_a_time = asyncio.Lock()
         self._previewing = False
-        metrics.config_loaded(time.time(), snapshot.shared_shown)
+        self._tell_metrics()
         self.reloads.add(ReloadRecord(time.time(), Cause("start"), "started", rules=len(snapshot.numbers)))
 
     def current(self) -> Snapshot:
@@ -114,9 +119,9 @@ class Configuration:
     async def look(self) -> Reloaded | None:
         """Reload when a file was edited, and say what became of it.
 
-        Returns at once while an earlier look is still under way.
+        Returns at once while an earlier look is still under way, and where edits wait to be asked for.
         """
-        if self._looking:
+        if self._looking or not self.snapshot.agent.reload_on_edit:
             return None
         self._looking = True
         try:
@@ -136,12 +141,15 @@ class Configuration:
         ]
         return [Path(path) for path in paths if path]
 
-    async def reload(self, *, confirmed: bool = False, cause: Cause = _UNASKED) -> Reloaded:
+    async def reload(
+        self, *, confirmed: bool = False, cause: Cause = _UNASKED, order: Order = ANY
+    ) -> Reloaded:
         """Load the files in a child process and put them in force, all or nothing.
 
         Args:
             confirmed: the number map may lose more than `reload_guard` lets go unasked.
             cause: how it came about, for those who ask later.
+            order: what a rollout wants in force, and until when.
         """
         async with self._one_at_a_time:  # of two at once, the one that read older files could end last
             await self._watch.mark_read()
@@ -151,9 +159,76 @@ class Configuration:
             except SettingsError as error:
                 done = self._keep_out(Reloaded("refused", mistakes=tuple(str(error).splitlines())))
             else:
-                done = self._judge(fresh, confirmed=confirmed)
+                done = self._judge(fresh, order, confirmed=confirmed)
             self._remember(done, cause, time.monotonic() - began)
             return done
+
+    async def rehearse(self, *, confirmed: bool = False) -> Reloaded:
+        """What a reload would do now. Nothing comes into force, and nobody is told.
+
+        The result is ``would_load``, or as for `reload`.
+        """
+        async with self._one_at_a_time:
+            try:
+                fresh = await load_in_child(self._folder, self.snapshot)
+            except SettingsError as error:
+                return Reloaded("refused", mistakes=tuple(str(error).splitlines()))
+            return self._would(fresh, confirmed=confirmed)
+
+    def _would(self, fresh: Fresh, *, confirmed: bool) -> Reloaded:
+        summary, files = fresh.summary or Summary(), fresh.snapshot.shared_shown
+        running = self.snapshot.agent
+        restart = restart_needed(running, fresh.snapshot.agent)
+        objects = None if confirmed else objection(summary.before, summary.lost, running.reload_guard)
+        if fresh.snapshot.fingerprint == self.snapshot.fingerprint:
+            return Reloaded("unchanged", restart=restart, files=files)
+        if objects is not None:
+            return Reloaded("held", (objects,), summary.lines, restart, summary.counts, files)
+        return Reloaded("would_load", (), summary.lines, restart, summary.counts, files)
+
+    async def go_back(self, to: str, instead_of: str, cause: Cause) -> Reloaded:
+        """Put what was in force before the last reload in force again; the files stay as they are.
+
+        Args:
+            to: its fingerprint.
+            instead_of: the fingerprint that must be in force now, so that nobody's later edit is undone.
+            cause: how it came about, for those who ask later.
+        """
+        async with self._one_at_a_time:
+            why = objection_to_going_back(
+                to, instead_of, self.snapshot.shared_shown, self._before.shared_shown if self._before else ""
+            )
+            if self.snapshot.shared_shown == to:
+                return Reloaded("unchanged")
+            if why is not None or self._before is None:
+                return Reloaded("refused", (why or "",))
+            done = self._back(self._before, cause)
+            self._remember(done, cause, 0.0)
+            return done
+
+    def _back(self, before: Snapshot, cause: Cause) -> Reloaded:
+        left, running = self.snapshot, self.snapshot.agent
+        now = replace(
+            before, agent=as_it_runs(running, before.agent), certificates=self.snapshot.certificates
+        )
+        self._put_in_force(now)
+        self.written = before.written
+        self._applied(Summary())
+        by = f" by {cause.who}" if cause.who else ""
+        why = f"taken back to {now.shared_shown}{by}: what is on disk stays out until the next reload"
+        _log.warning("taken back to the configuration before", to=now.shared_shown, of=left.shared_shown)
+        return self._done(Reloaded("back", (why,), restart=restart_needed(running, before.agent)))
+
+    def _put_in_force(self, snapshot: Snapshot) -> None:
+        if snapshot.shared != self.snapshot.shared:
+            self._before = self.snapshot
+        self.snapshot = snapshot
+        self._tell_metrics()
+
+    def _tell_metrics(self) -> None:
+        fleet = self.snapshot.agent.fleet
+        self._metrics.config_loaded(time.time(), self.snapshot.shared_shown)
+        self._metrics.fleet_listed(0 if fleet is None else len(fleet.nodes))
 
     def _remember(self, done: Reloaded, cause: Cause, seconds: float) -> None:
         record = ReloadRecord(
@@ -193,7 +268,11 @@ class Configuration:
             return found, None
         return found, objection(summary.before, summary.lost, self.snapshot.agent.reload_guard)
 
-    def _judge(self, fresh: Fresh, *, confirmed: bool) -> Reloaded:
+    def _judge(self, fresh: Fresh, order: Order, *, confirmed: bool) -> Reloaded:
+        files = fresh.snapshot.shared_shown
+        unwanted = order.objection(files, time.time())
+        if unwanted is not None:
+            return Reloaded("refused", (unwanted,), files=files)
         for name, certificate in fresh.snapshot.certificates.items():
             if certificate.until <= time.time():
                 _log.error("a certificate in use has expired, peers refuse it: renew its files", of=name)
@@ -204,16 +283,15 @@ class Configuration:
             what = "what is on disk is what is in force again" if was_out else "configuration unchanged"
             _log.info(what, restart_needed=restart)
             self.written = fresh.snapshot.written  # a remark more, and lines have moved
-            return self._done(Reloaded("unchanged", restart=restart))
+            return self._done(Reloaded("unchanged", restart=restart, files=files))
         objects = None if confirmed else objection(summary.before, summary.lost, running.reload_guard)
         if objects is not None:
-            return self._keep_out(Reloaded("held", mistakes=(objects,)))
-        self.snapshot = replace(fresh.snapshot, agent=as_it_runs(running, fresh.snapshot.agent))
+            return self._keep_out(Reloaded("held", mistakes=(objects,), files=files))
+        self._put_in_force(replace(fresh.snapshot, agent=as_it_runs(running, fresh.snapshot.agent)))
         self.written = fresh.snapshot.written
-        self._metrics.config_loaded(time.time(), self.snapshot.shared_shown)
         self._applied(summary)
         _log.info("configuration reloaded", changes=summary.lines, restart_needed=restart)
-        return self._done(Reloaded("loaded", (), summary.lines, restart, summary.counts))
+        return self._done(Reloaded("loaded", (), summary.lines, restart, summary.counts, files))
 
     def _keep_out(self, reloaded: Reloaded) -> Reloaded:
         _log.error(

@@ -14,6 +14,7 @@ from agent.configuration import BusyError, Configuration, Reloaded
 from agent.core.drafts import Draft
 from agent.core.model import Snapshot
 from agent.core.reloads import KEPT, Cause
+from agent.core.rollout import Order
 from agent.settings import Fresh, Summary, changes, load
 from agent.settings.preview import Preview
 from agent.telemetry.metrics import Metrics
@@ -374,3 +375,79 @@ async def test_one_preview_at_a_time(bench: Bench, monkeypatch: pytest.MonkeyPat
     let_go.set()
     await first
     assert (await bench.held.preview(Draft("csv", b""), []))[0] == Preview()
+
+
+async def test_a_rehearsal_says_what_a_reload_would_do_and_does_nothing(bench: Bench) -> None:
+    before = bench.held.current()
+    assert (await bench.held.rehearse()).result == "unchanged"
+    bench.write("numbers/acme.yaml", MORE)
+    would = await bench.held.rehearse()
+    assert (would.result, would.files) == ("would_load", load(bench.folder).shared_shown)
+    assert any("9995550101" in line for line in would.changes)
+    bench.write("carriers.yaml", "carriers: {}\n")
+    wrong = await bench.held.rehearse()
+    assert (wrong.result, wrong.files) == ("refused", "")
+    assert wrong.mistakes
+    assert bench.held.current() is before
+    assert bench.held.last is None
+    assert bench.reloads() == {}
+
+
+async def test_a_rollout_puts_only_what_it_ordered_in_force_and_only_in_time(bench: Bench) -> None:
+    bench.write("numbers/acme.yaml", MORE)
+    wanted = load(bench.folder).shared_shown
+    other = await bench.held.reload(order=Order("0123456789ab"))
+    assert other.mistakes == (
+        f"the files on this node give {wanted} and not 0123456789ab: bring them there first",
+    )
+    late = await bench.held.reload(order=Order(wanted, until=1.0))
+    assert late.result == "refused"
+    assert late.mistakes[0].endswith("s too late: the rollout was given up meanwhile")
+    assert bench.kept_out() == 0
+    assert (await bench.held.reload(order=Order(wanted))).result == "loaded"
+    assert bench.held.current().shared_shown == wanted
+
+
+async def test_what_was_in_force_before_is_put_back_and_stays_until_somebody_reloads(bench: Bench) -> None:
+    first = bench.held.current()
+    bench.write("numbers/acme.yaml", MORE)
+    await bench.held.reload()
+    second = bench.held.current()
+    cause = Cause("http", "anna")
+    assert (await bench.held.go_back("0123456789ab", second.shared_shown, cause)).mistakes == (
+        "0123456789ab is not remembered here any more (a restart?): put its files back and reload",
+    )
+    other = await bench.held.go_back(first.shared_shown, "0123456789ab", cause)
+    in_force = f"{second.shared_shown} is in force here and not 0123456789ab"
+    assert other.mistakes == (f"{in_force}: somebody else reloaded, and keeps that",)
+    assert bench.held.current() is second
+    done = await bench.held.go_back(first.shared_shown, second.shared_shown, cause)
+    assert (done.result, bench.held.current().shared) == ("back", first.shared)
+    assert bench.held.current().numbers.match("9995550101") is None
+    assert bench.kept_out() == 1
+    assert bench.held.reloads.newest(1)[0].result == "back"
+    assert len(bench.applied) == 2
+    assert await bench.looked(times=3) == [], "the files are those that were read: no edit"
+    assert bench.held.current().shared == first.shared
+    again = await bench.held.go_back(first.shared_shown, second.shared_shown, cause)
+    assert again.result == "unchanged", "it is asked for again when its answer was lost"
+    assert (await bench.held.reload()).result == "loaded"
+    assert bench.kept_out() == 0
+
+
+async def test_a_change_of_the_node_alone_forgets_nothing(bench: Bench) -> None:
+    first = bench.held.current().shared_shown
+    bench.write("numbers/acme.yaml", MORE)
+    await bench.held.reload()
+    bench.write("agent.yaml", "node: edge-1\nreload_guard: off\n")
+    assert (await bench.held.reload()).result == "loaded"
+    second = bench.held.current().shared_shown
+    assert (await bench.held.go_back(first, second, Cause("http"))).result == "back"
+
+
+async def test_where_edits_wait_none_is_taken_unasked(bench: Bench) -> None:
+    bench.write("agent.yaml", "node: edge-1\nreload_on_edit: false\n")
+    assert (await bench.held.reload()).result == "loaded"
+    bench.write("numbers/acme.yaml", MORE)
+    assert await bench.looked(times=4) == []
+    assert (await bench.held.reload()).result == "loaded"

@@ -16,7 +16,7 @@ from agent.cli.streams import complain, complete_streams, let_go_of_output
 from agent.core.errors import AgentError
 
 _COMMANDS = (
-    *("run", "check", "route", "numbers", "diff", "reload", "doctor"),
+    *("run", "check", "route", "numbers", "diff", "reload", "rollout", "doctor"),
     *("signals", "calls", "explain", "hangup"),
     *("demo", "load", "simulate", "test_call", "schema", "kamailio"),
     *("loglevel", "capture"),

@@ -22,6 +22,7 @@ from agent.http.identity import in_clear
 from agent.http.maps import add_maps
 from agent.http.own_hosts import own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk, ReloadAnswer
+from agent.http.rollout import RolloutDesk, add_rollout
 from agent.http.signals import add_signals
 from agent.telemetry.audit import Audit
 from agent.telemetry.logs import levels_shown, masked, masked_within
@@ -48,6 +49,7 @@ def operations_app(
     access: Access | None = None,
     audit: Audit | None = None,
     diagnostics: Diagnostics | None = None,
+    rollout: RolloutDesk | None = None,
 ) -> web.Application:
     """The application of the operations listener.
 
@@ -57,6 +59,7 @@ def operations_app(
         access: says who asks; without it nobody has to log in.
         audit: is told of what is changed.
         diagnostics: what an operator may switch on to look closer.
+        rollout: takes a new configuration with the rest of a fleet.
     """
     access, audit = access or Access(), audit or Audit()
     guards = [
@@ -88,6 +91,8 @@ def operations_app(
     add_maps(app, desk)
     if diagnostics is not None:
         add_diagnostics(app, diagnostics)
+    if rollout is not None:
+        add_rollout(app, rollout)
     add_console(app, desk, access, audit, diagnostics)
     return app
 

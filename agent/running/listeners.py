@@ -15,6 +15,7 @@ from agent.http.operations import operations_app
 from agent.http.serving import serve_app
 from agent.process import Ending, descriptors
 from agent.running.parts import Parts
+from agent.running.rollouts import Rollouts
 
 
 async def listen(parts: Parts, ending: Ending, closing: AsyncExitStack) -> None:
@@ -39,6 +40,7 @@ async def listen(parts: Parts, ending: Ending, closing: AsyncExitStack) -> None:
         ),
         audit=parts.audit,
         diagnostics=parts.closer.diagnostics,
+        rollout=Rollouts(parts.configuration),
     )
     of_api = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
     of_operations = ConnectionLimits(shares.operations, max(shares.operations // 2, 1))

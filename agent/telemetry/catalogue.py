@@ -95,7 +95,7 @@ class Catalogue:
         self._look_ups = make.counters("name_lookups", "Look-ups of host names, by outcome", "outcome")
         self._reloads = make.counters("config_reloads", "Reloads of the configuration", "result")
         self._kept_out = make.gauge(
-            "config_kept_out", "1 while what is on disk is refused, or held until it is confirmed"
+            "config_kept_out", "1 while what is on disk is refused, taken back, or held until it is confirmed"
         )
         self._config_loaded = make.gauge(
             "config_loaded_timestamp_seconds", "When the configuration in force was loaded"
@@ -104,6 +104,7 @@ class Catalogue:
             "config_fingerprint", "1 for what is in force and shared with other nodes", "fingerprint"
         )
         self._fingerprinted = ""
+        self._fleet_nodes = make.gauge("fleet_nodes", "Nodes that fleet.nodes lists; 0 without a fleet")
         self._certificate_until = make.gauge(
             "certificate_expiry_timestamp_seconds", "When a listener's certificate expires", "certificate"
         )

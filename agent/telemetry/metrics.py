@@ -188,7 +188,7 @@ class Metrics(Catalogue):
         self._target_up.remove(project, target)
 
     def config_reloaded(self, result: str, *, kept_out: bool) -> None:
-        """A reload ended as ``loaded``, ``unchanged``, ``refused`` or ``held``; the last two keep it out."""
+        """A reload ended as ``loaded``, ``unchanged``, ``refused``, ``held``, ``back``: these keep it out."""
         self._reloads[result,].inc()
         self._kept_out.set(kept_out)
 
@@ -202,6 +202,10 @@ class Metrics(Catalogue):
         self._fingerprint.remove(self._fingerprinted)
         self._fingerprint.labels(fingerprint).set(1)
         self._fingerprinted = fingerprint
+
+    def fleet_listed(self, nodes: int) -> None:
+        """``fleet.nodes`` of what came into force lists so many."""
+        self._fleet_nodes.set(nodes)
 
     def loop_lagged(self, seconds: float) -> None:
         """A timer of the event loop ran `seconds` late."""

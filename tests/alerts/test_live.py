@@ -22,7 +22,7 @@ from tests.alerts.harness.prometheus import Prometheus
 from tests.alerts.harness.scene import Scene, scene
 from tests.alerts.test_rules import ALERTS
 from tests.calls.harness.cxone import Cxone
-from tests.calls.harness.house import new_contact
+from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import VOICE_AGENT, Plan
 from tests.calls.harness.ports import free_port, free_rtp_port
 from tests.calls.harness.rtp import RtpPeer
@@ -293,6 +293,34 @@ async def test_the_process_is_sick_late_and_drained(cxone: Cxone, tmp_path: Path
             await here.fire("HandoffNodeDrains")
             here.at.house.operations("DELETE", "/drain")
             await here.are_over("HandoffNodeDrains")
+
+
+async def test_nodes_of_a_fleet_differ(cxone: Cxone, tmp_path: Path) -> None:
+    listed = [{"name": name, "sip": f"sip:127.0.0.1:{free_port()}"} for name in ("edge-1", "edge-2")]
+
+    def change(plan: Plan) -> None:
+        plan.agent |= {"fleet": {"nodes": listed}}
+
+    other = Plan(cxone.port, first=free_port())
+    async with scene(cxone, tmp_path, change, beside=[other.operations]) as here:
+        first = here.at.house.plan
+        other.agent |= {"node": "edge-2", "fleet": {"nodes": listed}}
+        other.carriers, other.projects = first.carriers, first.projects
+        other.numbers = {**first.numbers, LOCKED: "acme-care"}
+        (tmp_path / "edge-2").mkdir()
+        second = House(other, cxone, tmp_path / "edge-2")
+        await asyncio.to_thread(second.start)
+        try:
+            await here.fire("HandoffConfigDiffers")
+            told = "nodes of one fleet serve by 2 different configurations"
+            assert here.fired["HandoffConfigDiffers"] == told
+            other.numbers = first.numbers
+            other.write(second.config)
+            assert await asyncio.to_thread(lambda: second.operations("POST", "/reload").status) == 200
+            await here.are_over("HandoffConfigDiffers")
+        finally:
+            second.agent.kill()
+        await here.at.stop()
 
 
 async def _a_broken_map(here: Scene) -> None:

@@ -24,6 +24,7 @@ from tests.calls.harness.plan import CARE, TOKEN, VOICE_AGENT, Change, Plan
 from tests.calls.harness.ports import free_port, free_range
 from tests.calls.harness.sipp import SCENARIOS
 
+_VIA = ";branch=[branch];rport\n"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _RTP_LOW = 8000
 _LAST_ANSWERS_SECONDS = 2.0
@@ -135,6 +136,8 @@ class Load:
         hold: milliseconds from answer to BYE.
         media: G.711 both ways: streamed by the caller, echoed by the voice agent.
         lenient: a message out of turn ends no call: a 180 that is overtaken by its 200, a repeated one.
+        source: the address that callers have.
+        routed: they keep to the Record-Route of a proxy (RFC 3261 section 12.2.1.1).
         timed: SIPp writes down how long each caller waited.
         waits: milliseconds from INVITE to 200 of each answered call, once it has run, if it was timed.
     """
@@ -146,6 +149,8 @@ class Load:
     media: bool = False
     lenient: bool = False
     timed: bool = False
+    source: str = "127.0.0.1"
+    routed: bool = False
     folder: Path = Path()
     waits: list[float] = field(default_factory=list)
 
@@ -155,7 +160,7 @@ class Load:
             self.folder = Path(folder)
             agent = await self._sipp("agent", self._voice_agent(), self.house.plan.first, VOICE_AGENT)
             try:
-                caller = await self._sipp("caller", self._caller(), free_port(), "127.0.0.1")
+                caller = await self._sipp("caller", self._caller(), free_port(), self.source)
                 limit = self.calls / self.rate + self.hold / 1000 + 60
                 try:
                     code = await asyncio.wait_for(caller.wait(), limit)
@@ -189,6 +194,11 @@ class Load:
 
     def _caller(self) -> list[str]:
         scenario = "load/caller_media.xml" if self.media else "load/caller_signalling.xml"
+        text = (SCENARIOS / scenario).read_text()
+        if self.routed:
+            invite, via, within = text.partition(_VIA)
+            text = invite + via + within.replace(_VIA, f"{_VIA}    [routes]\n")
+        (self.folder / "caller.xml").write_text(text)
         if self.media:
             speech = Path("build/audio/caller.wav").absolute()
             (self.folder / "speech.wav").symlink_to(speech)
@@ -197,7 +207,7 @@ class Load:
         ports += ["-default_behaviors", "all,-abortunexp"] if self.lenient else []
         ports += ["-trace_rtt", "-rtt_freq", "100"] if self.timed else []
         return [
-            f"127.0.0.1:{self.house.plan.sip}", "-sf", str(SCENARIOS / scenario),
+            f"127.0.0.1:{self.house.plan.sip}", "-sf", "caller.xml",
             "-r", str(round(self.rate * 1000)), "-rp", "1000000",
             "-m", str(self.calls), "-l", str(self.calls),
             "-key", "number", CARE, "-key", "token", TOKEN, "-key", "contact_prefix", prefix, *ports,

@@ -63,6 +63,7 @@ def everything() -> Metrics:
     metrics.leg_rated("caller", 4.2)
     metrics.config_reloaded("loaded", kept_out=False)
     metrics.config_loaded(1.0, "0123456789ab")
+    metrics.fleet_listed(3)
     metrics.internal_error("tick")
     metrics.database_looked_at(LOOKED)
     return metrics

@@ -154,6 +154,7 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
         1_900_000_000,
     ),
     ("config_loaded_timestamp_seconds", {}, lambda m: m.config_loaded(1_800_000_000, "a"), 1_800_000_000),
+    ("fleet_nodes", {}, lambda m: m.fleet_listed(3), 3),
     ("config_fingerprint", {"fingerprint": "a"}, lambda m: m.config_loaded(1_800_000_000, "a"), 1),
     ("loop_lag_seconds_count", {}, lambda m: m.loop_lagged(0.001), 1),
     ("parameters_cut_total", {"project": "acme-care"}, lambda m: m.parameters_cut("acme-care", 2), 2),

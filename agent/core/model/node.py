@@ -53,7 +53,8 @@ class Agent(Model):
         description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "
         "one starts at "
         "the configuration folder), or postgresql://…, which several nodes may share: the work of one that "
-        "dies is taken over by the others within some 15 s.",
+        "dies is taken over by the others within some 15 s. A primary and its standbys: "
+        "postgresql://one:5432,two:5432/database?target_session_attrs=read-write.",
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
     records: RecordFiles | None = Field(
@@ -86,6 +87,12 @@ class Agent(Model):
         default=0.5,
         description="How much of the number map a reload may take away unasked; one that takes more stays "
         "out until it is confirmed (handoff-agent reload --yes). off: all of it.",
+    )
+
+    reload_on_edit: bool = Field(
+        default=True,
+        description="Whether an edit of the files comes into force by itself. false: it waits for "
+        "handoff-agent reload, SIGHUP or handoff-agent rollout, and so do renewed certificates.",
     )
 
     @model_validator(mode="after")

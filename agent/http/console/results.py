@@ -5,12 +5,20 @@ from __future__ import annotations
 
 from typing import Final
 
-KINDS: Final = {"loaded": "good", "would_load": "good", "unchanged": "good", "held": "warn", "refused": "bad"}
+KINDS: Final = {
+    "loaded": "good",
+    "would_load": "good",
+    "unchanged": "good",
+    "held": "warn",
+    "back": "warn",
+    "refused": "bad",
+}
 """Result → good, warn or bad."""
 SAID: Final = {
     "loaded": "The configuration on disk is in force now.",
     "unchanged": "Nothing changed: what is on disk was in force already.",
     "held": "It takes more of the number map away than is let go unasked: confirm it, or undo the edit.",
+    "back": "A rollout took it back: the configuration before it is in force again.",
     "refused": "It has mistakes: the configuration before it stays in force.",
 }
 """What became of a reload."""

@@ -120,6 +120,10 @@ def _of_reload(kept_out: ReloadAnswer | None) -> Iterator[Trouble]:
         text = f"The edited configuration waits to be confirmed: {kept_out.mistakes[0]}"
         yield Trouble("warn", text, _CONFIGURATION, "confirm it there", "handoff-agent reload --yes")
         return
+    if kept_out.result == "back":
+        text = f"The configuration before the last one is in force again: {kept_out.mistakes[0]}"
+        yield Trouble("warn", text, _CONFIGURATION, "configuration", "handoff-agent rollout")
+        return
     count = len(kept_out.mistakes)
     text = f"The edited configuration was refused for {count} mistake{'s' if count != 1 else ''}; "
     yield Trouble(

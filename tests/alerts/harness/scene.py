@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +63,11 @@ async def scene(
     *,
     calls: int = 60,
     factor: float = FASTER,
+    beside: Sequence[int] = (),
 ) -> AsyncIterator[Scene]:
-    """An agent that is up, scraped, and has no alert."""
+    """An agent that is up, scraped, and has no alert; ports of others that are scraped beside it."""
     async with site(cxone, folder, change, calls=calls) as at:
-        prometheus = Prometheus(folder, [at.house.plan.operations], factor)
+        prometheus = Prometheus(folder, [at.house.plan.operations, *beside], factor)
         await at.start()
         await asyncio.to_thread(prometheus.__enter__)
         try:

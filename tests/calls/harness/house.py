@@ -64,7 +64,7 @@ class House:
         self.plan.write(self.config)
         self.records = Records(database)
         self._doors: dict[int, Door] = {}
-        self.agent = Process(["run", "--config", str(self.config)], self.folder / "agent.log", _environment())
+        self.agent = Process(["run", "--config", str(self.config)], self.folder / "agent.log", environment())
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ class House:
         return ask(self.plan.api, method, path, body, {"x-api-key": key})
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Secrets of the plan; and another build of pjsua2 when HANDOFF_PJSUA2 names its folder."""
     build = os.environ.get("HANDOFF_PJSUA2")
     path = os.pathsep.join(filter(None, (build, os.environ.get("PYTHONPATH"))))

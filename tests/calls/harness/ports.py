@@ -50,6 +50,16 @@ def free_rtp_port() -> int:
             return port
 
 
+def free_steps(step: int, count: int) -> int:
+    """The first of ``count`` free ports that lie ``step`` apart."""
+    while True:
+        first = _random.randrange(_LOW, _HIGH - step * count)
+        ports = {first + step * number for number in range(count)}
+        if not ports & _given and all(map(_is_free, ports)):
+            _given.update(ports)
+            return first
+
+
 def free_range(size: int) -> tuple[int, int]:
     """First and last of ``size`` neighbouring ports for RTP (first even), none bound for UDP at this moment.
 
