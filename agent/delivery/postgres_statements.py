@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from agent.delivery.queries import ANY_NUMBER, HELD_SECONDS, NOT_SETTLED
+from agent.delivery.queries import ANY_NUMBER, HELD_SECONDS, NOT_SETTLED, PARTS
 from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, HANDOFF, SIGNAL, Columns, names
 
 
@@ -227,13 +227,20 @@ FIND_OLD: Final = (
     f" FROM record_files WHERE record_files.node = {MINE_OF.format('oldest')}), {ANY_NUMBER}))"
     f" AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.call_id = oldest.call_id AND {NOT_SETTLED})"
 )
+# By parts, each of which has its index by call: without one a step reads the whole table.
+_TOLD_OF_GONE: Final = ", ".join(
+    f"told_{number} AS (DELETE FROM signals USING gone WHERE signals.call_id = gone.call_id AND {part}"
+    " RETURNING signal_id)"
+    for number, part in enumerate(PARTS)
+)
+_ALL_TOLD: Final = " UNION ALL ".join(f"SELECT signal_id FROM told_{number}" for number in range(len(PARTS)))
 FORGET: Final = (
     # Two nodes may have found the same; and an operator may have reopened a signal in between.
     "WITH old AS (SELECT call_id FROM calls WHERE call_id = ANY($1::text[]) AND NOT EXISTS"
     f" (SELECT 1 FROM signals WHERE signals.call_id = calls.call_id AND {NOT_SETTLED})"
     " FOR UPDATE SKIP LOCKED),"
     " gone AS (DELETE FROM calls USING old WHERE calls.call_id = old.call_id RETURNING calls.call_id),"
-    " told AS (DELETE FROM signals USING gone WHERE signals.call_id = gone.call_id RETURNING signal_id),"
+    f" {_TOLD_OF_GONE}, told AS ({_ALL_TOLD}),"
     " tried AS (DELETE FROM attempts USING told WHERE attempts.signal_id = told.signal_id),"
     " handed AS (DELETE FROM handoffs USING gone WHERE handoffs.call_id = gone.call_id)"
     " SELECT $2::int, call_id FROM gone"

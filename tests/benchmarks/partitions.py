@@ -19,6 +19,7 @@ from typing import Any
 
 import asyncpg
 
+from agent.core.errors import StorageError
 from agent.core.quality import LegQuality, to_text
 from agent.delivery.finished import Export
 from agent.delivery.store import Store
@@ -28,7 +29,10 @@ from tests.benchmarks.search import QUESTIONS
 from tests.calls.harness.postgres import Postgres
 
 _USUAL = "1000000,10000000"
-_SERVER = ("shared_buffers=512MB", "max_wal_size=4GB", "maintenance_work_mem=512MB")
+_SERVER = (
+    *("shared_buffers=512MB", "max_wal_size=4GB", "maintenance_work_mem=512MB"),
+    *("wal_level=minimal", "max_wal_senders=0"),
+)
 _CHUNK = 500_000
 _WRITTEN = 3000
 _ROUNDS = 3
@@ -63,19 +67,25 @@ _CALLS = f"""
     FROM (SELECT n, random() AS lot, random() AS kind, {_THEN} - {_MONTH}.0 * ($3::bigint - n) / $3 AS began
         FROM generate_series($1::bigint, $2::bigint) AS n) AS made
 """  # noqa: S608 - made of constants
-_SIGNALS = """
+_OF_A_CALL = f"""
+    SELECT n, 'c-' || CASE n WHEN 500000 THEN '000000000007a120' ELSE substr(md5(n::text), 1, 16) END
+            AS call_id,
+        (4000000000 + n - n % 5 / 4)::text AS contact_id,
+        {_THEN} - {_MONTH}.0 * ($3::bigint - n) / $3 AS began, moment, md5(n || moment) AS signal_id
+    FROM generate_series($1::bigint, $2::bigint) AS n, (VALUES ('arrival'), ('completed')) AS moments (moment)
+"""  # noqa: S608
+_SIGNALS = f"""
     INSERT INTO signals (signal_id, call_id, account, project, contact_id, moment, parameters, recorded,
         expires, state, channel, owner)
-    SELECT md5(record || moment), call_id, account, project, contact_id, moment,
-        '{"p1": "CARE", "p2": "4101", "p3": "asked", "p4": "", "p5": ""}',
-        began, began + 120, 'accepted', 'signal', owner
-    FROM calls, (VALUES ('arrival'), ('completed')) AS moments (moment) WHERE record BETWEEN $1 AND $2
-"""
-_ATTEMPTS = """
+    SELECT signal_id, call_id, 'acme', 'project-0', contact_id, moment,
+        '{{"p1": "CARE", "p2": "4101", "p3": "asked", "p4": "", "p5": ""}}',
+        began, began + 120, 'accepted', 'signal', 'edge-bench/1'
+    FROM ({_OF_A_CALL}) AS made
+"""  # noqa: S608
+_ATTEMPTS = f"""
     INSERT INTO attempts (signal_id, number, began, ended, outcome, status, detail)
-    SELECT md5(record || moment), 1, began, began + .1, 'accepted', 202, ''
-    FROM calls, (VALUES ('arrival'), ('completed')) AS moments (moment) WHERE record BETWEEN $1 AND $2
-"""
+    SELECT signal_id, 1, began, began + .1, 'accepted', 202, '' FROM ({_OF_A_CALL}) AS made
+"""  # noqa: S608
 _INDICES = """
     SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND NOT EXISTS
     (SELECT 1 FROM pg_constraint WHERE conname = indexname) AND tablename IN ('calls', 'signals', 'attempts')
@@ -125,28 +135,28 @@ async def _at(url: str, size: int) -> dict[str, object]:
 
 
 async def _fill(connection: Any, size: int) -> None:  # noqa: ANN401 - asyncpg has no types
-    """Put `size` calls in, without indices until they are there."""
+    """Put `size` calls in, without indices until they are there; all in one go, which saves the WAL."""
     indices = await connection.fetch(_INDICES)
     keys = await connection.fetch(_KEYS)
-    for name, _ in indices:
-        await connection.execute(f"DROP INDEX {name}")
-    for table, name, _ in keys:
-        await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-    await connection.execute("SET session_replication_role = replica; SET synchronous_commit = off")
-    await connection.execute("SELECT setseed(0.5)")
-    await connection.execute("CREATE INDEX filling ON calls (record)")
-    for first in range(1, size + 1, _CHUNK):
-        last = min(first + _CHUNK - 1, size)
-        await connection.execute(_CALLS, first, last, size)
-        for statement in (_SIGNALS, _ATTEMPTS):
-            await connection.execute(statement, first, last)
-        print(f"{last:,} calls made", flush=True)
-    await connection.execute("DROP INDEX filling")
-    for table, name, definition in keys:
-        await connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
-    for _, definition in indices:
-        await connection.execute(definition)
-    await connection.execute("SELECT setval('record_numbers', $1::bigint)", size)
+    await connection.execute("SET session_replication_role = replica")
+    async with connection.transaction():
+        await connection.execute("TRUNCATE calls, signals, attempts")
+        for name, _ in indices:
+            await connection.execute(f"DROP INDEX {name}")
+        for table, name, _ in keys:
+            await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        await connection.execute("SELECT setseed(0.5)")
+        for first in range(1, size + 1, _CHUNK):
+            last = min(first + _CHUNK - 1, size)
+            for statement in (_CALLS, _SIGNALS, _ATTEMPTS):
+                await connection.execute(statement, first, last, size)
+            print(f"{last:,} calls made", flush=True)
+        for table, name, definition in keys:
+            await connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+        for name, definition in indices:
+            await connection.execute(definition)
+            print(f"{name} made", flush=True)
+        await connection.execute("SELECT setval('record_numbers', $1::bigint)", size)
     await connection.execute("SET session_replication_role = DEFAULT")
     await connection.execute("VACUUM ANALYZE")
     await connection.execute("CHECKPOINT")
@@ -154,15 +164,14 @@ async def _fill(connection: Any, size: int) -> None:  # noqa: ANN401 - asyncpg h
 
 async def _measured(store: Store, connection: Any, size: int) -> dict[str, object]:  # noqa: ANN401
     whole, indices = await connection.fetchrow(_BYTES)
-    written = [await run_calls(store, f"beside-{number}", _WRITTEN, 0) for number in range(_ROUNDS)]
+    written = [await _written(store, f"beside-{number}") for number in range(_ROUNDS)]
     questions = {}
     for name, query in QUESTIONS.items():
         questions[name] = await _longest(lambda query=query: store.calls(query), 3)  # type: ignore[misc]
     return {
         "gigabytes": round(whole / 1e9, 2),
         "of_which_indices": round(indices / 1e9, 2),
-        "writes_per_second": [told["writes_per_second"] for told in written],
-        "write_p99_milliseconds": [told["write_p99_milliseconds"] for told in written],
+        "writes": written,
         "search_longest_milliseconds": questions,
         "export_of_1000_calls_milliseconds": await _longest(
             lambda: store.finished_between(size // 2, size // 2 + 1000, Export()), 3
@@ -170,6 +179,14 @@ async def _measured(store: Store, connection: Any, size: int) -> dict[str, objec
         "take_over": await _taken_over(store, connection),
         "retention": await _forgotten(store, connection, size),
     }
+
+
+async def _written(store: Store, name: str) -> dict[str, object]:
+    """As many calls as fit; a disk that others keep busy may hold a commit up until it is refused."""
+    try:
+        return await run_calls(store, name, _WRITTEN, 0)
+    except StorageError as error:
+        return {"refused": str(error)}
 
 
 async def _longest(ask: Callable[[], Awaitable[object]], times: int) -> dict[str, float]:
@@ -212,7 +229,7 @@ async def _forgotten(store: Store, connection: Any, size: int) -> dict[str, obje
         return gone, took
 
     gone, alone = await steps(_STEPS_OF_RETENTION)
-    busy = asyncio.ensure_future(run_calls(store, "retention", _WRITTEN, 0))
+    busy = asyncio.ensure_future(_written(store, "retention"))
     also, beside = await steps(_STEPS_OF_RETENTION // 2)
     written = await busy
     began = time.perf_counter()
@@ -227,6 +244,6 @@ async def _forgotten(store: Store, connection: Any, size: int) -> dict[str, obje
             "median": round(median(beside), 1),
             "longest": round(max(beside), 1),
         },
-        "writes_per_second_meanwhile": written["writes_per_second"],
+        "writes_per_second_meanwhile": written.get("writes_per_second", written),
         "vacuum_seconds": round(time.perf_counter() - began, 1),
     }

@@ -53,7 +53,8 @@ class Agent(Model):
         description="Where calls, handoffs and signals are recorded: sqlite:// and a path (a relative "
         "one starts at "
         "the configuration folder), or postgresql://…, which several nodes may share: the work of one that "
-        "dies is taken over by the others within some 15 s.",
+        "dies is taken over by the others within some 15 s. A primary and its standbys: "
+        "postgresql://one:5432,two:5432/database?target_session_attrs=read-write.",
     )
     retention: Retention = Field(default=Retention(), description="How long the record is kept.")
     records: RecordFiles | None = Field(
