@@ -27,6 +27,7 @@ _SRTP = {
     "optional": pjsua2.PJMEDIA_SRTP_OPTIONAL,
     "required": pjsua2.PJMEDIA_SRTP_MANDATORY,
 }
+_TLS = pjsua2.PJ_SSL_SOCK_PROTO_TLS1_2 | pjsua2.PJ_SSL_SOCK_PROTO_TLS1_3
 _TRANSPORTS = {
     ("udp", 4): pjsua2.PJSIP_TRANSPORT_UDP,
     ("tcp", 4): pjsua2.PJSIP_TRANSPORT_TCP,
@@ -113,7 +114,7 @@ def transport(settings: Agent, listen: Listen) -> tuple[int, Any]:
         tls.privKeyFile = str(settings.sip.tls.private_key)
         tls.CaListFile = str(settings.sip.tls.ca or "")
         tls.verifyServer = tls.verifyClient = tls.requireClientCert = settings.sip.tls.verify_peer
-        tls.method = pjsua2.PJSIP_TLSV1_2_METHOD
+        tls.proto = _TLS  # its default has 1.0 and 1.1 in it, and method does not count beside it
     return _TRANSPORTS[listen.transport, 6 if ":" in listen.host else 4], config
 
 

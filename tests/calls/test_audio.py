@@ -85,6 +85,16 @@ async def test_media_that_is_lost_is_told_to_the_script_and_ends_the_call(house:
     assert since.moved("handoff_calls_total", end="failed") == 1
 
 
+async def test_audio_that_never_comes_is_lost_as_well(house: House) -> None:
+    contact = new_contact()
+    async with house.voice_agent("on_cue") as bot, house.caller("on_cue", contact) as caller:
+        await caller.saw("BYE")
+        await caller.succeeds()
+        await bot.succeeds()
+    await house.ended(caller, "failed", "media_lost")
+    await house.signalled(contact, {"p1": "Connected"}, {"p1": "Escalate", "p3": "media_lost"})
+
+
 async def test_a_call_with_audio_outlives_the_silence_timeout(house: House) -> None:
     async with talking(house) as talk:
         await eventually(lambda: len(talk.phone.packets) > 4.5 * 50, what="4.5 seconds of audio")

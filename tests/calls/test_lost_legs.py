@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.calls, pytest.mark.slow]
 
 CONNECTED = {"p1": "Connected"}
 LONG = 100.0
-NUMBERS = {f"999555040{place}": f"127.0.4.{place}" for place in range(1, 9)}
-EXPIRING, UNHEARD, UNRUNG, DYING, BOT_UPDATE, BOT_INVITE, CALLER_UPDATE, CALLER_INVITE = NUMBERS
+NUMBERS = {f"999555040{place}": f"127.0.4.{place}" for place in range(1, 10)}
+EXPIRING, UNHEARD, UNRUNG, DYING, BOT_UPDATE, BOT_INVITE, CALLER_UPDATE, CALLER_INVITE, BOTH = NUMBERS
 TIMER = ("Supported: timer", "Session-Expires: 90;refresher=uac")
 
 
@@ -135,9 +135,11 @@ async def asked_again(
     return found[0]
 
 
-async def hangs_up_in_peace(house: House, caller: HandCaller, bot: HandVoiceAgent, contact: str) -> None:
+async def hangs_up_in_peace(
+    house: House, caller: HandCaller, bot: HandVoiceAgent, contact: str, cseq: int = 2
+) -> None:
     """The call is up, and ends as its caller wants."""
-    caller.in_dialog("BYE", 2)
+    caller.in_dialog("BYE", cseq)
     await caller.answered("BYE", 200)
     await bot.asked("BYE")
     await eventually(lambda: house.records.call(caller.call_id), what="a record")
@@ -179,6 +181,23 @@ async def caller_refuses_to_refresh(house: House, number: str, method: str) -> N
         await hangs_up_in_peace(house, caller, bot, contact)
 
 
+async def both_re_invite(house: House) -> None:
+    """A re-INVITE while our own waits for its answer is 491 (RFC 3261 section 14.2), and ours goes on."""
+    timer = ("Supported: timer", "Session-Expires: 90;refresher=uas")
+    async with ends(house, BOTH, allowed("INVITE"), *timer) as (caller, bot, contact):
+        caller.wire.on_request = None
+        bot.answer(await bot.asked("INVITE"), 200)
+        await caller.answered("INVITE", 200)
+        caller.in_dialog("ACK", 1)
+        refresh = await asked_again(caller, "INVITE", [])
+        caller.in_dialog("INVITE", 2, body=offer(caller.rtp_port))
+        await caller.answered("INVITE", 491)
+        again = ("Require: timer", "Session-Expires: 90;refresher=uac")
+        caller.answer(refresh, 200, "OK", again, offer(caller.rtp_port))
+        await eventually(lambda: acknowledged(caller, refresh), what="ACK of the refresh")
+        await hangs_up_in_peace(house, caller, bot, contact, 3)
+
+
 def acknowledged(end: HandCaller | HandVoiceAgent, invite: WireMessage) -> bool:
     """Whether an INVITE got its ACK."""
     number = invite.first("CSeq").split()[0]
@@ -197,9 +216,10 @@ async def test_each_script_is_told_once_and_a_healthy_call_goes_on(house: House)
         voice_agent_refuses_to_refresh(house, BOT_INVITE, "INVITE"),
         caller_refuses_to_refresh(house, CALLER_UPDATE, "UPDATE"),
         caller_refuses_to_refresh(house, CALLER_INVITE, "INVITE"),
+        both_re_invite(house),
     )
     assert since.moved("handoff_calls_total", end="failed") == 4
-    assert since.moved("handoff_calls_total", end="caller") == 4
+    assert since.moved("handoff_calls_total", end="caller") == 5
     assert since.moved("handoff_invites_total", result="no_prack") == 1
-    assert since.moved("handoff_invites_total", result="answered") == 7
+    assert since.moved("handoff_invites_total", result="answered") == 8
     await house.at_rest(40)
