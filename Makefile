@@ -3,7 +3,7 @@
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --generate-hashes --python-version 3.11 --no-header --no-annotate -q
 
-.PHONY: help setup demo test soak fuzz check bench lock clean
+.PHONY: help setup demo test soak fuzz check bench deb lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -38,10 +38,13 @@ bench: ## measure; raw results go to docs/performance; PROFILE="setup relay" for
 	@deploy/setup --bench
 	@$(BIN)/python -m tests.benchmarks $(PROFILE)
 
+deb: setup ## the Debian package, into dist/; ARGS="--version 1.2.3 --parquet"
+	@deploy/debian/build $(ARGS)
+
 lock: setup ## pin all Python packages anew
 	@$(LOCK) pyproject.toml --group dev --all-extras -o requirements.lock
 	@$(LOCK) pyproject.toml --extra otel -c requirements.lock -o deploy/containers/runtime.lock
 	@$(LOCK) --group image -c requirements.lock -o deploy/containers/build.lock
 
 clean: ## remove what set-up made in this folder
-	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
