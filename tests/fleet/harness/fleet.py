@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import House
+from tests.calls.harness.messages import SipMessage
 from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import CARE, SECRETS, TOKEN, VOICE_AGENT, Plan, carrier
 from tests.calls.harness.ports import free_port, free_range
@@ -27,6 +28,8 @@ CARRIER = "127.0.0.3"
 CALLS_PER_SECOND = 30
 CALLS_AT_ONCE = 300
 """What one agent can carry: all of the fleet's, which last 4 s, with room for what is late."""
+_TOLD = (" is out", " is back", "did not answer", "ERROR", "CRITICAL")
+_LINES, _CALLS = 40, 5
 
 
 @dataclass
@@ -36,10 +39,11 @@ class Fleet:
     cxone: Cxone
     front: Kamailio
     agents: list[House]
+    carriers: list[Sipp] = field(default_factory=list)
 
     def load(self, calls: int) -> Sipp:
         """So many calls at the fleet's rate."""
-        return Sipp(
+        carrier = Sipp(
             "fleet/caller.xml",
             self.front.port,
             keys={"number": CARE, "token": TOKEN, "contact_prefix": str(int(time.time()) % 10_000_000)},
@@ -48,6 +52,8 @@ class Fleet:
             options=("-r", str(CALLS_PER_SECOND), "-l", str(calls)),
             limit=calls / CALLS_PER_SECOND + 90,
         )
+        self.carriers.append(carrier)
+        return carrier
 
     def answered(self) -> list[float]:
         """How many calls each agent has answered."""
@@ -59,6 +65,23 @@ class Fleet:
             return 0
         return total(agent.metrics(), "handoff_invites_total", result="answered")
 
+    def evidence(self) -> str:
+        """What each part says of calls that went wrong, for the text of a failed assertion."""
+        said = self.front.log.read_text(errors="replace").splitlines()
+        told = [line for line in said if any(word in line for word in _TOLD)]
+        lines = [f"the front, {len(told)} of {len(said)} lines in {self.front.log}:", *told[-_LINES:]]
+        for agent in self.agents:
+            results = "dead"
+            if agent.agent.running:
+                found = {
+                    f"{dict(labels).get('result')} {value:g}"
+                    for (name, labels), value in agent.metrics().items()
+                    if name == "handoff_invites_total" and value
+                }
+                results = ", ".join(sorted(found))
+            lines.append(f"{agent.folder.name}: {results}; {agent.agent.log}")
+        return "\n".join((*lines, *(line for carrier in self.carriers for line in _lost(carrier))))
+
     async def ready(self) -> None:
         """Wait until the front says to a carrier that calls may come."""
         async with SipSocket(self.front.port, CARRIER) as carrier:
@@ -69,6 +92,23 @@ class Fleet:
                 return any(answer[8:11] == b"200" for answer in carrier.got)
 
             await eventually(answered, 30, "an agent is ready")
+
+
+def _lost(carrier: Sipp) -> Iterator[str]:
+    """The messages of the first calls that did not come up and end in order."""
+    by_call: dict[str, list[SipMessage]] = {}
+    for message in carrier.messages():
+        by_call.setdefault(message.header("Call-ID"), []).append(message)
+    lost = [
+        messages
+        for messages in by_call.values()
+        if "200 INVITE" not in {one.label for one in messages}
+        or not {"200 BYE", "481 BYE"} & {one.label for one in messages}
+    ]
+    yield f"the carrier: {len(lost)} of {len(by_call)} calls lost or not over; {carrier.folder}"
+    for messages in lost[:_CALLS]:
+        yield messages[0].header("Call-ID")
+        yield from (f"  {one.at:.3f} {'-->' if one.sent else '<--'} {one.start_line}" for one in messages)
 
 
 @asynccontextmanager
@@ -95,7 +135,11 @@ async def fleet(cxone: Cxone, folder: Path, database: str) -> AsyncIterator[Flee
             await asyncio.to_thread(front.start)
             site = Fleet(cxone, front, agents)
             await site.ready()
-            yield site
+            try:
+                yield site
+            except AssertionError as error:
+                error.add_note(site.evidence())
+                raise
     finally:
         front.stop()
         for agent in agents:

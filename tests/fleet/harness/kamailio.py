@@ -15,19 +15,22 @@ from pathlib import Path
 from tests.calls.harness.ports import free_port, is_bound
 from tests.calls.harness.processes import COMMAND
 from tests.calls.harness.waiting import eventually_now
+from tests.http.harness.certificates import new_pair
 
 ADDRESS = "127.0.0.1"
 _CONFIGURATION = Path(__file__).parents[3] / "deploy/kamailio/kamailio.cfg"
 _UNPACKED = Path(sys.prefix) / "kamailio"
+_TLS_UNPACKED = Path(sys.prefix) / "kamailio-tls-modules"
 _LIBRARIES = "usr/lib/x86_64-linux-gnu/kamailio"
 
 
 @dataclass
 class Kamailio:
-    """One Kamailio in front of the agents that a configuration folder names."""
+    """One Kamailio in front of the agents that a configuration folder names; ``tls``: its port, or 0."""
 
     folder: Path
     port: int = field(default_factory=free_port)
+    tls: int = 0
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -41,7 +44,14 @@ class Kamailio:
             "MASK_KEY": "made up",
         }
         lines = [f'#!define {name} "{value}"' for name, value in defines.items()]
-        (self.folder / "local.cfg").write_text("\n".join((f"listen=udp:{ADDRESS}:{self.port}", *lines, "")))
+        listen = [f"listen=udp:{ADDRESS}:{self.port}"]
+        if self.tls:
+            pair = new_pair(self.folder)
+            listen.append(f"listen=tls:{ADDRESS}:{self.tls}")
+            lines += ["#!define WITH_TLS", f'#!define TLS_CONFIG "{self.folder}/tls.cfg"']
+            keys = f"private_key = {pair.private_key}\ncertificate = {pair.certificate}\n"
+            (self.folder / "tls.cfg").write_text(f"[server:default]\nmethod = TLSv1.2+\n{keys}")
+        (self.folder / "local.cfg").write_text("\n".join((*listen, *lines, "")))
 
     @property
     def log(self) -> Path:
@@ -72,11 +82,12 @@ class Kamailio:
     def start(self) -> None:
         """Start it, and wait until its socket is there."""
         program, libraries = found()
+        modules = ":".join(f"{folder}/modules" for folder in (libraries, *_tls_libraries()))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(program, "-DD", "-E", "-f", str(self.folder / "kamailio.cfg")),
-                    *("-Y", str(self.folder), "-L", f"{libraries}/modules"),
+                    *("-Y", str(self.folder), "-L", modules),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -111,3 +122,8 @@ def found() -> tuple[str, str]:
     unpacked = _UNPACKED / "usr/sbin/kamailio"
     assert unpacked.exists(), "there is no Kamailio: deploy/setup --tests brings it"
     return str(unpacked), str(_UNPACKED / _LIBRARIES)
+
+
+def _tls_libraries() -> list[str]:
+    """The folder of the TLS module where it lies apart: unpacked by deploy/setup."""
+    return [str(_TLS_UNPACKED / _LIBRARIES)] if _TLS_UNPACKED.exists() else []
