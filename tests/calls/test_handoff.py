@@ -12,7 +12,7 @@ from tests.calls.harness.house import House, new_contact
 from tests.calls.harness.plan import CARE, VOICE_AGENT, Change, Plan
 from tests.calls.harness.rtp import RtpPeer
 from tests.calls.harness.sipp import Sipp
-from tests.calls.harness.waiting import eventually
+from tests.calls.harness.waiting import LONG, eventually
 
 pytestmark = pytest.mark.calls
 
@@ -76,7 +76,7 @@ async def test_a_handoff_signals_first_and_the_caller_hears_audio_until_bye(
         bye = await bot.saw("BYE")
         await eventually(
             lambda: sum(packet.at > bye.at for packet in phone.packets) > 20,
-            3,
+            LONG,
             "audio goes on after the voice agent left",
         )
         assert not phone.silent(15), "comfort audio, never silence"

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import json
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -45,6 +44,7 @@ from agent.telemetry.audit import Audit
 from agent.telemetry.captures import Captures
 from agent.web.client import Client
 from agent.web.session import new_session
+from tests.calls.harness.ports import free_port
 from tests.telemetry.wire import Wire
 
 Run = Callable[..., int]
@@ -100,9 +100,7 @@ class Bench:
         self.config = folder / "config"
         self.elsewhere = elsewhere
         self.simulator = simulator
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         shutil.copytree(EXAMPLE, self.config)
         self.edit("agent.yaml", "127.0.0.1:8081", f"127.0.0.1:{self.port}")
         for project in (self.config / "projects").iterdir():

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from agent.core.outcomes import Answer, Outcome
 from agent.cxone.client import Cxone
 from agent.simulators.cxone import CxoneSimulator
 from agent.web.client import Client
+from tests.calls.harness.ports import free_port
 from tests.clock import Clock
 
 PARAMETERS = {"p1": "CUSTOMER_CARE", "p2": "4711", "p3": "BILLING"}
@@ -200,7 +200,7 @@ async def test_a_timeout_after_sending_is_uncertain_and_not_repeated(
     await cxone.ready(project)
     simulator.fails("signal", mode=mode)
 
-    answer = await cxone.signal(project, "1", PARAMETERS, timeout=1)
+    answer = await cxone.signal(project, "1", PARAMETERS, timeout=3)
 
     assert answer == Answer(Outcome.UNCERTAIN, None, "no answer in time")
     assert not answer.may_retry
@@ -221,7 +221,7 @@ async def test_a_reset_of_a_reused_connection_is_uncertain_and_the_post_goes_out
 async def test_a_refused_connection_was_surely_not_sent_and_leads_to_a_new_look_up(
     cxone: Cxone, simulator: CxoneSimulator, project: Project
 ) -> None:
-    simulator.fails("discovery", mode="migrate", api_endpoint=f"http://127.0.0.1:{_closed_port()}", times=1)
+    simulator.fails("discovery", mode="migrate", api_endpoint=f"http://127.0.0.1:{free_port()}", times=1)
 
     first = await cxone.signal(project, "1", PARAMETERS)
     second = await cxone.signal(project, "1", PARAMETERS)
@@ -423,13 +423,6 @@ async def test_no_secret_token_or_value_shows_up_in_logs_errors_or_answers(
     assert "Invalid parameter '…' for …" in everything
     for secret in ("MAXIMILIANE", "4915112345678", "demo-client-secret", "access-key-secret", "eyJ"):
         assert secret not in everything
-
-
-def _closed_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def test_a_key_of_another_customer_raises_an_alarm_for_its_project(

@@ -102,7 +102,7 @@ async def test_silence_is_told_apart_by_whether_the_signal_took_effect(
     await _put_fault(http, signal={"mode": mode})
 
     with pytest.raises((TimeoutError, aiohttp.ClientError)):
-        await _signal(http, token, timeout=1)
+        await _signal(http, token, timeout=3)
 
     [entry] = await _get(http, "signals")
     assert (entry["status"], entry["accepted"], entry["fault"]) == (None, accepted, mode)

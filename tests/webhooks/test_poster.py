@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 
@@ -17,6 +16,7 @@ from agent.names.names import Names
 from agent.web.client import Client
 from agent.web.session import new_session_apart
 from agent.webhooks.poster import Webhooks
+from tests.calls.harness.ports import free_port
 from tests.delivery.receiver import SECRET, Receiver
 
 NOW = 1_800_000_000.5
@@ -160,10 +160,7 @@ async def test_a_body_that_never_ends_is_not_waited_for(session: Client, receive
 
 
 async def test_nobody_there_is_tried_again(session: Client) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    answer = await post(session, f"http://127.0.0.1:{port}/handoffs")
+    answer = await post(session, f"http://127.0.0.1:{free_port()}/handoffs")
     assert (answer.outcome, answer.status, repeated(answer)) == (Outcome.NOT_SENT, None, True)
 
 

@@ -7,11 +7,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
-_AT_MOST_SECONDS = 10.0
+_AT_MOST_SECONDS = 60.0
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until this holds; raises `TimeoutError` when it does not within ten real seconds."""
+    """Let the loop turn until this holds; raises `TimeoutError` when it does not within a minute."""
     deadline = time.monotonic() + _AT_MOST_SECONDS
     while not condition():
         if time.monotonic() > deadline:
