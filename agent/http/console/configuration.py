@@ -84,6 +84,7 @@ class _Configuration:
             count=len(snapshot.projects),
             numbers=len(snapshot.numbers),
             folder=_folder(snapshot),
+            fingerprint=self._desk.fingerprint(),
             waits=self._desk.restart_waits(),
             restart=self._desk.restart_keys(),
         )

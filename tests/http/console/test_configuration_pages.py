@@ -24,6 +24,7 @@ async def test_each_value_has_its_place_and_no_secret_is_told(console: Any, desk
     assert f"agent.yaml:{line}" in text
     assert "default" in text
     assert "127.0.0.1:8081" in text
+    assert f">{desk.fingerprint()}<" in text
     project = await console.page("/console/configuration/projects/acme-care")
     assert "${file:" in project
     assert "projects/acme-care.yaml:" in project
