@@ -98,8 +98,12 @@ def _storage(snapshot: Snapshot, *, running: bool) -> Finding:
                 "storage",
                 Health.FAILED,
                 str(error),
-                "it belongs to another user, or is not a storage of this agent",
-                "run this as the agent's user; check storage in agent.yaml",
+                "it belongs to another user, or is not a storage of this agent"
+                if path is not None
+                else "none of its servers is a primary that lets this role in",
+                "run this as the agent's user; check storage in agent.yaml"
+                if path is not None
+                else "see its log and pg_isready; promote a standby if the primary is gone for good",
             )
         if path is None:
             return safety_of(replication or NO_DATABASE)

@@ -10,6 +10,7 @@ by commas; a million calls need some 2 GB of disk where temporary files are (``T
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -20,8 +21,12 @@ from typing import Any
 import asyncpg
 
 from agent.core.errors import StorageError
+from agent.core.moments import Moment, SignalState
 from agent.core.quality import LegQuality, to_text
+from agent.core.records import Attempt, CallRecord, Signal
+from agent.delivery import postgres_statements as sql
 from agent.delivery.finished import Export
+from agent.delivery.rows import ATTEMPT, CALL, CALL_CHANGES, SIGNAL
 from agent.delivery.store import Store
 from agent.delivery.stores import open_store
 from tests.benchmarks.records import run_calls
@@ -173,12 +178,56 @@ async def _measured(store: Store, connection: Any, size: int) -> dict[str, objec
         "of_which_indices": round(indices / 1e9, 2),
         "writes": written,
         "search_longest_milliseconds": questions,
+        "pages": await pages(connection, size),
         "export_of_1000_calls_milliseconds": await _longest(
             lambda: store.finished_between(size // 2, size // 2 + 1000, Export()), 3
         ),
         "take_over": await _taken_over(store, connection),
         "retention": await _forgotten(store, connection, size),
     }
+
+
+async def pages(connection: Any, size: int) -> dict[str, int]:  # noqa: ANN401
+    """Pages of 8 kB that each statement looks at, in memory or not: the same however busy the machine is."""
+    found: dict[str, int] = {}
+
+    async def explain(name: str, statement: str, *values: object) -> None:
+        (row,) = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", *values)
+        plan = json.loads(row[0])[0]["Plan"]
+        # A part that writes counts for itself; what reads from it counts its pages once more.
+        parts = [part for part in plan.get("Plans", ()) if part["Parent Relationship"] == "InitPlan"]
+        found[name] = sum(part["Shared Hit Blocks"] + part["Shared Read Blocks"] for part in (plan, *parts))
+
+    now = float(_THEN)
+    who = (
+        "c-pages",
+        "edge-bench",
+        "nice-1",
+        "acme",
+        "project-3",
+        "9995550100",
+        "4711000",
+        "4711000",
+        "sip-pages",
+    )
+    call = CallRecord(*who, "recording", now)
+    known = "s-pages", "c-pages", "acme", "project-3", "4711000", Moment.ARRIVAL, {"p1": "CARE"}
+    arrival = Signal(*known, now, now + 120, SignalState.SENDING)
+    tried = ATTEMPT.values(Attempt(now, now, "accepted", 202))
+    ended = CALL_CHANGES.values(call.moved("ended", ended=now))
+    transaction = connection.transaction()
+    await transaction.start()
+    await explain(
+        "open a call", sql.OPEN_CALL_WITH_SIGNAL, *CALL.values(call), "o", *SIGNAL.values(arrival), 0
+    )
+    await explain("settle a signal", sql.UPDATE_SIGNAL_WITH_ATTEMPT, "s-pages", "accepted", "o", *tried, 0)
+    await explain("end a call", sql.UPDATE_CALL, *ended, "o", 0)
+    await explain("look for orphaned work", sql.ANY_ORPHANS)
+    await explain("find 200 old calls", sql.FIND_OLD, 0.0, size // 2, 200)
+    old = [row[0] for row in await connection.fetch(sql.FIND_OLD, 0.0, size // 2, 200)]
+    await explain("delete 200 old calls", sql.FORGET, old, 0)
+    await transaction.rollback()
+    return found
 
 
 async def _written(store: Store, name: str) -> dict[str, object]:

@@ -116,7 +116,7 @@ async def whole_call(house: House) -> str:
 async def rotate(house: House, log: Log, how: str, *, tells: bool) -> list[str]:
     """Rotate it now, and tell the agent or not; marks that stand before and behind."""
     if how == "deployed":
-        text = DEPLOYED.read_text().replace("/var/log/handoff-agent/agent.log", str(log.path))
+        text = DEPLOYED.read_text().replace("/var/log/handoff-agent", str(log.folder))
         rules = text.replace("su handoff-agent handoff-agent", "su root root")
         assert rules != text != DEPLOYED.read_text()
     else:

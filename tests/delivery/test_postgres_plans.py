@@ -28,6 +28,8 @@ STATEMENTS = {
     "a handoff without a signal": sql.RECORD_HANDOFF,
     "a handoff is taken back": sql.TAKE_BACK_ENTRIES,
     "a commit is taken back": sql.UNDO_SIGNAL,
+    "a handoff by its key": sql.BY_ID,
+    "a handoff by its shared id": sql.BY_SHARED_ID,
 }
 
 
