@@ -12,7 +12,6 @@ from agent.core import events as on
 from agent.core import story
 from agent.core.asking import Ask
 from agent.core.call import whereabouts
-from agent.core.methods import OnFailure
 from agent.core.records import Handoff, Way
 from agent.core.sides import Side
 from agent.core.trace_context import Parent
@@ -54,10 +53,7 @@ class Asking:
     @property
     def longest_decision(self) -> float:
         """How long it may take, in seconds, until it is known who has the caller; 0 where that is certain."""
-        settings = self._settings
-        if settings.on_signal_failure is not OnFailure.KEEP:
-            return 0.0
-        return settings.deadline + (settings.finish_prompt.at_most if settings.finish_prompt else 0.0) + 1.0
+        return self._settings.longest_decision
 
     async def by_http(self, ask: Ask, parent: Parent | None = None) -> Asker | None:
         """The voice agent asks by HTTP; `parent` is its span that the request is part of.

@@ -26,6 +26,9 @@ from agent.delivery import decisions
 from agent.delivery.courier import SignalEvent
 from agent.delivery.queries import SignalQuery
 from agent.http.bell import Bell
+from agent.http.call_finder import CallFinder
+from agent.http.fleet_calls import FleetFinder
+from agent.http.neighbours import Neighbours
 from agent.http.overview import Overview
 from agent.http.ports import ReloadAnswer
 from agent.settings import RESTART
@@ -53,6 +56,7 @@ class Desks(HandoffDesk):
         signal_events: Callable[[SignalEvent], None],
         bell: Bell,
         overview: Callable[[], Overview],
+        neighbours: Neighbours | None = None,
     ) -> None:
         super().__init__(register, configuration, services, bell)
         self._switchboard = switchboard
@@ -60,13 +64,14 @@ class Desks(HandoffDesk):
         self._signal_events = signal_events
         self.maps = Maps(register, configuration)
         self._overview = overview
-        self.finder = Finder(
+        own = Finder(
             register,
             switchboard.refusals.newest,
             services.store,
             services.stories,
             configuration.current,
         )
+        self.finder: CallFinder = own if neighbours is None else FleetFinder(own, neighbours)
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls that are up."""

@@ -28,6 +28,7 @@ from agent.http.ports import (
     NoSuchCall,
     NotAnswered,
     NotConfigured,
+    OnOtherNode,
     TranscriptOutcome,
 )
 
@@ -128,6 +129,10 @@ class HandoffDesk:
             known = found[0] if found else None
         if known is None or (known.account, known.project) != (account, project):
             return NoSuchCall()
+        agent = self._configuration.snapshot.agent
+        if known.ended is None and agent.fleet is not None and known.node != agent.node:
+            settings = self.projects[project].handoff
+            return OnOtherNode(known.node, settings.longest_decision)
         if known.end not in _ENDS:
             return AlreadyEnded()
         end = End(known.end)

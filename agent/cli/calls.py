@@ -99,7 +99,9 @@ def run(options: argparse.Namespace) -> int:
     live: dict[str, dict[str, Any]] | None = None
     unasked = ""
     try:
-        live = {call["call_id"]: call for call in node.get("calls", numbers="shown")["calls"]}
+        told = node.get("calls", numbers="shown")
+        live = {call["call_id"]: call for call in told["calls"]}
+        unasked = told.get("missing", "")  # nodes of the fleet that did not say theirs
     except (NotRunningError, LogInError) as error:
         if options.live:
             raise
@@ -133,7 +135,9 @@ def _print(
             json.dumps({"running": live is not None, "calls": shown, "next": next_page, "missing": unasked})
         )
         return
-    if unasked:
+    if unasked and live is not None:
+        print(unasked, file=sys.stderr)
+    elif unasked:
         print(f"{unasked}; the list is from the record, and does not say which calls are up")
     for line in _lines(calls, live):
         print(line)
@@ -220,7 +224,8 @@ class _Shown:
 
     def state(self) -> str:
         state = self.call["state"] if self.call["ended"] is None else self.call["end"]
-        return f"{state}{' (up)' if self.up else ''}"
+        where = f" on {self.call['node']}" if self.call.get("live") else ""  # another node of the fleet
+        return f"{state} (up{where})" if self.up else state
 
     def why(self) -> str:
         if self.call["ended"] is None and not self.up:

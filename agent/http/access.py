@@ -49,6 +49,7 @@ class Access:
         auth: who may ask, as it is in force now; None where nobody has to log in.
         clock: seconds that never run backwards.
         refused: told of each token that was shown in vain, and why: ``unknown``, or ``too_many`` were before.
+        by_node: the identity of a node of the fleet; None where none asks, `RefusalError` where it is none.
 
     Attributes:
         sessions: log-ins to the console.
@@ -59,7 +60,9 @@ class Access:
         auth: Callable[[], OperationsAuth | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         refused: Callable[[str], None] = lambda _why: None,
+        by_node: Callable[[web.Request], Identity | None] = lambda _request: None,
     ) -> None:
+        self._by_node = by_node
         self._auth = auth
         self._refused = refused
         self._clock = clock
@@ -79,6 +82,9 @@ class Access:
         Raises:
             RefusalError: 401 a token that is not known, 403 a role that is none, 429 too many guesses.
         """
+        by_node = self._by_node(request)
+        if by_node is not None:
+            return by_node
         auth = self._auth()
         address = self.address(request)
         if auth is None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from agent.core.moments import Moment
+from agent.core.neighbours import patience
 from agent.core.reasons import End
 from agent.core.records import Handoff, Signal, Whereabouts
 from agent.core.trace_context import HEADER, parent_of
@@ -29,6 +30,7 @@ from agent.http.models import (
     TranscriptAnswer,
     TranscriptRequest,
 )
+from agent.http.neighbours import Neighbours
 from agent.http.observing import Count, observed
 from agent.http.openapi import HANDOFF, HANDOFF_STATE, HANDOFFS, OPENAPI, TRANSCRIPT, document
 from agent.http.ports import (
@@ -40,6 +42,7 @@ from agent.http.ports import (
     NoSuchCall,
     NotAnswered,
     NotConfigured,
+    OnOtherNode,
     TranscriptAccepted,
 )
 
@@ -76,6 +79,7 @@ def api_app(
     count: Count = _uncounted,
     clock: Callable[[], float] = time.monotonic,
     waits_at_most: int = waiting.AT_MOST,
+    neighbours: Neighbours | None = None,
 ) -> web.Application:
     """The application of the API listener.
 
@@ -85,9 +89,10 @@ def api_app(
         count: told of each answer: project, route, status.
         clock: seconds that never run backwards, for rates.
         waits_at_most: requests of one project that may wait (``?wait=``) at the same time.
+        neighbours: the other nodes of the fleet, which are asked about calls of theirs; None: none are.
     """
     waits = waiting.Waits(desk.bell, waits_at_most)
-    routes = _Routes(desk, Gate(desk, clock), waits)
+    routes = _Routes(desk, Gate(desk, clock), waits, neighbours)
     app = web.Application(middlewares=[observed(_ROUTES, count), cors(origins, _READABLE), json_errors])
     app.router.add_get(OPENAPI, routes.openapi, allow_head=False)
     app.router.add_post(HANDOFFS, routes.admitted(routes.hand_off))
@@ -105,8 +110,11 @@ def api_app(
 
 
 class _Routes:
-    def __init__(self, desk: ApiDesk, gate: Gate, waits: waiting.Waits) -> None:
+    def __init__(
+        self, desk: ApiDesk, gate: Gate, waits: waiting.Waits, neighbours: Neighbours | None
+    ) -> None:
         self._desk = desk
+        self._neighbours = neighbours
         self._gate = gate
         self._waits = waits
         self._document = document()
@@ -118,6 +126,10 @@ class _Routes:
 
         async def admit(request: web.Request) -> web.Response:
             account, project = request.match_info["account"], request.match_info["project"]
+            by_node = "" if self._neighbours is None else self._neighbours.asker(request)
+            if by_node:  # it has judged key and rate already
+                request[FACTS].update(project=project, forwarded_by=by_node)
+                return await handler(request, account, project)
             self._gate.admit(request.remote or "", request.headers.get("x-api-key"), account, project)
             request[FACTS]["project"] = project
             self._gate.pace(project)
@@ -145,6 +157,17 @@ class _Routes:
                 raise RefusalError(409, "no voice agent has answered this call yet")
             case AlreadyEnded(end, handoff_id):
                 raise RefusalError(409, _CAME_BEFORE[end], handoff_id=handoff_id)
+            case OnOtherNode(node, decision):
+                return await self._handed_off_by(node, request, patience(wait, decision))
+
+    async def _handed_off_by(self, node: str, request: web.Request, seconds: float) -> web.Response:
+        """What another node answers to this request; never asked by one that was asked by a node."""
+        if self._neighbours is None:
+            raise RefusalError(409, _CAME_BEFORE[None])
+        if "forwarded_by" in request[FACTS]:
+            raise self._neighbours.loop(node, "api")
+        body = request[bodies.BODY]
+        return await self._neighbours.forward(request, node, "api", seconds=seconds, body=body)
 
     async def handoff(self, request: web.Request, account: str, project: str) -> web.Response:
         handoff_id = _key(request.match_info["id"], "id")

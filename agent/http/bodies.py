@@ -15,6 +15,8 @@ from pydantic import BaseModel, ValidationError
 from agent.core.mistakes import worded
 from agent.http.errors import RefusalError
 
+BODY: Final = web.RequestKey("body", bytes)
+"""The body of a request as it came, once it was read as a model."""
 READ_SECONDS: Final = 10.0
 """How long a body may take to arrive."""
 DEEPEST: Final = 32
@@ -41,7 +43,8 @@ async def read(request: web.Request, model: type[ModelOf], at_most: int) -> Mode
             compressed, 422 with the fields that can't be used.
     """
     try:
-        plain = json.loads(await raw(request, at_most), parse_constant=_no_json)
+        came = request[BODY] = await raw(request, at_most)
+        plain = json.loads(came, parse_constant=_no_json)
     except (ValueError, RecursionError):
         raise RefusalError(400, "the body is not JSON") from None
     wrong = list(_unusable(plain))

@@ -63,6 +63,14 @@ def wanted(given: Mapping[str, str], now: float) -> tuple[CallQuery, Which]:
     return CallQuery(limit=_limit(asked.get("limit", str(USUAL))), **fields), which
 
 
+def asked_for(query: CallQuery) -> dict[str, str]:
+    """What an address must hold to ask for that; the inverse of `wanted`, less `state` and `page`."""
+    told = {name: getattr(query, of) for name, of in _TEXTS.items()}
+    told |= {"end": query.end, "reason": query.reason, "limit": str(min(query.limit, AT_MOST))}
+    told |= {name: f"{value!r}" for name in ("since", "until") if (value := getattr(query, name)) is not None}
+    return {name: value for name, value in told.items() if value}
+
+
 def asked_now(given: Mapping[str, str]) -> tuple[CallQuery, Which]:
     """As `wanted`, now."""
     return wanted(given, time.time())

@@ -28,7 +28,7 @@ class Identity:
 
     name: str
     role: Role
-    way: Literal["open", "token", "session", "proxy"] = "open"
+    way: Literal["open", "token", "session", "proxy", "node"] = "open"
     bound: str = ""
     address: str = ""
 

@@ -9,17 +9,20 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from agent.delivery.queries import CallQuery
 from agent.http.access import Access, known_only
 from agent.http.audited import ACTIONS, audited
 from agent.http.browsers import add_headers
 from agent.http.call_files import add_call_files
-from agent.http.call_search import as_json, asked_now
+from agent.http.call_search import AT_MOST, as_json, asked_now
 from agent.http.console.console import add_console, prepare
 from agent.http.console.error_pages import error_pages
 from agent.http.diagnostics import Diagnostics, add_diagnostics
 from agent.http.errors import FACTS, json_errors, refusal
-from agent.http.identity import in_clear
+from agent.http.fleet_calls import add_up, up_elsewhere
+from agent.http.identity import in_clear, who
 from agent.http.maps import add_maps
+from agent.http.neighbours import Neighbours
 from agent.http.own_hosts import own_hosts_only, own_pages_only
 from agent.http.ports import OperationsDesk, ReloadAnswer
 from agent.http.rollout import RolloutDesk, add_rollout
@@ -49,6 +52,7 @@ def operations_app(
     access: Access | None = None,
     audit: Audit | None = None,
     diagnostics: Diagnostics | None = None,
+    neighbours: Neighbours | None = None,
     rollout: RolloutDesk | None = None,
 ) -> web.Application:
     """The application of the operations listener.
@@ -59,6 +63,7 @@ def operations_app(
         access: says who asks; without it nobody has to log in.
         audit: is told of what is changed.
         diagnostics: what an operator may switch on to look closer.
+        neighbours: the other nodes of the fleet, which are asked about their calls; None: none are.
         rollout: takes a new configuration with the rest of a fleet.
     """
     access, audit = access or Access(), audit or Audit()
@@ -74,7 +79,7 @@ def operations_app(
     app.on_response_prepare.append(add_headers)
     prepare(app, desk, access)
     app[ACTIONS].update(_ACTIONS)
-    routes = _Routes(desk, access)
+    routes = _Routes(desk, access, neighbours)
     app.router.add_get("/healthz", routes.healthz)
     app.router.add_get("/readyz", routes.readyz)
     app.router.add_get("/alarms", routes.alarms)
@@ -83,6 +88,7 @@ def operations_app(
     app.router.add_delete("/drain", routes.end_drain)
     app.router.add_get("/calls", routes.calls)
     app.router.add_get("/calls/refused", routes.refused)
+    add_up(app, desk)
     app.router.add_get("/calls/{id}", routes.call)
     app.router.add_delete("/calls/{id}", routes.hang_up)
     app.router.add_get("/calls/{id}/story", routes.story)
@@ -98,9 +104,10 @@ def operations_app(
 
 
 class _Routes:
-    def __init__(self, desk: OperationsDesk, access: Access) -> None:
+    def __init__(self, desk: OperationsDesk, access: Access, neighbours: Neighbours | None) -> None:
         self._desk = desk
         self._access = access
+        self._neighbours = neighbours
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -145,8 +152,7 @@ class _Routes:
         """Those that are up; with any filter in the address, all that it is for, page by page."""
         given = {name: value for name, value in request.query.items() if name != "numbers"}
         if not given:
-            calls = self._desk.calls()
-            return web.json_response({"calls": [self._shown(request, call) for call in calls]})
+            return await self._all_up(request)
         try:
             query, which = asked_now(given)
         except ValueError as error:
@@ -154,6 +160,15 @@ class _Routes:
         page = await self._desk.finder.find(query, which)
         shown = [self._shown(request, call) for call in page.calls]
         return web.json_response(as_json(replace(page, calls=shown)))
+
+    async def _all_up(self, request: web.Request) -> web.Response:
+        """Those on this node; and on the others of its fleet, unless one of them asks."""
+        calls, missing = self._desk.calls(), tuple[str, ...]()
+        if self._neighbours is not None and who(request).way != "node":
+            told = await up_elsewhere(self._neighbours, CallQuery(limit=AT_MOST))
+            calls, missing = [*calls, *told.calls], tuple(told.missing)
+        answer: dict[str, Any] = {"calls": [self._shown(request, call) for call in calls]}
+        return web.json_response({**answer, "missing": "; ".join(missing)} if missing else answer)
 
     async def refused(self, request: web.Request) -> web.Response:
         return web.json_response({"refused": [self._shown(request, one) for one in self._desk.refused()]})
@@ -167,17 +182,30 @@ class _Routes:
     async def hang_up(self, request: web.Request) -> web.Response:
         call_id = _call_id(request)
         if not await self._desk.hang_up(call_id):
+            if (node := await self._elsewhere(call_id, live=True)) and self._neighbours is not None:
+                return await self._neighbours.ask_operations(request, node)
             return refusal(404, "no such call is up")
         return web.json_response({"call_id": call_id, "ending": True}, status=202)
 
     async def story(self, request: web.Request) -> web.Response:
         call_id = _call_id(request)
         story = self._desk.story(call_id)
+        if story is None and self._neighbours is not None and who(request).way != "node":
+            node = await self._elsewhere(call_id, live=False)
+            if node and self._neighbours.place(node):
+                return await self._neighbours.ask_operations(request, node)
         if story is None:
             return refusal(404, "there is no story of such a call (any more)")
         if not self._in_clear(request):
             story = [{**entry, "text": masked_within(entry["text"])} for entry in story]
         return web.json_response({"call_id": call_id, "story": story})
+
+    async def _elsewhere(self, call_id: str, *, live: bool) -> str:
+        """The name of another node that has a call, or had it; empty where none is known."""
+        call = None if self._neighbours is None else await self._desk.call(call_id)
+        if self._neighbours is None or call is None or (live and call.get("ended") is not None):
+            return ""
+        return self._neighbours.owner(call)
 
     def _shown(self, request: web.Request, call: dict[str, Any]) -> dict[str, Any]:
         if self._in_clear(request) or "number" not in call:

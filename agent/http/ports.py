@@ -63,7 +63,20 @@ class NotAnswered:
     """The call is up, but no voice agent has answered it yet: there is nobody who could hand it off."""
 
 
-HandoffOutcome: TypeAlias = HandoffAccepted | NoSuchCall | NotAnswered | AlreadyEnded
+@dataclass(frozen=True, slots=True)
+class OnOtherNode:
+    """Another node of the fleet has the call up, as far as the record says.
+
+    Attributes:
+        node: its name.
+        decision: how long it may take to decide who has the caller, in seconds, where nobody says a wait.
+    """
+
+    node: str
+    decision: float = 0.0
+
+
+HandoffOutcome: TypeAlias = HandoffAccepted | NoSuchCall | NotAnswered | AlreadyEnded | OnOtherNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from functools import partial
+from urllib.parse import urlsplit
 
 from agent.calls.desks import Desks
-from agent.core.model import Http
+from agent.core.model import Agent
 from agent.http.access import Access
 from agent.http.api import api_app
 from agent.http.listener import ConnectionLimits
@@ -31,15 +32,18 @@ async def listen(parts: Parts, ending: Ending, closing: AsyncExitStack) -> None:
     """
     agent, metrics = parts.configuration.snapshot.agent, parts.metrics
     http, shares, desks = agent.http, descriptors(agent), _desks(parts)
-    api = api_app(desks, origins=http.origins, count=metrics.api_answered)
+    api = api_app(desks, origins=http.origins, count=metrics.api_answered, neighbours=parts.neighbours)
     operations = operations_app(
         desks,
-        _names(http),
+        _names(agent),
         access=Access(
-            lambda: parts.configuration.snapshot.agent.http.operations_auth, refused=metrics.log_in_refused
+            lambda: parts.configuration.snapshot.agent.http.operations_auth,
+            refused=metrics.log_in_refused,
+            by_node=parts.neighbours.identity,
         ),
         audit=parts.audit,
         diagnostics=parts.closer.diagnostics,
+        neighbours=parts.neighbours,
         rollout=Rollouts(parts.configuration),
     )
     of_api = ConnectionLimits(shares.api, min(shares.api, http.connections_per_address))
@@ -52,6 +56,8 @@ async def listen(parts: Parts, ending: Ending, closing: AsyncExitStack) -> None:
         if name == "api":
             parts.renewal.serves(server)
         ending.add(closing, f"HTTP {name}", server.aclose, usual=5.0, forced=0.2)
+    # Ended before the listeners: clients of what is forwarded are told to ask another node.
+    ending.add(closing, "requests to nodes", parts.to_nodes.aclose, usual=2.0, forced=0.1)
 
 
 def _desks(parts: Parts) -> Desks:
@@ -64,9 +70,12 @@ def _desks(parts: Parts) -> Desks:
         signal_events=parts.signal_events.take,
         bell=parts.bell,
         overview=parts.sights.overview,
+        neighbours=parts.neighbours,
     )
 
 
-def _names(http: Http) -> tuple[str, ...]:
-    """Names by which the operations listener may be asked."""
-    return (http.operations.host, *http.operations_hosts)
+def _names(agent: Agent) -> tuple[str, ...]:
+    """Names by which the operations listener may be asked; that by which other nodes ask is one."""
+    node = None if agent.fleet is None else agent.fleet.node(agent.node)
+    by_others = [] if node is None or node.operations is None else [urlsplit(node.operations).hostname or ""]
+    return (agent.http.operations.host, *agent.http.operations_hosts, *by_others)

@@ -25,6 +25,7 @@ from agent.core.reloads import Reloads
 from agent.delivery.outbound import Outbound
 from agent.delivery.store import Store
 from agent.http.bell import Bell
+from agent.http.neighbours import Neighbours
 from agent.memory import Memory
 from agent.names.names import Names
 from agent.renewal import Renewal
@@ -37,6 +38,7 @@ from agent.telemetry.metrics import Metrics
 from agent.telemetry.pulse import Pulse
 from agent.telemetry.reload_history import ReloadHistory
 from agent.telemetry.stories import Stories
+from agent.web.session import new_session_of_nodes
 
 
 class Parts:
@@ -72,6 +74,10 @@ class Parts:
         self.saves = Saves(store, self.tasks.run, chronicle.not_stored, chronicle.dropped)
         self.signal_events = SignalEvents(self.register, chronicle, self.bell.ring, contained)
         self.outbound = self._outbound(names)
+        self.to_nodes = new_session_of_nodes(names)
+        self.neighbours = Neighbours(
+            self.to_nodes, lambda: self.configuration.snapshot.agent, self.metrics.node_asked
+        )
         names.tell(self.metrics.name_looked_up)
         self.recovery = Recovery(store, self.outbound.courier, self.configuration.project)
         self.stack = Stack(agent, self.closer.messages.take, self.metrics.loop_lagged, contained)

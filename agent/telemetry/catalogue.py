@@ -70,6 +70,9 @@ class Catalogue:
         self._http_shed = make.counters(
             "http_connections_shed", "HTTP connections that found no room", "listener"
         )
+        self._node_requests = make.counters(
+            "node_requests", "Requests for another node of the fleet", "listener", "outcome"
+        )
         self._log_ins = make.counters(
             "log_ins_refused", "Tokens shown to the operations listener in vain", "reason"
         )

@@ -120,6 +120,10 @@ class Metrics(Catalogue):
         """A connection to a listener (``api``, ``operations``) found no room, and was told so."""
         self._http_shed[listener,].inc()
 
+    def node_asked(self, listener: str, outcome: str) -> None:
+        """Another node's ``api`` or ``operations`` was to be asked; see `agent.core.neighbours.Fate`."""
+        self._node_requests[listener, outcome].inc()
+
     def log_in_refused(self, reason: str) -> None:
         """A token was shown to the operations listener in vain (``unknown``, ``too_many``)."""
         self._log_ins[reason,].inc()

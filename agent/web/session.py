@@ -10,6 +10,7 @@ from agent.names.names import Names
 from agent.web.client import Client
 
 _CONNECTIONS: Final = 256
+_OF_NODES: Final = 128
 
 
 def new_session(names: Names) -> Client:
@@ -23,3 +24,8 @@ def new_session_apart(names: Names) -> Client:
     It has connections of its own, which the courier bounds by project. Names hold nobody up.
     """
     return Client(names, sys.maxsize)
+
+
+def new_session_of_nodes(names: Names) -> Client:
+    """A client for the other nodes of a fleet, each of which lets one address have 500 connections."""
+    return Client(names, _OF_NODES)

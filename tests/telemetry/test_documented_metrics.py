@@ -55,6 +55,7 @@ def everything() -> Metrics:
     metrics.api_answered("care", "hand_off", 202)
     metrics.http_shed("api")
     metrics.log_in_refused("unknown")
+    metrics.node_asked("api", "answered")
     metrics.token_requested("issued")
     metrics.name_looked_up("found")
     metrics.certificate_loaded("sip.tls", 1.0)

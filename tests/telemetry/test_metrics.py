@@ -178,6 +178,12 @@ DOCUMENTED: list[tuple[str, dict[str, str], Callable[[Metrics], object], float]]
     ),
     ("node_setup_seconds_count", {}, lambda m: m.call_answered("acme-care", 0.2), 1),
     ("signals_oldest_seconds", {}, reads("oldest", lambda: 31.5), 31.5),
+    (
+        "node_requests_total",
+        {"listener": "api", "outcome": "answered"},
+        lambda m: m.node_asked("api", "answered"),
+        1,
+    ),
     ("node_info", {"node": "edge-1", "version": __version__}, reads_room, 1),
     ("calls_limit", {}, reads_room, 100),
     ("project_calls_limit", {"project": "acme-care"}, reads_room, 10),

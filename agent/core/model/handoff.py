@@ -130,6 +130,13 @@ class HandoffSettings(Model):
         """The targets, the short form included."""
         return self.targets if self.target is None else _only(self.target)
 
+    @property
+    def longest_decision(self) -> float:
+        """How long it may take, in seconds, until it is known who has the caller; 0 where that is certain."""
+        if self.on_signal_failure is not OnFailure.KEEP:
+            return 0.0
+        return self.deadline + (self.finish_prompt.at_most if self.finish_prompt else 0.0) + 1.0
+
     @model_validator(mode="after")
     def _target_where_needed(self) -> Self:
         if self.target is not None and self.targets:

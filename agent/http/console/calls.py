@@ -67,7 +67,7 @@ class _CallsPages:
             live=f"{LIVE}?{urlencode(asked)}",
             up=live and self._up(request, live, filtered=bool(asked)),
             past=past and self._rows(request, past.calls),
-            missing=(past and past.missing) or (live and live.missing) or "",
+            missing=past.missing if past and past.missing not in (live.missing if live else "") else "",
             first=f"{PATH}?{urlencode(asked)}" if began else "",
             next=f"{PATH}?{urlencode({**asked, 'page': cursor(past.more)})}" if past and past.more else "",
         )
@@ -85,20 +85,27 @@ class _CallsPages:
 
     def _up(self, request: web.Request, found: CallPage, *, filtered: bool) -> dict[str, Any]:
         more = found.more is not None
-        return {"rows": self._rows(request, found.calls), "more": more, "filtered": filtered}
+        return {
+            "rows": self._rows(request, found.calls),
+            "more": more,
+            "filtered": filtered,
+            "missing": found.missing,
+        }
 
     def _rows(self, request: web.Request, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         clear, now = in_clear(request, shown=self._desk.numbers_shown()), time.time()
-        return [_row(shown(call, clear=clear), now) for call in calls]
+        here = self._desk.node_name()
+        return [_row(shown(call, clear=clear), now, here) for call in calls]
 
 
-def _row(call: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _row(call: Mapping[str, Any], now: float, here: str) -> dict[str, Any]:
     over = call["ended"] is not None
     lasted = (call["ended"] if over else now) - call["began"]
+    elsewhere = "" if over or call.get("node", here) == here else f"on {call['node']}"
     return {
         **call,
         "lasted": None if call["end"] == Which.REFUSED.value or not (over or call["live"]) else lasted,
         "word": call["end"] if over else call["state"],
         "kind": _KINDS.get(call["end"], "bad"),
-        "why": call.get("detail") or call["reason"],
+        "why": call.get("detail") or call["reason"] or elsewhere,
     }

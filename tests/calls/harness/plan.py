@@ -21,6 +21,10 @@ SECRETS = {
     "CLIENT_SECRET": "demo-client-secret",
     "ACCESS_KEY_SECRET": "demo-access-key-secret====",
     "DIGEST_PASSWORD": "carrier-password",
+    "FLEET_TOKEN": "fleet-token-4f1c9a7d",
+    "OTHER_TOKEN": "other-token-9d7a1c4f",
+    "VIEWER_TOKEN": "viewer-token-7c1f0e2d",
+    "OPERATOR_TOKEN": "operator-token-2d0e1f7c",
 }
 CARE, FAILOVER, BRIDGE, REFER, SMALL, SHARED, LOST = (f"99955501{tens}0" for tens in range(7))
 SANDBOX = "sandbox"
