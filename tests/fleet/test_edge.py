@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The front's other ways: TLS from a carrier, REFER back to the caller, the third leg out by a trunk."""
+"""The front's other ways: TLS, REFER to the caller, the third leg by a trunk, no agent that takes calls."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ async def edge(cxone: Cxone, folder: Path, trunk: int = 0) -> AsyncIterator[tupl
         house.agent.kill()
 
 
-async def up(peer: Peer, front: Kamailio, number: str) -> str:
+async def up(peer: Peer, front: Kamailio, number: str, agent: str = "127.0.0.21") -> str:
     """Call through the front until the call is up; gives its contact."""
     contact, port = new_contact(), front.tls if peer.transport == "TLS" else front.port
-    uri = f"sip:{number}@{ADDRESS}:{port};transport={peer.transport.lower()}"
+    uri = f"sip:{number}@{front.address}:{port};transport={peer.transport.lower()}"
 
     async def taken() -> bool:
         peer.got.clear()
@@ -64,7 +64,7 @@ async def up(peer: Peer, front: Kamailio, number: str) -> str:
     await eventually(taken, 60, "the front knows that the agent is there", every=0.5)
     answer = await peer.answered()
     shown = "\n".join(f"{name}: {value}" for name, value in answer.headers)
-    assert "127.0.0.21" not in shown, "a carrier sees no address of an agent"
+    assert f"{agent}:" not in shown, "a carrier sees no address of an agent"
     return contact
 
 
@@ -129,3 +129,17 @@ async def test_the_third_leg_goes_out_by_a_trunk(cxone: Cxone, tmp_path: Path) -
             bye = await queue.request("BYE")
             assert f"{ADDRESS}:{front.port}" in bye.first("Via"), "the front stays on the way"
             assert (await ended(house, contact))["end"] == "handoff"
+
+
+async def test_where_no_agent_takes_calls_a_carrier_hears_503_and_when_to_come_again(
+    cxone: Cxone, tmp_path: Path
+) -> None:
+    async with edge(cxone, tmp_path) as (front, house), over_udp(front.port, CARRIER) as caller:
+        await up(caller, front, CARE)
+        caller.ask("BYE", 2)
+        await caller.response("BYE", 200)
+        assert house.operations("POST", "/drain").status == 202
+        async with over_udp(front.port, CARRIER) as late:  # before or after the front has asked the agent
+            late.invite(f"sip:{CARE}@{ADDRESS}:{front.port}", *identity(new_contact()).split("\r\n"))
+            answer = await late.response("INVITE", 503)
+            assert answer.first("Retry-After")

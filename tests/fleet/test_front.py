@@ -43,7 +43,7 @@ async def test_a_node_that_drains_costs_no_call(cxone: Cxone, tmp_path: Path, da
 
 
 async def test_a_node_that_dies_costs_only_what_it_had(cxone: Cxone, tmp_path: Path, database: str) -> None:
-    async with fleet(cxone, tmp_path, database) as site, site.load(CALLS) as carrier:
+    async with fleet(cxone, tmp_path, database, silence=2) as site, site.load(CALLS) as carrier:
         await eventually(lambda: min(site.answered()) >= CALLS_PER_SECOND, 60, "each agent has calls")
         dead = site.agents[1]
         await asyncio.to_thread(dead.agent.kill)

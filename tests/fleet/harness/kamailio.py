@@ -26,11 +26,23 @@ _LIBRARIES = "usr/lib/x86_64-linux-gnu/kamailio"
 
 @dataclass
 class Kamailio:
-    """One Kamailio in front of the agents that a configuration folder names; ``tls``: its port, or 0."""
+    """One Kamailio in front of the agents that a configuration folder names.
+
+    Attributes:
+        folder: for its files.
+        port: for UDP.
+        tls: its port for TLS, or 0.
+        address: where it listens.
+        host: the network namespace that it runs in, or none.
+        silence: seconds after which it gives an agent up.
+    """
 
     folder: Path
     port: int = field(default_factory=free_port)
     tls: int = 0
+    address: str = ADDRESS
+    host: str = ""
+    silence: int = 2
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -44,10 +56,11 @@ class Kamailio:
             "MASK_KEY": "made up",
         }
         lines = [f'#!define {name} "{value}"' for name, value in defines.items()]
-        listen = [f"listen=udp:{ADDRESS}:{self.port}"]
+        lines.append(f"#!define SILENCE {self.silence * 1000}")
+        listen = [f"listen=udp:{self.address}:{self.port}"]
         if self.tls:
             pair = new_pair(self.folder)
-            listen.append(f"listen=tls:{ADDRESS}:{self.tls}")
+            listen.append(f"listen=tls:{self.address}:{self.tls}")
             lines += ["#!define WITH_TLS", f'#!define TLS_CONFIG "{self.folder}/tls.cfg"']
             keys = f"private_key = {pair.private_key}\ncertificate = {pair.certificate}\n"
             (self.folder / "tls.cfg").write_text(f"[server:default]\nmethod = TLSv1.2+\n{keys}")
@@ -86,6 +99,7 @@ class Kamailio:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *(("ip", "netns", "exec", self.host) if self.host else ()),
                     *(program, "-DD", "-E", "-f", str(self.folder / "kamailio.cfg")),
                     *("-Y", str(self.folder), "-L", modules),
                 ],
@@ -97,11 +111,11 @@ class Kamailio:
             )
         eventually_now(self._listens, 20, f"Kamailio listens (see {self.log})")
 
-    def stop(self) -> None:
-        """End it and all its children."""
+    def stop(self, *signals: signal.Signals) -> None:
+        """End it and all its children, in order or as told."""
         if self._process is None:
             return
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number in signals or (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self._process.pid, number)
                 self._process.wait(10)
@@ -112,6 +126,9 @@ class Kamailio:
     def _listens(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text(errors="replace")[-3000:]
+        if self.host:
+            bound = Path(f"/proc/{self._process.pid}/net/udp").read_text()
+            return f":{self.port:04X} " in bound
         return is_bound(self._process.pid, self.port, tcp=False)
 
 

@@ -137,11 +137,12 @@ class Peer:
 
 
 @asynccontextmanager
-async def over_udp(front: int, address: str) -> AsyncIterator[Peer]:
-    """A peer at an address of its own, over UDP."""
+async def over_udp(front: int, address: str, host: str = "127.0.0.1") -> AsyncIterator[Peer]:
+    """A peer at an address of its own, over UDP; the front is at that port of the host."""
     async with _Wire(front, address) as wire:
         peer = Peer(wire.send, f"{address}:{wire.port}", "UDP", at=wire.move)
         wire.on_message = peer.came
+        wire.move(front, host)
         yield peer
 
 
@@ -157,9 +158,9 @@ class _Wire(SipSocket):
         if not known:
             self.on_message(data)
 
-    def move(self, front: int) -> None:
+    def move(self, front: int, host: str = "127.0.0.1") -> None:
         """The front has this port."""
-        self._agent = ("127.0.0.1", front)
+        self._agent = (host, front)
 
 
 @asynccontextmanager
