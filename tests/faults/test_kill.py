@@ -163,6 +163,7 @@ async def killed(cxone: Cxone, folder: Path, times: int, seed: int) -> None:
 
 @pytest.mark.calls
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_no_signal_is_lost_or_sent_twice_when_the_agent_is_killed(cxone: Cxone, tmp_path: Path) -> None:
     await killed(cxone, tmp_path, len(STEPS) + len(AT_START), seed=20)
 

@@ -50,8 +50,7 @@ def on(path: Path) -> Callable[[Plan], None]:
 
 async def new_calls_are_refused(at: Site, why: str) -> None:
     """Hold the agent to saying why it takes no call: to the balancer, to the caller."""
-    await eventually(lambda: at.house.operations("GET", "/readyz").status == 503, what="not ready")
-    assert why in at.house.operations("GET", "/readyz").text
+    await eventually(lambda: why in at.house.unready(), what=f"not ready: {why}")
     assert at.house.operations("GET", "/healthz").status == 200
     refused = at.crowd.call(new_contact(), Way.STAYS)
     await eventually(lambda: refused.saw("503 INVITE at the caller"), what="503")

@@ -68,7 +68,7 @@ class House:
 
     # -- life ------------------------------------------------------------------------------------------
 
-    def start(self, within: float = 120.0) -> None:
+    def start(self, within: float = 240.0) -> None:
         """Start the agent and wait until it is ready, so many seconds at most."""
         self.agent.start(lambda: answers(self.plan.operations, "/readyz"), within)
 
@@ -155,6 +155,11 @@ class House:
         reply = self.operations("GET", "/metrics")
         assert reply.status == 200, f"/metrics says {reply.status}: {reply.text}\n{self.agent.tail(10)}"
         return parse(reply.text)
+
+    def unready(self) -> str:
+        """What /readyz says where it says 503: a busy machine makes an agent late for a moment, too."""
+        reply = self.operations("GET", "/readyz")
+        return reply.text if reply.status == 503 else ""
 
     def watch(self) -> Since:
         """The metrics now, to tell later what moved."""

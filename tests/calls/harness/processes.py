@@ -52,7 +52,7 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, ready: Callable[[], bool], within: float = 120.0) -> None:
+    def start(self, ready: Callable[[], bool], within: float = 240.0) -> None:
         """Start it and return when ``ready`` says so.
 
         Raises:
@@ -110,7 +110,7 @@ class Process:
         self.said_nothing_bad()
         return self.code
 
-    def stop(self, within: float = 30.0) -> None:
+    def stop(self, within: float = 120.0) -> None:
         """End it with SIGTERM and hold it to a clean end: exit code 0, no traceback, no assertion.
 
         Raises:
@@ -120,7 +120,7 @@ class Process:
             self.send(signal.SIGTERM)
         self.ends(within)
 
-    def ends(self, within: float = 30.0) -> None:
+    def ends(self, within: float = 120.0) -> None:
         """Wait for a clean end, as `stop` does, without asking for it."""
         assert self._process is not None
         try:
