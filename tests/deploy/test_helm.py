@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-CHART = ROOT / "deploy/helm/handoff-agent"
+CHART = ROOT / "deploy/kubernetes/handoff-agent"
 COMMAND = ROOT / ".venv/bin/handoff-agent"
 RELEASES = ("1.27", "1.32", "1.37")
 """Of Kubernetes: the first that the chart allows, a middle one, the last that is known here."""

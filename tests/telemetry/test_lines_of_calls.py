@@ -26,6 +26,7 @@ OF_ALL_CALLS = {
     "cxone/token.py",
     "delivery/postgres_lease.py",
     "delivery/record_files/writer.py",
+    "delivery/replication.py",
     "delivery/retention.py",
     "delivery/schema/child.py",
     "http/access.py",
