@@ -190,7 +190,7 @@ class Neighbours:
             RefusalError: 503, that node did not answer; it says why.
         """
         kept = {name: request.headers[name] for name in _KEPT if name in request.headers}
-        target = request.raw_path
+        target = request.rel_url.raw_path_qs  # never the absolute form: its host would follow the node's
         facts = request[FACTS]
         facts["forwarded_to"] = node
         try:

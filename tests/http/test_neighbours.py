@@ -24,6 +24,7 @@ from agent.http.ports import AlreadyEnded, HandoffAccepted, OnOtherNode
 from agent.names.names import Names
 from agent.web.client import Client
 from tests.calls.harness.waiting import eventually
+from tests.harness.streams import hang_up
 
 HANDOFFS = "/v1/acme/acme-care/handoffs"
 KEY = {"x-api-key": "care-key"}
@@ -145,6 +146,25 @@ async def test_the_same_request_goes_on_without_its_key_and_the_answer_comes_bac
     } <= {*lines}
     assert b"care-key" not in heard
     assert counted == {"answered": 1}
+
+
+async def test_a_target_in_absolute_form_goes_to_the_node_and_to_no_host_of_the_client_s(asked: Any) -> None:
+    async with owner(http("202 Accepted", b"{}")) as other:
+        api = await asked(other.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        body = b'{"call_id": "call-1"}'
+        lines = (
+            f"POST http://elsewhere.example{HANDOFFS}?wait=1 HTTP/1.1",
+            "Host: elsewhere.example",
+            "x-api-key: care-key",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        )
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        assert (await reader.readline()).split()[1] == b"202"
+        await hang_up(writer)
+    (heard,) = other.heard
+    assert heard.startswith(f"POST {HANDOFFS}?wait=1 HTTP/1.1\r\n".encode())
 
 
 @pytest.mark.parametrize(
