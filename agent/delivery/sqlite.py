@@ -11,6 +11,7 @@ from typing import Final, Self, cast
 from agent.core.moments import SignalState
 from agent.core.record_form import Finished
 from agent.core.records import Attempt, CallRecord, Handoff, Signal
+from agent.core.replication import Replication
 from agent.delivery import finished
 from agent.delivery import sqlite_statements as sql
 from agent.delivery.finished import Export, Filed, finished_of
@@ -179,8 +180,9 @@ class SqliteStore:
         gone = await self._commits.write(still_old, *(Step(statement, (old,)) for statement in sql.FORGET))
         return len(json.loads(old)) if gone else 0
 
-    async def replication(self) -> None:
+    async def replication(self) -> Replication | None:
         """See `Store`. A file has no standby."""
+        return None
 
     async def call(self, call_id: str) -> CallRecord | None:
         """See `Store`."""

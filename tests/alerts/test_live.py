@@ -41,6 +41,9 @@ pytestmark = [pytest.mark.calls, pytest.mark.slow]
 LOCKED, HOOKED, GONE = "9995550371", "9995550372", "9995550373"
 NEVER = {
     "HandoffMomentsDropped": "takes 10,000 calls that end while the storage is away",
+    "HandoffDatabaseNoPrimary": "takes a PostgreSQL; tests/faults/test_database.py ends one under calls",
+    "HandoffDatabaseNoStandby": "takes two; tests/delivery/test_replication.py counts standbys",
+    "HandoffDatabaseStandbyBehind": "takes two, and a standby that replays nothing for long",
     "HandoffCallsStopped": "takes a day of calls, and an hour of them",
     "HandoffRecordFilesBehind": "takes a disk that hangs",
     "HandoffTestCallsUnclear": "takes three long test calls; tests/calls/test_found_out.py makes one",

@@ -248,7 +248,7 @@ LIVES = (
     ),
     Life(
         "the prompt is finished",
-        (*HANDED_OFF, step.seconds(2), step.nice_accepts, step.caller_hangs_up),
+        (*HANDED_OFF, step.looks(12), step.nice_accepts, step.caller_hangs_up),
         ends="handoff handoff",
         storage=f"{OPENED} record_handoff signals update_signal update_signal update_call",
         verbs=f"{BRIDGED_VERBS} {LEAVE}",

@@ -198,6 +198,12 @@ class Shell:
             self.saves.save_late()
             await self.settled()
 
+    async def looks(self, count: int) -> None:
+        """Let so much of a second pass that all that is looked at frame by frame is looked at so often."""
+        for _ in range(count):
+            self.clock.push(0.05)
+            await self.settled()
+
 
 class NodeOf(Protocol):
     """Opens a node that takes calls of a project."""

@@ -158,6 +158,15 @@ def seconds(count: int) -> Step:
     return pass_by
 
 
+def looks(count: int) -> Step:
+    """What is looked at frame by frame is looked at so often, 50 ms apart."""
+
+    async def pass_by(node: Shell) -> None:
+        await node.looks(count)
+
+    return pass_by
+
+
 def _from(node: Shell, role: str, event: Callable[[FakeLeg], on.LegEvent]) -> None:
     leg = node.stack.of(role)
     if leg is not None and leg.up and leg.confirmed:
