@@ -221,6 +221,7 @@ async def test_hold_and_back_is_relayed_again(house: House) -> None:
         await eventually(lambda: len(caller.answers("INVITE", 200)) > 1, QUICKLY, "hold")
         caller.in_dialog("ACK", 2)
         await eventually(mouth.silent, QUICKLY, "nobody speaks to the voice agent")
+        await house.tells(call_id, "audio is mixed: one leg is on hold")
         caller.in_dialog("INVITE", 3, body=offer(phone.port))
         await eventually(lambda: len(caller.answers("INVITE", 200)) > 2, QUICKLY, "back")
         caller.in_dialog("ACK", 3)

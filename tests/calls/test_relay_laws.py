@@ -175,6 +175,7 @@ async def test_hold_and_back_is_relayed_from_law_to_law_again(house: House) -> N
         caller.in_dialog("INVITE", 2, body=offer(phone.port) + "a=inactive\r\n")
         await eventually(lambda: len(caller.answers("INVITE", 200)) > 1, QUICKLY, "hold")
         caller.in_dialog("ACK", 2)
+        await house.tells(call_id, "audio is mixed: one leg is on hold")
         held = len(mouth.packets)
         await eventually(lambda: len(mouth.packets) > held + 25, QUICKLY, "silence, in A-law, from the mixer")
         caller.in_dialog("INVITE", 3, body=offer(phone.port))

@@ -18,7 +18,7 @@ from tests.calls.harness.rtp import EVENT, RtpPeer
 from tests.calls.harness.sip_socket import offer
 from tests.calls.harness.talk import BOT_TONE, CALLER_TONE, QUICKLY
 from tests.calls.harness.waiting import eventually
-from tests.calls.test_relay import EVENTS, by_hand
+from tests.calls.test_relay import EVENTS, by_hand, ways_of_audio
 
 pytestmark = pytest.mark.calls
 
@@ -50,11 +50,6 @@ async def relayed(house: House) -> AsyncIterator[tuple[RtpPeer, RtpPeer, HandCal
 def is_answered(caller: HandCaller, number: int) -> bool:
     """Whether so many INVITEs of the caller were answered with 200."""
     return len(caller.answers("INVITE", 200)) == number
-
-
-def went(house: House, call_id: str, ways: list[str]) -> bool:
-    """Whether the audio of a call went these ways so far, one after the other."""
-    return [text for _, text in house.story(call_id).lines if text.startswith("audio is ")] == ways
 
 
 async def arrived(phone: RtpPeer, mouth: RtpPeer, sent: Sent) -> dict[int, set[int]]:
@@ -117,12 +112,16 @@ async def test_each_packet_has_a_number_of_its_own(
 async def test_what_is_older_than_the_first_that_went_across_does_not_follow_it(house: House) -> None:
     async with relayed(house) as (phone, mouth, caller, call_id):
         ways = ["audio is relayed", "audio is mixed: one leg is on hold", "audio is relayed"]
+
+        def went(count: int) -> bool:
+            return ways_of_audio(house, call_id) == ways[:count]
+
         for number, direction in ((2, "inactive"), (3, "sendrecv")):
             caller.in_dialog("INVITE", number, body=with_events(phone) + f"a={direction}\r\n")
             await eventually(partial(is_answered, caller, number), QUICKLY, direction)
             caller.in_dialog("ACK", number)
             # A hold that is over before the agent has looked changes nothing: each is waited for.
-            await eventually(partial(went, house, call_id, ways[:number]), QUICKLY, ways[number - 1])
+            await eventually(partial(went, number), QUICKLY, ways[number - 1])
         mouth.catch_up()
         before = mouth.packets[-1]
         numbers = await arrived(phone, mouth, [(2, 1), (3, 2), (1, 9), (4, 3)])
