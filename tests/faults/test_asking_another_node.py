@@ -13,7 +13,7 @@ from tests.calls.harness.metrics import total
 from tests.calls.harness.plan import Plan
 from tests.calls.harness.waiting import eventually
 from tests.faults.harness.nodes import api, fleet, hand_off
-from tests.faults.test_two_agents import breaches, settled
+from tests.faults.harness.shared_record import breaches, settled
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.plan import CARE, SECRETS, Plan
 from tests.calls.harness.waiting import eventually
 from tests.faults.harness.nodes import fleet, operations
-from tests.faults.test_two_agents import breaches, settled
+from tests.faults.harness.shared_record import breaches, settled
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
 

@@ -57,7 +57,7 @@ async def all_is_told(at: Site, url: str, stayed: list[CrowdCall]) -> None:
     for call in stayed[3:]:
         at.crowd.agent_hangs_up(call)
     await eventually(lambda: all(call.over for call in stayed), what="they are over")
-    found = await settled(url)
+    found = await settled(url, 60)
     entries = ledger(at.cxone)
     assert not mistakes(found, entries, at.crowd.calls)
     heard = Counter((one["contact_id"], one["parameters"]["p1"] == ARRIVAL) for one in entries)
@@ -158,7 +158,7 @@ async def test_a_failover_to_an_asynchronous_standby_that_was_behind_loses_the_r
                 return sorted(one["contact_id"] for one in heard if one["parameters"]["p1"] != ARRIVAL)
 
             await eventually(lambda: told() == sorted(terminal), what="both scripts are told, once each")
-            found = await settled(both.url)
+            found = await settled(both.url, 60)
             assert [row["contact_id"] for row in found.calls] == [known.contact_id]
             assert Counter(row["contact_id"] for row in found.signals) == {
                 known.contact_id: 2,

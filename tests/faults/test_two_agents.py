@@ -7,70 +7,22 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from agent.delivery.lease import HEARTBEAT_SECONDS, LEASE_SECONDS
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.house import new_contact
-from tests.calls.harness.plan import SECRETS, Plan
+from tests.calls.harness.plan import SECRETS
 from tests.calls.harness.postgres import Postgres
 from tests.calls.harness.processes import COMMAND
 from tests.calls.harness.waiting import eventually, throughout
-from tests.faults.harness.audit import UNSETTLED, Books, ledger, mistakes
 from tests.faults.harness.crowd import Way
 from tests.faults.harness.killer import Strike
-from tests.faults.harness.site import Site, site
+from tests.faults.harness.shared_record import agent, books, breaches, settled
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow]
-
-TAKEN_OVER = 40.0
-"""Seconds: a lease, the beats around it, the signals, and a slow machine."""
-
-
-@asynccontextmanager
-async def agent(cxone: Cxone, folder: Path, database: str, node: str) -> AsyncIterator[Site]:
-    """One agent on a shared database, and its peers."""
-    folder.mkdir()
-
-    def change(plan: Plan) -> None:
-        plan.agent |= {"node": node, "storage": database}
-
-    async with site(cxone, folder, change) as at:
-        yield at
-
-
-async def books(database: str) -> Books:
-    """What stands in the database."""
-    connection = await asyncpg.connect(database)
-    try:
-        tables = ("calls", "signals", "attempts", "handoffs")
-        rows = [await connection.fetch(f"SELECT * FROM {table}") for table in tables]  # noqa: S608
-        return Books(*(tuple(dict(row) for row in table) for table in rows))
-    finally:
-        await connection.close()
-
-
-async def settled(database: str, within: float = TAKEN_OVER) -> Books:
-    """Wait until no call is up and no signal open."""
-
-    async def over() -> bool:
-        return (await books(database)).settled
-
-    with suppress(AssertionError):
-        await eventually(over, within)
-    found = await books(database)
-    assert found.settled, [row for row in (*found.calls, *found.signals) if row["state"] in UNSETTLED]
-    return found
-
-
-def breaches(found: Books, cxone: Cxone, *sites: Site) -> list[str]:
-    """Every breach of the promise."""
-    return mistakes(found, ledger(cxone), [call for at in sites for call in at.crowd.calls])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.waiting import eventually
 from tests.faults.harness.audit import ledger, mistakes
-from tests.faults.test_two_agents import settled
+from tests.faults.harness.shared_record import settled
 from tests.fleet.harness.fleet import CALLS_PER_SECOND, fleet
 
 pytestmark = [pytest.mark.calls, pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(600)]

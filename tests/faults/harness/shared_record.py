@@ -15,10 +15,12 @@ from tests.calls.harness.cxone import Cxone
 from tests.calls.harness.plan import Plan
 from tests.calls.harness.postgres import Postgres
 from tests.calls.harness.waiting import eventually, eventually_now
-from tests.faults.harness.audit import UNSETTLED, Books
+from tests.faults.harness.audit import UNSETTLED, Books, ledger, mistakes
 from tests.faults.harness.site import Site, site
 
 DATABASE = "handoff"
+TAKEN_OVER = 40.0
+"""Seconds: a lease, the beats around it, the signals, and a slow machine."""
 
 
 @asynccontextmanager
@@ -44,7 +46,7 @@ async def books(database: str) -> Books:
         await connection.close()
 
 
-async def settled(database: str, within: float = 60) -> Books:
+async def settled(database: str, within: float = TAKEN_OVER) -> Books:
     """Wait until no call is up and no signal open."""
 
     async def over() -> bool:
@@ -55,6 +57,11 @@ async def settled(database: str, within: float = 60) -> Books:
     found = await books(database)
     assert found.settled, [row for row in (*found.calls, *found.signals) if row["state"] in UNSETTLED]
     return found
+
+
+def breaches(found: Books, cxone: Cxone, *sites: Site) -> list[str]:
+    """Every breach of the promise."""
+    return mistakes(found, ledger(cxone), [call for at in sites for call in at.crowd.calls])
 
 
 @dataclass
