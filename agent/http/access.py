@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote
@@ -17,11 +16,11 @@ from aiohttp.typedefs import Middleware
 
 from agent.core.model.access import OperationsAuth, Proxy, Token
 from agent.core.model.keys import digest_of
-from agent.core.rate import Buckets
 from agent.http.addresses import network
 from agent.http.behind_proxy import client, trusted
 from agent.http.browsers import wants_page
 from agent.http.errors import Handler, RefusalError, refusal
+from agent.http.guesses import Guesses
 from agent.http.identity import WHO, Identity, named, printable
 from agent.http.sessions import Sessions
 from agent.telemetry import logs
@@ -34,7 +33,6 @@ _ROLES: Final = ("viewer", "operator")
 # A person mistypes a token now and then; who tries tokens gets through some 14,000 a day and address.
 _GUESSES_PER_SECOND: Final = 1 / 6
 _GUESSES_AT_ONCE: Final = 10.0
-_ADDRESSES: Final = 4096
 _TOO_MANY: Final = "too many log-ins of your address without a usable token: wait a little"
 _UNKNOWN_ASKER: Final = "log in: send Authorization: Bearer TOKEN (commands: HANDOFF_AGENT_TOKEN)"
 _WRONG: Final = "this token is not known"
@@ -67,8 +65,7 @@ class Access:
         self._refused = refused
         self._clock = clock
         self._secret = secrets.token_bytes(32)
-        self._guesses: Buckets[str] = Buckets(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE, _ADDRESSES)
-        self._shown: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._guesses = Guesses(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE)
         self.sessions = Sessions(clock)
 
     @property
@@ -204,19 +201,15 @@ class Access:
     def _judge(self, token: str, auth: OperationsAuth, address: str) -> Token:
         """Whose token it is. One whose guesses are used up is told nothing of tokens new to their address."""
         now, asker, digest = self._clock(), network(address), _digest(token)
-        shown = (asker, hmac.digest(self._secret, digest, hashlib.sha256))
-        if shown not in self._shown:
-            self._hold(self._guesses.wait(asker, now))
+        shown = hmac.digest(self._secret, digest, hashlib.sha256)
+        self._hold(self._guesses.wait(asker, shown, now))
         known = _holder(digest, auth)
         if known is None:
-            self._hold(self._guesses.take(asker, now))
+            self._hold(self._guesses.missed(asker, now))
             self._refused("unknown")
             _log.warning("a log-in to operations was refused: the token is not known", address=address)
             raise RefusalError(401, _WRONG)
-        self._shown[shown] = None
-        self._shown.move_to_end(shown)
-        if len(self._shown) > _ADDRESSES:
-            self._shown.popitem(last=False)
+        self._guesses.hit(asker, shown)
         return known
 
     def _hold(self, wait: float) -> None:

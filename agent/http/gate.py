@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 from agent.core.model.project import Project
-from agent.core.rate import Bucket, Buckets
+from agent.core.rate import Bucket
 from agent.http.addresses import network
 from agent.http.errors import RefusalError
+from agent.http.guesses import Guesses
 from agent.http.keys import Access, ApiKeys
 from agent.http.ports import ApiDesk
 
@@ -22,15 +22,11 @@ _TOO_MANY_KEYS: Final = "too many requests of your address without a usable x-ap
 # A client with a wrong key is told so for long; who tries keys gets through some 10^6 a day and address.
 _GUESSES_PER_SECOND: Final = 10.0
 _GUESSES_AT_ONCE: Final = 200.0
-_ADDRESSES: Final = 4096
 _BURST_SECONDS: Final = 2.0
 
 
 class Gate:
-    """Keys and rates of the handoff API.
-
-    An address whose guesses are used up gets no answer about any key, right or wrong, except keys that it
-    showed before: else a guess would still be answered, and a neighbour's guesses would shut a desktop out.
+    """Keys and rates of the handoff API; who tries keys is slowed by `Guesses`.
 
     Args:
         desk: has the projects in force.
@@ -41,8 +37,7 @@ class Gate:
         self._desk = desk
         self._clock = clock
         self._keys = ApiKeys()
-        self._guesses: Buckets[str] = Buckets(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE, _ADDRESSES)
-        self._shown: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._guesses = Guesses(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE)
         self._rates: dict[str, tuple[int, Bucket]] = {}
 
     def admit(self, address: str, key: str | None, account: str, name: str) -> None:
@@ -60,13 +55,12 @@ class Gate:
         now = self._clock()
         asker = network(address)
         digest = self._keys.digest(key) if key else None
-        if digest is None or (asker, digest) not in self._shown:
-            self._hold(self._guesses.wait(asker, now), _TOO_MANY_KEYS)
+        self._hold(self._guesses.wait(asker, digest, now), _TOO_MANY_KEYS)
         access = self._keys.judge(digest, account, name, self._desk.projects)
         if access is Access.GRANTED and digest is not None:
-            self._remember(asker, digest)
+            self._guesses.hit(asker, digest)
             return
-        self._hold(self._guesses.take(asker, now), _TOO_MANY_KEYS)
+        self._hold(self._guesses.missed(asker, now), _TOO_MANY_KEYS)
         if access is Access.OTHER_PROJECT:
             raise RefusalError(403, _OTHER_KEY)
         raise RefusalError(401, _NO_KEY)
@@ -83,12 +77,6 @@ class Gate:
     def _hold(self, wait: float, why: str) -> None:
         if wait:
             raise RefusalError(429, f"{why}: wait a little", retry_after=wait)
-
-    def _remember(self, asker: str, digest: bytes) -> None:
-        self._shown[asker, digest] = None
-        self._shown.move_to_end((asker, digest))
-        if len(self._shown) > _ADDRESSES:
-            self._shown.popitem(last=False)
 
     def _rate(self, project: Project, now: float) -> Bucket:
         """The project's bucket; a new one when a reload changed its rate."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final
@@ -17,9 +16,9 @@ from agent.core.model import Agent
 from agent.core.model.access import Role
 from agent.core.model.keys import digest_of
 from agent.core.neighbours import FOR, NODE, ROLE, Fate, Listening
-from agent.core.rate import Buckets
 from agent.http.addresses import network
 from agent.http.errors import FACTS, RETRY_AFTER, RefusalError
+from agent.http.guesses import Guesses
 from agent.http.identity import Identity, named, printable, who
 from agent.http.own_hosts import ASKED_BY
 from agent.web.answer import Response
@@ -32,7 +31,6 @@ _KEPT: Final = ("Content-Type", "Idempotency-Key", "X-Request-Id", "traceparent"
 _GIVEN_BACK: Final = ("Content-Type", RETRY_AFTER)
 _GUESSES_PER_SECOND: Final = 1 / 6
 _GUESSES_AT_ONCE: Final = 10.0
-_ADDRESSES: Final = 4096
 _UNAUTHORIZED: Final = 401
 
 
@@ -71,8 +69,7 @@ class Neighbours:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._agent, self._count, self._clock = client, agent, count, clock
-        self._guesses: Buckets[str] = Buckets(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE, _ADDRESSES)
-        self._shown: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._guesses = Guesses(_GUESSES_PER_SECOND, _GUESSES_AT_ONCE)
 
     @property
     def node(self) -> str:
@@ -110,15 +107,11 @@ class Neighbours:
             return ""
         now, address = self._clock(), network(request.remote or "")
         digest = sha256(_bearer(request).encode(errors="surrogateescape")).digest()
-        if (address, digest) not in self._shown:
-            self._hold(self._guesses.wait(address, now))
+        self._hold(self._guesses.wait(address, digest, now))
         if not self._is_ours(digest):
-            self._shown.pop((address, digest), None)
-            self._hold(self._guesses.take(address, now))
+            self._hold(self._guesses.missed(address, now))
             raise RefusalError(_UNAUTHORIZED, f"{NODE} needs fleet.token of this node as a bearer token")
-        self._shown[address, digest] = None
-        if len(self._shown) > _ADDRESSES:
-            self._shown.popitem(last=False)
+        self._guesses.hit(address, digest)
         return printable(request.headers[NODE]) or "unnamed"
 
     def identity(self, request: web.Request) -> Identity | None:

@@ -135,5 +135,5 @@ async def test_what_is_remembered_of_addresses_is_bounded(desk: Any, clock: Cloc
         address = f"10.0.{number // 256}.{number % 256}"
         guesses(gate, address)
         gate.admit(address, "care-key", "acme", "acme-care")
-    assert len(gate._guesses) == 4096
-    assert len(gate._shown) == 4096
+    assert len(gate._guesses._left) == 4096
+    assert len(gate._guesses._shown) == 4096
